@@ -1,0 +1,43 @@
+//! Sizes that have to agree, and the one error for when they do not.
+
+use std::{error::Error, fmt};
+
+/// Two sizes that should have been equal. Prints as `key width 32 ≠ query width 64`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShapeError {
+    /// What was found, and its size.
+    pub found: (&'static str, usize),
+    /// What it has to agree with, and its size.
+    pub expected: (&'static str, usize),
+}
+
+impl fmt::Display for ShapeError {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let ((found, a), (expected, b)) = (self.found, self.expected);
+        write!(f, "{found} {a} ≠ {expected} {b}")
+    }
+}
+
+impl Error for ShapeError {}
+
+/// `Ok` if the two sizes are equal.
+///
+/// ```
+/// use attn_core::shape::equal;
+/// assert!(equal(("key width", 64), ("query width", 64)).is_ok());
+/// let error = equal(("key width", 32), ("query width", 64)).unwrap_err();
+/// assert_eq!(error.to_string(), "key width 32 ≠ query width 64");
+/// ```
+///
+/// # Errors
+/// A [`ShapeError`] that names both.
+pub fn equal(
+    found: (&'static str, usize),
+    expected: (&'static str, usize),
+) -> Result<(), ShapeError> {
+    if found.1 == expected.1 {
+        Ok(())
+    } else {
+        Err(ShapeError { found, expected })
+    }
+}

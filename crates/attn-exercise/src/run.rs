@@ -1,0 +1,346 @@
+//! The parent's side of a check: starts a worker, watches it, and collects what came back.
+
+use crate::{
+    Check, Diagnosis, Failure, Field, Fields, Finding, Place, Printed, Report, Request, Shown,
+    Symptom, Trial, Verdict, Who,
+    exercise::Answered,
+    fields::agree,
+    worker::{self, Frame, Outcome, encode, read_frames},
+};
+use process_wrap::std::{ChildWrapper, CommandWrap};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::{
+    env,
+    fs::{self, File},
+    io,
+    path::Path,
+    process::{ExitStatus, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// What a worker may use before it is stopped.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Time for one case.
+    pub seconds: u64,
+    /// Memory in bytes.
+    pub memory: usize,
+    /// Standard output and error in bytes.
+    pub printed: u64,
+}
+
+impl Default for Limits {
+    /// Five seconds a case, 2 GiB, 16 MiB of output.
+    fn default() -> Self {
+        Limits {
+            seconds: 5,
+            memory: 2 << 30,
+            printed: 16 << 20,
+        }
+    }
+}
+
+/// What a worker left behind: the answers to the first cases, and what stopped it before the rest.
+struct Run<A> {
+    answers: Vec<A>,
+    stopped: Option<Symptom>,
+    printed: Vec<Printed>,
+}
+
+/// How the message of a `todo!` begins.
+const TODO: &str = "not yet implemented";
+
+/// How often a worker is looked at.
+const POLL: Duration = Duration::from_millis(2);
+
+impl<B, C, A> Check for Answered<B, C, A>
+where
+    B: Sync,
+    C: Fields + Serialize + DeserializeOwned + Sync,
+    A: Fields + Serialize + DeserializeOwned,
+{
+    fn id(&self) -> &'static str {
+        self.exercise.id
+    }
+
+    fn mistakes(&self) -> Vec<&'static str> {
+        self.exercise.mistakes.iter().map(|m| m.name).collect()
+    }
+
+    fn work(&self, who: Who, dir: &Path) -> io::Result<()> {
+        worker::work(self, who, dir)
+    }
+
+    fn check(&self, who: Who, seed: u64, limits: &Limits) -> io::Result<Report> {
+        let cases = (self.exercise.cases)(seed);
+        let run = self.run(who, &cases, limits)?;
+        self.report(&cases, run, limits)
+    }
+
+    fn try_case(
+        &self,
+        case: usize,
+        who: Who,
+        seed: u64,
+        limits: &Limits,
+    ) -> io::Result<Option<Trial>> {
+        let mut cases = (self.exercise.cases)(seed);
+        let of = cases.len();
+        if !(1..=of).contains(&case) {
+            return Ok(None);
+        }
+        cases = vec![cases.swap_remove(case - 1)];
+        let run = self.run(who, &cases, limits)?;
+        let expected = (self.exercise.answer)(&self.exercise.solution, &cases[0]);
+        Ok(Some(Trial {
+            label: cases[0].label(),
+            of,
+            inputs: show(&cases[0].fields()),
+            steps: show(&(self.exercise.steps)(&cases[0])),
+            answer: run
+                .answers
+                .first()
+                .map_or(Vec::new(), |a| show(&a.fields())),
+            expected: show(&expected.fields()),
+            report: self.report(&cases, run, limits)?,
+        }))
+    }
+}
+
+fn show(fields: &[Field]) -> Vec<Shown> {
+    fields.iter().map(Shown::from).collect()
+}
+
+impl<B, C, A> Answered<B, C, A>
+where
+    C: Fields + Serialize,
+    A: Fields + DeserializeOwned,
+{
+    fn report(&self, cases: &[C], run: Run<A>, limits: &Limits) -> io::Result<Report> {
+        let verdict = match self.first_failure(cases, &run) {
+            None => Verdict::Passed { cases: cases.len() },
+            Some((_, Symptom::Panicked { message, place })) if message.starts_with(TODO) => {
+                unsolved(self.exercise.id, &message, place)
+            }
+            Some((case, symptom)) => Verdict::Failed(Failure {
+                case: case + 1,
+                label: cases[case].label(),
+                right: self.right(cases, &run.answers),
+                of: cases.len(),
+                symptom,
+                diagnosis: self.diagnose(cases, &run, limits)?,
+            }),
+        };
+        Ok(Report {
+            id: self.exercise.id.into(),
+            verdict,
+            printed: run.printed,
+        })
+    }
+
+    /// The first case that failed, and how.
+    fn first_failure(&self, cases: &[C], run: &Run<A>) -> Option<(usize, Symptom)> {
+        let came_back = run.answers.len();
+        match (self.exercise.judge)(&cases[..came_back], &run.answers) {
+            Err(Finding { case, what }) => Some((case, Symptom::Wrong { what })),
+            Ok(()) => run.stopped.clone().map(|symptom| (came_back, symptom)),
+        }
+    }
+
+    /// How many cases are right, each looked at alone.
+    fn right(&self, cases: &[C], answers: &[A]) -> usize {
+        let pairs = cases.chunks(1).zip(answers.chunks(1));
+        pairs
+            .filter(|(case, answer)| (self.exercise.judge)(case, answer).is_ok())
+            .count()
+    }
+
+    /// The first known mistake that explains everything that came back.
+    fn diagnose(
+        &self,
+        cases: &[C],
+        run: &Run<A>,
+        limits: &Limits,
+    ) -> io::Result<Option<Diagnosis>> {
+        for (i, mistake) in self.exercise.mistakes.iter().enumerate() {
+            let theirs = self.run(Who::Mistake(i), cases, limits)?;
+            if explains(&theirs, run) {
+                return Ok(Some(Diagnosis {
+                    mistake: mistake.name.into(),
+                    when: mistake.when.into(),
+                }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Runs a body on the cases in a worker: this program again, with a [`Request::Work`].
+    fn run(&self, who: Who, cases: &[C], limits: &Limits) -> io::Result<Run<A>> {
+        let dir = tempfile::tempdir()?;
+        let path = |name| dir.path().join(name);
+        fs::write(path("cases"), encode(&cases)?)?;
+        let request = Request::Work {
+            id: self.exercise.id.into(),
+            who,
+            dir: dir.path().into(),
+            memory: limits.memory,
+        };
+        let printed = File::create(path("printed"))?;
+        let mut command = CommandWrap::with_new(env::current_exe()?, |command| {
+            command
+                .arg(request.to_string())
+                .stdin(Stdio::piped())
+                .stdout(printed.try_clone().map_or(Stdio::null(), Stdio::from))
+                .stderr(printed);
+        });
+        #[cfg(unix)]
+        command.wrap(process_wrap::std::ProcessGroup::leader());
+        #[cfg(windows)]
+        command.wrap(process_wrap::std::JobObject);
+        let mut worker = command.spawn()?;
+        let ended = watch(worker.as_mut(), &path("outcomes"), &path("printed"), limits);
+        // The whole group, so that nothing that the answer started stays behind.
+        let _ = worker.start_kill();
+        worker.wait()?;
+        let ended = ended?;
+
+        let text = fs::read(path("printed"))?;
+        let frames = read_frames(&fs::read(path("outcomes")).unwrap_or_default());
+        let mut run = Run {
+            answers: Vec::new(),
+            stopped: None,
+            printed: Vec::new(),
+        };
+        let mut start = 0;
+        for Frame { outcome, printed } in frames {
+            let end = (printed as usize).clamp(start, text.len());
+            run.print(&text[start..end]);
+            start = end;
+            match outcome {
+                Outcome::Answer(answer) => run.answers.push(answer),
+                Outcome::Panic(panic) => run.stopped = Some(panic.into()),
+            }
+        }
+        if run.stopped.is_none() && run.answers.len() < cases.len() {
+            let rest = &text[start..];
+            run.stopped = Some(ended.symptom(&String::from_utf8_lossy(rest), limits));
+            run.print(rest);
+        }
+        Ok(run)
+    }
+}
+
+impl<A> Run<A> {
+    /// Notes what the case after the last answer printed, shortened.
+    fn print(&mut self, text: &[u8]) {
+        const MOST: usize = 2000;
+        let mut text = String::from_utf8_lossy(text).into_owned();
+        if let Some((end, _)) = text.char_indices().nth(MOST) {
+            text.truncate(end);
+            text.push_str("…\n");
+        }
+        if !text.trim().is_empty() {
+            let case = self.answers.len() + 1;
+            self.printed.push(Printed { case, text });
+        }
+    }
+}
+
+/// Whether a mistake's run explains an answer's: the same answers, and the same panic if there was one.
+fn explains<A: Fields>(mistake: &Run<A>, answer: &Run<A>) -> bool {
+    let stopped_alike = match (&mistake.stopped, &answer.stopped) {
+        (None, None) => true,
+        (
+            Some(Symptom::Panicked { message: a, .. }),
+            Some(Symptom::Panicked { message: b, .. }),
+        ) => a == b,
+        _ => false,
+    };
+    stopped_alike
+        && mistake.answers.len() == answer.answers.len()
+        && mistake
+            .answers
+            .iter()
+            .zip(&answer.answers)
+            .all(|(a, b)| agree(a, b))
+}
+
+/// The verdict on a `todo!` that was reached: this exercise's own, or that of another one which it calls.
+fn unsolved(id: &str, message: &str, place: Option<Place>) -> Verdict {
+    let todo = message[TODO.len()..].trim_start_matches(": ").to_string();
+    match todo.split_once(": ") {
+        Some((on, _)) if on != id && is_id(on) => Verdict::WaitsOn { on: on.into() },
+        _ => Verdict::Unsolved { todo, place },
+    }
+}
+
+/// `3.2`: a chapter, a dot, a number.
+fn is_id(text: &str) -> bool {
+    let number = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit());
+    text.split_once('.')
+        .is_some_and(|(chapter, exercise)| number(chapter) && number(exercise))
+}
+
+/// How a worker came to its end.
+enum Ended {
+    ByItself(ExitStatus),
+    TimedOut,
+    PrintedTooMuch,
+}
+
+impl Ended {
+    fn symptom(&self, printed: &str, limits: &Limits) -> Symptom {
+        match self {
+            Ended::TimedOut => Symptom::TimedOut {
+                seconds: limits.seconds,
+            },
+            Ended::PrintedTooMuch => Symptom::PrintedTooMuch {
+                limit: limits.printed,
+            },
+            // What Rust's runtime prints before it aborts; the status alone does not tell these apart.
+            Ended::ByItself(_) if printed.contains("has overflowed its stack") => {
+                Symptom::StackOverflow
+            }
+            Ended::ByItself(_) if printed.contains("memory allocation of") => {
+                Symptom::OutOfMemory {
+                    limit: limits.memory,
+                }
+            }
+            Ended::ByItself(status) => match status.code() {
+                Some(code) if code.unsigned_abs() < 256 => Symptom::Exited { code },
+                // A signal on Unix; on Windows a code such as 0xc0000409, an abort.
+                _ => Symptom::Crashed {
+                    status: status.to_string(),
+                },
+            },
+        }
+    }
+}
+
+/// Waits until the worker ends, or stops at the time limit for a case or the limit on output.
+fn watch(
+    worker: &mut dyn ChildWrapper,
+    outcomes: &Path,
+    printed: &Path,
+    limits: &Limits,
+) -> io::Result<Ended> {
+    let length = |path: &Path| fs::metadata(path).map_or(0, |file| file.len());
+    let (mut case_began, mut outcomes_then) = (Instant::now(), 0);
+    loop {
+        if let Some(status) = worker.try_wait()? {
+            return Ok(Ended::ByItself(status));
+        }
+        let outcomes_now = length(outcomes);
+        if outcomes_now != outcomes_then {
+            (case_began, outcomes_then) = (Instant::now(), outcomes_now);
+        }
+        if case_began.elapsed() > Duration::from_secs(limits.seconds) {
+            return Ok(Ended::TimedOut);
+        }
+        if length(printed) > limits.printed {
+            return Ok(Ended::PrintedTooMuch);
+        }
+        thread::sleep(POLL);
+    }
+}
