@@ -1,1 +1,23 @@
+//! Chapter 3: scaled dot-product attention.
+//!
+//! `out = softmax(q kᵀ / √d + mask) v`: each query is compared with every key, the scores become weights that
+//! sum to one, and the values are averaged with those weights. Here are its parts, one a file: the stable
+//! softmax, what a mask means, attention itself with its log-sum-exp, dropout on the weights, and the way back
+//! for gradients.
+//!
+//! Shapes: `q` n×d, `k` m×d, `v` m×d_v, `out` n×d_v, one sequence at a time. `true` in a mask means *may attend*.
 
+mod attention;
+mod backward;
+mod dropout;
+pub mod exercises;
+pub mod given;
+mod mask;
+mod softmax;
+
+pub use attention::{attention, masked_scores};
+pub use backward::{attention_backward, softmax_backward};
+pub use dropout::dropout;
+pub use given::{Gradients, Output};
+pub use mask::allowed;
+pub use softmax::softmax_rows;

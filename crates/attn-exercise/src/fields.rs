@@ -72,6 +72,20 @@ impl From<String> for Value {
     }
 }
 
+/// A tensor that is itself the whole answer.
+impl<D: Dimension> Fields for Array<f32, D> {
+    fn fields(&self) -> Vec<Field> {
+        vec![field("result", self)]
+    }
+}
+
+/// A table that is itself the whole answer.
+impl<D: Dimension> Fields for Array<bool, D> {
+    fn fields(&self) -> Vec<Field> {
+        vec![field("result", self)]
+    }
+}
+
 /// Whether two answers are the same up to rounding: 1e-4 of the largest finite entry of each part, with equal
 /// infinities and NaN in the same places.
 pub(crate) fn agree<A: Fields>(a: &A, b: &A) -> bool {

@@ -1,0 +1,57 @@
+use crate::{
+    allowed,
+    given::{Output, expect_shapes},
+    softmax_rows,
+};
+use attn_core::Mask;
+use ndarray::{Array2, ArrayView1, ArrayView2, Zip};
+
+// ANCHOR: attention
+/// Scaled dot-product attention: `out = softmax(q kᵀ / √d + mask) v`, where the mask is 0 for keys that may be
+/// attended to and −∞ for the others.
+///
+/// Shapes: `q` n×d, `k` m×d, `v` m×d_v; `out` n×d_v, `lse` n.
+/// `lse[i]` is the log-sum-exp of row `i` of the masked scores, `ln Σ_j exp(score[i,j])`, finite whenever the scores
+/// are. A query that may attend to nothing gives a row of zeros and −∞.
+#[track_caller]
+pub fn attention(
+    q: ArrayView2<f32>,
+    k: ArrayView2<f32>,
+    v: ArrayView2<f32>,
+    mask: &Mask,
+) -> Output {
+    expect_shapes(q, k, v, mask);
+    // SOLUTION 3.3: score, scale, mask, softmax, weigh the values; and the log-sum-exp of each row
+    let scores = masked_scores(q, k, mask); // n×m
+    let weights = softmax_rows(scores.view()); // n×m
+    let lse = scores.rows().into_iter().map(log_sum_exp).collect();
+    let out = weights.dot(&v); // n×d_v
+    Output { out, lse }
+    // END SOLUTION
+}
+
+// SOLUTION
+/// `q kᵀ / √d`, with −∞ where the mask forbids: n×m. Costs 2·n·m·d FLOPs.
+pub fn masked_scores(q: ArrayView2<f32>, k: ArrayView2<f32>, mask: &Mask) -> Array2<f32> {
+    let ((n, d), m) = (q.dim(), k.nrows());
+    let mut scores = q.dot(&k.t()) / (d as f32).sqrt();
+    Zip::from(&mut scores)
+        .and(&allowed(mask, n, m))
+        .for_each(|score, &may| {
+            if !may {
+                *score = f32::NEG_INFINITY;
+            }
+        });
+    scores
+}
+
+/// `ln Σ exp(s)`, with the maximum taken out so that nothing overflows; −∞ if there is nothing to sum.
+fn log_sum_exp(row: ArrayView1<f32>) -> f32 {
+    let row_max = row.fold(f32::NEG_INFINITY, |max, &s| max.max(s));
+    if row_max == f32::NEG_INFINITY {
+        return f32::NEG_INFINITY;
+    }
+    row_max + row.mapv(|s| (s - row_max).exp()).sum().ln()
+}
+// END SOLUTION
+// ANCHOR_END: attention

@@ -1,0 +1,65 @@
+use crate::{
+    given::{Gradients, expect_equal, expect_shapes},
+    masked_scores, softmax_rows,
+};
+use attn_core::Mask;
+use ndarray::{Array2, ArrayView2, Axis};
+
+// ANCHOR: softmax_backward
+/// The gradient of a row-wise softmax: from `weights = softmax_rows(scores)` and the loss's gradient with respect to the
+/// weights, the gradient with respect to the scores.
+///
+/// `d_scores[i,j] = weights[i,j] · (d_weights[i,j] − Σ_l weights[i,l] · d_weights[i,l])`. Shapes: all n×m.
+/// Every row of the result sums to zero: adding a constant to all scores of a row changes nothing.
+#[track_caller]
+pub fn softmax_backward(weights: ArrayView2<f32>, d_weights: ArrayView2<f32>) -> Array2<f32> {
+    expect_equal(
+        ("gradient rows", d_weights.nrows()),
+        ("weight rows", weights.nrows()),
+    );
+    expect_equal(
+        ("gradient columns", d_weights.ncols()),
+        ("weight columns", weights.ncols()),
+    );
+    // SOLUTION 3.5: back through the softmax of each row
+    let row_dot = (&weights * &d_weights)
+        .sum_axis(Axis(1))
+        .insert_axis(Axis(1)); // n×1
+    &weights * &(&d_weights - &row_dot)
+    // END SOLUTION
+}
+// ANCHOR_END: softmax_backward
+
+// ANCHOR: attention_backward
+/// The gradients of attention: from the inputs and the loss's gradient with respect to `out`, those with respect to `q`,
+/// `k` and `v`.
+///
+/// Shapes: `q` n×d, `k` m×d, `v` m×d_v, `d_out` n×d_v; each gradient in the shape of its input.
+/// The weights are computed again from `q`, `k` and the mask.
+#[track_caller]
+pub fn attention_backward(
+    q: ArrayView2<f32>,
+    k: ArrayView2<f32>,
+    v: ArrayView2<f32>,
+    mask: &Mask,
+    d_out: ArrayView2<f32>,
+) -> Gradients {
+    expect_shapes(q, k, v, mask);
+    expect_equal(("gradient rows", d_out.nrows()), ("query count", q.nrows()));
+    expect_equal(
+        ("gradient width", d_out.ncols()),
+        ("value width", v.ncols()),
+    );
+    // SOLUTION 3.6: back through the weighted sum, the softmax, the scale and the product
+    let weights = softmax_rows(masked_scores(q, k, mask).view()); // n×m
+    let d_weights = d_out.dot(&v.t()); // n×m
+    let scale = 1.0 / (q.ncols() as f32).sqrt();
+    let d_products = softmax_backward(weights.view(), d_weights.view()) * scale; // n×m, of q kᵀ
+    Gradients {
+        dq: d_products.dot(&k),
+        dk: d_products.t().dot(&q),
+        dv: weights.t().dot(&d_out),
+    }
+    // END SOLUTION
+}
+// ANCHOR_END: attention_backward

@@ -1,0 +1,21 @@
+//! The check program: joins this chapter's exercises to the answers in one file. See `attn-exercise`.
+
+use ch03_scaled_dot_product::exercises::*;
+use std::process::ExitCode;
+
+#[rustfmt::skip] // rustfmt would insist that the file exists
+#[cfg_attr(not(any(learner, overlay)), path = "../starter.rs")]
+#[cfg_attr(learner, path = "../exercise.rs")]
+#[cfg_attr(overlay, path = "../../../.attn/overlay/03/exercise.rs")]
+mod answers;
+
+fn main() -> ExitCode {
+    attn_exercise::main(vec![
+        softmax_rows::exercise().answered_by(answers::softmax_rows),
+        allowed::exercise().answered_by(answers::allowed),
+        attention::exercise().answered_by(answers::attention),
+        dropout::exercise().answered_by(answers::dropout),
+        softmax_backward::exercise().answered_by(answers::softmax_backward),
+        attention_backward::exercise().answered_by(answers::attention_backward),
+    ])
+}
