@@ -1,1 +1,140 @@
-fn main() {}
+//! `cargo attn`: the course command.
+
+use attn::{Course, Target, commands};
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Learn attention by building it. Without a command: where you are, and what comes next.
+#[derive(Parser)]
+#[command(name = "cargo attn", bin_name = "cargo attn", version)]
+struct Arguments {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Check your answers: all, a chapter's (3) or one (3.2)
+    Check {
+        target: Option<Target>,
+        /// Check the reference instead
+        #[arg(long)]
+        solution: bool,
+        /// Make other cases
+        #[arg(long, default_value_t = attn::check::SEED)]
+        seed: u64,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Check again on every save, until Ctrl-C
+    Watch { target: Option<Target> },
+    /// One case: inputs, your output, the expected one, and the steps between
+    Try {
+        exercise: String,
+        /// Which case
+        #[arg(long, default_value_t = 1)]
+        case: usize,
+        /// Run the reference instead
+        #[arg(long)]
+        solution: bool,
+        /// Of other cases
+        #[arg(long, default_value_t = attn::check::SEED)]
+        seed: u64,
+    },
+    /// The next hint
+    Hint { exercise: String },
+    /// The reference, once you have solved it
+    Solution {
+        exercise: String,
+        /// Even if it is not solved
+        #[arg(long)]
+        reveal: bool,
+    },
+    /// Back to the unsolved starter, with a backup: a chapter (3) or one exercise (3.2)
+    Reset { target: Target },
+    /// Take over what changed in a chapter's starter, with a backup
+    Update { chapter: u32 },
+    /// A chapter's demonstration on real input
+    Run {
+        chapter: u32,
+        /// Passed on to it; try --help
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// What is installed, what is missing, and what that costs
+    Doctor,
+    /// For those who write the course
+    #[command(subcommand)]
+    Dev(Dev),
+}
+
+#[derive(Subcommand)]
+enum Dev {
+    /// Generate every starter from its reference
+    Starters {
+        /// Only say which are out of date
+        #[arg(long)]
+        check: bool,
+    },
+    /// Prove every check: starters unsolved, references right, known mistakes rejected and named
+    Verify {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Compute the oracle files again, where PyTorch is installed
+    Oracles {
+        /// The Python to run
+        #[arg(long, default_value = "python3")]
+        python: String,
+    },
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(arguments) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(error) => {
+            anstream::eprintln!("error: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Whether all is well; that is what the exit status tells.
+fn run(Arguments { json, command }: Arguments) -> anyhow::Result<bool> {
+    let course = Course::find()?;
+    let all = |target: Option<Target>| target.unwrap_or(Target::All);
+    match command {
+        None => commands::status(&course, json),
+        Some(Command::Check {
+            target,
+            solution,
+            seed,
+            json,
+        }) => commands::check(&course, &all(target), solution, seed, json),
+        Some(Command::Watch { target }) => commands::watch(&course, &all(target)),
+        Some(Command::Try {
+            exercise,
+            case,
+            solution,
+            seed,
+        }) => commands::try_case(&course, &exercise, case, solution, seed),
+        Some(Command::Hint { exercise }) => commands::hint(&course, &exercise),
+        Some(Command::Solution { exercise, reveal }) => {
+            commands::solution(&course, &exercise, reveal)
+        }
+        Some(Command::Reset { target }) => commands::reset(&course, &target),
+        Some(Command::Update { chapter }) => commands::update(&course, chapter),
+        Some(Command::Run { chapter, arguments }) => commands::run(&course, chapter, &arguments),
+        Some(Command::Doctor) => commands::doctor(&course),
+        Some(Command::Dev(Dev::Starters { check })) => commands::starters(&course, check),
+        Some(Command::Dev(Dev::Verify { json })) => commands::verify(&course, json),
+        Some(Command::Dev(Dev::Oracles { python })) => commands::oracles(&course, &python),
+    }
+}

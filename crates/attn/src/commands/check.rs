@@ -1,0 +1,140 @@
+//! `cargo attn check` and `cargo attn watch`.
+
+use crate::{Course, Target, answers, check as run_check, check::SEED, progress, render};
+use anstream::println;
+use anyhow::Result;
+use attn_exercise::{Report, Verdict};
+use owo_colors::OwoColorize;
+use serde::Serialize;
+use std::{
+    fs, thread,
+    time::{Duration, SystemTime},
+};
+
+#[derive(Serialize)]
+struct Checked {
+    solved: usize,
+    of: usize,
+    points: u32,
+    exercises: Vec<Report>,
+}
+
+/// Checks and prints the verdicts; in detail only the first that failed.
+///
+/// # Errors
+/// When something other than an answer is wrong.
+pub fn check(
+    course: &Course,
+    target: &Target,
+    solution: bool,
+    seed: u64,
+    json: bool,
+) -> Result<bool> {
+    let mut chapter_shown = None;
+    let mut detailed = false;
+    let reports = run_check(course, target, solution, seed, |report| {
+        let Ok((chapter, exercise)) = course.exercise(&report.id) else {
+            return;
+        };
+        if json {
+            return;
+        }
+        if chapter_shown != Some(chapter.number) {
+            render::chapter(chapter);
+            chapter_shown = Some(chapter.number);
+        }
+        render::verdict(exercise, &report.verdict);
+        let wrong = matches!(
+            report.verdict,
+            Verdict::Failed(_) | Verdict::DoesNotCompile { .. }
+        );
+        if wrong && !detailed {
+            detailed = true;
+            render::details(course, exercise, report);
+            println!();
+        }
+    })?;
+    let passed = |report: &&Report| matches!(report.verdict, Verdict::Passed { .. });
+    let solved = reports.iter().filter(passed).count();
+    let points = reports.iter().filter(passed).map(|report| {
+        let exercise = course.exercise(&report.id);
+        exercise.map_or(0, |(_, exercise)| exercise.points)
+    });
+    let (of, points) = (reports.len(), points.sum());
+    if json {
+        let checked = Checked {
+            solved,
+            of,
+            points,
+            exercises: reports,
+        };
+        println!("{}", serde_json::to_string_pretty(&checked)?);
+    } else {
+        println!("\n{solved} of {of} solved, {points} points");
+        if !solution {
+            advise(course, &reports)?;
+        }
+    }
+    Ok(solved == of)
+}
+
+/// One line on what to do now.
+fn advise(course: &Course, reports: &[Report]) -> Result<()> {
+    let open = reports
+        .iter()
+        .find(|report| !matches!(report.verdict, Verdict::Passed { .. }));
+    let id = match open {
+        Some(Report {
+            verdict: Verdict::WaitsOn { on },
+            ..
+        }) => on.clone(),
+        Some(report) => report.id.clone(),
+        None => {
+            let progress = progress::load(course)?;
+            let exercises = course.chapters.iter().flat_map(|c| &c.exercises);
+            match exercises.into_iter().find(|e| !progress.of(&e.id).solved) {
+                Some(exercise) => exercise.id.clone(),
+                None => return Ok(()),
+            }
+        }
+    };
+    let (chapter, exercise) = course.exercise(&id)?;
+    let line = answers::line(course, chapter, &id)?;
+    println!(
+        "Next: {} {}, in {}:{line}",
+        id.bold(),
+        exercise.item.bold(),
+        chapter.answers().display()
+    );
+    Ok(())
+}
+
+/// How often the learner's files are looked at. A poll sees every editor's way of saving, on every file system.
+const POLL: Duration = Duration::from_millis(200);
+
+/// Checks, and checks again whenever a learner's file was saved; ended by Ctrl-C.
+///
+/// # Errors
+/// When something other than an answer is wrong.
+pub fn watch(course: &Course, target: &Target) -> Result<bool> {
+    let chapters = course.select(target)?;
+    let mut files = Vec::new();
+    for (chapter, _) in &chapters {
+        files.push(answers::ensure(course, chapter)?);
+    }
+    let saved = || -> Vec<Option<SystemTime>> {
+        let modified = |file| fs::metadata(file).and_then(|m| m.modified()).ok();
+        files.iter().map(modified).collect()
+    };
+    loop {
+        let before = saved();
+        if let Err(error) = check(course, target, false, SEED, false) {
+            anstream::eprintln!("error: {error:#}");
+        }
+        println!("{}", "\nWaiting for a save; Ctrl-C ends.".dimmed());
+        while saved() == before {
+            thread::sleep(POLL);
+        }
+        println!("{}", "─".repeat(80).dimmed());
+    }
+}

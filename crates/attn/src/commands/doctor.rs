@@ -1,0 +1,91 @@
+//! `cargo attn doctor`: what is there, what is missing, and what that costs.
+
+use crate::{Course, answers, progress, render};
+use anstream::println;
+use anyhow::Result;
+use owo_colors::OwoColorize;
+use std::{path::Path, process::Command};
+
+/// Looks at everything the course needs or can use, a line each.
+///
+/// # Errors
+/// None so far; what is wrong is part of the answer.
+pub fn doctor(course: &Course) -> Result<bool> {
+    let mut well = true;
+    let mut need = |what: &str, found: std::result::Result<String, String>| {
+        well &= found.is_ok();
+        match found {
+            Ok(found) => say(&"✓".green().to_string(), what, &found),
+            Err(missing) => say(&"✗".red().to_string(), what, &missing),
+        }
+    };
+    need("Rust", rust(env!("CARGO_PKG_RUST_VERSION")));
+    need("the course's folder", writable(&course.root));
+    need(
+        "progress",
+        match progress::load(course) {
+            Ok(progress) => Ok(format!("{} exercises noted", progress.0.len())),
+            Err(error) => Err(format!("{error:#}")),
+        },
+    );
+    for chapter in &course.chapters {
+        let file = chapter.answers().display().to_string();
+        need(
+            &format!("chapter {}", chapter.number),
+            match answers::ensure(course, chapter) {
+                Ok(_) if answers::outdated(course, chapter) => Ok(format!(
+                    "{file}; its starter has changed: cargo attn update {}",
+                    chapter.number
+                )),
+                Ok(_) => Ok(file),
+                Err(error) => Err(format!("{error:#}")),
+            },
+        );
+    }
+    match output("python3", &["-c", "import torch; print(torch.__version__)"]) {
+        Some(version) => say(&"✓".green().to_string(), "PyTorch", version.trim()),
+        None => say(
+            &"·".dimmed().to_string(),
+            "PyTorch",
+            "not found; only those who write the course need it, for `dev oracles`",
+        ),
+    }
+    println!(
+        "\n{}",
+        if well {
+            "All you need is there."
+        } else {
+            "Mend what is marked ✗."
+        }
+    );
+    Ok(well)
+}
+
+fn say(symbol: &str, what: &str, found: &str) {
+    render::paragraph(&format!("  {symbol} {what:<21} "), found);
+}
+
+fn rust(needed: &str) -> std::result::Result<String, String> {
+    let Some(version) = output("rustc", &["--version"]) else {
+        return Err(format!(
+            "rustc is not on the PATH; the course needs {needed} or newer"
+        ));
+    };
+    Ok(format!("{} (needed: {needed} or newer)", version.trim()))
+}
+
+fn writable(root: &Path) -> std::result::Result<String, String> {
+    match tempfile::tempfile_in(root) {
+        Ok(_) => Ok(root.display().to_string()),
+        Err(error) => Err(format!(
+            "{} cannot be written ({error}); copy the course to a folder of yours",
+            root.display()
+        )),
+    }
+}
+
+fn output(program: &str, arguments: &[&str]) -> Option<String> {
+    let output = Command::new(program).args(arguments).output().ok()?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    output.status.success().then_some(text)
+}

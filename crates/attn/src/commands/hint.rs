@@ -1,0 +1,56 @@
+//! `cargo attn hint` and `cargo attn solution`.
+
+use crate::{Course, progress, render, starter};
+use anstream::println;
+use anyhow::{Result, bail};
+use owo_colors::OwoColorize;
+
+/// Shows the hints so far and one more: the ladder goes from the idea over the place to pseudo-code.
+///
+/// # Errors
+/// When there is no such exercise, or the progress cannot be noted.
+pub fn hint(course: &Course, id: &str) -> Result<bool> {
+    let (_, exercise) = course.exercise(id)?;
+    let of = exercise.hints.len();
+    let mut shown = 0;
+    progress::change(course, |progress| {
+        let standing = progress.0.entry(id.to_string()).or_default();
+        standing.hints = (standing.hints + 1).min(of);
+        shown = standing.hints;
+    })?;
+    println!(
+        "{}\n",
+        format!("{id} {}: {}", exercise.item, exercise.title).bold()
+    );
+    for (i, hint) in exercise.hints.iter().take(shown).enumerate() {
+        let mark = format!("  {} of {of}  ", i + 1);
+        for (i, line) in hint.trim().lines().enumerate() {
+            let blank = " ".repeat(mark.len());
+            render::paragraph(if i == 0 { &mark } else { &blank }, line);
+        }
+        println!();
+    }
+    if shown < of {
+        println!("One more: cargo attn hint {id}");
+    } else {
+        println!("That is the last one. The reference: cargo attn solution {id} --reveal");
+    }
+    Ok(true)
+}
+
+/// Shows the reference of an exercise that has been solved, or of any with `reveal`.
+///
+/// # Errors
+/// When it has not been solved, or cannot be read.
+pub fn solution(course: &Course, id: &str, reveal: bool) -> Result<bool> {
+    let (chapter, exercise) = course.exercise(id)?;
+    if !reveal && !progress::load(course)?.of(id).solved_once {
+        bail!(
+            "{id} is not solved yet. A hint: cargo attn hint {id}. To see the reference all the same: cargo attn solution {id} --reveal"
+        );
+    }
+    let file = chapter.dir.join(&exercise.source);
+    println!("{}\n", format!("// {}", file.display()).dimmed());
+    println!("{}", starter::solution(course, chapter, exercise)?);
+    Ok(true)
+}

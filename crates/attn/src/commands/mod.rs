@@ -1,0 +1,19 @@
+//! What each subcommand does and prints. Each returns whether all is well, which the exit status tells.
+
+mod check;
+mod dev;
+mod doctor;
+mod hint;
+mod reset;
+mod run;
+mod status;
+mod try_case;
+
+pub use check::{check, watch};
+pub use dev::{oracles, starters, verify};
+pub use doctor::doctor;
+pub use hint::{hint, solution};
+pub use reset::{reset, update};
+pub use run::run;
+pub use status::status;
+pub use try_case::try_case;

@@ -1,0 +1,75 @@
+//! `cargo attn try`: one case in full.
+
+use crate::{Course, answers, compile, program, render};
+use anstream::println;
+use anyhow::{Result, bail};
+use attn_exercise::{Limits, Request, Trial, Verdict};
+use owo_colors::OwoColorize;
+
+/// Shows a case: its inputs, the steps, the answer beside the expected one, what was printed, and what is wrong.
+///
+/// # Errors
+/// When there is no such case, or the answer does not compile.
+pub fn try_case(course: &Course, id: &str, case: usize, solution: bool, seed: u64) -> Result<bool> {
+    let (chapter, exercise) = course.exercise(id)?;
+    let program = if solution {
+        compile::without_learner(course, chapter)?
+    } else {
+        let built = compile::with_learner(course, chapter)?;
+        if let Some(errors) = built.broken.get(id) {
+            bail!("{id} does not compile:\n{}", errors.join("\n"));
+        }
+        match built.program {
+            Some(program) => program,
+            None => bail!("{} does not compile", chapter.answers().display()),
+        }
+    };
+    let request = Request::Try {
+        id: id.into(),
+        case,
+        solution,
+        seed,
+        limits: Limits::default(),
+    };
+    let mut trial = None;
+    program::ask(&program, &request, |answer: Option<Trial>| trial = answer)?;
+    let Some(trial) = trial else {
+        bail!("{id} has no case {case}; they are counted from 1");
+    };
+    let name = format!("{id} {}, case {case} of {}", exercise.item, trial.of);
+    println!("{} · {}", name.bold(), trial.label);
+    let part = |title: &str, values: &[attn_exercise::Shown]| {
+        if !values.is_empty() {
+            println!("\n{title}");
+            values.iter().for_each(render::shown);
+        }
+    };
+    part("Input", &trial.inputs);
+    part("Steps, as the reference takes them", &trial.steps);
+    part("Your output", &trial.answer);
+    part("Expected", &trial.expected);
+    for printed in &trial.report.printed {
+        println!("\nPrinted");
+        for line in printed.text.lines() {
+            println!("  │ {line}");
+        }
+    }
+    println!();
+    match &trial.report.verdict {
+        Verdict::Passed { .. } => println!("{} This case is right.", "✓".green()),
+        Verdict::Failed(failure) => {
+            let mark = format!("{} ", "✗".red());
+            render::paragraph(&mark, &render::symptom(course, &failure.symptom));
+        }
+        Verdict::WaitsOn { on } => println!("It calls {on}, which is not solved yet."),
+        Verdict::Unsolved { todo, .. } => {
+            let line = answers::line(course, chapter, id)?;
+            println!(
+                "Not solved yet ({todo}): {}:{line}",
+                chapter.answers().display()
+            );
+        }
+        Verdict::DoesNotCompile { .. } => {}
+    }
+    Ok(matches!(trial.report.verdict, Verdict::Passed { .. }))
+}

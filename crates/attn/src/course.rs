@@ -1,0 +1,239 @@
+//! The course as its metadata tells it: one `chapter.toml` a chapter.
+
+use anyhow::{Context, Result, bail, ensure};
+use serde::Deserialize;
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
+
+/// The chapters that are not written yet, for the map.
+pub const PLANNED: &[(u32, &str)] = &[
+    (1, "RNN attention: why look back"),
+    (2, "Additive attention and its family"),
+    (4, "Multi-head, self, cross, and positions"),
+    (5, "KV cache"),
+    (6, "MQA and GQA"),
+    (7, "MLA and absorption"),
+    (8, "FlashAttention on the CPU"),
+    (9, "FlashAttention in CUDA, without a GPU"),
+    (10, "Paged attention"),
+    (11, "Linear attention"),
+    (12, "Sparse attention, and mixing"),
+];
+
+/// The workspace and its chapters.
+pub struct Course {
+    /// The folder with the workspace's Cargo.toml.
+    pub root: PathBuf,
+    /// In order of their numbers.
+    pub chapters: Vec<Chapter>,
+}
+
+/// What `chapter.toml` says.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Chapter {
+    /// Its number.
+    pub number: u32,
+    /// Its title.
+    pub title: String,
+    /// How long it takes, with its exercises.
+    pub minutes: u32,
+    /// Chapters that should be read before.
+    pub prerequisites: Vec<u32>,
+    /// What a reader can do afterwards.
+    pub objectives: Vec<String>,
+    /// The example that `cargo attn run` starts.
+    pub demo: String,
+    /// What the learner's file begins with.
+    pub imports: String,
+    /// Its exercises, in order.
+    #[serde(rename = "exercise")]
+    pub exercises: Vec<Exercise>,
+    /// Where the chapter is; relative to the root.
+    #[serde(skip)]
+    pub dir: PathBuf,
+    /// The name of its crate.
+    #[serde(skip)]
+    pub package: String,
+}
+
+/// An exercise as `chapter.toml` describes it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Exercise {
+    /// Chapter and number: `3.2`.
+    pub id: String,
+    /// The function that is written; also the name of its region (`// ANCHOR: …`) in `source`.
+    pub item: String,
+    /// What it is about, in a few words.
+    pub title: String,
+    /// The file of the reference, relative to the chapter.
+    pub source: PathBuf,
+    /// What solving it is worth.
+    pub points: u32,
+    /// About how long it takes.
+    pub minutes: u32,
+    /// From the idea over the place to pseudo-code.
+    pub hints: Vec<String>,
+}
+
+impl Course {
+    /// Finds the workspace around the current folder and reads its chapters.
+    ///
+    /// # Errors
+    /// When there is no workspace with a `chapters` folder, or a `chapter.toml` is wrong.
+    pub fn find() -> Result<Self> {
+        let here = env::current_dir().context("the current folder cannot be read")?;
+        let root = here
+            .ancestors()
+            .find(|dir| dir.join("chapters").is_dir() && dir.join("Cargo.toml").is_file())
+            .with_context(|| format!("{} is not inside the course's folder", here.display()))?;
+        Self::load(root)
+    }
+
+    /// Reads the chapters of the workspace at `root`.
+    ///
+    /// # Errors
+    /// When a `chapter.toml` is wrong: file and reason are named.
+    pub fn load(root: &Path) -> Result<Self> {
+        let mut chapters = Vec::new();
+        for entry in fs::read_dir(root.join("chapters"))? {
+            let dir = entry?.path();
+            if dir.join("chapter.toml").is_file() {
+                chapters.push(Chapter::read(root, &dir)?);
+            }
+        }
+        chapters.sort_by_key(|chapter| chapter.number);
+        Ok(Course {
+            root: root.to_path_buf(),
+            chapters,
+        })
+    }
+
+    /// The chapter with this number.
+    ///
+    /// # Errors
+    /// Names the chapters that exist, or says that it is planned.
+    pub fn chapter(&self, number: u32) -> Result<&Chapter> {
+        if let Some(chapter) = self.chapters.iter().find(|c| c.number == number) {
+            return Ok(chapter);
+        }
+        if let Some((_, title)) = PLANNED.iter().find(|(planned, _)| *planned == number) {
+            bail!("chapter {number} ({title}) is planned and not open yet");
+        }
+        let numbers: Vec<_> = self.chapters.iter().map(|c| c.number.to_string()).collect();
+        bail!(
+            "there is no chapter {number}; open are {}",
+            numbers.join(", ")
+        )
+    }
+
+    /// The exercise with this id, and its chapter.
+    ///
+    /// # Errors
+    /// Names the exercises of the chapter.
+    pub fn exercise(&self, id: &str) -> Result<(&Chapter, &Exercise)> {
+        let number = id
+            .split_once('.')
+            .and_then(|(chapter, _)| chapter.parse().ok());
+        let Some(number) = number else {
+            bail!("“{id}” is not an exercise; they are called 3.1, 3.2 and so on");
+        };
+        let chapter = self.chapter(number)?;
+        match chapter.exercises.iter().find(|e| e.id == id) {
+            Some(exercise) => Ok((chapter, exercise)),
+            None => {
+                let ids: Vec<_> = chapter.exercises.iter().map(|e| e.id.as_str()).collect();
+                bail!(
+                    "there is no exercise {id}; chapter {number} has {}",
+                    ids.join(", ")
+                )
+            }
+        }
+    }
+
+    /// The chapters that a target names, each with the exercises meant.
+    ///
+    /// # Errors
+    /// When it names something that does not exist.
+    pub fn select(&self, target: &Target) -> Result<Vec<(&Chapter, Vec<&Exercise>)>> {
+        match target {
+            Target::All => Ok(self
+                .chapters
+                .iter()
+                .map(|chapter| (chapter, chapter.exercises.iter().collect()))
+                .collect()),
+            Target::Chapter(number) => {
+                let chapter = self.chapter(*number)?;
+                Ok(vec![(chapter, chapter.exercises.iter().collect())])
+            }
+            Target::Exercise(id) => {
+                let (chapter, exercise) = self.exercise(id)?;
+                Ok(vec![(chapter, vec![exercise])])
+            }
+        }
+    }
+}
+
+impl Chapter {
+    fn read(root: &Path, dir: &Path) -> Result<Self> {
+        let file = dir.join("chapter.toml");
+        let text = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
+        let mut chapter: Chapter =
+            toml::from_str(&text).with_context(|| file.display().to_string())?;
+        let prefix = format!("{}.", chapter.number);
+        for Exercise { id, .. } in &chapter.exercises {
+            ensure!(
+                id.starts_with(&prefix),
+                "{}: exercise {id} does not begin with {prefix}",
+                file.display()
+            );
+        }
+        let name = dir.file_name().unwrap_or_default().to_string_lossy();
+        chapter.package = format!("ch{name}");
+        chapter.dir = dir.strip_prefix(root).unwrap_or(dir).to_path_buf();
+        Ok(chapter)
+    }
+
+    /// The learner's file, relative to the root.
+    pub fn answers(&self) -> PathBuf {
+        self.dir.join("exercise.rs")
+    }
+
+    /// The unsolved file, relative to the root.
+    pub fn starter(&self) -> PathBuf {
+        self.dir.join("starter.rs")
+    }
+}
+
+/// What a command is about: everything, a chapter, or one exercise.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Target {
+    /// All chapters.
+    All,
+    /// `3`
+    Chapter(u32),
+    /// `3.2`
+    Exercise(String),
+}
+
+impl FromStr for Target {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Ok(number) = text.parse() {
+            return Ok(Target::Chapter(number));
+        }
+        match text.split_once('.') {
+            Some((chapter, exercise))
+                if chapter.parse::<u32>().is_ok() && exercise.parse::<u32>().is_ok() =>
+            {
+                Ok(Target::Exercise(text.to_string()))
+            }
+            _ => Err("a chapter is a number such as 3, an exercise two such as 3.2".into()),
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! The course command, `cargo attn`, as a library: the command line and the book's server both stand on it.
+//!
+//! * [`Course`]: the chapters and exercises, read from each `chapter.toml`.
+//! * [`starter`]: how the learner's file is generated from the reference, and its sections.
+//! * [`answers`]: the learner's file: created, reset, updated, never overwritten without a backup.
+//! * [`compile`]: builds check programs; one exercise that does not compile costs only itself.
+//! * [`check()`]: from a target to verdicts, with the progress noted.
+//! * [`progress`]: what has been solved, in `.attn/`.
+//! * [`commands`]: what each subcommand prints.
+
+pub mod answers;
+pub mod check;
+pub mod commands;
+pub mod compile;
+mod course;
+pub mod files;
+pub mod program;
+pub mod progress;
+pub mod render;
+pub mod starter;
+
+pub use check::check;
+pub use course::{Chapter, Course, Exercise, PLANNED, Target};

@@ -1,0 +1,230 @@
+//! The starter: the learner's file, unsolved, generated from the reference.
+//!
+//! In the reference an exercise is a region between `// ANCHOR: item` and `// ANCHOR_END: item`, which the book
+//! includes too. Inside it,
+//!
+//! ```text
+//! // SOLUTION 3.1: what is to be done
+//! …
+//! // END SOLUTION
+//! ```
+//!
+//! becomes `todo!("3.1: what is to be done")`, and what stands between a bare `// SOLUTION` and `// END SOLUTION`
+//! is left out.
+//!
+//! In the starter, and so in the learner's file, each exercise is a [section](Section) that starts with a heading line.
+
+use crate::{Chapter, Course, Exercise, files};
+use anyhow::{Context, Result, bail, ensure};
+use std::ops::Range;
+
+/// How the heading line of a section begins.
+const HEADING: &str = "// ━━ ";
+
+/// The text of a chapter's starter.
+///
+/// # Errors
+/// Names the file and what is wrong with its markers.
+pub fn generate(course: &Course, chapter: &Chapter) -> Result<String> {
+    let Chapter {
+        number,
+        title,
+        imports,
+        ..
+    } = chapter;
+    let mut text = format!(
+        "//! Chapter {number} · {title}: your answers.\n\
+         //!\n\
+         //! Replace each `todo!`, save, and run `cargo attn check {number}`. Stuck? `cargo attn hint {number}.1`.\n\
+         //! Add helpers and imports as you like; keep the headings and the first line of each function.\n\
+         #![allow(unused)] // what is imported below waits to be used\n\n\
+         {}\n",
+        imports.trim()
+    );
+    for exercise in &chapter.exercises {
+        let region = region(course, chapter, exercise)?;
+        let unsolved = unsolved(&region, exercise)
+            .with_context(|| format!("{}: {}", exercise.source.display(), exercise.item))?;
+        text.push_str(&format!("\n{}\n\n{}\n", heading(exercise), unsolved.trim()));
+    }
+    Ok(text)
+}
+
+fn heading(exercise: &Exercise) -> String {
+    let Exercise {
+        id,
+        title,
+        points,
+        minutes,
+        ..
+    } = exercise;
+    format!("{HEADING}{id} {title} · {points} points · about {minutes} minutes ━━")
+}
+
+/// The reference of an exercise as its file has it, markers included.
+///
+/// # Errors
+/// When the file cannot be read or the region is not there.
+pub fn region(course: &Course, chapter: &Chapter, exercise: &Exercise) -> Result<String> {
+    let file = course.root.join(&chapter.dir).join(&exercise.source);
+    let text = files::read(&file)?;
+    let marked =
+        |line: &str, marker: &str| line.trim() == format!("// {marker}: {}", exercise.item);
+    let mut lines = text.lines();
+    ensure!(
+        lines.any(|line| marked(line, "ANCHOR")),
+        "{} has no `// ANCHOR: {}`",
+        file.display(),
+        exercise.item
+    );
+    let region: Vec<&str> = lines
+        .by_ref()
+        .take_while(|line| !marked(line, "ANCHOR_END"))
+        .collect();
+    Ok(region.join("\n"))
+}
+
+/// The reference of an exercise without its markers, for reading.
+///
+/// # Errors
+/// As for [`region`].
+pub fn solution(course: &Course, chapter: &Chapter, exercise: &Exercise) -> Result<String> {
+    let region = region(course, chapter, exercise)?;
+    let lines: Vec<&str> = region
+        .lines()
+        .filter(|line| !matches!(Marker::of(line), Some(Marker::Start(_) | Marker::End)))
+        .collect();
+    Ok(lines.join("\n"))
+}
+
+/// A marker line.
+enum Marker<'a> {
+    Start(Option<&'a str>),
+    End,
+}
+
+impl<'a> Marker<'a> {
+    fn of(line: &'a str) -> Option<Self> {
+        let marker = line.trim().strip_prefix("// ")?;
+        if marker == "END SOLUTION" {
+            return Some(Marker::End);
+        }
+        match marker.strip_prefix("SOLUTION")? {
+            "" => Some(Marker::Start(None)),
+            todo => Some(Marker::Start(Some(todo.strip_prefix(' ')?))),
+        }
+    }
+}
+
+/// A region with its solution taken out.
+fn unsolved(region: &str, exercise: &Exercise) -> Result<String> {
+    let (mut text, mut inside, mut todos) = (String::new(), false, 0);
+    for line in region.lines() {
+        match Marker::of(line) {
+            Some(Marker::Start(_)) if inside => bail!("a SOLUTION inside a SOLUTION"),
+            Some(Marker::Start(todo)) => {
+                inside = true;
+                if let Some(todo) = todo {
+                    ensure!(
+                        todo.starts_with(&format!("{}: ", exercise.id)),
+                        "the marker says “{todo}”, it has to begin with “{}: ”",
+                        exercise.id
+                    );
+                    let indent = &line[..line.len() - line.trim_start().len()];
+                    text.push_str(&format!("{indent}todo!({todo:?})\n"));
+                    todos += 1;
+                }
+            }
+            Some(Marker::End) if inside => inside = false,
+            Some(Marker::End) => bail!("an END SOLUTION without a SOLUTION"),
+            None if inside => {}
+            None => {
+                text.push_str(line);
+                text.push('\n');
+            }
+        }
+    }
+    ensure!(!inside, "a SOLUTION without an END SOLUTION");
+    ensure!(todos == 1, "{todos} markers with a todo instead of one");
+    Ok(text)
+}
+
+/// One exercise's part of a starter or a learner's file: from its heading to the next one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Section {
+    /// The exercise.
+    pub id: String,
+    /// Its lines, counted from 0.
+    pub lines: Range<usize>,
+}
+
+/// The sections of a file, in order.
+pub fn sections(text: &str) -> Vec<Section> {
+    let mut sections: Vec<Section> = Vec::new();
+    let end = text.lines().count();
+    for (i, line) in text.lines().enumerate() {
+        let heading = line.strip_prefix(HEADING);
+        let Some(id) = heading.and_then(|rest| rest.split_whitespace().next()) else {
+            continue;
+        };
+        if let Some(last) = sections.last_mut() {
+            last.lines.end = i;
+        }
+        sections.push(Section {
+            id: id.to_string(),
+            lines: i..end,
+        });
+    }
+    sections
+}
+
+/// The text of one section.
+pub fn section<'a>(text: &'a str, id: &str) -> Option<String> {
+    let section = sections(text).into_iter().find(|s| s.id == id)?;
+    let lines: Vec<&'a str> = text.lines().collect();
+    Some(lines[section.lines].join("\n"))
+}
+
+/// `text` with the section `id` replaced, or appended where there is none.
+pub fn with_section(text: &str, id: &str, replacement: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    let (before, after) = match sections(text).into_iter().find(|s| s.id == id) {
+        Some(section) => (&lines[..section.lines.start], &lines[section.lines.end..]),
+        None => (&lines[..], &[][..]),
+    };
+    let mut text = before.join("\n");
+    text.push('\n');
+    text.push_str(replacement.trim_end());
+    text.push('\n');
+    if !after.is_empty() {
+        text.push('\n');
+        text.push_str(&after.join("\n"));
+        text.push('\n');
+    }
+    text
+}
+
+/// The function of an exercise as the starter has it, on one line: no documentation, a body that only says todo.
+/// Put in place of an answer that does not compile.
+///
+/// # Errors
+/// When the starter has no such section.
+pub fn stub(starter: &str, id: &str) -> Result<String> {
+    let section = section(starter, id).with_context(|| format!("the starter has no {id}"))?;
+    let code = section
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.starts_with("//"));
+    Ok(code.collect::<Vec<_>>().join(" ").trim().to_string())
+}
+
+/// The first line of an exercise's function: its signature up to the body, on one line.
+///
+/// # Errors
+/// When the starter has no such section.
+pub fn signature(starter: &str, id: &str) -> Result<String> {
+    let stub = stub(starter, id)?;
+    let start = stub.find("pub fn").unwrap_or(0);
+    let end = stub.find(" {").unwrap_or(stub.len());
+    Ok(stub[start..end].replace("( ", "(").replace(", )", ")"))
+}
