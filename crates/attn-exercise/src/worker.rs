@@ -84,11 +84,15 @@ where
     })
 }
 
-/// Ends this process when the parent does, even a killed one: its end of our standard input closes.
+/// Ends this process, and on Unix what it started, when the parent ends, even by being killed: its end of our standard
+/// input closes then.
 fn exit_with_parent() {
     thread::spawn(|| {
         let mut rest = Vec::new();
         let _ = io::stdin().read_to_end(&mut rest);
+        // The worker leads a process group of its own.
+        #[cfg(unix)]
+        let _ = rustix::process::kill_current_process_group(rustix::process::Signal::KILL);
         process::exit(1);
     });
 }

@@ -1,1 +1,432 @@
-fn main() {}
+//! What becomes of every kind of answer, tried on a toy exercise: y = 2x.
+//!
+//! This program is its own check program: called with a request it is a worker, without one it runs the tests.
+
+use attn_exercise::{
+    Check, Diagnosis, Exercise, Failure, Field, Fields, Finding, Limits, Mistake, Report, Request,
+    Symptom, Verdict, Who, field,
+    judge::{Expected, close, each},
+    verify,
+};
+use libtest_mimic::{Arguments, Trial};
+use ndarray::{Array1, array};
+use serde::{Deserialize, Serialize};
+use std::{
+    env, fs,
+    io::Read,
+    path::Path,
+    process::{self, Command, ExitCode, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+type Body = fn(&Array1<f32>) -> Array1<f32>;
+
+#[derive(Serialize, Deserialize)]
+struct Case(Array1<f32>);
+
+impl Fields for Case {
+    fn fields(&self) -> Vec<Field> {
+        vec![field("x", &self.0)]
+    }
+}
+
+fn double(x: &Array1<f32>) -> Array1<f32> {
+    x * 2.0
+}
+
+fn square(x: &Array1<f32>) -> Array1<f32> {
+    x * x
+}
+
+fn identity(x: &Array1<f32>) -> Array1<f32> {
+    x.clone()
+}
+
+/// Right on the first case, then `bad`.
+fn then(x: &Array1<f32>, bad: impl FnOnce()) -> Array1<f32> {
+    if x.len() > 1 {
+        bad();
+    }
+    double(x)
+}
+
+#[expect(unconditional_recursion, reason = "that is the point")]
+fn recurse(n: u64) -> u64 {
+    std::hint::black_box(recurse(n + 1)) + n
+}
+
+/// Every kind of answer, by id.
+const ANSWERS: &[(&str, Body)] = &[
+    ("1.1", double),
+    ("1.2", |x| then(x, || todo!("1.2: double it"))),
+    ("1.3", |x| then(x, || todo!("1.1: of another exercise"))),
+    ("1.4", |x| then(x, || panic!("on purpose"))),
+    ("1.5", |_| array![1.0, 2.0, 3.0]),
+    ("1.6", |x| x * f32::NAN),
+    ("1.7", |x| {
+        then(x, || {
+            loop {
+                thread::yield_now()
+            }
+        })
+    }),
+    ("1.8", |x| {
+        then(x, || {
+            recurse(0);
+        })
+    }),
+    ("1.9", |x| then(x, || process::exit(0))),
+    ("1.10", |x| then(x, || process::abort())),
+    ("1.11", |x| {
+        then(x, || {
+            let mut hoard = Vec::new();
+            loop {
+                hoard.push(vec![1_u8; 1 << 20]);
+            }
+        })
+    }),
+    ("1.12", |x| {
+        then(x, || {
+            loop {
+                println!("{}", "spam".repeat(1000));
+            }
+        })
+    }),
+    ("1.13", |x| {
+        println!("x has {} entries", x.len());
+        eprintln!("and this is standard error");
+        if x.len() > 1 { square(x) } else { double(x) }
+    }),
+    ("1.14", |x| {
+        then(x, || {
+            Command::new("sleep").arg("600").spawn().expect("sleep");
+            note_pid();
+            loop {
+                thread::yield_now();
+            }
+        })
+    }),
+    ("1.15", |x| if x.len() > 1 { square(x) } else { double(x) }),
+    ("1.16", |x| {
+        thread::spawn(|| panic!("in a thread")).join().ok();
+        double(x)
+    }),
+];
+
+/// So that a test can see whether a worker still runs.
+fn note_pid() {
+    if let Ok(file) = env::var("CONTRACT_PID_FILE") {
+        fs::write(file, process::id().to_string()).expect("the pid's file");
+    }
+}
+
+fn exercise(id: &'static str, mistakes: Vec<Mistake<Body>>) -> Exercise<Body, Case, Array1<f32>> {
+    Exercise {
+        id,
+        cases: |_| {
+            vec![
+                Case(array![1.5]),
+                Case(array![1.0, 3.0]),
+                Case(array![-1.0, 0.0]),
+            ]
+        },
+        answer: |body, case| body(&case.0),
+        judge,
+        solution: double,
+        mistakes,
+        steps: |_| Vec::new(),
+    }
+}
+
+fn judge(cases: &[Case], answers: &[Array1<f32>]) -> Result<(), Finding> {
+    each(cases, answers, |Case(x), y| {
+        close("y", y, &Expected::new(x.mapv(|x| 2.0 * f64::from(x)), &[]))
+    })
+}
+
+fn mistake(name: &'static str, body: Body) -> Mistake<Body> {
+    Mistake {
+        name,
+        when: "x is squared",
+        body,
+    }
+}
+
+/// The exercises with faults that `verify` has to find.
+fn faulty() -> Vec<Box<dyn Check>> {
+    let squares = || vec![mistake("square", square)];
+    vec![
+        exercise("2.1", squares()).answered_by(|_| todo!("2.1: double it")),
+        exercise("2.2", squares()).answered_by(double),
+        exercise("2.3", squares()).answered_by(|_| panic!("index out of bounds")),
+        exercise("2.4", vec![mistake("right", double)]).answered_by(|_| todo!("2.4: double it")),
+        exercise(
+            "2.5",
+            vec![
+                mistake("square", square),
+                mistake("again", |x| x.mapv(|x| x * x)),
+            ],
+        )
+        .answered_by(|_| todo!("2.5: double it")),
+        Exercise {
+            solution: identity as Body,
+            ..exercise("2.6", squares())
+        }
+        .answered_by(|_| todo!("2.6: double it")),
+    ]
+}
+
+fn exercises() -> Vec<Box<dyn Check>> {
+    let answers = ANSWERS.iter().map(|&(id, body)| {
+        let with_square = vec![
+            mistake("same", identity),
+            mistake(
+                "square",
+                |x| if x.len() > 1 { square(x) } else { double(x) },
+            ),
+        ];
+        exercise(id, with_square).answered_by(body)
+    });
+    answers.chain(faulty()).collect()
+}
+
+const LIMITS: Limits = Limits {
+    seconds: 2,
+    memory: 64 << 20,
+    printed: 1 << 20,
+};
+
+fn find(id: &str) -> Box<dyn Check> {
+    let found = exercises().into_iter().find(|exercise| exercise.id() == id);
+    found.expect("an exercise of this program")
+}
+
+fn check(id: &str) -> Report {
+    find(id).check(Who::Answer, 1, &LIMITS).expect("a worker")
+}
+
+fn failure(id: &str) -> Failure {
+    match check(id).verdict {
+        Verdict::Failed(failure) => failure,
+        verdict => panic!("not a failure: {verdict:?}"),
+    }
+}
+
+/// The symptom of an answer that is right on case 1 and goes wrong on case 2.
+fn symptom(id: &str) -> Symptom {
+    let failure = failure(id);
+    assert_eq!((failure.case, failure.right, failure.of), (2, 1, 3));
+    failure.symptom
+}
+
+fn tests() -> Vec<(&'static str, fn())> {
+    vec![
+        ("a right answer passes", || {
+            assert!(matches!(check("1.1").verdict, Verdict::Passed { cases: 3 }));
+        }),
+        ("a todo is unsolved, with its text and place", || {
+            let Verdict::Unsolved { todo, place } = check("1.2").verdict else {
+                panic!()
+            };
+            assert_eq!(todo, "1.2: double it");
+            assert!(place.expect("a place").file.ends_with("contract.rs"));
+        }),
+        ("another exercise's todo is waited on", || {
+            let verdict = check("1.3").verdict;
+            assert!(matches!(verdict, Verdict::WaitsOn { on } if on == "1.1"));
+        }),
+        ("a panic is told with message and place", || {
+            let Symptom::Panicked { message, place } = symptom("1.4") else {
+                panic!()
+            };
+            assert_eq!(message, "on purpose");
+            assert!(place.expect("a place").line > 0);
+        }),
+        ("a wrong shape is named", || {
+            let what = "y has shape 3, should be 1".to_string();
+            assert_eq!(failure("1.5").symptom, Symptom::Wrong { what });
+        }),
+        ("NaN is named", || {
+            let Symptom::Wrong { what } = failure("1.6").symptom else {
+                panic!()
+            };
+            assert!(what.starts_with("y[0] is NaN, should be 3.0000"), "{what}");
+        }),
+        ("an endless loop is stopped", || {
+            assert_eq!(symptom("1.7"), Symptom::TimedOut { seconds: 2 });
+        }),
+        ("a stack overflow is told from an abort", || {
+            assert_eq!(symptom("1.8"), Symptom::StackOverflow);
+        }),
+        ("exit(0) is not a pass", || {
+            assert_eq!(symptom("1.9"), Symptom::Exited { code: 0 });
+        }),
+        ("an abort is a crash", || {
+            assert!(matches!(symptom("1.10"), Symptom::Crashed { .. }));
+        }),
+        ("a memory bomb is stopped", || {
+            assert_eq!(symptom("1.11"), Symptom::OutOfMemory { limit: 64 << 20 });
+        }),
+        ("endless output is stopped", || {
+            assert_eq!(symptom("1.12"), Symptom::PrintedTooMuch { limit: 1 << 20 });
+        }),
+        ("what is printed stands beside its case", || {
+            let printed = check("1.13").printed;
+            assert_eq!(printed[1].case, 2);
+            assert_eq!(
+                printed[1].text,
+                "x has 2 entries\nand this is standard error\n"
+            );
+        }),
+        (
+            "a known mistake is named by everything that came back",
+            || {
+                let diagnosis = failure("1.15").diagnosis;
+                let (mistake, when) = ("square".into(), "x is squared".into());
+                assert_eq!(diagnosis, Some(Diagnosis { mistake, when }));
+            },
+        ),
+        (
+            "a panic in a thread that the answer started is its own affair",
+            || {
+                let report = check("1.16");
+                assert!(matches!(report.verdict, Verdict::Passed { .. }));
+                assert!(report.printed[0].text.contains("in a thread"));
+            },
+        ),
+        #[cfg(target_os = "linux")]
+        (
+            "nothing that an answer started stays behind",
+            nothing_stays_behind,
+        ),
+        #[cfg(target_os = "linux")]
+        (
+            "a worker ends with its parent",
+            a_worker_ends_with_its_parent,
+        ),
+        ("verify: a sound exercise has no faults", || {
+            assert_eq!(faults("2.1"), Vec::<String>::new());
+        }),
+        ("verify: a solved starter", || {
+            assert_eq!(faults("2.2"), ["the starter is solved"]);
+        }),
+        ("verify: a starter that fails for another reason", || {
+            let faults = faults("2.3");
+            let expected = "the starter fails for another reason than its own todo";
+            assert!(
+                faults.len() == 1 && faults[0].starts_with(expected),
+                "{faults:?}"
+            );
+        }),
+        ("verify: a mistake that passes", || {
+            assert_eq!(faults("2.4"), ["mistake right is not rejected: it passes"]);
+        }),
+        ("verify: two mistakes that cannot be told apart", || {
+            assert_eq!(faults("2.5"), ["mistake again cannot be told from square"]);
+        }),
+        ("verify: a reference that fails", || {
+            assert_eq!(faults("2.6").len(), 3, "one a seed");
+        }),
+    ]
+}
+
+fn faults(id: &str) -> Vec<String> {
+    verify(find(id).as_ref(), 1, &LIMITS)
+        .expect("a worker")
+        .faults
+}
+
+/// A program of its own that checks 1.14, whose worker starts `sleep`, writes its pid to `file` and loops.
+fn check_in_a_process(file: &Path, limits: Limits) -> process::Child {
+    let request = Request::Check {
+        ids: vec!["1.14".into()],
+        solution: false,
+        seed: 1,
+        limits,
+    };
+    Command::new(env::current_exe().expect("this program"))
+        .arg(request.to_string())
+        .env("CONTRACT_PID_FILE", file)
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("this program again")
+}
+
+/// The processes of the group that the worker with this pid leads.
+#[cfg(target_os = "linux")]
+fn group(pid: &str) -> Vec<String> {
+    let processes = fs::read_dir("/proc").expect("/proc").flatten();
+    let stats = processes.filter_map(|p| fs::read_to_string(p.path().join("stat")).ok());
+    // “pid (name) state ppid pgrp …”, where the name may hold anything.
+    let alive = stats.filter(|stat| {
+        let fields: Vec<&str> = stat
+            .rsplit(')')
+            .next()
+            .unwrap_or("")
+            .split_whitespace()
+            .collect();
+        fields.get(2) == Some(&pid) && fields[0] != "Z"
+    });
+    alive.collect()
+}
+
+#[cfg(target_os = "linux")]
+fn wait_until(what: &str, done: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !done() {
+        assert!(
+            start.elapsed() < Duration::from_secs(20),
+            "still not: {what}"
+        );
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn nothing_stays_behind() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let file = dir.path().join("pid");
+    let mut checker = check_in_a_process(&file, LIMITS);
+    let mut answer = String::new();
+    let mut stdout = checker.stdout.take().expect("its output");
+    stdout.read_to_string(&mut answer).expect("its answer");
+    checker.wait().expect("an end");
+    assert!(answer.contains("timed-out"), "{answer}");
+    let pid = fs::read_to_string(&file).expect("the worker's pid");
+    wait_until("no process left", || group(&pid).is_empty());
+}
+
+#[cfg(target_os = "linux")]
+fn a_worker_ends_with_its_parent() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let file = dir.path().join("pid");
+    let patient = Limits {
+        seconds: 600,
+        ..LIMITS
+    };
+    let mut checker = check_in_a_process(&file, patient);
+    wait_until("the worker runs", || {
+        fs::read_to_string(&file).is_ok_and(|pid| !pid.is_empty())
+    });
+    checker.kill().expect("killed");
+    checker.wait().expect("an end");
+    let pid = fs::read_to_string(&file).expect("the worker's pid");
+    wait_until("no process left", || group(&pid).is_empty());
+}
+
+fn main() -> ExitCode {
+    if env::args()
+        .nth(1)
+        .is_some_and(|argument| argument.starts_with('{'))
+    {
+        return attn_exercise::main(exercises());
+    }
+    let trials = tests().into_iter().map(|(name, test)| {
+        Trial::test(name, move || {
+            test();
+            Ok(())
+        })
+    });
+    libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit_code()
+}

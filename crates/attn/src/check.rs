@@ -2,7 +2,7 @@
 
 use crate::{Course, Target, compile, program, progress};
 use anyhow::Result;
-use attn_exercise::{Limits, Report, Request, Verdict};
+use attn_exercise::{Limits, Report, Request};
 
 /// The seed of the cases that a learner sees: always the same, so that “case 3” means something.
 pub const SEED: u64 = 1;
@@ -22,12 +22,12 @@ pub fn check(
 ) -> Result<Vec<Report>> {
     let mut reports = Vec::new();
     for (chapter, exercises) in course.select(target)? {
-        let (program, broken) = if solution {
+        let (program, refused) = if solution {
             let program = compile::without_learner(course, chapter)?;
             (Some(program), Default::default())
         } else {
             let built = compile::with_learner(course, chapter)?;
-            (built.program, built.broken)
+            (built.program, built.refused)
         };
         let mut note = |found: Report| {
             report(&found);
@@ -35,14 +35,12 @@ pub fn check(
         };
         // One request a run of exercises that compile, so that the verdicts come in order.
         for exercises in
-            exercises.chunk_by(|a, b| !broken.contains_key(&a.id) && !broken.contains_key(&b.id))
+            exercises.chunk_by(|a, b| !refused.contains_key(&a.id) && !refused.contains_key(&b.id))
         {
-            if let Some(errors) = broken.get(&exercises[0].id) {
+            if let Some(verdict) = refused.get(&exercises[0].id) {
                 note(Report {
                     id: exercises[0].id.clone(),
-                    verdict: Verdict::DoesNotCompile {
-                        errors: errors.clone(),
-                    },
+                    verdict: verdict.clone(),
                     printed: Vec::new(),
                 });
             } else if let Some(program) = &program {

@@ -3,26 +3,25 @@
 //! An exercise that does not compile costs only itself: its section is replaced by the starter's in a copy of the
 //! learner's file (the overlay), and the program is built from that copy. The learner's file is never touched.
 
-use crate::{Chapter, Course, answers, files, starter};
-use anyhow::{Context, Result, bail};
-use indicatif::ProgressBar;
+use crate::{
+    Chapter, Course, answers,
+    cargo::{Error, Outcome, build},
+    files, starter,
+};
+use anyhow::{Result, bail};
+use attn_exercise::Verdict;
 use regex::Regex;
-use serde::Deserialize;
 use std::{
     collections::BTreeMap,
-    env,
-    io::{BufRead, BufReader, Read},
     path::{Path, PathBuf},
-    process::{Command, Stdio},
-    time::Duration,
 };
 
 /// A check program with the learner's answers.
 pub struct Built {
     /// The program; `None` if nothing of the file compiles.
     pub program: Option<PathBuf>,
-    /// The exercises that do not compile, with the compiler's messages.
-    pub broken: BTreeMap<String, Vec<String>>,
+    /// The exercises that are not in it, by id: what does not compile, and what waits on that.
+    pub refused: BTreeMap<String, Verdict>,
 }
 
 /// Builds the check program without the learner's file; its answers are the starter's.
@@ -30,7 +29,7 @@ pub struct Built {
 /// # Errors
 /// When the chapter itself does not compile.
 pub fn without_learner(course: &Course, chapter: &Chapter) -> Result<PathBuf> {
-    match cargo_check_program(course, chapter, None)? {
+    match check_program(course, chapter, None)? {
         Outcome::Program(program) => Ok(program),
         Outcome::Errors(errors) => {
             bail!("{} does not compile:\n{}", chapter.package, text(&errors))
@@ -47,142 +46,206 @@ pub fn with_learner(course: &Course, chapter: &Chapter) -> Result<Built> {
     let overlay = course
         .root
         .join(format!(".attn/overlay/{:02}/exercise.rs", chapter.number));
-    let mut built = Built {
-        program: None,
-        broken: BTreeMap::new(),
-    };
-    let (mut source, mut cfg) = (file.clone(), "learner");
-    let mut text = files::read(&file)?;
     let unsolved = files::read(&course.root.join(chapter.starter()))?;
+    let original = files::read(&file)?;
+    // The lines of `text` stay where they are in the learner's file; functions that are not there come after them.
+    let (mut text, mut added) = (original.clone(), String::new());
+    let mut refused: BTreeMap<String, Verdict> = BTreeMap::new();
     loop {
-        let errors = match cargo_check_program(course, chapter, Some(cfg))? {
-            Outcome::Program(program) => {
-                built.program = Some(program);
-                return Ok(built);
-            }
-            Outcome::Errors(errors) => errors,
+        let (source, cfg) = if refused.is_empty() {
+            (&file, "learner")
+        } else {
+            files::write(&overlay, &(text.clone() + &added))?;
+            (&overlay, "overlay")
         };
-        let found = charge(&errors, chapter, &text, &source, &unsolved);
-        let news: Vec<_> = found
-            .into_iter()
-            .filter(|(charge, _)| !built.broken.contains_key(charge.id()))
-            .collect();
-        if news.is_empty() {
-            // Not any one exercise's fault: an import, say. Then none can be run.
-            if !errors
-                .iter()
-                .any(|error| error.in_file(&file) || error.in_file(&source))
-            {
-                bail!(
-                    "{} does not compile:\n{}",
-                    chapter.package,
-                    self::text(&errors)
-                );
+        let errors = match check_program(course, chapter, Some(cfg))? {
+            Outcome::Errors(errors) => errors,
+            Outcome::Program(program) => {
+                return Ok(Built {
+                    program: Some(program),
+                    refused,
+                });
             }
-            let errors: Vec<String> = errors
-                .iter()
-                .map(|error| plain_name(chapter, &error.short()))
-                .collect();
+        };
+        let mut found = Found::default();
+        for error in &errors {
+            found.sort(error, chapter, &text, source, &unsolved);
+        }
+        if found.by_exercise.is_empty() && found.elsewhere.is_empty() {
+            bail!(
+                "{} does not compile:\n{}",
+                chapter.package,
+                self::text(&errors)
+            );
+        }
+        let before = refused.len();
+        if found.elsewhere.is_empty() {
+            for (id, Blame { errors, missing }) in found.by_exercise {
+                let stub = starter::stub(&unsolved, &id)?;
+                if missing {
+                    added += &(stub + "\n");
+                } else {
+                    text = replace_lines(&text, &id, &stub);
+                }
+                let verdict = waits_on(&errors, &original, &refused)
+                    .unwrap_or_else(|| does_not_compile(&errors));
+                refused.entry(id).or_insert(verdict);
+            }
+        }
+        // Nobody's fault in particular, such as an import's; then nothing can be run.
+        if refused.len() == before {
+            let errors = [
+                found.elsewhere,
+                errors.iter().map(|e| Complaint::of(e, chapter)).collect(),
+            ];
+            let verdict = does_not_compile(&errors.concat());
             for exercise in &chapter.exercises {
-                built
-                    .broken
+                refused
                     .entry(exercise.id.clone())
-                    .or_insert_with(|| errors.clone());
+                    .or_insert_with(|| verdict.clone());
             }
-            return Ok(built);
+            return Ok(Built {
+                program: None,
+                refused,
+            });
         }
-        for (charge, errors) in news {
-            let stub = starter::stub(&unsolved, charge.id())?;
-            text = match &charge {
-                Charge::Section(id) => replace_lines(&text, id, &stub),
-                Charge::Missing(_) => text + "\n" + &stub + "\n",
-            };
-            let broken = built.broken.entry(charge.id().to_string()).or_default();
-            broken.extend(errors.iter().map(|error| plain_name(chapter, error)));
-        }
-        files::write(&overlay, &text)?;
-        (source, cfg) = (overlay.clone(), "overlay");
     }
 }
 
-/// Builds an example of a chapter in the same way, and returns the program.
+/// Builds an example of a chapter and returns the program.
 ///
 /// # Errors
 /// When it does not compile.
 pub fn example(course: &Course, chapter: &Chapter, name: &str) -> Result<PathBuf> {
-    let mut cargo = cargo(course, "build");
-    cargo.args(["--package", &chapter.package, "--example", name]);
-    match build(
-        cargo,
-        &format!("Compiling chapter {}'s demonstration", chapter.number),
-    )? {
+    let arguments = ["build", "--package", &chapter.package, "--example", name];
+    let what = format!("Compiling chapter {}'s demonstration", chapter.number);
+    match build(&course.root, &arguments, &what)? {
         Outcome::Program(program) => Ok(program),
         Outcome::Errors(errors) => bail!("{name} does not compile:\n{}", text(&errors)),
     }
 }
 
-/// Whose fault an error is, and how it is taken out of the way.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Charge {
-    /// Something in the exercise's section: the section is replaced.
-    Section(String),
-    /// The exercise's function is not there: it is added.
-    Missing(String),
+fn check_program(course: &Course, chapter: &Chapter, cfg: Option<&str>) -> Result<Outcome> {
+    let mut arguments = vec!["rustc", "--package", &chapter.package];
+    arguments.extend(["--test", "check", "--profile", "test"]);
+    if let Some(cfg) = cfg {
+        arguments.extend(["--", "--cfg", cfg]);
+    }
+    let what = format!("Compiling chapter {}'s check program", chapter.number);
+    build(&course.root, &arguments, &what)
 }
 
-impl Charge {
-    fn id(&self) -> &str {
-        let (Charge::Section(id) | Charge::Missing(id)) = self;
-        id
+fn text(errors: &[Error]) -> String {
+    let errors: Vec<&str> = errors.iter().map(Error::full).collect();
+    errors.join("\n")
+}
+
+/// What is said to the learner about one error.
+#[derive(Clone)]
+struct Complaint {
+    text: String,
+    unknown_name: Option<String>,
+}
+
+impl Complaint {
+    fn of(error: &Error, chapter: &Chapter) -> Self {
+        Complaint {
+            text: plain_name(chapter, &error.short()),
+            unknown_name: error.unknown_name().map(str::to_string),
+        }
     }
 }
 
-/// Sorts errors by the exercise whose fault they are. Errors outside all sections are nobody's.
-fn charge(
-    errors: &[Error],
-    chapter: &Chapter,
-    text: &str,
-    source: &Path,
-    unsolved: &str,
-) -> BTreeMap<Charge, Vec<String>> {
-    let sections = starter::sections(text);
-    let joined = Regex::new(r"answers::(\w+)").expect("a valid pattern");
-    let mut charges: BTreeMap<Charge, Vec<String>> = BTreeMap::new();
-    for error in errors {
+/// The complaints about one exercise.
+#[derive(Default)]
+struct Blame {
+    errors: Vec<Complaint>,
+    /// Its function is not there at all.
+    missing: bool,
+}
+
+/// Errors by the exercise whose fault they are, and those in the learner's file outside all exercises.
+#[derive(Default)]
+struct Found {
+    by_exercise: BTreeMap<String, Blame>,
+    elsewhere: Vec<Complaint>,
+}
+
+impl Found {
+    fn sort(
+        &mut self,
+        error: &Error,
+        chapter: &Chapter,
+        text: &str,
+        source: &Path,
+        unsolved: &str,
+    ) {
+        let complaint = Complaint::of(error, chapter);
         if let Some(line) = error.line_in(source) {
-            let section = sections.iter().find(|s| s.lines.contains(&(line - 1)));
-            if let Some(section) = section {
-                let charge = Charge::Section(section.id.clone());
-                charges.entry(charge).or_default().push(error.short());
+            let mut sections = starter::sections(text).into_iter();
+            match sections.find(|section| section.lines.contains(&(line - 1))) {
+                Some(section) => self
+                    .by_exercise
+                    .entry(section.id)
+                    .or_default()
+                    .errors
+                    .push(complaint),
+                None => self.elsewhere.push(complaint),
             }
-            continue;
+            return;
         }
         // In the check program, where the exercises are joined to the answers.
-        let joins = error.spans.iter().flat_map(|span| &span.text);
-        let item = joins.filter_map(|line| joined.captures(&line.text)).next();
+        let joined = Regex::new("answers::([A-Za-z0-9_]+)").expect("a valid pattern");
+        let item = error.source_lines().find_map(|line| joined.captures(line));
         let item = item.map(|captures| captures[1].to_string());
-        let Some(exercise) = chapter
+        let exercise = chapter
             .exercises
             .iter()
-            .find(|e| Some(&e.item) == item.as_ref())
-        else {
-            continue;
+            .find(|e| Some(&e.item) == item.as_ref());
+        let Some(exercise) = exercise else {
+            return;
+        };
+        let missing = error.code() == Some("E0425");
+        let complaint = if missing {
+            "is not there"
+        } else {
+            "does not begin as it has to"
         };
         let signature = starter::signature(unsolved, &exercise.id).unwrap_or_default();
-        let (charge, complaint) = if error.code() == Some("E0425") {
-            (Charge::Missing(exercise.id.clone()), "is not there")
-        } else {
-            (
-                Charge::Section(exercise.id.clone()),
-                "has another first line than it has to",
-            )
-        };
-        let complaint = format!("`{}` {complaint}. It begins:\n{signature}", exercise.item);
-        charges.entry(charge).or_default().push(complaint);
+        let blame = self.by_exercise.entry(exercise.id.clone()).or_default();
+        blame.missing |= missing;
+        blame.errors.push(Complaint {
+            text: format!(
+                "`{}` {complaint}. Its first line:\n{signature}",
+                exercise.item
+            ),
+            unknown_name: None,
+        });
     }
-    charges
 }
 
+fn does_not_compile(errors: &[Complaint]) -> Verdict {
+    Verdict::DoesNotCompile {
+        errors: errors.iter().map(|error| error.text.clone()).collect(),
+    }
+}
+
+/// When all that is wrong is that names are unknown which stand in a section that had to be taken out: waits on that one.
+fn waits_on(
+    errors: &[Complaint],
+    original: &str,
+    refused: &BTreeMap<String, Verdict>,
+) -> Option<Verdict> {
+    let mut on = None;
+    for error in errors {
+        let name = error.unknown_name.as_ref()?;
+        on = refused.keys().find(|id| {
+            starter::section(original, id).is_some_and(|section| section.contains(name.as_str()))
+        });
+        on?;
+    }
+    on.map(|on| Verdict::WaitsOn { on: on.clone() })
+}
 /// `text` with the lines of a section replaced by the stub and blank lines, so that no other line moves.
 fn replace_lines(text: &str, id: &str, stub: &str) -> String {
     let mut lines: Vec<&str> = text.lines().collect();
@@ -210,180 +273,4 @@ fn plain_name(chapter: &Chapter, message: &str) -> String {
             &format!("{dir}/src/../../../.attn/overlay/{number:02}/exercise.rs"),
             &file,
         )
-}
-
-fn text(errors: &[Error]) -> String {
-    let errors: Vec<&str> = errors.iter().map(|e| e.message.rendered.as_str()).collect();
-    errors.join("\n")
-}
-
-enum Outcome {
-    Program(PathBuf),
-    Errors(Vec<Error>),
-}
-
-fn cargo(course: &Course, command: &str) -> Command {
-    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(&course.root).args([
-        command,
-        "--quiet",
-        "--message-format=json-diagnostic-rendered-ansi",
-    ]);
-    cargo
-}
-
-fn cargo_check_program(course: &Course, chapter: &Chapter, cfg: Option<&str>) -> Result<Outcome> {
-    let mut cargo = cargo(course, "rustc");
-    cargo.args([
-        "--package",
-        &chapter.package,
-        "--test",
-        "check",
-        "--profile",
-        "test",
-    ]);
-    if let Some(cfg) = cfg {
-        cargo.args(["--", "--cfg", cfg]);
-    }
-    build(
-        cargo,
-        &format!("Compiling chapter {}'s check program", chapter.number),
-    )
-}
-
-/// Runs cargo with a sign of life, and sorts what it says.
-fn build(mut cargo: Command, what: &str) -> Result<Outcome> {
-    let spinner = ProgressBar::new_spinner();
-    spinner.enable_steady_tick(Duration::from_millis(120));
-    spinner.set_message(format!("{what} …"));
-    let mut child = cargo
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .context("cargo cannot be started; is it on the PATH?")?;
-    let mut stderr = child.stderr.take().context("cargo's messages")?;
-    let complaint = std::thread::spawn(move || {
-        let mut text = String::new();
-        let _ = stderr.read_to_string(&mut text);
-        text
-    });
-    let (mut program, mut errors) = (None, Vec::new());
-    for line in BufReader::new(child.stdout.take().context("cargo's output")?).lines() {
-        match serde_json::from_str(&line?) {
-            Ok(Line::CompilerArtifact { target, executable }) => {
-                spinner.set_message(format!("{what} ({}) …", target.name));
-                program = executable.or(program);
-            }
-            Ok(Line::CompilerMessage { message }) if message.level.starts_with("error") => {
-                errors.push(Error::from(message));
-            }
-            _ => {}
-        }
-    }
-    let status = child.wait()?;
-    spinner.finish_and_clear();
-    // The closing “aborting due to …” points nowhere.
-    errors.retain(|error| !error.spans.is_empty());
-    match program {
-        Some(program) if status.success() => Ok(Outcome::Program(program)),
-        _ if !errors.is_empty() => Ok(Outcome::Errors(errors)),
-        _ => {
-            let complaint = complaint.join().unwrap_or_default();
-            bail!("cargo failed:\n{}", complaint.trim())
-        }
-    }
-}
-
-/// The lines of cargo's JSON that matter here.
-#[derive(Deserialize)]
-#[serde(tag = "reason", rename_all = "kebab-case")]
-enum Line {
-    CompilerArtifact {
-        target: CargoTarget,
-        executable: Option<PathBuf>,
-    },
-    CompilerMessage {
-        message: Message,
-    },
-    #[serde(other)]
-    Other,
-}
-
-#[derive(Deserialize)]
-struct CargoTarget {
-    name: String,
-}
-
-#[derive(Deserialize)]
-struct Message {
-    level: String,
-    rendered: String,
-    code: Option<Code>,
-    spans: Vec<Span>,
-}
-
-#[derive(Deserialize)]
-struct Code {
-    code: String,
-}
-
-#[derive(Deserialize)]
-struct Span {
-    file_name: PathBuf,
-    line_start: usize,
-    is_primary: bool,
-    text: Vec<SpanText>,
-}
-
-#[derive(Deserialize)]
-struct SpanText {
-    text: String,
-}
-
-/// An error of the compiler.
-struct Error {
-    message: Message,
-    spans: Vec<Span>,
-}
-
-impl From<Message> for Error {
-    fn from(mut message: Message) -> Self {
-        let spans = std::mem::take(&mut message.spans);
-        Error { message, spans }
-    }
-}
-
-impl Error {
-    fn code(&self) -> Option<&str> {
-        self.message.code.as_ref().map(|code| code.code.as_str())
-    }
-
-    fn in_file(&self, file: &Path) -> bool {
-        self.spans.iter().any(|span| span.is_in(file))
-    }
-
-    /// The line of `file` whose fault it is: the primary one, but for a syntax error (which has no code) the first one
-    /// mentioned, because an unclosed brace is only noticed at the end of the file.
-    fn line_in(&self, file: &Path) -> Option<usize> {
-        let syntax = self.code().is_none();
-        let here = self.spans.iter().filter(|span| span.is_in(file));
-        here.filter(|span| syntax || span.is_primary)
-            .map(|span| span.line_start)
-            .min()
-    }
-
-    /// The message without its trailing notes, at most 16 lines.
-    fn short(&self) -> String {
-        let lines: Vec<&str> = self.message.rendered.trim_end().lines().take(16).collect();
-        lines.join("\n")
-    }
-}
-
-impl Span {
-    /// The compiler names files relative to the workspace, and by way of the file that includes them.
-    fn is_in(&self, file: &Path) -> bool {
-        let name = |path: &Path| path.file_name().map(|name| name.to_os_string());
-        name(&self.file_name) == name(file)
-    }
 }

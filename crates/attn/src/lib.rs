@@ -9,6 +9,7 @@
 //! * [`commands`]: what each subcommand prints.
 
 pub mod answers;
+mod cargo;
 pub mod check;
 pub mod commands;
 pub mod compile;

@@ -16,8 +16,12 @@ pub fn try_case(course: &Course, id: &str, case: usize, solution: bool, seed: u6
         compile::without_learner(course, chapter)?
     } else {
         let built = compile::with_learner(course, chapter)?;
-        if let Some(errors) = built.broken.get(id) {
-            bail!("{id} does not compile:\n{}", errors.join("\n"));
+        match built.refused.get(id) {
+            Some(Verdict::DoesNotCompile { errors }) => {
+                bail!("{id} does not compile:\n{}", errors.join("\n"))
+            }
+            Some(Verdict::WaitsOn { on }) => bail!("{id} waits on {on}, which does not compile"),
+            _ => {}
         }
         match built.program {
             Some(program) => program,
