@@ -1,6 +1,6 @@
 //! One exercise: what is asked, on which cases, how it is judged, and how it goes wrong.
 
-use crate::{Field, Fields, Finding, Limits, Report, Trial};
+use crate::{Field, Fields, Finding, Limits, Report, Trial, Verification};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{io, path::Path};
 
@@ -109,8 +109,12 @@ pub trait Check: Sync {
         limits: &Limits,
     ) -> io::Result<Option<Trial>>;
 
-    /// The names of the known mistakes.
-    fn mistakes(&self) -> Vec<&'static str>;
+    /// Proves the exercise: the starter is unsolved because of its own todo, the reference passes, and every known
+    /// mistake is rejected and named.
+    ///
+    /// # Errors
+    /// As for [`Check::check`].
+    fn verify(&self, seed: u64, limits: &Limits) -> io::Result<Verification>;
 
     /// The worker's side: runs a body on the cases in `dir`.
     ///

@@ -34,4 +34,4 @@ pub use judge::Finding;
 pub use program::{Request, main};
 pub use report::{Diagnosis, Failure, Place, Printed, Report, Shown, Symptom, Trial, Verdict};
 pub use run::Limits;
-pub use verify::{Verification, verify};
+pub use verify::Verification;

@@ -1,6 +1,6 @@
 //! The check program: what a chapter's `src/check.rs` is when it runs.
 
-use crate::{Check, Limits, Report, Trial, Verification, Who, memory, verify};
+use crate::{Check, Limits, Report, Trial, Verification, Who, memory};
 use libtest_mimic::{Arguments, Failed, Trial as Test};
 use serde::{Deserialize, Serialize};
 use std::{env, fmt, io, path::PathBuf, process::ExitCode};
@@ -103,7 +103,7 @@ fn answer(exercises: &[Box<dyn Check>], request: Request) -> io::Result<()> {
         }
         Request::Verify { seed } => {
             for exercise in exercises {
-                let found: Verification = verify(exercise.as_ref(), seed, &Limits::default())?;
+                let found: Verification = exercise.verify(seed, &Limits::default())?;
                 println!("{}", serde_json::to_string(&found)?);
             }
         }
@@ -126,7 +126,7 @@ fn test(exercises: Vec<Box<dyn Check>>) -> ExitCode {
     let exercises: &'static [_] = exercises.leak();
     let tests = exercises.iter().map(|exercise| {
         Test::test(format!("verify {}", exercise.id()), move || {
-            let found = verify(exercise.as_ref(), 1, &Limits::default())?;
+            let found = exercise.verify(1, &Limits::default())?;
             if found.faults.is_empty() {
                 Ok(())
             } else {

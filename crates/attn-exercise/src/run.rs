@@ -2,9 +2,10 @@
 
 use crate::{
     Check, Diagnosis, Failure, Field, Fields, Finding, Place, Printed, Report, Request, Shown,
-    Symptom, Trial, Verdict, Who,
+    Symptom, Trial, Verdict, Verification, Who,
     exercise::Answered,
     fields::agree,
+    verify::verify,
     worker::{self, Frame, Outcome, encode, read_frames},
 };
 use process_wrap::std::{ChildWrapper, CommandWrap};
@@ -15,6 +16,7 @@ use std::{
     io,
     path::Path,
     process::{ExitStatus, Stdio},
+    rc::Rc,
     thread,
     time::{Duration, Instant},
 };
@@ -42,7 +44,7 @@ impl Default for Limits {
 }
 
 /// What a worker left behind: the answers to the first cases, and what stopped it before the rest.
-struct Run<A> {
+pub(crate) struct Run<A> {
     answers: Vec<A>,
     stopped: Option<Symptom>,
     printed: Vec<Printed>,
@@ -64,8 +66,8 @@ where
         self.exercise.id
     }
 
-    fn mistakes(&self) -> Vec<&'static str> {
-        self.exercise.mistakes.iter().map(|m| m.name).collect()
+    fn verify(&self, seed: u64, limits: &Limits) -> io::Result<Verification> {
+        verify(self, seed, limits)
     }
 
     fn work(&self, who: Who, dir: &Path) -> io::Result<()> {
@@ -75,7 +77,7 @@ where
     fn check(&self, who: Who, seed: u64, limits: &Limits) -> io::Result<Report> {
         let cases = (self.exercise.cases)(seed);
         let run = self.run(who, &cases, limits)?;
-        self.report(&cases, run, limits)
+        self.report(&cases, &run, |i| self.run_mistake(i, &cases, limits))
     }
 
     fn try_case(
@@ -103,7 +105,7 @@ where
                 .first()
                 .map_or(Vec::new(), |a| show(&a.fields())),
             expected: show(&expected.fields()),
-            report: self.report(&cases, run, limits)?,
+            report: self.report(&cases, &run, |i| self.run_mistake(i, &cases, limits))?,
         }))
     }
 }
@@ -117,8 +119,14 @@ where
     C: Fields + Serialize,
     A: Fields + DeserializeOwned,
 {
-    fn report(&self, cases: &[C], run: Run<A>, limits: &Limits) -> io::Result<Report> {
-        let verdict = match self.first_failure(cases, &run) {
+    /// The verdict on a run; `mistake(i)` gives the run of the known mistake `i` on the same cases.
+    pub(crate) fn report(
+        &self,
+        cases: &[C],
+        run: &Run<A>,
+        mistake: impl Fn(usize) -> io::Result<Rc<Run<A>>>,
+    ) -> io::Result<Report> {
+        let verdict = match self.first_failure(cases, run) {
             None => Verdict::Passed { cases: cases.len() },
             Some((_, Symptom::Panicked { message, place })) if message.starts_with(TODO) => {
                 unsolved(self.exercise.id, &message, place)
@@ -129,13 +137,13 @@ where
                 right: self.right(cases, &run.answers),
                 of: cases.len(),
                 symptom,
-                diagnosis: self.diagnose(cases, &run, limits)?,
+                diagnosis: self.diagnose(run, mistake)?,
             }),
         };
         Ok(Report {
             id: self.exercise.id.into(),
             verdict,
-            printed: run.printed,
+            printed: run.printed.clone(),
         })
     }
 
@@ -159,20 +167,28 @@ where
     /// The first known mistake that explains everything that came back.
     fn diagnose(
         &self,
-        cases: &[C],
         run: &Run<A>,
-        limits: &Limits,
+        mistake: impl Fn(usize) -> io::Result<Rc<Run<A>>>,
     ) -> io::Result<Option<Diagnosis>> {
-        for (i, mistake) in self.exercise.mistakes.iter().enumerate() {
-            let theirs = self.run(Who::Mistake(i), cases, limits)?;
-            if explains(&theirs, run) {
+        for (i, known) in self.exercise.mistakes.iter().enumerate() {
+            if explains(mistake(i)?.as_ref(), run) {
                 return Ok(Some(Diagnosis {
-                    mistake: mistake.name.into(),
-                    when: mistake.when.into(),
+                    mistake: known.name.into(),
+                    when: known.when.into(),
                 }));
             }
         }
         Ok(None)
+    }
+
+    /// Runs a known mistake.
+    pub(crate) fn run_mistake(
+        &self,
+        i: usize,
+        cases: &[C],
+        limits: &Limits,
+    ) -> io::Result<Rc<Run<A>>> {
+        Ok(Rc::new(self.run(Who::Mistake(i), cases, limits)?))
     }
 
     /// Runs a body on the cases in a worker: this program again, with a [`Request::Work`].

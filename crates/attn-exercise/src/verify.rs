@@ -1,7 +1,7 @@
 //! The course's own mutation test: every check is proven against the starter, the reference and the known mistakes.
 
-use crate::{Check, Limits, Symptom, Verdict, Who};
-use serde::{Deserialize, Serialize};
+use crate::{Check, Fields, Limits, Symptom, Verdict, Who, exercise::Answered};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::io;
 
 /// What was proven of one exercise.
@@ -24,64 +24,70 @@ pub struct Verification {
 /// The reference has to pass on the cases of each of these.
 const SEEDS: [u64; 3] = [1, 2, 3];
 
-/// Proves an exercise: the starter is unsolved because of its own todo, the reference passes, and every known mistake is
-/// rejected and named.
-///
-/// # Errors
-/// When a worker cannot be started.
-pub fn verify(check: &dyn Check, seed: u64, limits: &Limits) -> io::Result<Verification> {
-    let mut cases = 0;
-    let mut faults = Vec::new();
-
-    match check.check(Who::Answer, seed, limits)?.verdict {
-        Verdict::Unsolved { todo, .. } if todo.starts_with(&format!("{}: ", check.id())) => {}
-        Verdict::Passed { .. } => faults.push("the starter is solved".to_string()),
-        verdict => faults.push(format!(
+/// What [`Check::verify`] does.
+pub(crate) fn verify<B, C, A>(
+    answered: &Answered<B, C, A>,
+    seed: u64,
+    limits: &Limits,
+) -> io::Result<Verification>
+where
+    Answered<B, C, A>: Check,
+    C: Fields + Serialize,
+    A: Fields + DeserializeOwned,
+{
+    let id = answered.exercise.id;
+    let mut found = Verification {
+        id: id.into(),
+        cases: 0,
+        mistakes: answered.exercise.mistakes.len(),
+        rejected: 0,
+        diagnosed: 0,
+        faults: Vec::new(),
+    };
+    match answered.check(Who::Answer, seed, limits)?.verdict {
+        Verdict::Unsolved { todo, .. } if todo.starts_with(&format!("{id}: ")) => {}
+        Verdict::Passed { .. } => found.faults.push("the starter is solved".into()),
+        verdict => found.faults.push(format!(
             "the starter fails for another reason than its own todo: {}",
             brief(&verdict)
         )),
     }
-
     for seed in SEEDS {
-        match check.check(Who::Solution, seed, limits)?.verdict {
-            Verdict::Passed { cases: passed } => cases = passed,
-            verdict => faults.push(format!(
+        match answered.check(Who::Solution, seed, limits)?.verdict {
+            Verdict::Passed { cases } => found.cases = cases,
+            verdict => found.faults.push(format!(
                 "the reference fails with seed {seed}: {}",
                 brief(&verdict)
             )),
         }
     }
 
-    let names = check.mistakes();
-    let (mut rejected, mut diagnosed) = (0, 0);
-    for (i, &name) in names.iter().enumerate() {
-        match check.check(Who::Mistake(i), seed, limits)?.verdict {
-            Verdict::Failed(failure) => {
-                rejected += 1;
-                match failure.diagnosis {
-                    Some(found) if found.mistake == name => diagnosed += 1,
-                    Some(found) => faults.push(format!(
-                        "mistake {name} cannot be told from {}",
-                        found.mistake
-                    )),
-                    None => faults.push(format!("mistake {name} is rejected but not named")),
-                }
-            }
-            verdict => faults.push(format!(
-                "mistake {name} is not rejected: {}",
-                brief(&verdict)
+    let cases = (answered.exercise.cases)(seed);
+    let runs = (0..found.mistakes).map(|i| answered.run_mistake(i, &cases, limits));
+    let runs = runs.collect::<io::Result<Vec<_>>>()?;
+    for (mistake, run) in answered.exercise.mistakes.iter().zip(&runs) {
+        let name = mistake.name;
+        let report = answered.report(&cases, run, |i| Ok(runs[i].clone()))?;
+        let Verdict::Failed(failure) = report.verdict else {
+            let verdict = brief(&report.verdict);
+            found
+                .faults
+                .push(format!("mistake {name} is not rejected: {verdict}"));
+            continue;
+        };
+        found.rejected += 1;
+        match failure.diagnosis {
+            Some(diagnosis) if diagnosis.mistake == name => found.diagnosed += 1,
+            Some(diagnosis) => found.faults.push(format!(
+                "mistake {name} cannot be told from {}",
+                diagnosis.mistake
             )),
+            None => found
+                .faults
+                .push(format!("mistake {name} is rejected but not named")),
         }
     }
-
-    Ok(Verification {
-        id: check.id().into(),
-        cases,
-        mistakes: names.len(),
-        rejected,
-        diagnosed,
-        faults,
-    })
+    Ok(found)
 }
 
 fn brief(verdict: &Verdict) -> String {

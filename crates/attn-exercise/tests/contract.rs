@@ -6,7 +6,6 @@ use attn_exercise::{
     Check, Diagnosis, Exercise, Failure, Field, Fields, Finding, Limits, Mistake, Report, Request,
     Symptom, Verdict, Who, field,
     judge::{Expected, close, each},
-    verify,
 };
 use libtest_mimic::{Arguments, Trial};
 use ndarray::{Array1, array};
@@ -332,9 +331,7 @@ fn tests() -> Vec<(&'static str, fn())> {
 }
 
 fn faults(id: &str) -> Vec<String> {
-    verify(find(id).as_ref(), 1, &LIMITS)
-        .expect("a worker")
-        .faults
+    find(id).verify(1, &LIMITS).expect("a worker").faults
 }
 
 /// A program of its own that checks 1.14, whose worker starts `sleep`, writes its pid to `file` and loops.
