@@ -56,7 +56,7 @@ pub fn verify(course: &Course, json: bool) -> Result<bool> {
     let mut totals = Totals::default();
     totals.faults.extend(unknown_ids(course)?);
     for chapter in &course.chapters {
-        totals.faults.extend(metadata_faults(course, chapter)?);
+        totals.faults.extend(metadata_faults(course, chapter));
         let program = compile::without_learner(course, chapter)?;
         let mut ids = BTreeSet::new();
         program::ask(
@@ -115,15 +115,16 @@ pub fn verify(course: &Course, json: bool) -> Result<bool> {
 }
 
 /// A stale starter, and exercises without a ladder of hints.
-fn metadata_faults(course: &Course, chapter: &Chapter) -> Result<Vec<String>> {
+fn metadata_faults(course: &Course, chapter: &Chapter) -> Vec<String> {
     let mut faults = Vec::new();
-    let starter = course.root.join(chapter.starter());
-    if fs::read_to_string(&starter).ok() != Some(starter::generate(course, chapter)?) {
-        let name = chapter.starter();
-        faults.push(format!(
+    let name = chapter.starter();
+    match starter::generate(course, chapter) {
+        Ok(text) if fs::read_to_string(course.root.join(&name)).is_ok_and(|old| old == text) => {}
+        Ok(_) => faults.push(format!(
             "{} is stale: cargo attn dev starters",
             name.display()
-        ));
+        )),
+        Err(error) => faults.push(format!("{}: {error:#}", name.display())),
     }
     for exercise in &chapter.exercises {
         let given = exercise.hints.iter().filter(|hint| !hint.trim().is_empty());
@@ -134,7 +135,7 @@ fn metadata_faults(course: &Course, chapter: &Chapter) -> Result<Vec<String>> {
             ));
         }
     }
-    Ok(faults)
+    faults
 }
 
 /// Commands in the README and the book that name an exercise which does not exist.

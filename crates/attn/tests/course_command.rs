@@ -1,0 +1,498 @@
+//! `cargo attn` as a learner meets it, in a copy of the course laid into a folder of its own.
+
+use attn::{Course, starter};
+use serde_json::Value;
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::{Mutex, MutexGuard},
+};
+use walkdir::WalkDir;
+
+/// A copy of the course, for one test at a time.
+struct Copy {
+    root: PathBuf,
+    _alone: MutexGuard<'static, ()>,
+}
+
+/// What a command left behind.
+struct Ended {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+static ALONE: Mutex<()> = Mutex::new(());
+
+impl Copy {
+    /// A fresh copy, without a learner's file and without progress.
+    fn new() -> Self {
+        let alone = ALONE
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("course");
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let parts = [
+            "Cargo.toml",
+            "Cargo.lock",
+            "README.md",
+            "chapters",
+            "crates",
+            "tests",
+        ];
+        let files = parts.iter().flat_map(|part| files(&source.join(part)));
+        sync(&source, &root, files.collect());
+        Copy {
+            root,
+            _alone: alone,
+        }
+    }
+
+    fn attn(&self, arguments: &[&str]) -> Ended {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_attn"));
+        // The target folder is shared, so that dependencies are compiled once.
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR"))
+            .parent()
+            .expect("a target folder");
+        let output = command
+            .args(arguments)
+            .current_dir(self.root.join("chapters"))
+            .env("CARGO_TARGET_DIR", target)
+            .env_remove("RUSTFLAGS")
+            .output()
+            .expect("attn starts");
+        Ended {
+            code: output.status.code().expect("an exit code"),
+            out: String::from_utf8(output.stdout).expect("UTF-8"),
+            err: String::from_utf8(output.stderr).expect("UTF-8"),
+        }
+    }
+
+    fn json(&self, arguments: &[&str]) -> Value {
+        let ended = self.attn(arguments);
+        serde_json::from_str(&ended.out).unwrap_or_else(|error| panic!("{error}: {ended}"))
+    }
+
+    /// The state of each exercise after a check of chapter 3.
+    fn states(&self) -> Vec<String> {
+        let checked = self.json(&["check", "3", "--json"]);
+        let exercises = checked["exercises"].as_array().expect("a list");
+        let state = |e: &Value| e["verdict"]["state"].as_str().expect("a state").to_string();
+        exercises.iter().map(state).collect()
+    }
+
+    fn path(&self, file: &str) -> PathBuf {
+        self.root.join("chapters/03-scaled-dot-product").join(file)
+    }
+
+    fn answers(&self) -> String {
+        fs::read_to_string(self.path("exercise.rs")).expect("the learner's file")
+    }
+
+    fn write_answers(&self, text: &str) {
+        fs::write(self.path("exercise.rs"), text).expect("the learner's file");
+    }
+
+    /// The learner's file with every exercise solved, as the reference has it.
+    fn solved(&self) -> String {
+        let course = Course::load(&self.root).expect("a course");
+        let chapter = course.chapter(3).expect("chapter 3");
+        let mut text = fs::read_to_string(self.path("starter.rs")).expect("the starter");
+        for exercise in &chapter.exercises {
+            let section = starter::section(&text, &exercise.id).expect("a section");
+            let heading = section.lines().next().expect("a heading");
+            let solution = starter::solution(&course, chapter, exercise).expect("a solution");
+            let solved = format!("{heading}\n\n{solution}");
+            text = starter::with_section(&text, &exercise.id, &solved);
+        }
+        text
+    }
+
+    /// Edits a file of the course.
+    fn edit(&self, file: &str, edit: impl Fn(String) -> String) {
+        let file = self.root.join(file);
+        let old = fs::read_to_string(&file).expect("a file of the course");
+        let new = edit(old.clone());
+        assert_ne!(old, new, "the edit changes nothing");
+        fs::write(&file, new).expect("written");
+    }
+}
+
+impl std::fmt::Display for Ended {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        write!(f, "exit {}\n{}\n{}", self.code, self.out, self.err)
+    }
+}
+
+/// The files in a folder, or the file itself, without a learner's.
+fn files(path: &Path) -> Vec<PathBuf> {
+    let entries = WalkDir::new(path)
+        .into_iter()
+        .map(|entry| entry.expect("a readable folder"));
+    entries
+        .filter(|entry| entry.file_type().is_file())
+        .filter(|entry| entry.file_name() != "exercise.rs" || entry.depth() != 2)
+        .map(|entry| entry.into_path())
+        .collect()
+}
+
+/// Makes `to` hold just these files of `from`. What is the same already is left alone, so that cargo does not compile it
+/// again.
+fn sync(from: &Path, to: &Path, files: Vec<PathBuf>) {
+    let below = |file: &Path| file.strip_prefix(from).expect("below it").to_path_buf();
+    let wanted: BTreeSet<PathBuf> = files.iter().map(|file| below(file)).collect();
+    fs::create_dir_all(to).expect("a folder");
+    for there in self::files(to) {
+        if !wanted.contains(there.strip_prefix(to).expect("below it")) {
+            fs::remove_file(there).expect("removed");
+        }
+    }
+    for file in wanted {
+        let (source, copy) = (from.join(&file), to.join(&file));
+        let text = fs::read(source).expect("readable");
+        if fs::read(&copy).ok().as_ref() != Some(&text) {
+            fs::create_dir_all(copy.parent().expect("a folder")).expect("a folder");
+            fs::write(copy, text).expect("written");
+        }
+    }
+}
+
+const PASSED: &str = "passed";
+const UNSOLVED: &str = "unsolved";
+const BROKEN: &str = "does-not-compile";
+const WAITS: &str = "waits-on";
+
+#[test]
+fn a_newcomer_is_told_what_to_do_and_nothing_is_solved() {
+    let copy = Copy::new();
+    let hello = copy.attn(&[]);
+    assert_eq!(hello.code, 0, "{hello}");
+    assert!(hello.out.contains("Next: 3.1 softmax_rows"), "{hello}");
+    assert!(
+        copy.path("exercise.rs").is_file(),
+        "the file that it names is there"
+    );
+    let status = copy.json(&["--json"]);
+    assert_eq!(status["next"]["id"], "3.1");
+    assert_eq!(status["of"], 100);
+
+    let check = copy.attn(&["check", "3"]);
+    assert_eq!(check.code, 1, "{check}");
+    assert_eq!(check.out.matches("todo: ").count(), 6, "{check}");
+    assert!(
+        check.out.contains("Next: 3.1 softmax_rows, in chapters"),
+        "{check}"
+    );
+    assert!(
+        !check.out.contains('\u{1b}'),
+        "no colours where nobody is watching"
+    );
+
+    let solution = copy.attn(&["check", "3", "--solution"]);
+    assert_eq!(solution.code, 0, "{solution}");
+    assert!(
+        solution.out.contains("6 of 6 solved, 100 points"),
+        "{solution}"
+    );
+    assert_eq!(
+        copy.json(&["--json"])["points"],
+        0,
+        "the reference earns nothing"
+    );
+}
+
+#[test]
+fn a_solved_file_passes_and_is_remembered() {
+    let copy = Copy::new();
+    copy.write_answers(&copy.solved());
+    let check = copy.attn(&["check"]);
+    assert_eq!(check.code, 0, "{check}");
+    assert_eq!(copy.json(&["--json"])["points"], 100);
+    assert_eq!(copy.attn(&["solution", "3.3"]).code, 0, "open after a pass");
+}
+
+#[test]
+fn a_wrong_answer_is_named_and_its_case_can_be_seen() {
+    let copy = Copy::new();
+    copy.write_answers(&copy.solved().replace(" / (d as f32).sqrt()", ""));
+    let check = copy.attn(&["check", "3.3"]);
+    assert_eq!(check.code, 1, "{check}");
+    assert!(
+        check.out.contains("the scores are not divided by √d"),
+        "{check}"
+    );
+    assert!(check.out.contains("cargo attn try 3.3 --case 1"), "{check}");
+    let case = copy.attn(&["try", "3.3", "--case", "1"]);
+    assert_eq!(case.code, 1, "{case}");
+    for part in [
+        "Input",
+        "Steps",
+        "Your output",
+        "Expected",
+        "should be 3.0000",
+    ] {
+        assert!(case.out.contains(part), "{part}: {case}");
+    }
+    assert_eq!(
+        copy.attn(&["try", "3.3", "--case", "1", "--solution"]).code,
+        0
+    );
+    let none = copy.attn(&["try", "3.3", "--case", "99"]);
+    assert_eq!(
+        (none.code, none.err.trim()),
+        (2, "error: 3.3 has no case 99; they are counted from 1")
+    );
+}
+
+#[test]
+fn what_does_not_compile_costs_one_exercise() {
+    let copy = Copy::new();
+    let solved = copy.solved();
+
+    // A syntax error that the compiler only notices at the end of the file.
+    copy.write_answers(&solved.replacen("table.clone(),", "{ table.clone(),", 1));
+    assert_eq!(
+        copy.states(),
+        [PASSED, BROKEN, WAITS, PASSED, PASSED, WAITS]
+    );
+    let check = copy.attn(&["check", "3"]);
+    assert!(check.out.contains("unclosed delimiter"), "{check}");
+    assert!(check.out.contains("waits on 3.2"), "{check}");
+
+    // A type error in a helper that a later exercise calls.
+    let wrong_type = solved.replace("row_max + row.mapv", "\"three\" + row.mapv");
+    copy.write_answers(&wrong_type);
+    assert_eq!(
+        copy.states(),
+        [PASSED, PASSED, BROKEN, PASSED, PASSED, WAITS]
+    );
+
+    // A function that is not there, and one whose first line was changed.
+    let renamed = solved
+        .replace("pub fn dropout(", "pub fn dropuot(")
+        .replace("pub fn softmax_backward(", "fn softmax_backward(");
+    copy.write_answers(&renamed);
+    assert_eq!(
+        copy.states(),
+        [PASSED, PASSED, PASSED, BROKEN, BROKEN, WAITS]
+    );
+    let check = copy.attn(&["check", "3.4"]);
+    assert!(
+        check
+            .out
+            .contains("`dropout` is not there. Its first line:"),
+        "{check}"
+    );
+    assert!(
+        check
+            .out
+            .contains("pub fn dropout(weights: ArrayView2<f32>, p: f32"),
+        "{check}"
+    );
+
+    // An import, which is nobody's in particular.
+    copy.write_answers(&solved.replace("use ndarray::", "use nonsense::"));
+    assert_eq!(copy.states(), [BROKEN; 6]);
+    let check = copy.attn(&["check", "3.5"]);
+    assert!(
+        check.out.contains("unresolved import `nonsense`"),
+        "{check}"
+    );
+    assert!(
+        check.out.contains("03-scaled-dot-product/exercise.rs:"),
+        "{check}"
+    );
+    assert_eq!(
+        copy.answers(),
+        solved.replace("use ndarray::", "use nonsense::"),
+        "untouched"
+    );
+}
+
+#[test]
+fn a_broken_or_missing_file_leaves_the_rest_usable() {
+    let copy = Copy::new();
+    let cargo = |arguments: &[&str]| {
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR"))
+            .parent()
+            .expect("a target folder");
+        let output = Command::new(env!("CARGO"))
+            .args(arguments)
+            .current_dir(&copy.root)
+            .env("CARGO_TARGET_DIR", target)
+            .output()
+            .expect("cargo starts");
+        let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "cargo {arguments:?}: {complaint}");
+    };
+    for answers in [None, Some("this is not Rust")] {
+        if let Some(text) = answers {
+            copy.write_answers(text);
+        }
+        cargo(&["fmt", "--all", "--check"]);
+        let package = ["--package", "ch03-scaled-dot-product"];
+        cargo(
+            &[
+                &["check", "--quiet", "--all-features", "--all-targets"],
+                &package[..],
+            ]
+            .concat(),
+        );
+    }
+    copy.write_answers("this is not Rust");
+    assert_eq!(copy.states(), [BROKEN; 6]);
+}
+
+#[test]
+fn hints_come_one_by_one_and_the_solution_after_a_pass() {
+    let copy = Copy::new();
+    let first = copy.attn(&["hint", "3.1"]);
+    assert!(
+        first.out.contains("1 of 3") && !first.out.contains("2 of 3"),
+        "{first}"
+    );
+    copy.attn(&["hint", "3.1"]);
+    let third = copy.attn(&["hint", "3.1"]);
+    assert!(
+        third.out.contains("3 of 3") && third.out.contains("--reveal"),
+        "{third}"
+    );
+    assert_eq!(copy.attn(&["hint", "3.1"]).out, third.out, "no fourth one");
+
+    let refused = copy.attn(&["solution", "3.1"]);
+    assert_eq!(refused.code, 2);
+    assert!(refused.err.contains("not solved yet"), "{refused}");
+    let revealed = copy.attn(&["solution", "3.1", "--reveal"]);
+    assert!(revealed.out.contains("let row_max ="), "{revealed}");
+    assert!(!revealed.out.contains("SOLUTION"), "{revealed}");
+}
+
+#[test]
+fn reset_keeps_a_backup_and_spares_the_other_exercises() {
+    let copy = Copy::new();
+    let solved = copy.solved();
+    copy.write_answers(&solved);
+    let reset = copy.attn(&["reset", "3.2"]);
+    assert_eq!(reset.code, 0, "{reset}");
+    assert_eq!(
+        copy.states(),
+        [PASSED, UNSOLVED, WAITS, PASSED, PASSED, WAITS]
+    );
+    let backup = copy.root.join(".attn/backups/03/exercise.1.rs");
+    assert_eq!(fs::read_to_string(backup).expect("a backup"), solved);
+    copy.attn(&["reset", "3"]);
+    assert_eq!(copy.states(), [UNSOLVED; 6]);
+    assert!(copy.root.join(".attn/backups/03/exercise.2.rs").is_file());
+}
+
+#[test]
+fn an_update_is_merged_or_refused_and_nothing_is_lost() {
+    let copy = Copy::new();
+    copy.attn(&[]);
+    assert!(copy.attn(&["update", "3"]).out.contains("up to date"));
+    let starter = "chapters/03-scaled-dot-product/starter.rs";
+    let mine = copy
+        .answers()
+        .replace("todo!(\"3.6", "let mine = 1;\n    todo!(\"3.6");
+    copy.write_answers(&mine);
+
+    copy.edit(starter, |text| {
+        text.replace("Softmax of each row:", "The softmax of each row:")
+    });
+    assert!(copy.attn(&[]).out.contains("cargo attn update 3"));
+    let merged = copy.attn(&["update", "3"]);
+    assert_eq!(merged.code, 0, "{merged}");
+    let text = copy.answers();
+    assert!(text.contains("The softmax of each row:") && text.contains("let mine = 1;"));
+
+    copy.edit(starter, |text| {
+        text.replace("todo!(\"3.6", "todo!(\"3.6 anew")
+    });
+    let conflict = copy.attn(&["update", "3"]);
+    assert_eq!(conflict.code, 1, "{conflict}");
+    assert_eq!(copy.answers(), text, "untouched");
+}
+
+#[test]
+fn what_does_not_exist_is_said_in_one_line() {
+    let copy = Copy::new();
+    for (arguments, complaint) in [
+        (
+            &["check", "3.9"][..],
+            "error: there is no exercise 3.9; chapter 3 has 3.1, ",
+        ),
+        (
+            &["check", "12"],
+            "error: chapter 12 (Sparse attention, and mixing) is planned",
+        ),
+        (&["check", "40"], "error: there is no chapter 40; open are "),
+        (&["hint", "softmax"], "error: “softmax” is not an exercise"),
+        (&["reset", "4"], "error: chapter 4 "),
+        (&["check", "three"], "error: invalid value 'three'"),
+    ] {
+        let ended = copy.attn(arguments);
+        assert_eq!(ended.code, 2, "{ended}");
+        assert!(ended.err.starts_with(complaint), "{ended}");
+    }
+    fs::create_dir_all(copy.root.join(".attn")).expect("a folder");
+    fs::write(copy.root.join(".attn/progress.json"), "{ torn").expect("written");
+    let damaged = copy.attn(&[]);
+    assert!(
+        damaged.err.contains("progress.json is damaged"),
+        "{damaged}"
+    );
+    assert_eq!(damaged.err.trim().lines().count(), 1, "{damaged}");
+}
+
+#[test]
+fn verify_finds_what_was_planted_in_the_metadata() {
+    let copy = Copy::new();
+    copy.edit("chapters/03-scaled-dot-product/chapter.toml", |text| {
+        let hint = text.find("  \"exp(89)").expect("the first hint of 3.1");
+        let end = hint + text[hint..].find('\n').expect("its end");
+        text.replacen(&text[hint..end], "  \"\",", 1)
+    });
+    copy.edit("chapters/03-scaled-dot-product/starter.rs", |text| {
+        text + "// edited by hand\n"
+    });
+    copy.edit(
+        "chapters/03-scaled-dot-product/src/exercises/dropout.rs",
+        |text| text.replace("id: \"3.4\"", "id: \"3.44\""),
+    );
+    copy.edit("README.md", |text| {
+        text + "\nTry `cargo attn check 3.99`.\n"
+    });
+    let verify = copy.json(&["dev", "verify", "--json"]);
+    let faults = verify["faults"].to_string();
+    for planted in [
+        "README.md:",
+        "there is no exercise 3.99",
+        "starter.rs is stale",
+        "3.1: a hint is missing",
+        "3.4: chapters/03-scaled-dot-product has it in chapter.toml but not in check.rs",
+        "3.44: chapters/03-scaled-dot-product has it in check.rs but not in chapter.toml",
+    ] {
+        assert!(faults.contains(planted), "{planted}: {faults}");
+    }
+    assert_eq!(copy.attn(&["dev", "verify"]).code, 1);
+    assert_eq!(copy.attn(&["dev", "starters", "--check"]).code, 1);
+
+    copy.edit("chapters/03-scaled-dot-product/src/mask.rs", |text| {
+        text.replace("// SOLUTION 3.2:", "// SOLUTION 3.3:")
+    });
+    let confused = copy.attn(&["dev", "verify"]);
+    let complaint = "the marker says “3.3: the n×m table of who may attend to whom”";
+    assert!(confused.out.contains(complaint), "{confused}");
+}
+
+#[test]
+fn verify_is_content_with_the_course_as_it_is() {
+    let copy = Copy::new();
+    let verify = copy.json(&["dev", "verify", "--json"]);
+    assert_eq!(verify["faults"], Value::Array(vec![]), "{verify}");
+    assert_eq!(verify["rejected"], verify["mistakes"]);
+    assert_eq!(verify["diagnosed"], verify["mistakes"]);
+    assert_eq!(copy.attn(&["dev", "starters", "--check"]).code, 0);
+}
