@@ -15,6 +15,9 @@ static DIRECTIVE: LazyLock<Regex> =
 static COMMAND: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"cargo attn (?:check|try|hint|solution|reset|update) (\d+\.\d+)"));
 
+static PICTURE: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?s)<svg\b.*?</svg>|<img\b[^>]*>"));
+static ALT: LazyLock<Regex> = LazyLock::new(|| pattern(r#"\balt\s*=\s*["'][^"']*\S"#));
+
 fn pattern(text: &str) -> Regex {
     Regex::new(text).expect("a constant")
 }
@@ -54,6 +57,7 @@ pub fn render(page: &Page, sources: &Sources) -> Rendered {
     let code = work.blocks();
     work.directives(&code);
     work.commands();
+    work.alternatives(&code);
     work.out
         .problems
         .extend(tables::check(page, sources.registry));
@@ -90,6 +94,9 @@ impl Work<'_> {
                     self.fence(&kind, span);
                 }
                 Event::Start(Tag::Image { .. }) => self.image(span),
+                Event::Text(_) if !code.iter().any(|range| range.contains(&span.start)) => {
+                    self.dollars(span);
+                }
                 _ => (),
             }
         }
@@ -100,6 +107,17 @@ impl Work<'_> {
         match math::mathml(latex, display) {
             Ok(mathml) => self.edits.push((span, mathml)),
             Err(why) => self.problem(span.start, format!("LaTeX `{}`: {why}", latex.trim())),
+        }
+    }
+
+    /// What looks like a formula and was read as text, as `$\frac{x$` is: the reader would see the LaTeX.
+    fn dollars(&mut self, span: Range<usize>) {
+        for (at, _) in self.page.text[span.clone()].match_indices('$') {
+            let at = span.start + at;
+            if !self.page.text[..at].ends_with('\\') {
+                let why = "a `$` that begins or ends no LaTeX formula (are braces unbalanced?); `\\$` is the sign itself";
+                self.problem(at, why);
+            }
         }
     }
 
@@ -296,6 +314,21 @@ impl Work<'_> {
                     whole.start(),
                     format!("`{}`: there is no exercise {id}", whole.as_str()),
                 );
+            }
+        }
+    }
+
+    /// Pictures written as HTML say what they show, or that there is nothing to say.
+    fn alternatives(&mut self, code: &[Range<usize>]) {
+        let page = self.page;
+        for picture in PICTURE.find_iter(&page.text) {
+            let text = picture.as_str();
+            let told = ["<title", "aria-hidden=\"true\""]
+                .iter()
+                .any(|sign| text.contains(sign));
+            let told = told || (text.starts_with("<img") && ALT.is_match(text));
+            if !told && !code.iter().any(|range| range.contains(&picture.start())) {
+                self.problem(picture.start(), "the picture has no text alternative");
             }
         }
     }
