@@ -30,13 +30,32 @@
         }
     }
 
-    // What is wider than the page can be scrolled with the keyboard too.
+    // The values behind a figure's shapes, as tooltips. As text in the page they would fill the search index.
+    for (const shape of document.querySelectorAll("svg.viz [data-tip]")) {
+        const title = document.createElementNS("http://www.w3.org/2000/svg", "title");
+        title.textContent = shape.dataset.tip;
+        shape.append(title);
+    }
+
+    // What is wider than the page can be scrolled with the keyboard too; the arrows do not turn the page then.
+    const scrollers = document.querySelectorAll(".math-display, .table-wrapper, .figure-scroll, main pre > code");
+    for (const box of scrollers) {
+        box.addEventListener("keydown", function (event) {
+            if (box.tabIndex === 0 && event.key.startsWith("Arrow")) {
+                event.stopPropagation();
+            }
+        });
+    }
     function reachScrollers() {
-        for (const box of document.querySelectorAll(".math-display, .table-wrapper, .figure-scroll, main pre > code")) {
+        for (const box of scrollers) {
             if (box.scrollWidth > box.clientWidth + 1) {
                 box.tabIndex = 0;
+                box.setAttribute("role", "group");
+                box.setAttribute("aria-label", "Scrolls sideways");
             } else {
                 box.removeAttribute("tabindex");
+                box.removeAttribute("role");
+                box.removeAttribute("aria-label");
             }
         }
     }
@@ -99,7 +118,7 @@
         }
 
         for (const [verb, label] of [["check", "Check"], ["hint", "Hint"], ["reset", "Reset…"]]) {
-            const button = element("button", "exercise-" + verb, label);
+            const button = element("button", "exercise-button", label);
             button.type = "button";
             button.setAttribute("aria-label", label.replace("…", "") + " exercise " + id);
             button.addEventListener("click", function () {

@@ -24,7 +24,8 @@ pub struct Bars {
     bars: Vec<(String, f64)>,
 }
 
-const WIDTH: f64 = 600.0;
+// Narrow enough for the text to stay readable on a phone.
+const WIDTH: f64 = 520.0;
 const TOP: f64 = 8.0;
 const STEP: f64 = 34.0;
 

@@ -36,6 +36,7 @@ impl Figure {
 
     /// The drawing as one `<svg>` element without a blank line, so that it may stand inside Markdown.
     ///
+    /// Shapes that stand for a value carry it in `data-tip`; the page's script turns it into a tooltip.
     /// `id` has to be unique in the page: the title and the text alternative are tied to the drawing by it.
     pub fn svg(&self, id: &str) -> String {
         let (id, title, alternative) = (escape(id), escape(&self.title), escape(&self.alternative));
@@ -87,17 +88,17 @@ impl Canvas {
     pub fn rect(&mut self, (x, y): (f64, f64), (w, h): (f64, f64), style: &str, tooltip: &str) {
         let shape =
             format!("<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{w:.1}\" height=\"{h:.1}\" {style}");
-        self.closed("rect", &shape, tooltip);
+        self.shape(&shape, tooltip);
     }
 
-    /// `shape` is an element's opening tag without its `>`; the tooltip is left out when it is empty.
-    pub fn closed(&mut self, name: &str, shape: &str, tooltip: &str) {
+    /// `shape` is an element without its end `/>`. The tooltip, if there is one, becomes an attribute rather than text, which a
+    /// search of the page would find in every cell.
+    pub fn shape(&mut self, shape: &str, tooltip: &str) {
         self.0.push_str(shape);
-        if tooltip.is_empty() {
-            self.0.push_str("/>");
-        } else {
-            write!(self.0, "><title>{}</title></{name}>", escape(tooltip)).expect("to a string");
+        if !tooltip.is_empty() {
+            write!(self.0, " data-tip=\"{}\"", escape(tooltip)).expect("to a string");
         }
+        self.0.push_str("/>");
     }
 
     pub fn line(&mut self, (x1, y1): (f64, f64), (x2, y2): (f64, f64), style: &str) {

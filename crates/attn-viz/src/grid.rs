@@ -105,6 +105,6 @@ fn square(canvas: &mut Canvas, (x, y): (f64, f64), side: f64, yes: bool, tip: &s
         let (cx, cy, r) = (x + side / 2.0, y + side / 2.0, side * 0.14);
         let dot =
             format!("<circle cx=\"{cx:.1}\" cy=\"{cy:.1}\" r=\"{r:.1}\" pointer-events=\"none\"");
-        canvas.closed("circle", &dot, "");
+        canvas.shape(&dot, "");
     }
 }

@@ -108,7 +108,7 @@ impl Heatmap {
             }
         }
         let wide = self.scale(&mut canvas, &frame, full);
-        Figure::new(&self.text, frame.size(62.0, wide), canvas)
+        Figure::new(&self.text, frame.size(52.0, wide), canvas)
     }
 
     /// The colour scale below the matrix; answers how wide it came out.

@@ -27,7 +27,8 @@ pub struct Lines {
 }
 
 // The plot's rectangle inside the figure; the legend stands above it.
-const WIDTH: f64 = 600.0;
+// Narrow enough for the text to stay readable on a phone.
+const WIDTH: f64 = 520.0;
 const LEFT: f64 = 74.0;
 const RIGHT: f64 = WIDTH - 22.0;
 const PLOT: f64 = 260.0;

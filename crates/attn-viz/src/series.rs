@@ -19,16 +19,12 @@ pub(crate) fn marker(canvas: &mut Canvas, i: usize, (x, y): (f64, f64), tooltip:
     let path = match i % 5 {
         0 => {
             let circle = format!("<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4\" fill=\"{fill}\"");
-            return canvas.closed("circle", &circle, tooltip);
+            return canvas.shape(&circle, tooltip);
         }
         1 => format!("M{:.1} {:.1}h7v7h-7z", x - 3.5, y - 3.5),
         2 => format!("M{x:.1} {:.1}l4.5 8h-9z", y - 5.0),
         3 => format!("M{x:.1} {:.1}l5 5l-5 5l-5 -5z", y - 5.0),
         _ => format!("M{x:.1} {:.1}l5 0l-5 8l-5 -8z", y - 3.0),
     };
-    canvas.closed(
-        "path",
-        &format!("<path d=\"{path}\" fill=\"{fill}\""),
-        tooltip,
-    );
+    canvas.shape(&format!("<path d=\"{path}\" fill=\"{fill}\""), tooltip);
 }
