@@ -20,11 +20,12 @@ mod render;
 pub mod server;
 mod tables;
 
+use exercises::Exercise;
+use page::Page;
+
 pub use build::Build;
 pub use check::{Report, check};
-pub use exercises::Exercise;
-pub use page::Page;
-pub use preprocessor::{Attn, protocol};
+pub use preprocessor::protocol;
 pub use problem::Problem;
-pub use registry::Registry;
+pub use registry::{Draw, Registry, Write};
 pub use tables::rewrite as rewrite_tables;

@@ -12,7 +12,7 @@ use std::convert::Infallible;
 pub fn mathml(latex: &str, display: bool) -> Result<String, String> {
     let storage = Storage::new();
     let events: Result<Vec<_>, _> = Parser::new(latex, &storage).collect();
-    let events = events.map_err(|e| one_line(&e.to_string()))?;
+    let events = events.map_err(|e| first_line(&e.to_string()))?;
     let config = RenderConfig {
         display_mode: if display {
             DisplayMode::Block
@@ -27,7 +27,7 @@ pub fn mathml(latex: &str, display: bool) -> Result<String, String> {
         events.into_iter().map(Ok::<_, Infallible>),
         config,
     )
-    .map_err(|e| one_line(&e.to_string()))?;
+    .map_err(|e| first_line(&e.to_string()))?;
     let math = inert(&math);
     Ok(if display {
         format!("<span class=\"math-display\">{math}</span>")
@@ -57,8 +57,9 @@ fn inert(markup: &str) -> String {
     out
 }
 
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+/// What is wrong, without the picture of the place below it: the formula itself stands beside the message.
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().trim().to_string()
 }
 
 #[cfg(test)]
