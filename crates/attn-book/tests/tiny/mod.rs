@@ -14,7 +14,7 @@ pub const CODE: &str = "chapters/03-x/src/softmax.rs";
 const FILES: [(&str, &str); 8] = [
     (
         "book/book.toml",
-        "[book]\ntitle = \"Tiny\"\n\n[output.html]\nadditional-css = [\"theme/own.css\"]\nadditional-js = [\"theme/own.js\"]\n",
+        "[book]\ntitle = \"Tiny\"\n\n[output.html]\nadditional-css = [\"theme/own.css\"]\nadditional-js = [\"theme/own.js\"]\n\n[output.html.search]\nenable = false\n",
     ),
     ("book/theme/own.css", "p { color: black; }\n"),
     ("book/theme/own.js", "const line = 1;\n"),
