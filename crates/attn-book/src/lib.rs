@@ -1,0 +1,31 @@
+//! Builds, tests and serves the book, in process.
+//!
+//! * [`Build`]: the pages of `book/src`, rendered by mdBook into `book/book`.
+//! * [`check()`]: everything that can be wrong with them, by file and line.
+//! * [`protocol`]: the same preprocessor for a plain `mdbook`.
+//! * [`server`]: the built book on localhost, with the state of the learner's exercises in it.
+//! * [`Registry`]: the figures and tables that chapters compute.
+
+mod build;
+mod check;
+mod code;
+mod exercises;
+mod math;
+mod page;
+mod percent;
+mod preprocessor;
+mod problem;
+mod registry;
+mod render;
+pub mod server;
+mod tables;
+
+use exercises::Exercise;
+use page::Page;
+
+pub use build::Build;
+pub use check::{Report, check};
+pub use preprocessor::protocol;
+pub use problem::Problem;
+pub use registry::{Draw, Registry, Write};
+pub use tables::rewrite as rewrite_tables;

@@ -1,0 +1,177 @@
+//! The book's program: builds, tests and serves it, and answers a plain `mdbook`.
+
+use anyhow::{Context, Result, bail};
+use attn_book::{
+    Build, Registry,
+    server::{NoCourse, Server, Site, watch},
+};
+use clap::{Parser, Subcommand};
+use std::{
+    env, fs,
+    io::{self, IsTerminal},
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+    thread,
+    time::Instant,
+};
+
+/// Builds, tests and serves the book. Without a command, answers mdBook's preprocessor protocol.
+#[derive(Parser)]
+struct Options {
+    /// The folder of book.toml; found from the current folder upwards if not given.
+    #[arg(long, global = true)]
+    book: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Build the book into book/book.
+    Build,
+    /// Fail, naming file and line, on whatever is wrong with the book.
+    Test,
+    /// Serve the book on localhost, without the course, and rebuild it on every change.
+    Serve {
+        /// The first port to try.
+        #[arg(long, default_value_t = 3939)]
+        port: u16,
+    },
+    /// Write the computed tables anew into the pages.
+    Tables,
+    /// Tell mdBook whether a renderer wants this preprocessor.
+    #[command(hide = true)]
+    Supports {
+        /// mdBook's name for it.
+        renderer: String,
+    },
+}
+
+fn main() -> ExitCode {
+    // Without the backtrace that `RUST_BACKTRACE` adds: the places that matter here are in the book.
+    run().unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn run() -> Result<ExitCode> {
+    let options = Options::parse();
+    tracing_subscriber::fmt()
+        .with_max_level(tracing_subscriber::filter::LevelFilter::WARN)
+        .with_writer(io::stderr)
+        .without_time()
+        .with_target(false)
+        .init();
+    let book = || find(options.book.as_deref());
+    match options.command {
+        None if io::stdin().is_terminal() => {
+            bail!("see attn-book --help; without a command, mdBook talks to it")
+        }
+        None => attn_book::protocol(
+            Registry::of_the_course(),
+            io::stdin().lock(),
+            io::stdout().lock(),
+        )?,
+        Some(Command::Supports { renderer }) if renderer == "html" => (),
+        Some(Command::Supports { .. }) => return Ok(ExitCode::FAILURE),
+        Some(Command::Build) => drop(build(&builder(book()?))?),
+        Some(Command::Test) => test(&book()?)?,
+        Some(Command::Serve { port }) => serve(builder(book()?), port)?,
+        Some(Command::Tables) => tables(&book()?.join("src"))?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The book's folder, absolute: given, or the nearest from here upwards.
+fn find(given: Option<&Path>) -> Result<PathBuf> {
+    let here = env::current_dir()?;
+    let around = here
+        .ancestors()
+        .flat_map(|folder| [folder.to_path_buf(), folder.join("book")]);
+    let candidates: Vec<PathBuf> =
+        given.map_or_else(|| around.collect(), |book| vec![here.join(book)]);
+    let found = candidates
+        .into_iter()
+        .find(|folder| folder.join("book.toml").is_file());
+    found.context("there is no book.toml here, nor in a folder above")
+}
+
+fn builder(book: PathBuf) -> Build {
+    Build {
+        book,
+        registry: Registry::of_the_course(),
+        strict: true,
+        progress: show,
+    }
+}
+
+fn build(build: &Build) -> Result<PathBuf> {
+    let start = Instant::now();
+    let folder = build.run(None)?;
+    let took = start.elapsed().as_secs_f64();
+    finish(&format!(
+        "the book is built, in {took:.1} s: {}",
+        folder.join("index.html").display()
+    ));
+    Ok(folder)
+}
+
+fn test(book: &Path) -> Result<()> {
+    let start = Instant::now();
+    show("checking the pages, their code, links, figures and numbers");
+    let scratch = tempfile::tempdir()?;
+    let report = attn_book::check(book, &Registry::of_the_course(), scratch.path())?;
+    let took = start.elapsed().as_secs_f64();
+    finish(&format!(
+        "{} pages, {} problems, in {took:.1} s",
+        report.pages,
+        report.problems.len()
+    ));
+    report.verdict()
+}
+
+fn serve(builder: Build, port: u16) -> Result<()> {
+    let site = Arc::new(Site::new(build(&builder)?));
+    let server = Server::bind(site.clone(), Arc::new(NoCourse), port)?;
+    finish(&format!("read it at {} (Ctrl-C ends this)", server.url()));
+    thread::spawn(move || watch(&builder, &site, finish));
+    server.run();
+    Ok(())
+}
+
+fn tables(src: &Path) -> Result<()> {
+    let registry = Registry::of_the_course();
+    for entry in fs::read_dir(src).with_context(|| src.display().to_string())? {
+        let path = entry?.path();
+        if path.is_dir() {
+            tables(&path)?;
+        } else if path.extension().is_some_and(|e| e == "md") {
+            let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+            let new = attn_book::rewrite_tables(&text, &registry);
+            if new != text {
+                fs::write(&path, new).with_context(|| path.display().to_string())?;
+                finish(&format!("{}: tables written anew", path.display()));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What is being done just now: one line that the next one replaces, or, into a file, one line each.
+fn show(text: &str) {
+    if io::stderr().is_terminal() {
+        eprint!("\r\x1b[2Kbook: {text}");
+    } else {
+        eprintln!("book: {text}");
+    }
+}
+
+/// What was done.
+fn finish(text: &str) {
+    show(text);
+    if io::stderr().is_terminal() {
+        eprintln!();
+    }
+}

@@ -1,0 +1,176 @@
+//! What every figure has to keep, whatever it draws.
+
+use attn_viz::{Axis, Bars, Figure, Grid, Heatmap, Lines};
+
+const TITLE: &str = "Weights <of> \"one\" & all";
+const ALTERNATIVE: &str = "Row 1 < row 2,\n\nand so on.";
+
+fn heatmap(values: &[[f64; 3]]) -> Figure {
+    Heatmap::new(TITLE, ALTERNATIVE, (values.len(), 3), |i, j| values[i][j])
+        .rows("query", ["a<b", "c&d"])
+        .columns("key", ["x", "y", "a rather long label"])
+        .legend("weight")
+        .figure()
+}
+
+fn lines(points: &[(f64, f64)]) -> Figure {
+    Lines::new(TITLE, ALTERNATIVE)
+        .x(Axis::log("head size d"))
+        .y(Axis::log("time (µs)"))
+        .series("first & <best>", points.to_vec())
+        .series("second", points.iter().map(|&(x, y)| (x, 2.0 * y)))
+        .figure()
+}
+
+fn bars(values: &[f64]) -> Figure {
+    let empty = Bars::new(TITLE, ALTERNATIVE, Axis::linear("cache (KiB)"));
+    let add = |bars: Bars, &value: &f64| bars.bar("a & b", value);
+    values.iter().fold(empty, add).figure()
+}
+
+fn grid(n: usize, m: usize) -> Figure {
+    Grid::new(TITLE, ALTERNATIVE, (n, m), |i, j| j <= i)
+        .rows("query", ["0"])
+        .columns("key", ["0"])
+        .figure()
+}
+
+fn all() -> Vec<Figure> {
+    let odd = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY];
+    let pairs = |ys: &[f64]| ys.iter().map(|&y| (4.0, y)).collect::<Vec<_>>();
+    vec![
+        heatmap(&[[1.0, -0.5, 0.0], odd]),
+        heatmap(&[]),
+        heatmap(&[[0.0; 3]]),
+        lines(&[(4.0, 1.0), (64.0, 2.0), (1024.0, 3.0)]),
+        lines(&pairs(&odd)),
+        lines(&[(0.0, -1.0)]),
+        lines(&[]),
+        bars(&[1.0, 300.0, -7.0]),
+        bars(&odd),
+        bars(&[]),
+        grid(3, 5),
+        grid(0, 0),
+        grid(60, 2),
+    ]
+}
+
+#[test]
+fn every_figure_is_well_formed_and_named() {
+    for figure in all() {
+        let svg = figure.svg("f");
+        let document = roxmltree::Document::parse(&svg).unwrap_or_else(|e| panic!("{e}\n{svg}"));
+        let root = document.root_element();
+        assert_eq!(root.attribute("role"), Some("img"));
+        assert_eq!(root.attribute("aria-labelledby"), Some("f-title f-desc"));
+        let named = |id: &str| {
+            let node = root.children().find(|n| n.attribute("id") == Some(id));
+            node.and_then(|n| n.text()).map(str::to_string)
+        };
+        assert_eq!(named("f-title").as_deref(), Some(TITLE));
+        assert_eq!(
+            named("f-desc").as_deref(),
+            Some("Row 1 < row 2,  and so on.")
+        );
+    }
+}
+
+#[test]
+fn every_figure_may_stand_inside_markdown() {
+    for figure in all() {
+        let svg = figure.svg("f");
+        assert!(!svg.contains('\n') && !svg.contains("<?xml"), "{svg}");
+    }
+}
+
+#[test]
+fn no_coordinate_is_odd_and_no_colour_is_fixed() {
+    for figure in all() {
+        let svg = figure.svg("f");
+        let document = roxmltree::Document::parse(&svg).expect("well-formed");
+        for node in document.descendants() {
+            for attribute in node.attributes() {
+                let (name, value) = (attribute.name(), attribute.value());
+                assert!(
+                    !value.contains("NaN") && !value.contains("inf"),
+                    "{name}={value}"
+                );
+                if name == "fill" || name == "stroke" {
+                    let follows = ["currentColor", "none"].contains(&value)
+                        || value.starts_with("var(--viz-");
+                    assert!(follows, "{name}={value}");
+                }
+            }
+        }
+    }
+}
+
+/// The drawing lies inside its own frame: nothing is cut off.
+#[test]
+fn shapes_lie_inside_the_view() {
+    for figure in all() {
+        let svg = figure.svg("f");
+        let document = roxmltree::Document::parse(&svg).expect("well-formed");
+        let number = |node: &roxmltree::Node, name: &str| {
+            let text = node.attribute(name);
+            text.map_or(0.0, |t| t.parse::<f64>().expect("a number"))
+        };
+        let root = document.root_element();
+        let (width, height) = (number(&root, "width"), number(&root, "height"));
+        for rect in document.descendants().filter(|n| n.has_tag_name("rect")) {
+            let (x, y) = (number(&rect, "x"), number(&rect, "y"));
+            let (right, bottom) = (x + number(&rect, "width"), y + number(&rect, "height"));
+            assert!(
+                x >= 0.0 && y >= 0.0 && right <= width && bottom <= height,
+                "{svg}"
+            );
+        }
+    }
+}
+
+#[test]
+fn cells_tell_their_values() {
+    let svg = heatmap(&[[1.0, -0.5, 0.0], [f64::NAN, f64::INFINITY, 0.25]]).svg("f");
+    for tip in [
+        "query a&lt;b, key x: 1",
+        "query a&lt;b, key y: −0.5",
+        "query c&amp;d, key x: not a number",
+        "query c&amp;d, key y: ∞",
+        "key a rather long label: 0.25",
+    ] {
+        assert!(svg.contains(tip), "{tip}\n{svg}");
+    }
+    assert!(svg.contains("weight"));
+}
+
+#[test]
+fn series_differ_in_more_than_colour() {
+    let svg = lines(&[(4.0, 1.0), (64.0, 2.0)]).svg("f");
+    assert!(svg.contains("stroke-dasharray=\"none\"") && svg.contains("stroke-dasharray=\"7 4\""));
+    assert!(svg.contains("<circle") && svg.contains("<path d=\"M"));
+    assert!(svg.contains("head size d") && svg.contains("time (µs)"));
+}
+
+#[test]
+fn a_gap_in_the_data_is_a_gap_in_the_curve() {
+    let figure = Lines::new("t", "a")
+        .series(
+            "s",
+            [
+                (0.0, 1.0),
+                (1.0, 2.0),
+                (2.0, f64::NAN),
+                (3.0, 1.0),
+                (4.0, 1.5),
+            ],
+        )
+        .figure();
+    assert_eq!(figure.svg("f").matches("<polyline").count(), 2);
+}
+
+#[test]
+fn nothing_to_show_is_said() {
+    for figure in [heatmap(&[]), lines(&[]), bars(&[]), grid(0, 0)] {
+        assert!(figure.svg("f").contains("no data"));
+    }
+}
