@@ -7,6 +7,7 @@
 
 pub mod kernel;
 mod report;
+mod rows;
 pub mod split;
 pub mod table;
 

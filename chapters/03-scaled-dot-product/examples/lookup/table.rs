@@ -19,7 +19,7 @@ pub struct Table {
 
 const FEWEST_ROWS: usize = 4;
 /// All weights of all held-out rows are in memory at once.
-const MOST_ROWS: usize = 10_000;
+const MOST_ROWS: usize = 4_000;
 
 impl Table {
     /// Reads a file.
@@ -37,36 +37,14 @@ impl Table {
     /// Reads the contents of a file; `file` is its name, for messages.
     pub fn parse(file: &str, bytes: &[u8]) -> Result<Self> {
         let text = utf8(file, bytes)?;
-        let mut reader = ReaderBuilder::new()
-            .has_headers(false)
-            .flexible(true)
-            .trim(Trim::All)
-            .from_reader(text.as_bytes());
-        let mut records = Vec::new();
-        for record in reader.records() {
-            let record = record.with_context(|| format!("{file}: this is not a CSV file"))?;
-            let start = record.position().map_or(0, |at| at.byte() as usize);
-            records.push((line_of(text, start), record));
-        }
-        let mut records = records.into_iter();
+        let mut records = records(file, text)?.into_iter();
         let Some((line, header)) = records.next() else {
             bail!("{file}: the file is empty; it needs a header line and rows of numbers");
         };
         let columns = names(&header).with_context(|| format!("{file}:{line}"))?;
-        let (mut numbers, mut lines) = (Vec::new(), Vec::new());
+        let (mut fields, mut lines) = (Vec::new(), Vec::new());
         for (line, record) in records {
-            let place = format!("{file}:{line}");
-            ensure!(
-                record.len() == columns.len(),
-                "{place}: {} here, but {} in the header",
-                count(record.len(), "field"),
-                columns.len()
-            );
-            for (column, (field, name)) in record.iter().zip(&columns).enumerate() {
-                let number =
-                    number(field).with_context(|| format!("{place}:{} ({name})", column + 1))?;
-                numbers.push(number);
-            }
+            fields.extend(numbers(&format!("{file}:{line}"), &record, &columns)?);
             lines.push(line);
         }
         ensure!(
@@ -79,7 +57,7 @@ impl Table {
             "{file}: {} rows; at most {MOST_ROWS} are taken: cut the file",
             lines.len()
         );
-        let rows = Array2::from_shape_vec((lines.len(), columns.len()), numbers)?;
+        let rows = Array2::from_shape_vec((lines.len(), columns.len()), fields)?;
         let table = Table {
             file: file.into(),
             columns,
@@ -124,6 +102,21 @@ fn utf8<'a>(file: &str, bytes: &'a [u8]) -> Result<&'a str> {
     })
 }
 
+/// The records of the file, each with its line.
+fn records(file: &str, text: &str) -> Result<Vec<(usize, StringRecord)>> {
+    let mut reader = ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .trim(Trim::All)
+        .from_reader(text.as_bytes());
+    let records = reader.records().map(|record| {
+        let record = record.with_context(|| format!("{file}: this is not a CSV file"))?;
+        let start = record.position().map_or(0, |at| at.byte() as usize);
+        Ok((line_of(text, start), record))
+    });
+    records.collect()
+}
+
 /// The line on which a record stands: the reader's own count stops before blank lines and the `\n` of a `\r\n`.
 fn line_of(text: &str, start: usize) -> usize {
     let rest = text[start..].trim_start_matches(['\r', '\n']);
@@ -145,6 +138,22 @@ fn names(header: &StringRecord) -> Result<Vec<String>> {
         ensure!(seen.insert(name), "two columns are called “{name}”");
     }
     Ok(header.iter().map(shown).collect())
+}
+
+/// The numbers of one record; `place` is its file and line, for messages.
+fn numbers(place: &str, record: &StringRecord, columns: &[String]) -> Result<Vec<f64>> {
+    ensure!(
+        record.len() == columns.len(),
+        "{place}: {} here, but {} in the header",
+        count(record.len(), "field"),
+        columns.len()
+    );
+    let fields = record.iter().zip(columns).enumerate();
+    fields
+        .map(|(column, (field, name))| {
+            number(field).with_context(|| format!("{place}:{} ({name})", column + 1))
+        })
+        .collect()
 }
 
 fn number(field: &str) -> Result<f64> {
