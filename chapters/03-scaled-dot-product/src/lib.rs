@@ -13,6 +13,7 @@ mod dropout;
 pub mod exercises;
 pub mod given;
 mod mask;
+pub mod saturation;
 mod softmax;
 
 pub use attention::{attention, masked_scores};

@@ -1,0 +1,74 @@
+//! Attention as a soft lookup in a table of measurements.
+//!
+//! Some rows of the table are held out, and one column of theirs is predicted from the others: each held-out row asks
+//! (query) which known rows are like it (keys) and averages what they hold (values).
+//!
+//! `cargo attn run 3 --data your.csv --target column`
+
+pub mod kernel;
+mod report;
+mod rows;
+pub mod split;
+pub mod table;
+
+use anyhow::Result;
+use clap::Parser;
+use std::{io::Write, path::PathBuf, process::ExitCode};
+use table::Table;
+
+/// Attention as a soft lookup: predicts one column of a table from the others.
+#[derive(Parser)]
+#[command(name = "lookup", allow_negative_numbers = true)]
+pub struct Args {
+    /// A CSV file of numbers with a header line [default: 342 penguins]
+    #[arg(long, value_name = "FILE")]
+    data: Option<PathBuf>,
+    /// The column to predict [default: the last]
+    #[arg(long, value_name = "COLUMN")]
+    target: Option<String>,
+    /// How sharply distance counts: weights fall as exp(−X·distance²/2)
+    #[arg(long, value_name = "X", default_value_t = 4.0, value_parser = scale)]
+    scale: f32,
+    /// The held-out row to look into, from 1
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    row: usize,
+    /// Picks the rows that are held out
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    seed: u64,
+    /// The share of rows to hold out
+    #[arg(long, value_name = "FRACTION", default_value_t = 0.2, value_parser = fraction)]
+    hold_out: f64,
+}
+
+fn scale(text: &str) -> Result<f32, String> {
+    let within = text.parse().ok().filter(|x| (1e-6..=1e6).contains(x));
+    within.ok_or_else(|| "it has to be a number from 1e-6 to 1e6".into())
+}
+
+fn fraction(text: &str) -> Result<f64, String> {
+    let within = text.parse().ok().filter(|x| *x > 0.0 && *x < 1.0);
+    within.ok_or_else(|| "it has to be a number between 0 and 1, such as 0.2".into())
+}
+
+/// Everything that is printed.
+pub fn run(args: &Args) -> Result<String> {
+    let table = match &args.data {
+        Some(path) => Table::read(path)?,
+        None => Table::parse("penguins.csv", include_bytes!("../../data/penguins.csv"))?,
+    };
+    report::report(&table, args)
+}
+
+fn main() -> ExitCode {
+    match run(&Args::parse()) {
+        Ok(text) => {
+            // Whoever reads this may stop early, as `head` does.
+            let _ = std::io::stdout().write_all(text.as_bytes());
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
