@@ -1,4 +1,5 @@
-//! Chapter 3 against PyTorch: the reference, and the f64 oracle that the judges trust. `oracles/ch03.py` made the file.
+//! Chapter 3 against PyTorch: the reference, and the f64 oracle that the judges trust.
+//! `oracles/ch03.py` made the file.
 
 use anyhow::{Result, ensure};
 use attn_core::Mask;
@@ -49,7 +50,8 @@ fn near<D: Dimension>(
     loops: &Array<f32, D>,
     torch: Array<f64, D>,
 ) -> Result<()> {
-    // The judges measure the tolerance with two plain orders of summation; here one of them is on trial.
+    // The judges measure the tolerance with two plain orders of summation; here one of them is on
+    // trial.
     close(name, reference, &Expected::new(torch, &[loops]))
         .map_err(|refusal| anyhow::anyhow!("{case}: {refusal}"))
 }

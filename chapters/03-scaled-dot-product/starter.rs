@@ -12,21 +12,21 @@ use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, Zip, array, s};
 
 /// Softmax of each row: `y[i,j] = exp(x[i,j]) / Σ_j exp(x[i,j])`.
 ///
-/// Shapes: n×m in, n×m out; every row of the result sums to one.
-/// Scores of ±10 000 must neither overflow nor give NaN. A row in which every score is −∞ (nothing may be attended
-/// to) becomes zeros.
+/// Shapes: n×m in, n×m out; every row of the result sums to one. Scores of ±10 000 must neither
+/// overflow nor give NaN. A row in which every score is −∞ (nothing may be attended to) becomes
+/// zeros.
 pub fn softmax_rows(x: ArrayView2<f32>) -> Array2<f32> {
     todo!("3.1: turn each row of scores into weights that sum to one")
 }
 
 // ━━ 3.2 What a mask means · 15 points · about 25 minutes ━━
 
-/// Which keys each of `n` queries may attend to, among `m` keys: `table[i,j]` is `true` where query `i` may attend to
-/// key `j`.
+/// Which keys each of `n` queries may attend to, among `m` keys: `table[i,j]` is `true` where query
+/// `i` may attend to key `j`.
 ///
 /// * `Mask::None`: all of them.
-/// * `Mask::Causal`: keys `j ≤ m − n + i`, so that the last query sees the last key. With more queries than keys the
-///   limit of the first ones is negative, and they see nothing.
+/// * `Mask::Causal`: keys `j ≤ m − n + i`, so that the last query sees the last key. With more
+///   queries than keys the limit of the first ones is negative, and they see nothing.
 /// * `Mask::Prefix(p)`: the first `p` keys, and also whatever `Causal` allows.
 /// * `Mask::Padding(keys)`: keys `j` with `keys[j]`.
 /// * `Mask::Dense(table)`: the table itself.
@@ -39,12 +39,12 @@ pub fn allowed(mask: &Mask, n: usize, m: usize) -> Array2<bool> {
 
 // ━━ 3.3 Scaled dot-product attention · 25 points · about 35 minutes ━━
 
-/// Scaled dot-product attention: `out = softmax(q kᵀ / √d + mask) v`, where the mask is 0 for keys that may be
-/// attended to and −∞ for the others.
+/// Scaled dot-product attention: `out = softmax(q kᵀ / √d + mask) v`, where the mask is 0 for keys
+/// that may be attended to and −∞ for the others.
 ///
-/// Shapes: `q` n×d, `k` m×d, `v` m×d_v; `out` n×d_v, `lse` n.
-/// `lse[i]` is the log-sum-exp of row `i` of the masked scores, `ln Σ_j exp(score[i,j])`, finite whenever the scores
-/// are. A query that may attend to nothing gives a row of zeros and −∞.
+/// Shapes: `q` n×d, `k` m×d, `v` m×d_v; `out` n×d_v, `lse` n. `lse[i]` is the log-sum-exp of row
+/// `i` of the masked scores, `ln Σ_j exp(score[i,j])`, finite whenever the scores are. A query that
+/// may attend to nothing gives a row of zeros and −∞.
 #[track_caller]
 pub fn attention(
     q: ArrayView2<f32>,
@@ -58,11 +58,11 @@ pub fn attention(
 
 // ━━ 3.4 Dropout on the weights · 10 points · about 10 minutes ━━
 
-/// Dropout on attention weights: each weight is set to zero with probability `p`, and those that remain are scaled so
-/// that the expectation stays what it was (“inverted” dropout).
+/// Dropout on attention weights: each weight is set to zero with probability `p`, and those that
+/// remain are scaled so that the expectation stays what it was (“inverted” dropout).
 ///
-/// Shapes: n×m in, n×m out. `Random::new(seed).uniform((n, m))` gives one draw in [0, 1) a weight; a weight is
-/// kept where its draw is at least `p`. `p` is in [0, 1]; at 1 everything is dropped.
+/// Shapes: n×m in, n×m out. `Random::new(seed).uniform((n, m))` gives one draw in [0, 1) a weight;
+/// a weight is kept where its draw is at least `p`. `p` is in [0, 1]; at 1 everything is dropped.
 #[track_caller]
 pub fn dropout(weights: ArrayView2<f32>, p: f32, seed: u64) -> Array2<f32> {
     assert!((0.0..=1.0).contains(&p), "probability {p} is not in [0, 1]");
@@ -71,11 +71,12 @@ pub fn dropout(weights: ArrayView2<f32>, p: f32, seed: u64) -> Array2<f32> {
 
 // ━━ 3.5 Back through the softmax · 15 points · about 25 minutes ━━
 
-/// The gradient of a row-wise softmax: from `weights = softmax_rows(scores)` and the loss's gradient with respect to the
-/// weights, the gradient with respect to the scores.
+/// The gradient of a row-wise softmax: from `weights = softmax_rows(scores)` and the loss's
+/// gradient with respect to the weights, the gradient with respect to the scores.
 ///
-/// `d_scores[i,j] = weights[i,j] · (d_weights[i,j] − Σ_l weights[i,l] · d_weights[i,l])`. Shapes: all n×m.
-/// Every row of the result sums to zero: adding a constant to all scores of a row changes nothing.
+/// `d_scores[i,j] = weights[i,j] · (d_weights[i,j] − Σ_l weights[i,l] · d_weights[i,l])`. Shapes:
+/// all n×m. Every row of the result sums to zero: adding a constant to all scores of a row changes
+/// nothing.
 #[track_caller]
 pub fn softmax_backward(weights: ArrayView2<f32>, d_weights: ArrayView2<f32>) -> Array2<f32> {
     expect_equal(
@@ -91,8 +92,8 @@ pub fn softmax_backward(weights: ArrayView2<f32>, d_weights: ArrayView2<f32>) ->
 
 // ━━ 3.6 Back through attention · 25 points · about 40 minutes ━━
 
-/// The gradients of attention: from the inputs and the loss's gradient with respect to `out`, those with respect to `q`,
-/// `k` and `v`.
+/// The gradients of attention: from the inputs and the loss's gradient with respect to `out`, those
+/// with respect to `q`, `k` and `v`.
 ///
 /// Shapes: `q` n×d, `k` m×d, `v` m×d_v, `d_out` n×d_v; each gradient in the shape of its input.
 /// The weights are computed again from `q`, `k` and the mask.

@@ -1,4 +1,5 @@
-//! Recorded tensors: what another program computed, kept in `oracles/` beside the script that made it.
+//! Recorded tensors: what another program computed, kept in `oracles/` beside the script that made
+//! it.
 
 use anyhow::{Context, Result, ensure};
 use ndarray::{Array, Dimension, Ix0};

@@ -7,12 +7,12 @@ use attn_core::Mask;
 use ndarray::{Array2, ArrayView1, ArrayView2, Zip};
 
 // ANCHOR: attention
-/// Scaled dot-product attention: `out = softmax(q kᵀ / √d + mask) v`, where the mask is 0 for keys that may be
-/// attended to and −∞ for the others.
+/// Scaled dot-product attention: `out = softmax(q kᵀ / √d + mask) v`, where the mask is 0 for keys
+/// that may be attended to and −∞ for the others.
 ///
-/// Shapes: `q` n×d, `k` m×d, `v` m×d_v; `out` n×d_v, `lse` n.
-/// `lse[i]` is the log-sum-exp of row `i` of the masked scores, `ln Σ_j exp(score[i,j])`, finite whenever the scores
-/// are. A query that may attend to nothing gives a row of zeros and −∞.
+/// Shapes: `q` n×d, `k` m×d, `v` m×d_v; `out` n×d_v, `lse` n. `lse[i]` is the log-sum-exp of row
+/// `i` of the masked scores, `ln Σ_j exp(score[i,j])`, finite whenever the scores are. A query that
+/// may attend to nothing gives a row of zeros and −∞.
 #[track_caller]
 pub fn attention(
     q: ArrayView2<f32>,
@@ -45,12 +45,13 @@ pub fn masked_scores(q: ArrayView2<f32>, k: ArrayView2<f32>, mask: &Mask) -> Arr
     scores
 }
 
-/// `ln Σ exp(s)`, with the maximum taken out so that nothing overflows; −∞ if there is nothing to sum.
+/// `ln Σ exp(s)`, with the maximum taken out so that nothing overflows; −∞ if there is nothing to
+/// sum.
 fn log_sum_exp(row: ArrayView1<f32>) -> f32 {
-    let row_max = row.fold(f32::NEG_INFINITY, |max, &s| max.max(s));
-    if row_max == f32::NEG_INFINITY {
+    if row.iter().all(|&s| s == f32::NEG_INFINITY) {
         return f32::NEG_INFINITY;
     }
+    let row_max = row.fold(f32::NEG_INFINITY, |max, &s| max.max(s));
     row_max + row.mapv(|s| (s - row_max).exp()).sum().ln()
 }
 // END SOLUTION

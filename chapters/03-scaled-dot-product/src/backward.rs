@@ -6,11 +6,12 @@ use attn_core::Mask;
 use ndarray::{Array2, ArrayView2, Axis};
 
 // ANCHOR: softmax_backward
-/// The gradient of a row-wise softmax: from `weights = softmax_rows(scores)` and the loss's gradient with respect to the
-/// weights, the gradient with respect to the scores.
+/// The gradient of a row-wise softmax: from `weights = softmax_rows(scores)` and the loss's
+/// gradient with respect to the weights, the gradient with respect to the scores.
 ///
-/// `d_scores[i,j] = weights[i,j] · (d_weights[i,j] − Σ_l weights[i,l] · d_weights[i,l])`. Shapes: all n×m.
-/// Every row of the result sums to zero: adding a constant to all scores of a row changes nothing.
+/// `d_scores[i,j] = weights[i,j] · (d_weights[i,j] − Σ_l weights[i,l] · d_weights[i,l])`. Shapes:
+/// all n×m. Every row of the result sums to zero: adding a constant to all scores of a row changes
+/// nothing.
 #[track_caller]
 pub fn softmax_backward(weights: ArrayView2<f32>, d_weights: ArrayView2<f32>) -> Array2<f32> {
     expect_equal(
@@ -31,8 +32,8 @@ pub fn softmax_backward(weights: ArrayView2<f32>, d_weights: ArrayView2<f32>) ->
 // ANCHOR_END: softmax_backward
 
 // ANCHOR: attention_backward
-/// The gradients of attention: from the inputs and the loss's gradient with respect to `out`, those with respect to `q`,
-/// `k` and `v`.
+/// The gradients of attention: from the inputs and the loss's gradient with respect to `out`, those
+/// with respect to `q`, `k` and `v`.
 ///
 /// Shapes: `q` n×d, `k` m×d, `v` m×d_v, `d_out` n×d_v; each gradient in the shape of its input.
 /// The weights are computed again from `q`, `k` and the mask.

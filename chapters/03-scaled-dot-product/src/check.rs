@@ -1,4 +1,5 @@
-//! The check program: joins this chapter's exercises to the answers in one file. See `attn-exercise`.
+//! The check program: joins this chapter's exercises to the answers in one file. See
+//! `attn-exercise`.
 
 use ch03_scaled_dot_product::exercises::*;
 use std::process::ExitCode;

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 pub struct Output {
     /// The weighted values, n×d_v. A row that may attend to nothing is zeros.
     pub out: Array2<f32>,
-    /// The log-sum-exp of each row of the masked scores, n. −∞ for a row that may attend to nothing.
+    /// The log-sum-exp of each row of the masked scores, n. −∞ for a row that may attend to
+    /// nothing.
     pub lse: Array1<f32>,
 }
 
@@ -27,7 +28,8 @@ pub struct Gradients {
 /// Makes sure that `q` n×d, `k` m×d, `v` m×d_v and the mask belong together.
 ///
 /// # Panics
-/// Names the two sizes that differ, as in `key width 32 ≠ query width 64`; or says that the width is zero.
+/// Names the two sizes that differ, as in `key width 32 ≠ query width 64`; or says that the width
+/// is zero.
 #[track_caller]
 pub fn expect_shapes(q: ArrayView2<f32>, k: ArrayView2<f32>, v: ArrayView2<f32>, mask: &Mask) {
     let ((n, d), (m, d_k)) = (q.dim(), k.dim());

@@ -1,11 +1,12 @@
 //! Chapter 3: scaled dot-product attention.
 //!
-//! `out = softmax(q kᵀ / √d + mask) v`: each query is compared with every key, the scores become weights that
-//! sum to one, and the values are averaged with those weights. Here are its parts, one a file: the stable
-//! softmax, what a mask means, attention itself with its log-sum-exp, dropout on the weights, and the way back
-//! for gradients.
+//! `out = softmax(q kᵀ / √d + mask) v`: each query is compared with every key, the scores become
+//! weights that sum to one, and the values are averaged with those weights. Here are its parts, one
+//! a file: the stable softmax, what a mask means, attention itself with its log-sum-exp, dropout on
+//! the weights, and the way back for gradients.
 //!
-//! Shapes: `q` n×d, `k` m×d, `v` m×d_v, `out` n×d_v, one sequence at a time. `true` in a mask means *may attend*.
+//! Shapes: `q` n×d, `k` m×d, `v` m×d_v, `out` n×d_v, one sequence at a time. `true` in a mask means
+//! *may attend*.
 
 mod attention;
 mod backward;

@@ -3,12 +3,12 @@ use attn_core::Mask;
 use ndarray::{Array2, Zip};
 
 // ANCHOR: allowed
-/// Which keys each of `n` queries may attend to, among `m` keys: `table[i,j]` is `true` where query `i` may attend to
-/// key `j`.
+/// Which keys each of `n` queries may attend to, among `m` keys: `table[i,j]` is `true` where query
+/// `i` may attend to key `j`.
 ///
 /// * `Mask::None`: all of them.
-/// * `Mask::Causal`: keys `j ≤ m − n + i`, so that the last query sees the last key. With more queries than keys the
-///   limit of the first ones is negative, and they see nothing.
+/// * `Mask::Causal`: keys `j ≤ m − n + i`, so that the last query sees the last key. With more
+///   queries than keys the limit of the first ones is negative, and they see nothing.
 /// * `Mask::Prefix(p)`: the first `p` keys, and also whatever `Causal` allows.
 /// * `Mask::Padding(keys)`: keys `j` with `keys[j]`.
 /// * `Mask::Dense(table)`: the table itself.

@@ -1,4 +1,5 @@
-//! Why the scores are divided by √d, measured: without it the softmax saturates as d grows, and its gradients vanish.
+//! Why the scores are divided by √d, measured: without it the softmax saturates as d grows, and its
+//! gradients vanish.
 
 use crate::exercises::oracle;
 use attn_core::random::Random;
@@ -9,7 +10,8 @@ use ndarray::ArrayView1;
 pub struct Saturation {
     /// The weight of its best key.
     pub largest_weight: f64,
-    /// The Frobenius norm of ∂weights/∂scores, an m×m matrix: how much of a gradient comes through the softmax.
+    /// The Frobenius norm of ∂weights/∂scores, an m×m matrix: how much of a gradient comes through
+    /// the softmax.
     pub jacobian_norm: f64,
 }
 
@@ -18,8 +20,9 @@ pub const KEYS: usize = 64;
 /// Keys are drawn anew after so many queries, so that no single set of keys decides.
 const QUERIES_A_SET: usize = 16;
 
-/// The saturation of `queries` standard normal queries of width `d`, each against [`KEYS`] standard normal keys; the
-/// scores are divided by √d if `scaled`. The same seed draws the same queries and keys, scaled or not.
+/// The saturation of `queries` standard normal queries of width `d`, each against [`KEYS`] standard
+/// normal keys; the scores are divided by √d if `scaled`. The same seed draws the same queries and
+/// keys, scaled or not.
 ///
 /// Costs about `queries`·64·(2d + 64) operations.
 ///
@@ -66,7 +69,8 @@ pub fn jacobian_norm(weights: ArrayView1<f64>) -> f64 {
     squares.sqrt()
 }
 
-/// The value below which a share `p` of the values lies, interpolated between neighbours: 0.5 gives the median.
+/// The value below which a share `p` of the values lies, interpolated between neighbours: 0.5 gives
+/// the median.
 ///
 /// # Panics
 /// If there are no values, or `p` is not in [0, 1].

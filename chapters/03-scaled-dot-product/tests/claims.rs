@@ -25,7 +25,8 @@ fn minus_1e9_masks_exactly_while_another_key_is_allowed() {
     assert_eq!(weights[[0, 2]], 0.0);
 }
 
-/// With nothing allowed all scores are the same −10⁹, whatever they were: the row attends to everything alike.
+/// With nothing allowed all scores are the same −10⁹, whatever they were: the row attends to
+/// everything alike.
 #[test]
 fn a_row_masked_with_minus_1e9_becomes_uniform_and_with_infinity_zeros() {
     let scores = array![[0.3_f32, -2.0, 5.0, 1.0]];

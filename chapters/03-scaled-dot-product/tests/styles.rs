@@ -1,5 +1,5 @@
-//! Right answers in other styles: none of them may be refused. A judge that only accepts the reference's order of
-//! summation would teach that attention has one spelling.
+//! Right answers in other styles: none of them may be refused. A judge that only accepts the
+//! reference's order of summation would teach that attention has one spelling.
 
 use attn_core::{Mask, random::Random};
 use attn_exercise::{Exercise, Fields};
@@ -169,21 +169,9 @@ fn softmax_rows_in_other_styles() {
             ("iterators, pairwise sum, reciprocal", functional),
             ("whole arrays in f64", whole_array_in_f64),
             ("exp(x − max − ln Σ), summed backwards", by_log_of_sum),
+            ("exp(x − lse), rounded near 1000", by_log_sum_exp),
         ],
     );
-}
-
-/// Near 1000 the f32 numbers are 6e-5 apart, so a log-sum-exp of that size moves the weights by 3e-5 of themselves: right
-/// on paper, and refused on the rows that are 1000 apart.
-#[test]
-fn softmax_by_a_rounded_log_sum_exp_is_refused_far_from_zero() {
-    let body: softmax_rows::Body = softmax_styles::by_log_sum_exp;
-    for seed in 1..=3 {
-        let refusal = softmax_rows::exercise()
-            .judge_here(&body, seed)
-            .unwrap_err();
-        assert_eq!(refusal.case, 5, "{}", refusal.what);
-    }
 }
 
 mod allowed_styles {
@@ -279,8 +267,8 @@ fn table(q: ArrayView2<f32>, k: ArrayView2<f32>, mask: &Mask) -> Array2<bool> {
 mod attention_styles {
     use super::*;
 
-    /// A row at a time, in one pass over the keys: the maximum, the denominator and the output are corrected as a greater
-    /// score turns up.
+    /// A row at a time, in one pass over the keys: the maximum, the denominator and the output are
+    /// corrected as a greater score turns up.
     pub fn online(
         q: ArrayView2<f32>,
         k: ArrayView2<f32>,
@@ -336,7 +324,8 @@ mod attention_styles {
         }
     }
 
-    /// The queries are scaled instead of the scores, and the division by the row's sum comes after the values.
+    /// The queries are scaled instead of the scores, and the division by the row's sum comes after
+    /// the values.
     pub fn scaled_queries_late_division(
         q: ArrayView2<f32>,
         k: ArrayView2<f32>,
@@ -514,7 +503,8 @@ fn softmax_backward_in_other_styles() {
 mod attention_backward_styles {
     use super::*;
 
-    /// Without weights kept: each is computed again from the log-sum-exp, and the row's sum is D = rowsum(dO∘O).
+    /// Without weights kept: each is computed again from the log-sum-exp, and the row's sum is D =
+    /// rowsum(dO∘O).
     pub fn by_d_and_lse(
         q: ArrayView2<f32>,
         k: ArrayView2<f32>,

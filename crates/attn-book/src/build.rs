@@ -33,7 +33,8 @@ impl Build {
         }
         // Without this a chapter that SUMMARY.md misspells is created, empty, in the sources.
         config.build.create_missing = false;
-        // Where the preprocessor stands is no matter of taste: `links` would expand the includes before it.
+        // Where the preprocessor stands is no matter of taste: `links` would expand the includes
+        // before it.
         config.set(format!("preprocessor.{NAME}.before"), ["links"])?;
         let mut mdbook = MDBook::load_with_config(&self.book, config)?;
         // Takes the place of the command of the same name, which is for a plain mdbook.

@@ -106,7 +106,8 @@ struct Built<'a> {
 }
 
 impl Built<'_> {
-    /// A problem where one of these texts first stands in the page's source, or else at its beginning.
+    /// A problem where one of these texts first stands in the page's source, or else at its
+    /// beginning.
     fn problem(&self, texts: &[&str], problem: impl Into<String>) -> Problem {
         let place = texts
             .iter()

@@ -1,8 +1,8 @@
 //! Code in the pages: always lines that are compiled, taken between two anchors of a source file.
 //!
-//! `{{#include ../../chapters/03-scaled-dot-product/src/softmax.rs:softmax_rows}}` inside a fence becomes the lines between
-//! `// ANCHOR: softmax_rows` and `// ANCHOR_END: softmax_rows`. The syntax is mdBook's; it is answered here because mdBook
-//! leaves a missing anchor out silently.
+//! `{{#include ../../chapters/03-scaled-dot-product/src/softmax.rs:softmax_rows}}` inside a fence
+//! becomes the lines between `// ANCHOR: softmax_rows` and `// ANCHOR_END: softmax_rows`. The
+//! syntax is mdBook's; it is answered here because mdBook leaves a missing anchor out silently.
 
 use regex::Regex;
 use std::sync::LazyLock;
@@ -32,8 +32,8 @@ pub fn anchors(source: &str) -> impl Iterator<Item = (&str, usize)> {
         .filter_map(move |(line, number)| Some((opened(line)?.as_str(), number)))
 }
 
-/// The lines between an anchor's two comments, without other anchors' comments and without the exercises' own markers
-/// (`// SOLUTION`, `// END SOLUTION`).
+/// The lines between an anchor's two comments, without other anchors' comments and without the
+/// exercises' own markers (`// SOLUTION`, `// END SOLUTION`).
 ///
 /// # Errors
 /// Why there are none.

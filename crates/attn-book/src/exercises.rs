@@ -40,7 +40,8 @@ struct ExerciseToml {
     minutes: Option<u32>,
 }
 
-/// All exercises of the course, in the order of the chapters' folders. A folder without a `chapter.toml` has none.
+/// All exercises of the course, in the order of the chapters' folders. A folder without a
+/// `chapter.toml` has none.
 ///
 /// # Errors
 /// A file that cannot be read or is not what a `chapter.toml` should be.
@@ -80,7 +81,8 @@ impl Exercise {
         }
     }
 
-    /// The exercise's box in a page. The last element stays empty unless the course's server fills it.
+    /// The exercise's box in a page. The last element stays empty unless the course's server fills
+    /// it.
     pub fn html(&self) -> String {
         let (id, title) = (escape(&self.id), escape(&self.title));
         let points = self

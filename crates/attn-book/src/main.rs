@@ -49,7 +49,8 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    // Without the backtrace that `RUST_BACKTRACE` adds: the places that matter here are in the book.
+    // Without the backtrace that `RUST_BACKTRACE` adds: the places that matter here are in the
+    // book.
     run().unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
         ExitCode::FAILURE
@@ -159,7 +160,8 @@ fn tables(src: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What is being done just now: one line that the next one replaces, or, into a file, one line each.
+/// What is being done just now: one line that the next one replaces, or, into a file, one line
+/// each.
 fn show(text: &str) {
     if io::stderr().is_terminal() {
         eprint!("\r\x1b[2Kbook: {text}");

@@ -5,7 +5,8 @@ use std::convert::Infallible;
 
 /// A formula as MathML that may stand in a line of Markdown.
 ///
-/// A displayed formula comes in a wrapper of its own, which scrolls when the formula is wider than the page.
+/// A displayed formula comes in a wrapper of its own, which scrolls when the formula is wider than
+/// the page.
 ///
 /// # Errors
 /// What pulldown-latex says of the formula, in one line.
@@ -36,8 +37,8 @@ pub fn mathml(latex: &str, display: bool) -> Result<String, String> {
     })
 }
 
-/// Markdown goes on reading between the tags: what it could take for emphasis, links, tables or quotes becomes
-/// character references.
+/// Markdown goes on reading between the tags: what it could take for emphasis, links, tables or
+/// quotes becomes character references.
 fn inert(markup: &str) -> String {
     let mut out = String::with_capacity(markup.len());
     let mut tag = false;
@@ -57,7 +58,8 @@ fn inert(markup: &str) -> String {
     out
 }
 
-/// What is wrong, without the picture of the place below it: the formula itself stands beside the message.
+/// What is wrong, without the picture of the place below it: the formula itself stands beside the
+/// message.
 fn first_line(text: &str) -> String {
     text.lines().next().unwrap_or_default().trim().to_string()
 }

@@ -1,6 +1,7 @@
 //! `%41` in addresses.
 
-/// The text with every `%41` as the byte it stands for; what is not of that form, or not UTF-8, stays odd but harmless.
+/// The text with every `%41` as the byte it stands for; what is not of that form, or not UTF-8,
+/// stays odd but harmless.
 pub fn decode(text: &str) -> String {
     let bytes = text.as_bytes();
     let digit = |i: usize| bytes.get(i).and_then(|&b| (b as char).to_digit(16));

@@ -14,11 +14,13 @@ use std::{
 /// The preprocessor's name, in `book.toml` and everywhere.
 pub const NAME: &str = "attn";
 
-/// Puts mathematics, figures, exercises and code into the pages. It has to come before mdBook's own `links`.
+/// Puts mathematics, figures, exercises and code into the pages. It has to come before mdBook's own
+/// `links`.
 pub struct Attn {
     /// Figures and tables.
     pub registry: Registry,
-    /// Whether a problem in a page stops the build. If not, the part with the problem stays as it was written.
+    /// Whether a problem in a page stops the build. If not, the part with the problem stays as it
+    /// was written.
     pub strict: bool,
     /// Told about each page as its turn comes.
     pub progress: fn(&str),
@@ -71,7 +73,8 @@ impl Preprocessor for Attn {
     }
 }
 
-/// Answers mdBook's preprocessor protocol: the book as JSON comes in, and goes out again with its pages made ready.
+/// Answers mdBook's preprocessor protocol: the book as JSON comes in, and goes out again with its
+/// pages made ready.
 ///
 /// # Errors
 /// Input that is not mdBook's, and every problem that a page has by itself.

@@ -21,8 +21,9 @@ pub struct Registry {
 impl Registry {
     /// The course's own figures and tables: those of every chapter, and the book's.
     ///
-    /// A chapter `ch03` with `pub fn figures() -> Vec<(&'static str, fn() -> Figure)>`, and `tables()` likewise, is added by
-    /// `registry.figures.extend(ch03::figures())`. Names begin with the chapter: `ch03/largest-weight`.
+    /// A chapter `ch03` with `pub fn figures() -> Vec<(&'static str, fn() -> Figure)>`, and
+    /// `tables()` likewise, is added by `registry.figures.extend(ch03::figures())`. Names begin
+    /// with the chapter: `ch03/largest-weight`.
     pub fn of_the_course() -> Self {
         let figures: [(&'static str, Draw); 2] = [
             ("notation/causal-wide", || causal(2, 5)),

@@ -45,7 +45,8 @@ pub struct Rendered {
     pub placed: Vec<String>,
 }
 
-/// Renders a page. A part with a problem is left as it was written, so that all problems come out at once.
+/// Renders a page. A part with a problem is left as it was written, so that all problems come out
+/// at once.
 pub fn render(page: &Page, sources: &Sources) -> Rendered {
     let mut work = Work {
         page,
@@ -110,7 +111,8 @@ impl Work<'_> {
         }
     }
 
-    /// What looks like a formula and was read as text, as `$\frac{x$` is: the reader would see the LaTeX.
+    /// What looks like a formula and was read as text, as `$\frac{x$` is: the reader would see the
+    /// LaTeX.
     fn dollars(&mut self, span: Range<usize>) {
         for (at, _) in self.page.text[span.clone()].match_indices('$') {
             let at = span.start + at;
@@ -148,7 +150,8 @@ impl Work<'_> {
         }
     }
 
-    /// Puts the code into a fence that includes some. A fence of nothing else says where its lines are from.
+    /// Puts the code into a fence that includes some. A fence of nothing else says where its lines
+    /// are from.
     fn includes(&mut self, span: Range<usize>) {
         let block = &self.page.text[span.clone()];
         for found in DIRECTIVE.captures_iter(block) {

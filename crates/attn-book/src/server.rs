@@ -1,8 +1,8 @@
 //! The built book on localhost, with the state of the learner's exercises in its pages.
 //!
-//! Only this machine can ask (127.0.0.1), only under this name (the `Host` header: a foreign name that resolves here is
-//! refused), and only a page that this server gave out can see or change the exercises (a random token, which is written
-//! into served pages and into no file).
+//! Only this machine can ask (127.0.0.1), only under this name (the `Host` header: a foreign name
+//! that resolves here is refused), and only a page that this server gave out can see or change the
+//! exercises (a random token, which is written into served pages and into no file).
 //!
 //! | request | answer |
 //! | --- | --- |
@@ -45,12 +45,12 @@ pub enum Action {
 pub trait Course: Send + Sync {
     /// `{"exercises": [{"id": "3.1", "state": "failed", "text": "why, in plain text"}, …]}`.
     ///
-    /// The states that the pages have words for are `unsolved`, `checking`, `passed` and `failed`. Asked for about twice a second by
-    /// every open page: it should only report what is known.
+    /// The states that the pages have words for are `unsolved`, `checking`, `passed` and `failed`.
+    /// Asked for about twice a second by every open page: it should only report what is known.
     fn state(&self) -> Value;
 
-    /// Does it; the `text` of the answer, if it has one, is shown in the exercise's box. What takes long is better started here and
-    /// followed by [`state`](Course::state).
+    /// Does it; the `text` of the answer, if it has one, is shown in the exercise's box. What takes
+    /// long is better started here and followed by [`state`](Course::state).
     ///
     /// # Errors
     /// Why it could not be done, in words for the learner.
@@ -232,7 +232,8 @@ fn json_answer(status: u16, value: &Value) -> Answer {
     body(status, "application/json", value.to_string().into_bytes())
 }
 
-/// An answer that no other site can frame, embed or guess at, and that no cache keeps, since pages change.
+/// An answer that no other site can frame, embed or guess at, and that no cache keeps, since pages
+/// change.
 fn body(status: u16, content_type: &str, bytes: Vec<u8>) -> Answer {
     let headers = [
         ("Content-Type", content_type),

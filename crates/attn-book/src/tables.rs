@@ -1,7 +1,8 @@
 //! Tables that the code computes and the pages hold as text.
 //!
-//! A table stands in the page between `<!-- table: ch03/jacobian -->` and `<!-- end table -->`, so that it can be read in the
-//! source and reviewed when it changes. A test compares it with what the code gives today; a command writes it anew.
+//! A table stands in the page between `<!-- table: ch03/jacobian -->` and `<!-- end table -->`, so
+//! that it can be read in the source and reviewed when it changes. A test compares it with what the
+//! code gives today; a command writes it anew.
 
 use crate::{Page, Problem, Registry};
 use regex::{Captures, Regex};

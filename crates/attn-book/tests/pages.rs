@@ -66,7 +66,8 @@ fn a_problem_stops_the_build_and_is_named() {
     );
 }
 
-/// mdBook talks to the program itself here, as `mdbook build` does, and the pages come out byte for byte the same.
+/// mdBook talks to the program itself here, as `mdbook build` does, and the pages come out byte for
+/// byte the same.
 #[test]
 fn plain_mdbook_gives_the_same_pages() {
     let tiny = Tiny::new();

@@ -4,10 +4,11 @@ use ndarray::ArrayView2;
 
 const SHADES: [char; 5] = [' ', '░', '▒', '▓', '█'];
 
-/// One row of text a matrix row, two characters an entry: blank for 0, `█` for `full` and above, three shades between.
+/// One row of text a matrix row, two characters an entry: blank for 0, `█` for `full` and above,
+/// three shades between.
 ///
-/// Zero is blank and anything above zero is not, so that a masked entry can be told from a small one.
-/// Not-a-number shows as `?`.
+/// Zero is blank and anything above zero is not, so that a masked entry can be told from a small
+/// one. Not-a-number shows as `?`.
 ///
 /// ```
 /// use attn_core::heatmap::shades;

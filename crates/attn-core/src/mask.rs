@@ -4,8 +4,9 @@ use std::fmt;
 
 /// Which keys each query may attend to, for `n` queries and `m` keys.
 ///
-/// `true` always means *may attend*. This type only says which rule is meant; the rules themselves are
-/// the second exercise of chapter 3, where `allowed(&mask, n, m)` turns a mask into an `n × m` table.
+/// `true` always means *may attend*. This type only says which rule is meant; the rules themselves
+/// are the second exercise of chapter 3, where `allowed(&mask, n, m)` turns a mask into an `n × m`
+/// table.
 ///
 /// ```
 /// use attn_core::Mask;

@@ -1,5 +1,5 @@
-//! Seeded tensors. The generator is ChaCha8, whose stream is fixed by its specification, so that a seed
-//! means the same numbers on every machine and after every update.
+//! Seeded tensors. The generator is ChaCha8, whose stream is fixed by its specification, so that a
+//! seed means the same numbers on every machine and after every update.
 
 use ndarray::{Array, Dimension, ShapeBuilder};
 use ndarray_rand::{

@@ -4,16 +4,18 @@ use crate::{Field, Fields, Finding, Limits, Report, Trial, Verification};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{io, path::Path};
 
-/// An exercise whose answers are bodies `B` (a function, or a struct of functions), tried on cases `C` and
-/// giving answers `A`.
+/// An exercise whose answers are bodies `B` (a function, or a struct of functions), tried on cases
+/// `C` and giving answers `A`.
 pub struct Exercise<B, C, A> {
     /// Chapter and number: `3.2`.
     pub id: &'static str,
-    /// The cases that a seed gives: first one worked by hand, then awkward sizes. The same seed gives the same cases.
+    /// The cases that a seed gives: first one worked by hand, then awkward sizes. The same seed
+    /// gives the same cases.
     pub cases: fn(seed: u64) -> Vec<C>,
     /// Calls a body on a case. The one place where an answer is turned into a function call.
     pub answer: fn(&B, &C) -> A,
-    /// Refuses wrong answers. `answers[i]` belongs to `cases[i]`; it must also work on any run of neighbouring cases.
+    /// Refuses wrong answers. `answers[i]` belongs to `cases[i]`; it must also work on any run of
+    /// neighbouring cases.
     pub judge: fn(&[C], &[A]) -> Result<(), Finding>,
     /// The reference.
     pub solution: B,
@@ -47,8 +49,8 @@ where
         })
     }
 
-    /// Judges a body in this process, on the cases of `seed`. For tests of right answers; a learner's answer runs in
-    /// a worker.
+    /// Judges a body in this process, on the cases of `seed`. For tests of right answers; a
+    /// learner's answer runs in a worker.
     ///
     /// # Errors
     /// The first refusal.
@@ -91,7 +93,8 @@ pub trait Check: Sync {
     /// The exercise's id.
     fn id(&self) -> &'static str;
 
-    /// Runs the answer (or the reference) in a worker, judges it, and names the mistake if it is a known one.
+    /// Runs the answer (or the reference) in a worker, judges it, and names the mistake if it is a
+    /// known one.
     ///
     /// # Errors
     /// When the worker cannot be started or its files not be written.
@@ -109,8 +112,8 @@ pub trait Check: Sync {
         limits: &Limits,
     ) -> io::Result<Option<Trial>>;
 
-    /// Proves the exercise: the starter is unsolved because of its own todo, the reference passes, and every known
-    /// mistake is rejected and named.
+    /// Proves the exercise: the starter is unsolved because of its own todo, the reference passes,
+    /// and every known mistake is rejected and named.
     ///
     /// # Errors
     /// As for [`Check::check`].

@@ -86,8 +86,8 @@ impl<D: Dimension> Fields for Array<bool, D> {
     }
 }
 
-/// Whether two answers are the same up to rounding: 1e-4 of the largest finite entry of each part, with equal
-/// infinities and NaN in the same places.
+/// Whether two answers are the same up to rounding: 1e-4 of the largest finite entry of each part,
+/// with equal infinities and NaN in the same places.
 pub(crate) fn agree<A: Fields>(a: &A, b: &A) -> bool {
     let (a, b) = (a.fields(), b.fields());
     a.len() == b.len() && a.iter().zip(&b).all(|(a, b)| same(&a.value, &b.value))

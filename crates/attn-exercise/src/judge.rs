@@ -36,12 +36,13 @@ pub struct Expected {
 }
 
 impl Expected {
-    /// The f64 result `exact`, with the tolerance that plain f32 arithmetic earns: four times the worst error
-    /// of the given f32 results (two orders of summation, say a matrix product and a loop), plus 1e-6 of
-    /// the largest entry.
+    /// The f64 result `exact`, with the tolerance that plain f32 arithmetic earns: four times the
+    /// worst error of the given f32 results (two orders of summation, say a matrix product and a
+    /// loop), plus 1e-6 of the largest entry.
     ///
     /// # Panics
-    /// If an f32 result has another shape.
+    /// If an f32 result has another shape, or is so far from the exact one that it cannot be right:
+    /// a broken reference must not widen the tolerance.
     pub fn new<D: Dimension>(exact: Array<f64, D>, plain: &[&Array<f32, D>]) -> Self {
         let scale = finite_max(exact.iter().map(|x| x.abs()));
         let errors = plain.iter().flat_map(|result| {
@@ -52,7 +53,12 @@ impl Expected {
             );
             result.iter().zip(&exact).map(|(&x, e)| error(x, *e))
         });
-        let allowed = 4.0 * finite_max(errors) + 1e-6 * scale;
+        let worst = finite_max(errors);
+        assert!(
+            worst <= 0.01 * scale,
+            "a plain f32 result is off by {worst:e} where the largest entry is {scale:e}: it is wrong"
+        );
+        let allowed = 4.0 * worst + 1e-6 * scale;
         Expected {
             exact: exact.into_dyn(),
             allowed,
@@ -105,7 +111,8 @@ pub fn equal<T: PartialEq + std::fmt::Display, D: Dimension>(
     Ok(())
 }
 
-/// Refuses an answer that breaks a rule which the reader can check by eye, before any oracle is asked.
+/// Refuses an answer that breaks a rule which the reader can check by eye, before any oracle is
+/// asked.
 ///
 /// # Errors
 /// `what`, when `holds` is false.

@@ -1,9 +1,9 @@
 //! The exercise contract.
 //!
-//! An exercise is one signature behind which anybody's body can stand: the reference, the learner's, a
-//! known mistake, a submission. [`Exercise`] says on which cases a body is tried, how its answers are judged and
-//! which wrong bodies are known. A chapter's check program (`src/check.rs`) joins its exercises to the
-//! answers in one file and calls [`main`].
+//! An exercise is one signature behind which anybody's body can stand: the reference, the
+//! learner's, a known mistake, a submission. [`Exercise`] says on which cases a body is tried, how
+//! its answers are judged and which wrong bodies are known. A chapter's check program
+//! (`src/check.rs`) joins its exercises to the answers in one file and calls [`main`].
 //!
 //! ```text
 //! cargo attn check 3.2
@@ -11,12 +11,13 @@
 //!          └─ itself again as a worker: runs one body, case by case            (worker)
 //! ```
 //!
-//! The body runs in a process of its own, so a panic, an endless loop, a stack overflow, `exit(0)` or a memory
-//! bomb costs one exercise, names its case and leaves nothing running.
+//! The body runs in a process of its own, so a panic, an endless loop, a stack overflow, `exit(0)`
+//! or a memory bomb costs one exercise, names its case and leaves nothing running.
 //!
-//! Which answers the check program holds is decided when it is compiled: the starter by default, so that
-//! `cargo test` proves the chapter; the learner's file with `--cfg learner`; and with `--cfg overlay` a copy of
-//! the learner's file in which what does not compile has been put back to the starter's text.
+//! Which answers the check program holds is decided when it is compiled: the starter by default, so
+//! that `cargo test` proves the chapter; the learner's file with `--cfg learner`; and with `--cfg
+//! overlay` a copy of the learner's file in which what does not compile has been put back to the
+//! starter's text.
 
 mod exercise;
 mod fields;

@@ -5,8 +5,8 @@ use libtest_mimic::{Arguments, Failed, Trial as Test};
 use serde::{Deserialize, Serialize};
 use std::{env, fmt, io, path::PathBuf, process::ExitCode};
 
-/// What a check program is asked, as JSON in its first argument. It answers with JSON on standard output.
-/// Without a request it is an ordinary test program that verifies its exercises.
+/// What a check program is asked, as JSON in its first argument. It answers with JSON on standard
+/// output. Without a request it is an ordinary test program that verifies its exercises.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Request {

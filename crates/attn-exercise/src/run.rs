@@ -263,7 +263,8 @@ impl<A> Run<A> {
     }
 }
 
-/// Whether a mistake's run explains an answer's: the same answers, and the same panic if there was one.
+/// Whether a mistake's run explains an answer's: the same answers, and the same panic if there was
+/// one.
 fn explains<A: Fields>(mistake: &Run<A>, answer: &Run<A>) -> bool {
     let stopped_alike = match (&mistake.stopped, &answer.stopped) {
         (None, None) => true,
@@ -282,7 +283,8 @@ fn explains<A: Fields>(mistake: &Run<A>, answer: &Run<A>) -> bool {
             .all(|(a, b)| agree(a, b))
 }
 
-/// The verdict on a `todo!` that was reached: this exercise's own, or that of another one which it calls.
+/// The verdict on a `todo!` that was reached: this exercise's own, or that of another one which it
+/// calls.
 fn unsolved(id: &str, message: &str, place: Option<Place>) -> Verdict {
     let todo = message[TODO.len()..].trim_start_matches(": ").to_string();
     match todo.split_once(": ") {
@@ -314,7 +316,8 @@ impl Ended {
             Ended::PrintedTooMuch => Symptom::PrintedTooMuch {
                 limit: limits.printed,
             },
-            // What Rust's runtime prints before it aborts; the status alone does not tell these apart.
+            // What Rust's runtime prints before it aborts; the status alone does not tell these
+            // apart.
             Ended::ByItself(_) if printed.contains("has overflowed its stack") => {
                 Symptom::StackOverflow
             }

@@ -1,4 +1,5 @@
-//! The course's own mutation test: every check is proven against the starter, the reference and the known mistakes.
+//! The course's own mutation test: every check is proven against the starter, the reference and the
+//! known mistakes.
 
 use crate::{Check, Fields, Limits, Symptom, Verdict, Who, exercise::Answered};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};

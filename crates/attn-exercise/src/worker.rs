@@ -1,8 +1,9 @@
 //! The child's side of a check: runs one body, case by case, and writes down what came of each.
 //!
-//! Everything passes through files in a folder of the parent's: `cases` (postcard) comes in, `outcomes`
-//! (length-prefixed postcard, flushed a case) goes out, and `printed` is this process's standard output and error.
-//! Files rather than pipes, because they still hold the outcomes of the cases before a crash.
+//! Everything passes through files in a folder of the parent's: `cases` (postcard) comes in,
+//! `outcomes` (length-prefixed postcard, flushed a case) goes out, and `printed` is this process's
+//! standard output and error. Files rather than pipes, because they still hold the outcomes of the
+//! cases before a crash.
 
 use crate::{Place, Symptom, Who, exercise::Answered};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -84,8 +85,8 @@ where
     })
 }
 
-/// Ends this process, and on Unix what it started, when the parent ends, even by being killed: its end of our standard
-/// input closes then.
+/// Ends this process, and on Unix what it started, when the parent ends, even by being killed: its
+/// end of our standard input closes then.
 fn exit_with_parent() {
     thread::spawn(|| {
         let mut rest = Vec::new();
@@ -97,8 +98,8 @@ fn exit_with_parent() {
     });
 }
 
-/// Keeps what the answer's latest panic said instead of printing it. Panics of threads that the answer started are
-/// printed as usual.
+/// Keeps what the answer's latest panic said instead of printing it. Panics of threads that the
+/// answer started are printed as usual.
 fn keep_panics() -> Arc<Mutex<Panic>> {
     let latest = Arc::new(Mutex::new(Panic {
         message: "a panic without a message".into(),

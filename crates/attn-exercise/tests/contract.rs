@@ -1,6 +1,7 @@
 //! What becomes of every kind of answer, tried on a toy exercise: y = 2x.
 //!
-//! This program is its own check program: called with a request it is a worker, without one it runs the tests.
+//! This program is its own check program: called with a request it is a worker, without one it runs
+//! the tests.
 
 use attn_exercise::{
     Check, Diagnosis, Exercise, Failure, Field, Fields, Finding, Limits, Mistake, Report, Request,
@@ -97,15 +98,7 @@ const ANSWERS: &[(&str, Body)] = &[
         eprintln!("and this is standard error");
         if x.len() > 1 { square(x) } else { double(x) }
     }),
-    ("1.14", |x| {
-        then(x, || {
-            Command::new("sleep").arg("600").spawn().expect("sleep");
-            note_pid();
-            loop {
-                thread::yield_now();
-            }
-        })
-    }),
+    ("1.14", |x| then(x, loop_with_a_child)),
     ("1.15", |x| if x.len() > 1 { square(x) } else { double(x) }),
     ("1.16", |x| {
         thread::spawn(|| panic!("in a thread")).join().ok();
@@ -113,10 +106,16 @@ const ANSWERS: &[(&str, Body)] = &[
     }),
 ];
 
-/// So that a test can see whether a worker still runs.
-fn note_pid() {
+/// Starts a process, notes the worker's pid so that a test can see whether it still runs, and
+/// loops.
+#[expect(clippy::zombie_processes, reason = "nobody is to wait for it")]
+fn loop_with_a_child() {
+    Command::new("sleep").arg("600").spawn().expect("sleep");
     if let Ok(file) = env::var("CONTRACT_PID_FILE") {
         fs::write(file, process::id().to_string()).expect("the pid's file");
+    }
+    loop {
+        thread::yield_now();
     }
 }
 
@@ -334,7 +333,8 @@ fn faults(id: &str) -> Vec<String> {
     find(id).verify(1, &LIMITS).expect("a worker").faults
 }
 
-/// A program of its own that checks 1.14, whose worker starts `sleep`, writes its pid to `file` and loops.
+/// A program of its own that checks 1.14, whose worker starts `sleep`, writes its pid to `file` and
+/// loops.
 fn check_in_a_process(file: &Path, limits: Limits) -> process::Child {
     let request = Request::Check {
         ids: vec!["1.14".into()],

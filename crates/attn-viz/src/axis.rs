@@ -26,7 +26,8 @@ impl Axis {
         }
     }
 
-    /// Equal distances are equal ratios. Points at or below zero have no place on it and are left out.
+    /// Equal distances are equal ratios. Points at or below zero have no place on it and are left
+    /// out.
     pub fn log(title: &str) -> Self {
         Axis {
             log: true,
@@ -75,7 +76,8 @@ impl Axis {
         } else {
             linear_ticks(low, high)
         };
-        // A linear axis ends at ticks, so that the last number is readable; a logarithmic one at its data.
+        // A linear axis ends at ticks, so that the last number is readable; a logarithmic one at
+        // its data.
         let (low, high) = match (self.log, ticks.as_slice()) {
             (false, [first, .., last]) => (low.min(*first), high.max(*last)),
             _ => (low, high),
@@ -98,7 +100,8 @@ pub(crate) struct Scale {
 }
 
 impl Scale {
-    /// 0 at the low end, 1 at the high end. Divided by halves, so that ends near the largest float do not overflow.
+    /// 0 at the low end, 1 at the high end. Divided by halves, so that ends near the largest float
+    /// do not overflow.
     pub fn place(&self, x: f64) -> f64 {
         if self.log {
             (x / self.low).ln() / (self.high / self.low).ln()

@@ -6,8 +6,8 @@ use crate::{
 
 /// One horizontal bar a label, with its value written at its end.
 ///
-/// The axis starts at zero, since a bar's length is what is compared. A value that is not finite has no bar, only
-/// its name.
+/// The axis starts at zero, since a bar's length is what is compared. A value that is not finite
+/// has no bar, only its name.
 ///
 /// ```
 /// use attn_viz::{Axis, Bars};

@@ -2,8 +2,8 @@ use std::fmt::Write;
 
 /// A drawing with its title and its text alternative, ready to stand in a page.
 ///
-/// Made by `figure()` of [`Heatmap`](crate::Heatmap), [`Lines`](crate::Lines), [`Bars`](crate::Bars) and
-/// [`Grid`](crate::Grid).
+/// Made by `figure()` of [`Heatmap`](crate::Heatmap), [`Lines`](crate::Lines),
+/// [`Bars`](crate::Bars) and [`Grid`](crate::Grid).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Figure {
     title: String,
@@ -29,15 +29,18 @@ impl Figure {
         &self.title
     }
 
-    /// What somebody who cannot see the figure should know: what stands against what, and what comes out.
+    /// What somebody who cannot see the figure should know: what stands against what, and what
+    /// comes out.
     pub fn alternative(&self) -> &str {
         &self.alternative
     }
 
-    /// The drawing as one `<svg>` element without a blank line, so that it may stand inside Markdown.
+    /// The drawing as one `<svg>` element without a blank line, so that it may stand inside
+    /// Markdown.
     ///
-    /// Shapes that stand for a value carry it in `data-tip`; the page's script turns it into a tooltip.
-    /// `id` has to be unique in the page: the title and the text alternative are tied to the drawing by it.
+    /// Shapes that stand for a value carry it in `data-tip`; the page's script turns it into a
+    /// tooltip. `id` has to be unique in the page: the title and the text alternative are tied to
+    /// the drawing by it.
     pub fn svg(&self, id: &str) -> String {
         let (id, title, alternative) = (escape(id), escape(&self.title), escape(&self.alternative));
         let (w, h) = (self.width, self.height);
@@ -91,8 +94,8 @@ impl Canvas {
         self.shape(&shape, tooltip);
     }
 
-    /// `shape` is an element without its end `/>`. The tooltip, if there is one, becomes an attribute rather than text, which a
-    /// search of the page would find in every cell.
+    /// `shape` is an element without its end `/>`. The tooltip, if there is one, becomes an
+    /// attribute rather than text, which a search of the page would find in every cell.
     pub fn shape(&mut self, shape: &str, tooltip: &str) {
         self.0.push_str(shape);
         if !tooltip.is_empty() {
@@ -130,7 +133,8 @@ impl Canvas {
     }
 }
 
-/// The colour of series `i`: a CSS variable of the book, with a fallback for a page that does not set it.
+/// The colour of series `i`: a CSS variable of the book, with a fallback for a page that does not
+/// set it.
 pub(crate) fn colour(i: usize) -> &'static str {
     const COLOURS: [&str; 5] = [
         "var(--viz-1, #2a7ab9)",
@@ -147,7 +151,8 @@ pub(crate) fn width(text: &str) -> f64 {
     7.2 * text.chars().count() as f64
 }
 
-/// Text for SVG: markup escaped, and on one line, since a blank line would end the figure inside Markdown.
+/// Text for SVG: markup escaped, and on one line, since a blank line would end the figure inside
+/// Markdown.
 pub(crate) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {

@@ -4,7 +4,8 @@ use crate::{
     matrix::{Frame, Labels},
 };
 
-/// A table of true and false, such as a mask: filled squares with a dot for true, empty squares for false.
+/// A table of true and false, such as a mask: filled squares with a dot for true, empty squares for
+/// false.
 ///
 /// ```
 /// use attn_viz::Grid;

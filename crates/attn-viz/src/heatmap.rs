@@ -7,9 +7,9 @@ use crate::{
 
 /// A matrix, one coloured cell an entry: the stronger the colour, the larger the magnitude.
 ///
-/// Negative entries have a colour of their own and a minus sign. Entries are written into the cells where they fit,
-/// and always shown when the pointer rests on a cell. Not-a-number is an empty cell with a question mark; infinity takes
-/// the strongest colour.
+/// Negative entries have a colour of their own and a minus sign. Entries are written into the cells
+/// where they fit, and always shown when the pointer rests on a cell. Not-a-number is an empty cell
+/// with a question mark; infinity takes the strongest colour.
 ///
 /// ```
 /// use attn_viz::Heatmap;

@@ -1,12 +1,13 @@
 //! The figures of the book, as SVG.
 //!
 //! * [`Heatmap`]: a matrix, a cell an entry, with labels, values and a colour scale.
-//! * [`Lines`]: curves over linear or logarithmic axes, told apart by marker and dash as well as colour.
+//! * [`Lines`]: curves over linear or logarithmic axes, told apart by marker and dash as well as
+//!   colour.
 //! * [`Bars`]: one bar a label.
 //! * [`Grid`]: a table of true and false, such as a mask.
 //!
-//! Each makes a [`Figure`]: a title, a text alternative, and the drawing. Colours are CSS variables and
-//! `currentColor`, so a figure follows the light or dark theme of the page that it stands in.
+//! Each makes a [`Figure`]: a title, a text alternative, and the drawing. Colours are CSS variables
+//! and `currentColor`, so a figure follows the light or dark theme of the page that it stands in.
 //!
 //! ```
 //! use attn_viz::{Axis, Lines};

@@ -7,7 +7,8 @@ use crate::{
 
 /// Curves over two axes, each linear or logarithmic.
 ///
-/// A point that an axis cannot show (not finite, or not above zero on a logarithmic axis) interrupts its curve.
+/// A point that an axis cannot show (not finite, or not above zero on a logarithmic axis)
+/// interrupts its curve.
 ///
 /// ```
 /// use attn_viz::{Axis, Lines};

@@ -2,7 +2,8 @@
 
 use crate::figure::{Anchor, Canvas, width};
 
-/// The names of the rows or columns: what they are, and one label each. Without labels, the indices serve.
+/// The names of the rows or columns: what they are, and one label each. Without labels, the indices
+/// serve.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Labels {
     pub title: String,

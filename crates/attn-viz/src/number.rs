@@ -1,6 +1,7 @@
 //! Numbers as people read them.
 
-/// Three significant digits, or all digits of a whole number below 100,000; `∞` and `not a number` in words or signs.
+/// Three significant digits, or all digits of a whole number below 100,000; `∞` and `not a number`
+/// in words or signs.
 pub(crate) fn short(x: f64) -> String {
     if x.is_nan() {
         return "not a number".into();

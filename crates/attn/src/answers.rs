@@ -1,10 +1,12 @@
-//! The learner's file: made from the starter, reset and updated, never overwritten without a backup.
+//! The learner's file: made from the starter, reset and updated, never overwritten without a
+//! backup.
 
 use crate::{Chapter, Course, files, starter};
 use anyhow::{Context, Result};
 use std::path::PathBuf;
 
-/// Where the starter is kept that a learner's file was made from, so that a newer one can be merged.
+/// Where the starter is kept that a learner's file was made from, so that a newer one can be
+/// merged.
 fn base(course: &Course, chapter: &Chapter) -> PathBuf {
     course
         .root
@@ -41,7 +43,8 @@ pub fn line(course: &Course, chapter: &Chapter, id: &str) -> Result<usize> {
     Ok(section.map_or(1, |section| section.lines.start + 1))
 }
 
-/// Puts one exercise, or the whole file, back to the starter. Returns where the old file was copied to.
+/// Puts one exercise, or the whole file, back to the starter. Returns where the old file was copied
+/// to.
 ///
 /// # Errors
 /// When a file cannot be read or written; the learner's file is then unchanged.

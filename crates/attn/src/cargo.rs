@@ -142,8 +142,9 @@ impl Error {
         self.message.code.as_ref().map(|code| code.code.as_str())
     }
 
-    /// The line of `file` whose fault it is: the primary one, but for a syntax error (which has no code) the first one
-    /// mentioned, because an unclosed brace is only noticed at the end of the file.
+    /// The line of `file` whose fault it is: the primary one, but for a syntax error (which has no
+    /// code) the first one mentioned, because an unclosed brace is only noticed at the end of the
+    /// file.
     pub fn line_in(&self, file: &Path) -> Option<usize> {
         let syntax = self.code().is_none();
         let here = self.spans.iter().filter(|span| span.is_in(file));
@@ -163,7 +164,8 @@ impl Error {
         &self.message.rendered
     }
 
-    /// The name in its first backticks: that of what could not be found, for the errors that say so.
+    /// The name in its first backticks: that of what could not be found, for the errors that say
+    /// so.
     pub fn unknown_name(&self) -> Option<&str> {
         let unknown = matches!(
             self.code()?,
@@ -181,7 +183,8 @@ impl Error {
 }
 
 impl Span {
-    /// The compiler names files relative to the workspace, and by way of the file that includes them.
+    /// The compiler names files relative to the workspace, and by way of the file that includes
+    /// them.
     fn is_in(&self, file: &Path) -> bool {
         let name = |path: &Path| path.file_name().map(|name| name.to_os_string());
         name(&self.file_name) == name(file)

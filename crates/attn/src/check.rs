@@ -7,12 +7,13 @@ use attn_exercise::{Limits, Report, Request};
 /// The seed of the cases that a learner sees: always the same, so that “case 3” means something.
 pub const SEED: u64 = 1;
 
-/// Checks what `target` names, calling `report` with each verdict as it comes, in the course's order; then notes the
-/// progress. With `solution` the reference is checked instead, and nothing is noted.
+/// Checks what `target` names, calling `report` with each verdict as it comes, in the course's
+/// order; then notes the progress. With `solution` the reference is checked instead, and nothing is
+/// noted.
 ///
 /// # Errors
-/// When something other than the learner's answers is wrong: a target that does not exist, a file that cannot be read,
-/// a course that does not compile.
+/// When something other than the learner's answers is wrong: a target that does not exist, a file
+/// that cannot be read, a course that does not compile.
 pub fn check(
     course: &Course,
     target: &Target,

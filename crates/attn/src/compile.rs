@@ -1,7 +1,8 @@
 //! Builds a chapter's check program, with the learner's answers or without.
 //!
-//! An exercise that does not compile costs only itself: its section is replaced by the starter's in a copy of the
-//! learner's file (the overlay), and the program is built from that copy. The learner's file is never touched.
+//! An exercise that does not compile costs only itself: its section is replaced by the starter's in
+//! a copy of the learner's file (the overlay), and the program is built from that copy. The
+//! learner's file is never touched.
 
 use crate::{
     Chapter, Course, answers,
@@ -48,7 +49,8 @@ pub fn with_learner(course: &Course, chapter: &Chapter) -> Result<Built> {
         .join(format!(".attn/overlay/{:02}/exercise.rs", chapter.number));
     let unsolved = files::read(&course.root.join(chapter.starter()))?;
     let original = files::read(&file)?;
-    // The lines of `text` stay where they are in the learner's file; functions that are not there come after them.
+    // The lines of `text` stay where they are in the learner's file; functions that are not there
+    // come after them.
     let (mut text, mut added) = (original.clone(), String::new());
     let mut refused: BTreeMap<String, Verdict> = BTreeMap::new();
     loop {
@@ -164,7 +166,8 @@ struct Blame {
     missing: bool,
 }
 
-/// Errors by the exercise whose fault they are, and those in the learner's file outside all exercises.
+/// Errors by the exercise whose fault they are, and those in the learner's file outside all
+/// exercises.
 #[derive(Default)]
 struct Found {
     by_exercise: BTreeMap<String, Blame>,
@@ -230,7 +233,8 @@ fn does_not_compile(errors: &[Complaint]) -> Verdict {
     }
 }
 
-/// When all that is wrong is that names are unknown which stand in a section that had to be taken out: waits on that one.
+/// When all that is wrong is that names are unknown which stand in a section that had to be taken
+/// out: waits on that one.
 fn waits_on(
     errors: &[Complaint],
     original: &str,
@@ -246,7 +250,8 @@ fn waits_on(
     }
     on.map(|on| Verdict::WaitsOn { on: on.clone() })
 }
-/// `text` with the lines of a section replaced by the stub and blank lines, so that no other line moves.
+/// `text` with the lines of a section replaced by the stub and blank lines, so that no other line
+/// moves.
 fn replace_lines(text: &str, id: &str, stub: &str) -> String {
     let mut lines: Vec<&str> = text.lines().collect();
     if let Some(section) = starter::sections(text).into_iter().find(|s| s.id == id) {
@@ -263,7 +268,8 @@ fn replace_lines(text: &str, id: &str, stub: &str) -> String {
     lines.join("\n") + "\n"
 }
 
-/// The compiler names the learner's file by way of the check program that includes it; this names it plainly.
+/// The compiler names the learner's file by way of the check program that includes it; this names
+/// it plainly.
 fn plain_name(chapter: &Chapter, message: &str) -> String {
     let (dir, number) = (chapter.dir.display(), chapter.number);
     let file = chapter.answers().display().to_string();

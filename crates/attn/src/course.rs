@@ -76,6 +76,9 @@ pub struct Exercise {
     pub points: u32,
     /// About how long it takes.
     pub minutes: u32,
+    /// The heading of the book's section that explains it.
+    #[serde(default)]
+    pub book: Option<String>,
     /// From the idea over the place to pseudo-code.
     pub hints: Vec<String>,
 }

@@ -25,7 +25,8 @@ pub fn write(file: &Path, text: &str) -> Result<()> {
     attempt().with_context(|| format!("{} cannot be written", file.display()))
 }
 
-/// Copies `file` into `dir` under the next free number, and returns where: `exercise.1.rs`, `exercise.2.rs`, ….
+/// Copies `file` into `dir` under the next free number, and returns where: `exercise.1.rs`,
+/// `exercise.2.rs`, ….
 ///
 /// # Errors
 /// Names the file.

@@ -1,4 +1,5 @@
-//! The course command, `cargo attn`, as a library: the command line and the book's server both stand on it.
+//! The course command, `cargo attn`, as a library: the command line and the book's server both
+//! stand on it.
 //!
 //! * [`Course`]: the chapters and exercises, read from each `chapter.toml`.
 //! * [`starter`]: how the learner's file is generated from the reference, and its sections.

@@ -1,4 +1,5 @@
-//! What has been solved. Kept in `.attn/progress.json`, which git ignores, so that it survives a pull.
+//! What has been solved. Kept in `.attn/progress.json`, which git ignores, so that it survives a
+//! pull.
 
 use crate::{Course, files};
 use anyhow::{Context, Result};

@@ -49,7 +49,8 @@ pub fn verdict(exercise: &Exercise, verdict: &Verdict) {
     }
 }
 
-/// Everything about a verdict that helps: the case, what is wrong with it, the diagnosis, where to look.
+/// Everything about a verdict that helps: the case, what is wrong with it, the diagnosis, where to
+/// look.
 pub fn details(course: &Course, exercise: &Exercise, report: &Report) {
     match &report.verdict {
         Verdict::Failed(failure) => {
@@ -144,7 +145,8 @@ fn bytes(n: u64) -> String {
     }
 }
 
-/// A paragraph at most 80 columns wide; `first` stands before it, and the lines after the first are indented as far.
+/// A paragraph at most 80 columns wide; `first` stands before it, and the lines after the first are
+/// indented as far.
 pub fn paragraph(first: &str, text: &str) {
     let indent = " ".repeat(textwrap::core::display_width(first));
     let options = textwrap::Options::new(WIDTH)

@@ -138,8 +138,8 @@ fn files(path: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Makes `to` hold just these files of `from`. What is the same already is left alone, so that cargo does not compile it
-/// again.
+/// Makes `to` hold just these files of `from`. What is the same already is left alone, so that
+/// cargo does not compile it again.
 fn sync(from: &Path, to: &Path, files: Vec<PathBuf>) {
     let below = |file: &Path| file.strip_prefix(from).expect("below it").to_path_buf();
     let wanted: BTreeSet<PathBuf> = files.iter().map(|file| below(file)).collect();

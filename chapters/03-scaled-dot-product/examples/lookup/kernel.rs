@@ -14,16 +14,17 @@ pub struct Kernel {
 }
 
 impl Kernel {
-    /// Queries and keys with one more coordinate, whose dot products are squared distances in disguise:
-    /// −|q − k|²/2 = q·k − |k|²/2 − |q|²/2, and the last term is the same for every key, so the softmax does not see it.
+    /// Queries and keys with one more coordinate, whose dot products are squared distances in
+    /// disguise: −|q − k|²/2 = q·k − |k|²/2 − |q|²/2, and the last term is the same for every key,
+    /// so the softmax does not see it.
     pub fn new(split: &Split, scale: f32) -> Self {
         let (queries, keys) = (&split.queries, &split.keys);
         let ones = Array2::ones((queries.nrows(), 1));
         let half_norms = keys.mapv(|x| x * x).sum_axis(Axis(1)) / -2.0;
         let q = concatenate![Axis(1), *queries, ones];
         let k = concatenate![Axis(1), *keys, half_norms.insert_axis(Axis(1))];
-        // Attention divides by √d because a dot product of d random coordinates spreads as √d. Here the scores are
-        // distances, whose unit `scale` sets, so the division is undone.
+        // Attention divides by √d because a dot product of d random coordinates spreads as √d. Here
+        // the scores are distances, whose unit `scale` sets, so the division is undone.
         let undo = (q.ncols() as f32).sqrt();
         Kernel {
             q: q * (scale * undo),
@@ -79,7 +80,8 @@ pub fn largest_weight(weights: &Array2<f32>) -> f32 {
     largest.sum() / largest.len() as f32
 }
 
-/// The mean over the queries of how many rows share the weight: exp of the entropy, 1 for a single row, m for all alike.
+/// The mean over the queries of how many rows share the weight: exp of the entropy, 1 for a single
+/// row, m for all alike.
 pub fn effective_rows(weights: &Array2<f32>) -> f32 {
     let entropy = weights.mapv(|w| if w > 0.0 { -w * w.ln() } else { 0.0 });
     let effective = entropy.sum_axis(Axis(1)).exp();

@@ -1,7 +1,8 @@
 //! Attention as a soft lookup in a table of measurements.
 //!
-//! Some rows of the table are held out, and one column of theirs is predicted from the others: each held-out row asks
-//! (query) which known rows are like it (keys) and averages what they hold (values).
+//! Some rows of the table are held out, and one column of theirs is predicted from the others: each
+//! held-out row asks (query) which known rows are like it (keys) and averages what they hold
+//! (values).
 //!
 //! `cargo attn run 3 --data your.csv --target column`
 

@@ -118,7 +118,8 @@ fn scales(split: &Split) -> String {
             rows; to choose one honestly, hold out others.)\n"
 }
 
-/// Four significant digits or the whole number, whichever is longer; in scientific notation if it is very long.
+/// Four significant digits or the whole number, whichever is longer; in scientific notation if it
+/// is very long.
 pub fn short(x: f64) -> String {
     match x.abs() {
         0.0 => "0".into(),

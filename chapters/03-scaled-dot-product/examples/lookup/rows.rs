@@ -58,7 +58,8 @@ pub fn one_row(
     text
 }
 
-/// The features that fit on a line, then the target; each with its name, shortened and padded to hold numbers.
+/// The features that fit on a line, then the target; each with its name, shortened and padded to
+/// hold numbers.
 fn shown_columns(table: &Table, target: usize, split: &Split) -> Vec<(usize, String)> {
     let name = |column: usize| {
         let name: String = table.columns[column].chars().take(18).collect();

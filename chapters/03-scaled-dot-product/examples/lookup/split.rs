@@ -1,4 +1,5 @@
-//! Some rows are held out as queries; the others are the keys and values that they look things up in.
+//! Some rows are held out as queries; the others are the keys and values that they look things up
+//! in.
 
 use super::table::Table;
 use anyhow::{Result, ensure};

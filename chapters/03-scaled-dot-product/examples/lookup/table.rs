@@ -117,7 +117,8 @@ fn records(file: &str, text: &str) -> Result<Vec<(usize, StringRecord)>> {
     records.collect()
 }
 
-/// The line on which a record stands: the reader's own count stops before blank lines and the `\n` of a `\r\n`.
+/// The line on which a record stands: the reader's own count stops before blank lines and the `\n`
+/// of a `\r\n`.
 fn line_of(text: &str, start: usize) -> usize {
     let rest = text[start..].trim_start_matches(['\r', '\n']);
     1 + text[..text.len() - rest.len()].matches('\n').count()

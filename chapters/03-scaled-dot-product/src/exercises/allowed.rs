@@ -85,8 +85,8 @@ fn judge(cases: &[Case], answers: &[Array2<bool>]) -> Result<(), Finding> {
     })
 }
 
-/// The table of a mask in which `causal` stands for the causal rule, `prefix` for how the prefix joins it, and so on.
-/// The mistakes below each change one of them.
+/// The table of a mask in which `causal` stands for the causal rule, `prefix` for how the prefix
+/// joins it, and so on. The mistakes below each change one of them.
 struct Rules {
     causal: fn(i: i64, j: i64, n: i64, m: i64) -> bool,
     prefix: fn(in_prefix: bool, causal: bool) -> bool,

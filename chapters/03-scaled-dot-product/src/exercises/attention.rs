@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 /// What is written.
 pub type Body = fn(ArrayView2<f32>, ArrayView2<f32>, ArrayView2<f32>, &Mask) -> Output;
 
-/// The inputs of attention: `q` n×d, `k` m×d, `v` m×d_v and a mask. Gradients are tried on the same ones.
+/// The inputs of attention: `q` n×d, `k` m×d, `v` m×d_v and a mask. Gradients are tried on the same
+/// ones.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Case {
     about: String,
@@ -154,7 +155,8 @@ fn judge(cases: &[Case], answers: &[Output]) -> Result<(), Finding> {
     no_leak(cases, answers)
 }
 
-/// Every entry of `out` is an average of values (or zero): it lies between the least and the greatest of its column.
+/// Every entry of `out` is an average of values (or zero): it lies between the least and the
+/// greatest of its column.
 fn within_values(out: &Array2<f32>, v: ArrayView2<f32>) -> Result<(), String> {
     for ((i, c), &x) in out.indexed_iter() {
         let column = v.column(c);
@@ -170,8 +172,8 @@ fn within_values(out: &Array2<f32>, v: ArrayView2<f32>) -> Result<(), String> {
     Ok(())
 }
 
-/// Between neighbouring cases with the same queries and mask: a query that sees only keys and values that did not change
-/// has to give the very same bits.
+/// Between neighbouring cases with the same queries and mask: a query that sees only keys and
+/// values that did not change has to give the very same bits.
 fn no_leak(cases: &[Case], answers: &[Output]) -> Result<(), Finding> {
     for (i, (case, answer)) in cases.windows(2).zip(answers.windows(2)).enumerate() {
         let [a, b] = case else { unreachable!() };
@@ -214,7 +216,8 @@ fn log_sum_exp(scores: ArrayView2<f32>) -> Array1<f32> {
     scores.map_axis(Axis(1), one)
 }
 
-/// Attention with `scale` in place of 1/√d, `hidden` in place of −∞, and `table` in place of the mask's.
+/// Attention with `scale` in place of 1/√d, `hidden` in place of −∞, and `table` in place of the
+/// mask's.
 fn variant(
     q: ArrayView2<f32>,
     k: ArrayView2<f32>,

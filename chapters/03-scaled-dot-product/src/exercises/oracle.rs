@@ -1,5 +1,6 @@
-//! Attention written once more as plain loops over any float: in f64 it is the judges' oracle, in f32 the sequential order
-//! of summation that the tolerance is measured with. It shares no code with the reference.
+//! Attention written once more as plain loops over any float: in f64 it is the judges' oracle, in
+//! f32 the sequential order of summation that the tolerance is measured with. It shares no code
+//! with the reference.
 
 use attn_core::Mask;
 use ndarray::{Array1, Array2, ArrayView2, NdFloat};

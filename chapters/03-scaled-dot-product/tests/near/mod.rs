@@ -2,7 +2,8 @@
 
 use insta::{Comparator, Settings, internals::SnapshotContents};
 
-/// Equal text, except that two numbers in the same place may differ by `allowed`, absolutely or relatively.
+/// Equal text, except that two numbers in the same place may differ by `allowed`, absolutely or
+/// relatively.
 #[derive(Clone, Copy)]
 pub struct Near {
     pub allowed: f64,

@@ -72,7 +72,8 @@ fn dead(
         .then(|| format!("the link `{target}` leads to no such place in its page"))
 }
 
-/// A relative path inside the site; `None` if it climbs out of it or is absolute, which fails from disk.
+/// A relative path inside the site; `None` if it climbs out of it or is absolute, which fails from
+/// disk.
 fn resolve(folder: &Path, file: &str) -> Option<PathBuf> {
     let mut path = folder.to_path_buf();
     for part in Path::new(file).components() {

@@ -45,7 +45,8 @@ pub fn check(root: &Path, book: &Path, site: &Path, pages: &[Built]) -> Result<V
     Ok(problems)
 }
 
-/// What a tag makes the browser fetch from elsewhere. Links to follow (`<a href>`) are not among it.
+/// What a tag makes the browser fetch from elsewhere. Links to follow (`<a href>`) are not among
+/// it.
 fn loads(tag: &html::Tag) -> Vec<String> {
     let mut found = Vec::new();
     let attributes: &[&str] = match tag.name.as_str() {

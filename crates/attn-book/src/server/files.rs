@@ -7,7 +7,8 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-/// A page gets the token, with which its script may ask about exercises; other files are as they are on disk.
+/// A page gets the token, with which its script may ask about exercises; other files are as they
+/// are on disk.
 pub fn answer(site: &Site, path: &str, token: &str) -> Answer {
     let (folder, _unchanged) = site.read();
     let Some(file) = find(folder, path) else {
@@ -31,7 +32,8 @@ pub fn answer(site: &Site, path: &str, token: &str) -> Answer {
 fn find(folder: &Path, path: &str) -> Option<PathBuf> {
     let path = percent::decode(path);
     let relative = Path::new(path.strip_prefix('/')?);
-    // Backslashes and colons are separators on Windows, where `Path` would see through them only there.
+    // Backslashes and colons are separators on Windows, where `Path` would see through them only
+    // there.
     let plain = relative
         .components()
         .all(|part| matches!(part, Component::Normal(_)));

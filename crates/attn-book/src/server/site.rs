@@ -26,7 +26,8 @@ impl Site {
         }
     }
 
-    /// Builds anew while nobody reads. Pages reload after a success and show the reason after a failure.
+    /// Builds anew while nobody reads. Pages reload after a success and show the reason after a
+    /// failure.
     pub fn rebuild(&self, build: impl FnOnce() -> Result<()>) {
         // The locks guard no data of their own, so that a panic elsewhere leaves nothing half-done.
         let _alone = self.lock.write().unwrap_or_else(PoisonError::into_inner);

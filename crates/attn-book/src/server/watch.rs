@@ -1,4 +1,5 @@
-//! Rebuilds when a source changes, found by looking: a watcher of events saw the build's own reads and looped.
+//! Rebuilds when a source changes, found by looking: a watcher of events saw the build's own reads
+//! and looped.
 
 use super::Site;
 use crate::Build;
@@ -13,7 +14,8 @@ use std::{
 /// How long a change may wait to be noticed.
 const POLL: Duration = Duration::from_millis(300);
 
-/// Rebuilds the book into `folder` whenever its pages, its theme, its settings or the chapters' code change. Does not return.
+/// Rebuilds the book into `folder` whenever its pages, its theme, its settings or the chapters'
+/// code change. Does not return.
 ///
 /// `said` is told what came of each rebuild. Figures and tables stay as they were compiled.
 pub fn watch(build: &Build, site: &Site, said: fn(&str)) -> ! {

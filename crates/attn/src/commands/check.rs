@@ -109,7 +109,8 @@ fn advise(course: &Course, reports: &[Report]) -> Result<()> {
     Ok(())
 }
 
-/// How often the learner's files are looked at. A poll sees every editor's way of saving, on every file system.
+/// How often the learner's files are looked at. A poll sees every editor's way of saving, on every
+/// file system.
 const POLL: Duration = Duration::from_millis(200);
 
 /// Checks, and checks again whenever a learner's file was saved; ended by Ctrl-C.

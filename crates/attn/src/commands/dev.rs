@@ -48,7 +48,8 @@ struct Totals {
     faults: Vec<String>,
 }
 
-/// Proves every exercise: see [`attn_exercise::Check::verify`]; and that metadata, starters, hints and ids belong together.
+/// Proves every exercise: see [`attn_exercise::Check::verify`]; and that metadata, starters, hints
+/// and ids belong together.
 ///
 /// # Errors
 /// When a chapter does not compile or a file cannot be read.

@@ -5,7 +5,8 @@ use anstream::println;
 use anyhow::{Result, bail};
 use owo_colors::OwoColorize;
 
-/// Shows the hints so far and one more: the ladder goes from the idea over the place to pseudo-code.
+/// Shows the hints so far and one more: the ladder goes from the idea over the place to
+/// pseudo-code.
 ///
 /// # Errors
 /// When there is no such exercise, or the progress cannot be noted.

@@ -1,4 +1,5 @@
-//! What each subcommand does and prints. Each returns whether all is well, which the exit status tells.
+//! What each subcommand does and prints. Each returns whether all is well, which the exit status
+//! tells.
 
 mod check;
 mod dev;

@@ -4,7 +4,8 @@ use crate::{Course, compile};
 use anyhow::{Context, Result};
 use std::process::Command;
 
-/// Compiles the demonstration and runs it in the current folder with the given arguments. All is well if it says so.
+/// Compiles the demonstration and runs it in the current folder with the given arguments. All is
+/// well if it says so.
 ///
 /// # Errors
 /// When it does not compile or cannot be started.

@@ -6,7 +6,8 @@ use anyhow::{Result, bail};
 use attn_exercise::{Limits, Request, Trial, Verdict};
 use owo_colors::OwoColorize;
 
-/// Shows a case: its inputs, the steps, the answer beside the expected one, what was printed, and what is wrong.
+/// Shows a case: its inputs, the steps, the answer beside the expected one, what was printed, and
+/// what is wrong.
 ///
 /// # Errors
 /// When there is no such case, or the answer does not compile.
