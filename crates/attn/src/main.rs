@@ -32,7 +32,7 @@ enum Command {
     },
     /// Check again on every save, until Ctrl-C
     Watch { target: Option<Target> },
-    /// One case: inputs, your output, the expected one, and the steps between
+    /// One case: inputs, steps, your output and the expected one
     Try {
         exercise: String,
         /// Which case
@@ -54,14 +54,15 @@ enum Command {
         #[arg(long)]
         reveal: bool,
     },
-    /// Back to the unsolved starter, with a backup: a chapter (3) or one exercise (3.2)
+    /// Back to the starter, with a backup: a chapter (3) or one exercise (3.2)
     Reset { target: Target },
     /// Take over what changed in a chapter's starter, with a backup
     Update { chapter: u32 },
-    /// A chapter's demonstration on real input
+    /// A chapter's demonstration on real input; `run 3 --help` says what it takes
+    #[command(disable_help_flag = true)]
     Run {
         chapter: u32,
-        /// Passed on to it; try --help
+        /// Passed on to it
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
