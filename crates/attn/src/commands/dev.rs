@@ -46,6 +46,7 @@ struct Totals {
     rejected: usize,
     diagnosed: usize,
     faults: Vec<String>,
+    by_exercise: Vec<Verification>,
 }
 
 /// Proves every exercise: see [`attn_exercise::Check::verify`]; and that metadata, starters, hints
@@ -76,7 +77,8 @@ pub fn verify(course: &Course, json: bool) -> Result<bool> {
                     .iter()
                     .map(|fault| format!("{}: {fault}", found.id));
                 totals.faults.extend(faults);
-                ids.insert(found.id);
+                ids.insert(found.id.clone());
+                totals.by_exercise.push(found);
             },
         )?;
         let named: BTreeSet<String> = chapter.exercises.iter().map(|e| e.id.clone()).collect();
@@ -107,6 +109,7 @@ pub fn verify(course: &Course, json: bool) -> Result<bool> {
         rejected,
         diagnosed,
         faults,
+        ..
     } = &totals;
     println!(
         "{exercises} exercises, {cases} cases, {mistakes} mistakes, {rejected} rejected, {diagnosed} diagnosed, {} faults",
