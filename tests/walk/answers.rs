@@ -7,26 +7,16 @@ use regex::Regex;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The learner's file with every exercise as the reference has it.
-pub fn solved(course: &Course, chapter: &Chapter) -> Result<String> {
-    let mut text = files::read(&course.root.join(chapter.starter()))?;
-    for exercise in &chapter.exercises {
-        let solution = starter::solution(course, chapter, exercise)?;
-        text = with_body(&text, exercise, &solution)?;
-    }
-    Ok(text)
-}
-
 /// A solved file, but for one exercise, whose answer is a known mistake.
 pub fn with_mistake(course: &Course, chapter: &Chapter, id: &str, mistake: &str) -> Result<String> {
-    let mut text = solved(course, chapter)?;
+    let mut text = starter::solved(course, chapter)?;
     for exercise in chapter
         .exercises
         .iter()
         .filter(|exercise| exercise.id == id)
     {
         let find = format!(".into_iter().find(|mistake| mistake.name == {mistake:?}).unwrap()");
-        text = with_body(&text, exercise, &calling(course, chapter, exercise, &find)?)?;
+        text = starter::with_body(&text, exercise, &calling(course, chapter, exercise, &find)?)?;
     }
     Ok(text)
 }
@@ -45,11 +35,15 @@ pub fn check_mistakes(newcomer: &Newcomer) -> Result<usize> {
     let mut named = BTreeSet::new();
     for round in 0..left.values().copied().max().unwrap_or(0) {
         newcomer.write_answers(|course, chapter| {
-            let mut text = solved(course, chapter)?;
+            let mut text = starter::solved(course, chapter)?;
             for exercise in &chapter.exercises {
                 if round < left[&exercise.id] {
                     let nth = format!(".into_iter().nth({round}).unwrap()");
-                    text = with_body(&text, exercise, &calling(course, chapter, exercise, &nth)?)?;
+                    text = starter::with_body(
+                        &text,
+                        exercise,
+                        &calling(course, chapter, exercise, &nth)?,
+                    )?;
                 }
             }
             Ok(text)
@@ -72,14 +66,6 @@ pub fn check_mistakes(newcomer: &Newcomer) -> Result<usize> {
         named.len()
     );
     Ok(named.len())
-}
-
-/// `text` with an exercise's section replaced by its heading and this code.
-fn with_body(text: &str, exercise: &Exercise, code: &str) -> Result<String> {
-    let section = starter::section(text, &exercise.id).context("its section")?;
-    let heading = section.lines().next().context("its heading")?;
-    let new = format!("{heading}\n\n{code}");
-    Ok(starter::with_section(text, &exercise.id, &new))
 }
 
 /// The exercise's function with a body that calls a known mistake, and the helpers that other

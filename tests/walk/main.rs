@@ -28,7 +28,7 @@ fn main() -> Result<()> {
     println!("every known mistake, in the learner's file");
     let mistakes = answers::check_mistakes(&newcomer)?;
     println!("the solution, in the learner's file");
-    newcomer.write_answers(answers::solved)?;
+    newcomer.write_answers(attn::starter::solved)?;
     newcomer.attn(&["check"])?.expect(0)?;
 
     let mentioned: BTreeSet<&str> = pages
@@ -88,7 +88,7 @@ fn mention(newcomer: &Newcomer, command: &str) -> Result<()> {
     let ended = newcomer.attn(&arguments)?;
     ensure!(ended.code != 2, "exit 2\n{}", ended.output);
     // What it changed, such as a reset, is put right again.
-    newcomer.write_answers(answers::solved)
+    newcomer.write_answers(attn::starter::solved)
 }
 
 fn is_server(arguments: &[&str]) -> bool {

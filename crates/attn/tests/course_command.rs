@@ -99,15 +99,7 @@ impl Copy {
     fn solved(&self) -> String {
         let course = Course::load(&self.root).expect("a course");
         let chapter = course.chapter(3).expect("chapter 3");
-        let mut text = fs::read_to_string(self.path("starter.rs")).expect("the starter");
-        for exercise in &chapter.exercises {
-            let section = starter::section(&text, &exercise.id).expect("a section");
-            let heading = section.lines().next().expect("a heading");
-            let solution = starter::solution(&course, chapter, exercise).expect("a solution");
-            let solved = format!("{heading}\n\n{solution}");
-            text = starter::with_section(&text, &exercise.id, &solved);
-        }
-        text
+        starter::solved(&course, chapter).expect("a reference")
     }
 
     /// Edits a file of the course.
@@ -385,6 +377,15 @@ fn reset_keeps_a_backup_and_spares_the_other_exercises() {
     copy.attn(&["reset", "3"]);
     assert_eq!(copy.states(), [UNSOLVED; 6]);
     assert!(copy.root.join(".attn/backups/03/exercise.2.rs").is_file());
+
+    let headless = solved.replace("// ━━ 3.2", "// 3.2");
+    copy.write_answers(&headless);
+    let refused = copy.attn(&["reset", "3.2"]);
+    assert!(
+        refused.err.contains("has no heading “━━ 3.2 …” any more"),
+        "{refused}"
+    );
+    assert_eq!(copy.answers(), headless, "untouched");
 }
 
 #[test]
