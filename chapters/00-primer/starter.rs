@@ -13,7 +13,7 @@ use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, Zip, array, s};
 /// Shapes: `weights` m, `values` m×d_v, `out` d_v. The weights are used as they are. They sum to
 /// one; or all of them are zero, and then so is the result.
 pub fn weighted_sum(weights: ArrayView1<f32>, values: ArrayView2<f32>) -> Array1<f32> {
-    todo!("0.1: add up the rows of `values`, each times its weight")
+    todo!("0.1: add up the rows, each times its weight")
 }
 
 // ━━ 0.2 Rows that sum to one · 5 points · about 5 minutes ━━
@@ -23,5 +23,5 @@ pub fn weighted_sum(weights: ArrayView1<f32>, values: ArrayView2<f32>) -> Array1
 /// Shapes: n×m in, n×m out. No entry of `x` is negative. Every row of the result sums to one,
 /// however small its entries were; only a row of zeros stays a row of zeros.
 pub fn normalise_rows(x: ArrayView2<f32>) -> Array2<f32> {
-    todo!("0.2: divide each row by its own sum, and leave a row of zeros as it is")
+    todo!("0.2: divide each row by its own sum")
 }

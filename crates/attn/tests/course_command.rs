@@ -1,6 +1,6 @@
 //! `cargo attn` as a learner meets it, in a copy of the course laid into a folder of its own.
 
-use attn::{Course, starter};
+use attn::{Chapter, Course, starter};
 use serde_json::Value;
 use std::{
     collections::BTreeSet,
@@ -95,15 +95,19 @@ impl Copy {
         fs::write(self.path("exercise.rs"), text).expect("the learner's file");
     }
 
-    /// The learner's file with every exercise solved, as the reference has it.
+    /// Chapter 3's file with every exercise solved, as the reference has it.
     fn solved(&self) -> String {
         let course = Course::load(&self.root).expect("a course");
-        let chapter = course.chapter(3).expect("chapter 3");
-        let mut text = fs::read_to_string(self.path("starter.rs")).expect("the starter");
+        self.solved_chapter(&course, course.chapter(3).expect("chapter 3"))
+    }
+
+    fn solved_chapter(&self, course: &Course, chapter: &Chapter) -> String {
+        let starter = self.root.join(chapter.starter());
+        let mut text = fs::read_to_string(starter).expect("the starter");
         for exercise in &chapter.exercises {
             let section = starter::section(&text, &exercise.id).expect("a section");
             let heading = section.lines().next().expect("a heading");
-            let solution = starter::solution(&course, chapter, exercise).expect("a solution");
+            let solution = starter::solution(course, chapter, exercise).expect("a solution");
             let solved = format!("{heading}\n\n{solution}");
             text = starter::with_section(&text, &exercise.id, &solved);
         }
@@ -169,14 +173,17 @@ fn a_newcomer_is_told_what_to_do_and_nothing_is_solved() {
     let copy = Copy::new();
     let hello = copy.attn(&[]);
     assert_eq!(hello.code, 0, "{hello}");
-    assert!(hello.out.contains("Next: 3.1 softmax_rows"), "{hello}");
-    assert!(
-        copy.path("exercise.rs").is_file(),
-        "the file that it names is there"
-    );
+    let lines: Vec<&str> = hello.out.lines().collect();
+    assert!(lines[2].starts_with("   0  Primer "), "{hello}");
+    assert!(hello.out.contains("Next: 0.1 weighted_sum"), "{hello}");
     let status = copy.json(&["--json"]);
-    assert_eq!(status["next"]["id"], "3.1");
-    assert_eq!(status["of"], 100);
+    assert_eq!(status["next"]["id"], "0.1");
+    let file = status["next"]["file"].as_str().expect("a file");
+    assert!(
+        copy.root.join(file).is_file() && copy.path("exercise.rs").is_file(),
+        "the file that it names is there, and every other chapter's"
+    );
+    assert_eq!(status["of"], 110);
 
     let check = copy.attn(&["check", "3"]);
     assert_eq!(check.code, 1, "{check}");
@@ -207,9 +214,20 @@ fn a_newcomer_is_told_what_to_do_and_nothing_is_solved() {
 fn a_solved_file_passes_and_is_remembered() {
     let copy = Copy::new();
     copy.write_answers(&copy.solved());
+    let check = copy.attn(&["check", "3"]);
+    assert_eq!(check.code, 0, "{check}");
+    assert!(check.out.contains("Next: 0.1 weighted_sum"), "{check}");
+    assert_eq!(copy.json(&["--json"])["points"], 100);
+    let course = Course::load(&copy.root).expect("a course");
+    for chapter in &course.chapters {
+        let file = copy.root.join(chapter.answers());
+        fs::write(file, copy.solved_chapter(&course, chapter)).expect("the learner's file");
+    }
     let check = copy.attn(&["check"]);
     assert_eq!(check.code, 0, "{check}");
-    assert_eq!(copy.json(&["--json"])["points"], 100);
+    let status = copy.json(&["--json"]);
+    assert_eq!(status["points"], 110);
+    assert_eq!(status["next"], Value::Null);
     assert_eq!(copy.attn(&["solution", "3.3"]).code, 0, "open after a pass");
 }
 
@@ -244,6 +262,42 @@ fn a_wrong_answer_is_named_and_its_case_can_be_seen() {
         (none.code, none.err.trim()),
         (2, "error: 3.3 has no case 99; they are counted from 1")
     );
+}
+
+/// What the book's primer shows of a check is what the command prints.
+#[test]
+fn the_primer_shows_the_verdicts_that_come() {
+    let copy = Copy::new();
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../book/src/primer.md");
+    let page = fs::read_to_string(page).expect("the book's page");
+    let shown = |ended: &Ended| page.contains(&format!("```text\n{}\n```", ended.out.trim_end()));
+    let (_, wrong) = page
+        .split_once("wrong on purpose")
+        .and_then(|(_, rest)| rest.split_once("```rust,ignore\n"))
+        .expect("a wrong answer");
+    let wrong = wrong.lines().next().expect("a line");
+    assert_eq!(copy.attn(&[]).code, 0);
+    let answer = |body: &str| {
+        copy.edit("chapters/00-primer/exercise.rs", |text| {
+            let (before, rest) = text.split_once(") -> Array1<f32> {\n").expect("0.1");
+            let (_, after) = rest.split_once("\n}\n").expect("its end");
+            format!("{before}) -> Array1<f32> {{\n    {body}\n}}\n{after}")
+        });
+    };
+    answer(wrong);
+    let check = copy.attn(&["check", "0.1"]);
+    assert!(check.code == 1 && shown(&check), "{check}");
+    let case = copy.attn(&["try", "0.1", "--case", "1"]);
+    assert!(case.code == 1 && shown(&case), "{case}");
+    answer("weights.dot(&values)");
+    let check = copy.attn(&["check", "0.1"]);
+    assert!(check.code == 0 && shown(&check), "{check}");
+
+    // The overlay of the primer's own file.
+    answer("weights.dot(&values");
+    let check = copy.json(&["check", "0", "--json"]);
+    let state = |i: usize| check["exercises"][i]["verdict"]["state"].clone();
+    assert_eq!([state(0), state(1)], [BROKEN, UNSOLVED], "{check}");
 }
 
 #[test]

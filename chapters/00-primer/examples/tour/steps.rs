@@ -6,9 +6,9 @@ use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, Zip, array, s};
 /// All steps, in order.
 pub fn all() -> Vec<Step> {
     vec![
+        borrowing(),
         arrays(),
         parts(),
-        borrowing(),
         rows(),
         sums(),
         products(),
@@ -18,6 +18,25 @@ pub fn all() -> Vec<Step> {
         widths(),
         infinities(),
     ]
+}
+
+fn borrowing() -> Step {
+    // ANCHOR: borrowing
+    /// Views in, owned out: reads `x`, and makes a new array.
+    fn doubled(x: ArrayView2<f32>) -> Array2<f32> {
+        let mut result = x.to_owned();
+        result *= 2.0; // changes `result`; the caller's array is untouched
+        result
+    }
+
+    let x = array![[1.0, 2.0]];
+    let twice = doubled(x.view()); // lends x for the time of the call
+    let sum = &x + &twice; // `&` lends too: both are still there afterwards
+    // ANCHOR_END: borrowing
+    Step::new("borrowing", "Views in, owned out")
+        .gives("x", x)
+        .gives("twice", twice)
+        .gives("sum", sum)
 }
 
 fn arrays() -> Step {
@@ -48,25 +67,6 @@ fn parts() -> Step {
         .gives("row", row)
         .gives("right", right)
         .gives("turned", turned)
-}
-
-fn borrowing() -> Step {
-    // ANCHOR: borrowing
-    /// Views in, owned out: reads `x`, and makes a new array.
-    fn doubled(x: ArrayView2<f32>) -> Array2<f32> {
-        let mut result = x.to_owned();
-        result *= 2.0; // changes `result`; the caller's array is untouched
-        result
-    }
-
-    let x = array![[1.0, 2.0]];
-    let twice = doubled(x.view()); // lends x for the time of the call
-    let sum = &x + &twice; // `&` lends too: both are still there afterwards
-    // ANCHOR_END: borrowing
-    Step::new("borrowing", "Views in, owned out")
-        .gives("x", x)
-        .gives("twice", twice)
-        .gives("sum", sum)
 }
 
 fn rows() -> Step {

@@ -87,7 +87,7 @@ fn judge(cases: &[Case], answers: &[Array1<f32>]) -> Result<(), Finding> {
         let exact = oracle::weighted_sum::<f64>(weights, values);
         let product = crate::weighted_sum(weights, values);
         let loops = oracle::weighted_sum(weights, values);
-        close("out", out, &Expected::new(exact, &[&product, &loops]))
+        close("result", out, &Expected::new(exact, &[&product, &loops]))
     })
 }
 
