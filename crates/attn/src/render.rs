@@ -27,12 +27,13 @@ pub fn verdict(exercise: &Exercise, verdict: &Verdict) {
             line(&"✓".green().to_string(), exercise, &right);
         }
         Verdict::Unsolved { todo, .. } => {
-            let todo = todo.trim_start_matches(&format!("{}: ", exercise.id));
-            let right = if todo.is_empty() {
-                "unsolved".to_string()
+            // The starter's own todo says at length what the title says in short.
+            let what = if todo.starts_with(&format!("{}: ", exercise.id)) {
+                &exercise.title
             } else {
-                format!("todo: {todo}")
+                todo
             };
+            let right = format!("todo: {what}");
             line(&"·".dimmed().to_string(), exercise, &shorten(&right, 47));
         }
         Verdict::WaitsOn { on } => {

@@ -58,7 +58,8 @@ fn heading(exercise: &Exercise) -> String {
         minutes,
         ..
     } = exercise;
-    format!("{HEADING}{id} {title} · {points} points · about {minutes} minutes ━━")
+    let plural = if *minutes == 1 { "" } else { "s" };
+    format!("{HEADING}{id} {title} · {points} points · about {minutes} minute{plural} ━━")
 }
 
 /// The reference of an exercise as its file has it, markers included.

@@ -24,6 +24,10 @@ struct Ended {
     err: String,
 }
 
+/// The copy's own target folder. It must not be that of the workspace: cargo tells packages apart by
+/// their place in the workspace, so it would take the copy's artefacts for the original's.
+const TARGET: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/course-target");
+
 static ALONE: Mutex<()> = Mutex::new(());
 
 impl Copy {
@@ -52,14 +56,10 @@ impl Copy {
 
     fn attn(&self, arguments: &[&str]) -> Ended {
         let mut command = Command::new(env!("CARGO_BIN_EXE_attn"));
-        // The target folder is shared, so that dependencies are compiled once.
-        let target = Path::new(env!("CARGO_TARGET_TMPDIR"))
-            .parent()
-            .expect("a target folder");
         let output = command
             .args(arguments)
             .current_dir(self.root.join("chapters"))
-            .env("CARGO_TARGET_DIR", target)
+            .env("CARGO_TARGET_DIR", TARGET)
             .env_remove("RUSTFLAGS")
             .output()
             .expect("attn starts");
@@ -95,7 +95,7 @@ impl Copy {
         fs::write(self.path("exercise.rs"), text).expect("the learner's file");
     }
 
-    /// The learner's file with every exercise solved, as the reference has it.
+    /// Chapter 3's file with every exercise solved, as the reference has it.
     fn solved(&self) -> String {
         let course = Course::load(&self.root).expect("a course");
         let chapter = course.chapter(3).expect("chapter 3");
@@ -161,14 +161,17 @@ fn a_newcomer_is_told_what_to_do_and_nothing_is_solved() {
     let copy = Copy::new();
     let hello = copy.attn(&[]);
     assert_eq!(hello.code, 0, "{hello}");
-    assert!(hello.out.contains("Next: 3.1 softmax_rows"), "{hello}");
-    assert!(
-        copy.path("exercise.rs").is_file(),
-        "the file that it names is there"
-    );
+    let lines: Vec<&str> = hello.out.lines().collect();
+    assert!(lines[2].starts_with("   0  Primer "), "{hello}");
+    assert!(hello.out.contains("Next: 0.1 weighted_sum"), "{hello}");
     let status = copy.json(&["--json"]);
-    assert_eq!(status["next"]["id"], "3.1");
-    assert_eq!(status["of"], 100);
+    assert_eq!(status["next"]["id"], "0.1");
+    let file = status["next"]["file"].as_str().expect("a file");
+    assert!(
+        copy.root.join(file).is_file() && copy.path("exercise.rs").is_file(),
+        "the file that it names is there, and every other chapter's"
+    );
+    assert_eq!(status["of"], 110);
 
     let check = copy.attn(&["check", "3"]);
     assert_eq!(check.code, 1, "{check}");
@@ -199,9 +202,24 @@ fn a_newcomer_is_told_what_to_do_and_nothing_is_solved() {
 fn a_solved_file_passes_and_is_remembered() {
     let copy = Copy::new();
     copy.write_answers(&copy.solved());
+    let check = copy.attn(&["check", "3"]);
+    assert_eq!(check.code, 0, "{check}");
+    assert!(check.out.contains("Next: 0.1 weighted_sum"), "{check}");
+    assert_eq!(copy.json(&["--json"])["points"], 100);
+    let course = Course::load(&copy.root).expect("a course");
+    for chapter in &course.chapters {
+        let file = copy.root.join(chapter.answers());
+        fs::write(
+            file,
+            starter::solved(&course, chapter).expect("a reference"),
+        )
+        .expect("the learner's file");
+    }
     let check = copy.attn(&["check"]);
     assert_eq!(check.code, 0, "{check}");
-    assert_eq!(copy.json(&["--json"])["points"], 100);
+    let status = copy.json(&["--json"]);
+    assert_eq!(status["points"], 110);
+    assert_eq!(status["next"], Value::Null);
     assert_eq!(copy.attn(&["solution", "3.3"]).code, 0, "open after a pass");
 }
 
@@ -236,6 +254,42 @@ fn a_wrong_answer_is_named_and_its_case_can_be_seen() {
         (none.code, none.err.trim()),
         (2, "error: 3.3 has no case 99; they are counted from 1")
     );
+}
+
+/// What the book's primer shows of a check is what the command prints.
+#[test]
+fn the_primer_shows_the_verdicts_that_come() {
+    let copy = Copy::new();
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../book/src/primer.md");
+    let page = fs::read_to_string(page).expect("the book's page");
+    let shown = |ended: &Ended| page.contains(&format!("```text\n{}\n```", ended.out.trim_end()));
+    let (_, wrong) = page
+        .split_once("wrong on purpose")
+        .and_then(|(_, rest)| rest.split_once("```rust,ignore\n"))
+        .expect("a wrong answer");
+    let wrong = wrong.lines().next().expect("a line");
+    assert_eq!(copy.attn(&[]).code, 0);
+    let answer = |body: &str| {
+        copy.edit("chapters/00-primer/exercise.rs", |text| {
+            let (before, rest) = text.split_once(") -> Array1<f32> {\n").expect("0.1");
+            let (_, after) = rest.split_once("\n}\n").expect("its end");
+            format!("{before}) -> Array1<f32> {{\n    {body}\n}}\n{after}")
+        });
+    };
+    answer(wrong);
+    let check = copy.attn(&["check", "0.1"]);
+    assert!(check.code == 1 && shown(&check), "{check}");
+    let case = copy.attn(&["try", "0.1", "--case", "1"]);
+    assert!(case.code == 1 && shown(&case), "{case}");
+    answer("weights.dot(&values)");
+    let check = copy.attn(&["check", "0.1"]);
+    assert!(check.code == 0 && shown(&check), "{check}");
+
+    // The overlay of the primer's own file.
+    answer("weights.dot(&values");
+    let check = copy.json(&["check", "0", "--json"]);
+    let state = |i: usize| check["exercises"][i]["verdict"]["state"].clone();
+    assert_eq!([state(0), state(1)], [BROKEN, UNSOLVED], "{check}");
 }
 
 #[test]
@@ -307,13 +361,10 @@ fn what_does_not_compile_costs_one_exercise() {
 fn a_broken_or_missing_file_leaves_the_rest_usable() {
     let copy = Copy::new();
     let cargo = |arguments: &[&str]| {
-        let target = Path::new(env!("CARGO_TARGET_TMPDIR"))
-            .parent()
-            .expect("a target folder");
         let output = Command::new(env!("CARGO"))
             .args(arguments)
             .current_dir(&copy.root)
-            .env("CARGO_TARGET_DIR", target)
+            .env("CARGO_TARGET_DIR", TARGET)
             .output()
             .expect("cargo starts");
         let complaint = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -60,7 +60,8 @@ pub fn check_aloud(
     mut also: impl FnMut(&Report),
 ) -> Result<Vec<Report>> {
     let mut chapter_shown = None;
-    let mut detailed = false;
+    // Only the first wrong answer in detail, with a blank line on either side.
+    let (mut detailed, mut gap) = (false, false);
     let reports = run_check(course, target, solution, seed, |report| {
         also(report);
         let Ok((chapter, exercise)) = course.exercise(&report.id) else {
@@ -70,6 +71,10 @@ pub fn check_aloud(
             render::chapter(chapter);
             chapter_shown = Some(chapter.number);
         }
+        if gap {
+            println!();
+            gap = false;
+        }
         render::verdict(exercise, &report.verdict);
         let wrong = matches!(
             report.verdict,
@@ -77,8 +82,8 @@ pub fn check_aloud(
         );
         if wrong && !detailed {
             detailed = true;
+            gap = true;
             render::details(course, exercise, report);
-            println!();
         }
     })?;
     let (solved, points) = (passed(&reports).count(), points(course, &reports));

@@ -118,7 +118,8 @@ pub fn verify(course: &Course, json: bool) -> Result<bool> {
     Ok(well)
 }
 
-/// A stale starter, and exercises without a ladder of hints.
+/// A stale starter, a check program with another chapter's overlay, and exercises without a ladder
+/// of hints.
 fn metadata_faults(course: &Course, chapter: &Chapter) -> Vec<String> {
     let mut faults = Vec::new();
     let name = chapter.starter();
@@ -129,6 +130,11 @@ fn metadata_faults(course: &Course, chapter: &Chapter) -> Vec<String> {
             name.display()
         )),
         Err(error) => faults.push(format!("{}: {error:#}", name.display())),
+    }
+    let overlay = format!("overlay/{:02}/exercise.rs", chapter.number);
+    let check = chapter.dir.join("src/check.rs");
+    if !fs::read_to_string(course.root.join(&check)).is_ok_and(|text| text.contains(&overlay)) {
+        faults.push(format!("{} does not name {overlay}", check.display()));
     }
     for exercise in &chapter.exercises {
         let given = exercise.hints.iter().filter(|hint| !hint.trim().is_empty());
