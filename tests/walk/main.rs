@@ -56,6 +56,7 @@ fn replay(newcomer: &Newcomer, printed: &Printed) -> Result<()> {
                 answers::with_mistake(course, chapter, id, mistake)
             })?;
         }
+        Outcome::Solved => newcomer.write_answers(attn::starter::solved)?,
         Outcome::Succeeds | Outcome::Fails => {}
     }
     let Some(arguments) = printed.command.strip_prefix("cargo attn") else {
@@ -71,7 +72,7 @@ fn replay(newcomer: &Newcomer, printed: &Printed) -> Result<()> {
     }
     let ended = newcomer.attn(&arguments)?;
     ended.expect(match printed.outcome {
-        Outcome::Succeeds | Outcome::Elsewhere => 0,
+        Outcome::Succeeds | Outcome::Solved | Outcome::Elsewhere => 0,
         Outcome::Fails | Outcome::Answer { .. } => 1,
     })?;
     ended.expect_lines(&printed.output)

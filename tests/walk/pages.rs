@@ -7,6 +7,7 @@
 //! ```text
 //! <!-- walk: fails -->                  it ends with exit status 1
 //! <!-- walk: answer 3.3 no-scale -->    the same, with this known mistake in the learner's file
+//! <!-- walk: solved -->                 it succeeds, with everything solved in the learner's file
 //! <!-- walk: elsewhere -->              it is not run here
 //! ```
 //!
@@ -38,11 +39,12 @@ pub struct Printed {
 pub enum Outcome {
     Succeeds,
     Fails,
-    /// Fails, with a known mistake in the learner's file.
+    /// Fails, with a known mistake in the learner's file, which is solved otherwise.
     Answer {
         id: String,
         mistake: String,
     },
+    Solved,
     Elsewhere,
 }
 
@@ -106,6 +108,7 @@ fn parse(note: &str) -> Result<Outcome> {
     let words: Vec<&str> = note.split_whitespace().collect();
     match words[..] {
         ["fails"] => Ok(Outcome::Fails),
+        ["solved"] => Ok(Outcome::Solved),
         ["elsewhere", ..] => Ok(Outcome::Elsewhere),
         ["answer", id, mistake] => Ok(Outcome::Answer {
             id: id.into(),

@@ -256,40 +256,15 @@ fn a_wrong_answer_is_named_and_its_case_can_be_seen() {
     );
 }
 
-/// What the book's primer shows of a check is what the command prints.
 #[test]
-fn the_primer_shows_the_verdicts_that_come() {
+fn a_panic_inside_a_library_is_placed_at_the_learners_line() {
     let copy = Copy::new();
-    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../book/src/primer.md");
-    let page = fs::read_to_string(page).expect("the book's page");
-    let shown = |ended: &Ended| page.contains(&format!("```text\n{}\n```", ended.out.trim_end()));
-    let (_, wrong) = page
-        .split_once("wrong on purpose")
-        .and_then(|(_, rest)| rest.split_once("```rust,ignore\n"))
-        .expect("a wrong answer");
-    let wrong = wrong.lines().next().expect("a line");
-    assert_eq!(copy.attn(&[]).code, 0);
-    let answer = |body: &str| {
-        copy.edit("chapters/00-primer/exercise.rs", |text| {
-            let (before, rest) = text.split_once(") -> Array1<f32> {\n").expect("0.1");
-            let (_, after) = rest.split_once("\n}\n").expect("its end");
-            format!("{before}) -> Array1<f32> {{\n    {body}\n}}\n{after}")
-        });
-    };
-    answer(wrong);
-    let check = copy.attn(&["check", "0.1"]);
-    assert!(check.code == 1 && shown(&check), "{check}");
-    let case = copy.attn(&["try", "0.1", "--case", "1"]);
-    assert!(case.code == 1 && shown(&case), "{case}");
-    answer("weights.dot(&values)");
-    let check = copy.attn(&["check", "0.1"]);
-    assert!(check.code == 0 && shown(&check), "{check}");
-
-    // The overlay of the primer's own file.
-    answer("weights.dot(&values");
-    let check = copy.json(&["check", "0", "--json"]);
-    let state = |i: usize| check["exercises"][i]["verdict"]["state"].clone();
-    assert_eq!([state(0), state(1)], [BROKEN, UNSOLVED], "{check}");
+    let wrong = copy.solved().replace("weights.dot(&v)", "q.dot(&v)");
+    let line = wrong.lines().position(|line| line.contains("q.dot(&v)"));
+    copy.write_answers(&wrong);
+    let check = copy.attn(&["check", "3.3"]);
+    let place = format!("panicked at exercise.rs:{}:", line.expect("the line") + 1);
+    assert!(check.out.contains(&place), "{place} {check}");
 }
 
 #[test]
