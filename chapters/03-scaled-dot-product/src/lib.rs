@@ -12,6 +12,7 @@ mod attention;
 mod backward;
 mod dropout;
 pub mod exercises;
+pub mod figures;
 pub mod given;
 mod mask;
 pub mod saturation;
