@@ -4,6 +4,7 @@ use attn_core::{Mask, shape::expect_equal};
 use ndarray::{Array1, Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 
+// ANCHOR: output
 /// What attention gives.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Output {
@@ -13,7 +14,9 @@ pub struct Output {
     /// nothing.
     pub lse: Array1<f32>,
 }
+// ANCHOR_END: output
 
+// ANCHOR: gradients
 /// The gradients of attention's inputs, each in the shape of its input.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Gradients {
@@ -24,6 +27,7 @@ pub struct Gradients {
     /// With respect to the values, m×d_v.
     pub dv: Array2<f32>,
 }
+// ANCHOR_END: gradients
 
 /// Makes sure that `q` n×d, `k` m×d, `v` m×d_v and the mask belong together.
 ///

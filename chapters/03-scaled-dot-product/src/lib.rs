@@ -12,6 +12,7 @@ mod attention;
 mod backward;
 mod dropout;
 pub mod exercises;
+pub mod figures;
 pub mod given;
 mod mask;
 pub mod saturation;
@@ -23,3 +24,8 @@ pub use dropout::dropout;
 pub use given::{Gradients, Output};
 pub use mask::allowed;
 pub use softmax::softmax_rows;
+
+/// Makes the Rust in the book's page on this chapter a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../../book/src/ch03-scaled-dot-product.md")]
+struct Book;

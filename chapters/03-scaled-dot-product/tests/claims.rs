@@ -1,12 +1,183 @@
 //! What the chapter's text says, as tests: the numbers printed there are asserted here.
 
-use attn_core::Mask;
+use attn_core::{Mask, random::Random};
 use ch03_scaled_dot_product::{
-    attention, masked_scores,
+    attention, attention_backward, dropout,
+    figures::cost::Sizes,
+    given::Output,
+    masked_scores,
     saturation::{Saturation, jacobian_norm, quantile, saturation},
-    softmax_rows,
+    softmax_backward, softmax_rows,
 };
-use ndarray::{Array2, array};
+use ndarray::{Array2, ArrayView2, array};
+
+/// Refuses an array that is not the printed one.
+#[track_caller]
+fn near(got: ArrayView2<f32>, printed: Array2<f32>) {
+    assert_eq!(got.dim(), printed.dim());
+    let far = (&got - &printed).iter().any(|e| e.abs() > 1e-5);
+    assert!(!far, "{got} is printed as {printed}");
+}
+
+#[test]
+fn exp_overflows_f32_between_88_and_89() {
+    assert!(88.0_f32.exp().is_finite() && 89.0_f32.exp().is_infinite());
+}
+
+/// Task 1's example, its rows shifted by −10 000 and 10 000, and the two other meanings of “sum”.
+#[test]
+fn the_softmax_worked_by_hand() {
+    let (ln2, ln4) = (2.0_f32.ln(), 4.0_f32.ln());
+    let x = array![[0.0, ln2, ln4], [5.0, 5.0, 5.0]];
+    let printed = array![[1.0, 2.0, 4.0], [7.0 / 3.0, 7.0 / 3.0, 7.0 / 3.0]] / 7.0;
+    near(softmax_rows(x.view()).view(), printed);
+    let far = array![[10_000.0, 10_001.0], [-10_000.0, -9_999.0]];
+    let (low, high) = (0.26894, 0.73106);
+    near(
+        softmax_rows(far.view()).view(),
+        array![[low, high], [low, high]],
+    );
+    // With the maximum of the whole matrix the second row would have been exp(−20 000) = 0.
+    assert_eq!((-20_000.0_f32).exp(), 0.0);
+}
+
+/// The two keys of tasks 3 and 6.
+fn two_keys() -> [Array2<f32>; 3] {
+    let k = array![[0.0; 4], [2.0 * 3.0_f32.ln(), 0.0, 0.0, 0.0]];
+    [array![[1.0_f32; 4]], k, array![[0.0], [4.0]]]
+}
+
+#[test]
+fn attention_worked_by_hand_and_four_ways_to_get_it_wrong() {
+    let [q, k, v] = two_keys();
+    let Output { out, lse } = attention(q.view(), k.view(), v.view(), &Mask::None);
+    near(out.view(), array![[3.0]]);
+    assert!((lse[0] - 4.0_f32.ln()).abs() < 1e-6);
+    let products = q.dot(&k.t());
+    let with = |scores: Array2<f32>| softmax_rows(scores.view());
+    near(with(products.clone()).view(), array![[0.1, 0.9]]); // no scale
+    near(
+        with(products.clone() / 4.0).dot(&v).view(),
+        array![[2.53590]],
+    ); // by d
+    let columns = softmax_rows((products / 2.0).t()).reversed_axes();
+    near(columns.dot(&v).view(), array![[4.0]]); // over the queries: each weight is 1
+    // The second key hidden: before the softmax the first has all the weight, after it a quarter.
+    let hidden = Mask::padding([true, false]);
+    let masked = masked_scores(q.view(), k.view(), &hidden);
+    near(softmax_rows(masked.view()).view(), array![[1.0, 0.0]]);
+}
+
+#[test]
+fn dropout_worked_by_hand() {
+    let draws = Random::new(1).uniform((1, 4));
+    near(draws.view(), array![[0.54938, 0.40249, 0.98460, 0.08038]]);
+    let even = array![[0.25_f32; 4]];
+    near(
+        dropout(even.view(), 0.5, 1).view(),
+        array![[0.5, 0.0, 0.5, 0.0]],
+    );
+}
+
+/// Tasks 5 and 6; and the gradient of the first coordinate of q once more, by a difference.
+#[test]
+fn the_way_back_worked_by_hand() {
+    let d_scores = softmax_backward(array![[0.25, 0.75]].view(), array![[4.0, 0.0]].view());
+    near(d_scores.view(), array![[0.75, -0.75]]);
+
+    let [q, k, v] = two_keys();
+    let gradients = attention_backward(
+        q.view(),
+        k.view(),
+        v.view(),
+        &Mask::None,
+        array![[1.0]].view(),
+    );
+    let slope = 0.75 * 3.0_f32.ln();
+    near(gradients.dq.view(), array![[slope, 0.0, 0.0, 0.0]]);
+    near(gradients.dk.view(), array![[-0.375; 4], [0.375; 4]]);
+    near(gradients.dv.view(), array![[0.25], [0.75]]);
+
+    let out = |step: f32| {
+        let mut q = q.clone();
+        q[[0, 0]] += step;
+        attention(q.view(), k.view(), v.view(), &Mask::None).out[[0, 0]]
+    };
+    let difference = (out(0.01) - out(-0.01)) / 0.02;
+    assert!(
+        (difference - slope).abs() < 1e-3,
+        "{difference} against {slope}"
+    );
+}
+
+/// One query that comes after five cached keys: aligned top-left it sees only the first of them.
+#[test]
+fn top_left_alignment_shows_a_single_query_the_first_key_only() {
+    let mut random = Random::new(3);
+    let [q, k, v] = [(1, 4), (5, 4), (5, 2)].map(|shape| random.normal(shape));
+    let top_left = Mask::Dense(Array2::from_shape_fn((1, 5), |(i, j)| j <= i));
+    let out = |mask: &Mask| attention(q.view(), k.view(), v.view(), mask).out;
+    assert_eq!(out(&top_left).row(0), v.row(0));
+    assert_eq!(out(&Mask::Causal), out(&Mask::None));
+}
+
+/// A table of flags read in the other polarity attends to exactly the keys that were to be left
+/// out, and nothing crashes.
+#[test]
+fn the_two_polarities_attend_to_disjoint_keys() {
+    let (q, k) = {
+        let mut random = Random::new(3);
+        (random.normal((4, 3)), random.normal((6, 3)))
+    };
+    let flags = Random::new(4).uniform((4, 6)).mapv(|draw| draw < 0.5);
+    let weights =
+        |table| softmax_rows(masked_scores(q.view(), k.view(), &Mask::Dense(table)).view());
+    let (one, other) = (weights(flags.clone()), weights(!&flags));
+    assert!((&one * &other).iter().all(|&both| both == 0.0));
+    near(
+        one.sum_axis(ndarray::Axis(1))
+            .insert_axis(ndarray::Axis(1))
+            .view(),
+        Array2::ones((4, 1)),
+    );
+}
+
+/// The products of d independent standard normal components have variance d, and 1 after the
+/// division by √d.
+#[test]
+fn the_variance_of_a_dot_product_is_d() {
+    for d in [4, 64, 1024] {
+        let mut random = Random::new(3);
+        let (q, k) = (random.normal((256, d)), random.normal((256, d)));
+        let products = q.dot(&k.t());
+        let variance = f64::from(products.var(0.0)) / d as f64;
+        assert!(
+            (variance - 1.0).abs() < 0.1,
+            "d = {d}: variance {variance} d"
+        );
+    }
+}
+
+#[test]
+fn the_scores_outgrow_the_inputs_and_the_way_back_costs_five_halves() {
+    let sizes = |n| Sizes {
+        n,
+        m: n,
+        d: 64,
+        d_v: 64,
+    };
+    assert_eq!(sizes(8192).score_and_weight_bytes(), 512 << 20);
+    assert_eq!(sizes(8192).input_and_output_bytes(), 8 << 20);
+    assert_eq!(
+        2 * sizes(512).backward_flop(),
+        5 * sizes(512).forward_flop()
+    );
+    // At n = 128 = d + d_v both are alike.
+    assert_eq!(
+        sizes(128).score_and_weight_bytes(),
+        sizes(128).input_and_output_bytes()
+    );
+}
 
 /// f32 numbers near 10⁹ are 64 apart, so a score of ordinary size disappears in −10⁹.
 #[test]

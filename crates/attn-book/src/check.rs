@@ -6,7 +6,7 @@ mod links;
 mod network;
 
 use crate::{
-    Build, Page, Problem, Registry, build, exercises,
+    Build, Exercise, Page, Problem, Registry, build, exercises,
     page::line_at,
     preprocessor::workspace,
     render::{self, Rendered, Sources},
@@ -69,6 +69,7 @@ pub fn check(book: &Path, registry: &Registry, scratch: &Path) -> Result<Report>
             );
             problems.push(exercise.problem(text));
         }
+        problems.extend(unexplained(exercise, &rendered));
         if exercises
             .iter()
             .filter(|other| other.id == exercise.id)
@@ -145,6 +146,21 @@ fn built<'a>(book: &Book, pages: &'a [Page], site: &Path) -> Result<Vec<Built<'a
         built.push(Built { page, path, html });
     }
     Ok(built)
+}
+
+/// An exercise whose diagnosis would send the reader to a section that does not exist.
+fn unexplained(exercise: &Exercise, pages: &[Rendered]) -> Option<Problem> {
+    let named = exercise.book.as_ref()?;
+    let times = pages
+        .iter()
+        .flat_map(|page| &page.headings)
+        .filter(|heading| *heading == named);
+    let text = match times.count() {
+        1 => return None,
+        0 => format!("no page has the heading “{named}”"),
+        times => format!("the heading “{named}” stands {times} times in the book"),
+    };
+    Some(exercise.problem(format!("exercise {}: {text}", exercise.id)))
 }
 
 /// Pages that SUMMARY.md names and nobody wrote.

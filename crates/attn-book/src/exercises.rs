@@ -19,6 +19,8 @@ pub struct Exercise {
     pub points: Option<u32>,
     /// How long it takes, if the chapter says so.
     pub minutes: Option<u32>,
+    /// The heading of the section that explains it, if the chapter names one.
+    pub book: Option<String>,
     /// The learner's file, relative to the workspace.
     pub file: PathBuf,
     /// Where the exercise is declared.
@@ -38,6 +40,7 @@ struct ExerciseToml {
     title: Option<String>,
     points: Option<u32>,
     minutes: Option<u32>,
+    book: Option<String>,
 }
 
 /// All exercises of the course, in the order of the chapters' folders. A folder without a
@@ -62,6 +65,7 @@ pub fn load(root: &Path) -> Result<Vec<Exercise>> {
                 title: exercise.title.unwrap_or(exercise.item),
                 points: exercise.points,
                 minutes: exercise.minutes,
+                book: exercise.book,
                 file: relative(&folder.join("exercise.rs")),
                 declared: (relative(&path), line_at(&text, offset)),
                 id: exercise.id,

@@ -29,7 +29,8 @@ pub fn mathml(latex: &str, display: bool) -> Result<String, String> {
         config,
     )
     .map_err(|e| first_line(&e.to_string()))?;
-    let math = inert(&math);
+    // pulldown-latex 0.8 forgets the space before this attribute of `\Bigl(`.
+    let math = inert(&math.replace("\"minsize=", "\" minsize="));
     Ok(if display {
         format!("<span class=\"math-display\">{math}</span>")
     } else {
@@ -67,6 +68,12 @@ fn first_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::mathml;
+
+    #[test]
+    fn delimiters_of_a_given_size_are_well_formed() {
+        let math = mathml(r"\Bigl( x \Bigr)", true).expect("good LaTeX");
+        assert!(math.contains("\" minsize=\"1.8em\""), "{math}");
+    }
 
     #[test]
     fn displayed_formulas_scroll_and_inline_ones_do_not() {

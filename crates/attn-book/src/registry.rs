@@ -1,6 +1,7 @@
 //! Everything that the chapters compute for the book.
 
 use attn_viz::{Figure, Grid};
+use ch03_scaled_dot_product::figures as ch03;
 use std::collections::BTreeMap;
 
 /// Draws one figure.
@@ -21,18 +22,21 @@ pub struct Registry {
 impl Registry {
     /// The course's own figures and tables: those of every chapter, and the book's.
     ///
-    /// A chapter `ch03` with `pub fn figures() -> Vec<(&'static str, fn() -> Figure)>`, and
-    /// `tables()` likewise, is added by `registry.figures.extend(ch03::figures())`. Names begin
-    /// with the chapter: `ch03/largest-weight`.
+    /// A chapter has a module `figures` with `pub fn figures() -> Vec<(&'static str, fn() ->
+    /// Figure)>`, and `tables()` likewise; it is added below. Names begin with the chapter:
+    /// `ch03/largest-weight`.
     pub fn of_the_course() -> Self {
         let figures: [(&'static str, Draw); 2] = [
             ("notation/causal-wide", || causal(2, 5)),
             ("notation/causal-tall", || causal(5, 2)),
         ];
-        Registry {
+        let mut registry = Registry {
             figures: figures.into(),
             tables: [("notation/causal-limits", causal_limits as Write)].into(),
-        }
+        };
+        registry.figures.extend(ch03::figures());
+        registry.tables.extend(ch03::tables());
+        registry
     }
 }
 

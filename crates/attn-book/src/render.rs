@@ -6,7 +6,7 @@ use crate::{
     exercises::escape,
     math, tables,
 };
-use mdbook_markdown::pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag};
+use mdbook_markdown::pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 use regex::Regex;
 use std::{collections::HashMap, fs, ops::Range, path::Path, sync::LazyLock};
 
@@ -43,6 +43,8 @@ pub struct Rendered {
     pub anchors: Vec<(String, String)>,
     /// The exercises that have their boxes here.
     pub placed: Vec<String>,
+    /// The text of its headings.
+    pub headings: Vec<String>,
 }
 
 /// Renders a page. A part with a problem is left as it was written, so that all problems come out
@@ -84,8 +86,19 @@ impl Work<'_> {
     /// Mathematics and code blocks; answers where code is, since directives mean nothing there.
     fn blocks(&mut self) -> Vec<Range<usize>> {
         let mut code = Vec::new();
+        let mut heading: Option<String> = None;
         let page = self.page;
         for (event, span) in Parser::new_ext(&page.text, options()).into_offset_iter() {
+            match &event {
+                Event::Start(Tag::Heading { .. }) => heading = Some(String::new()),
+                Event::End(TagEnd::Heading(_)) => self.out.headings.extend(heading.take()),
+                Event::Text(text) | Event::Code(text) => {
+                    if let Some(heading) = &mut heading {
+                        heading.push_str(text);
+                    }
+                }
+                _ => (),
+            }
             match event {
                 Event::InlineMath(latex) => self.formula(&latex, false, span),
                 Event::DisplayMath(latex) => self.formula(&latex, true, span),

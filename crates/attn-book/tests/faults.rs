@@ -210,6 +210,33 @@ fn an_exercise_without_a_place() {
 }
 
 #[test]
+fn an_exercise_that_names_a_section_that_is_not_there_or_not_the_only_one() {
+    let chapter = "chapters/03-x/chapter.toml";
+    let declared = "chapters/03-x/chapter.toml:5";
+    planted(
+        chapter,
+        "A place",
+        "No place",
+        declared,
+        "no page has the heading “No place”",
+    );
+    planted(
+        "book/src/other.md",
+        "## A place",
+        "## A places",
+        declared,
+        "no page has the heading “A place”",
+    );
+    planted(
+        PAGE,
+        "{{#exercise 3.1}}",
+        "## A `place`\n\n{{#exercise 3.1}}",
+        declared,
+        "2 times",
+    );
+}
+
+#[test]
 fn a_figure_without_a_text_alternative() {
     planted(
         PAGE,

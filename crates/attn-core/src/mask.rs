@@ -13,6 +13,7 @@ use std::fmt;
 /// let mask = Mask::All(vec![Mask::Causal, Mask::padding([true, true, false])]);
 /// assert_eq!(mask.to_string(), "causal and padding(3 keys)");
 /// ```
+// ANCHOR: mask
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Mask {
     /// Every query may attend to every key.
@@ -29,6 +30,7 @@ pub enum Mask {
     /// Allowed where *all* of these masks allow it; with no masks inside, everything is allowed.
     All(Vec<Mask>),
 }
+// ANCHOR_END: mask
 
 impl Mask {
     /// A padding mask from one `bool` a key, `true` for a real key.

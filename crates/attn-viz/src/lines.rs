@@ -1,7 +1,7 @@
 use crate::{
     Axis, Figure,
     axis::Scale,
-    figure::{Anchor, Canvas, Text, width},
+    figure::{Anchor, Canvas, Text, colour, width},
     number, series,
 };
 
@@ -24,7 +24,15 @@ pub struct Lines {
     text: Text,
     x: Axis,
     y: Axis,
-    series: Vec<(String, Vec<(f64, f64)>)>,
+    series: Vec<Series>,
+}
+
+/// One curve, and what is shaded around it: x, low, high.
+#[derive(Clone, Debug)]
+struct Series {
+    name: String,
+    points: Vec<(f64, f64)>,
+    band: Vec<(f64, f64, f64)>,
 }
 
 // The plot's rectangle inside the figure; the legend stands above it.
@@ -59,8 +67,23 @@ impl Lines {
 
     /// Adds a curve through these points, in this order.
     pub fn series(mut self, name: &str, points: impl IntoIterator<Item = (f64, f64)>) -> Self {
-        self.series
-            .push((name.into(), points.into_iter().collect()));
+        self.series.push(Series {
+            name: name.into(),
+            points: points.into_iter().collect(),
+            band: Vec::new(),
+        });
+        self
+    }
+
+    /// Shades what lies between two values at each x (`(x, low, high)`) in the colour of the curve
+    /// added last: the quartiles around a median, for instance.
+    ///
+    /// # Panics
+    /// If there is no curve yet.
+    #[track_caller]
+    pub fn band(mut self, points: impl IntoIterator<Item = (f64, f64, f64)>) -> Self {
+        let series = self.series.last_mut().expect("a band belongs to a curve");
+        series.band = points.into_iter().collect();
         self
     }
 
@@ -69,7 +92,7 @@ impl Lines {
         let mut canvas = Canvas::default();
         let top = self.legend(&mut canvas) + 14.0;
         let bottom = top + PLOT;
-        let points = || self.series.iter().flat_map(|(_, points)| points);
+        let points = || self.series.iter().flat_map(Series::extent);
         let shown = || points().filter(|p| self.x.shows(p.0) && self.y.shows(p.1));
         let x = self.x.fit(shown().map(|p| p.0));
         let y = self.y.fit(shown().map(|p| p.1));
@@ -80,20 +103,26 @@ impl Lines {
             )
         };
         self.axes(&mut canvas, (&x, &y), top);
-        for (i, (name, points)) in self.series.iter().enumerate() {
-            let visible = |p: &&(f64, f64)| self.x.shows(p.0) && self.y.shows(p.1);
+        let visible = |p: &&(f64, f64)| self.x.shows(p.0) && self.y.shows(p.1);
+        for (i, Series { band, .. }) in self.series.iter().enumerate() {
+            let whole = |p: &&(f64, f64, f64)| visible(&&(p.0, p.1)) && visible(&&(p.0, p.2));
+            for run in band.split(|p| !whole(&p)).filter(|run| run.len() > 1) {
+                let low = run.iter().map(|&(x, low, _)| at((x, low)));
+                let high = run.iter().rev().map(|&(x, _, high)| at((x, high)));
+                let fill = format!("fill=\"{}\" fill-opacity=\"0.18\"", colour(i));
+                canvas.push(&format!(
+                    "<polygon points=\"{}\" {fill}/>",
+                    path(low.chain(high))
+                ));
+            }
+        }
+        for (i, Series { name, points, .. }) in self.series.iter().enumerate() {
             for run in points.split(|p| !visible(&p)).filter(|run| run.len() > 1) {
-                let path: Vec<String> = run
-                    .iter()
-                    .map(|&p| at(p))
-                    .map(|(x, y)| format!("{x:.1},{y:.1}"))
-                    .collect();
-                let line = format!(
-                    "<polyline points=\"{}\" {}/>",
-                    path.join(" "),
+                let path = path(run.iter().map(|&p| at(p)));
+                canvas.push(&format!(
+                    "<polyline points=\"{path}\" {}/>",
                     series::stroke(i)
-                );
-                canvas.push(&line);
+                ));
             }
             for &point in points.iter().filter(visible) {
                 let (px, py) = (number::short(point.0), number::short(point.1));
@@ -111,7 +140,7 @@ impl Lines {
     /// Draws the names of the curves in as many rows as they need; answers where the last row ends.
     fn legend(&self, canvas: &mut Canvas) -> f64 {
         let (mut x, mut y) = (LEFT, 14.0);
-        for (i, (name, _)) in self.series.iter().enumerate() {
+        for (i, Series { name, .. }) in self.series.iter().enumerate() {
             let wide = 44.0 + width(name) + 18.0;
             if x > LEFT && x + wide > RIGHT + 18.0 {
                 (x, y) = (LEFT, y + 20.0);
@@ -145,4 +174,21 @@ impl Lines {
         canvas.text((middle, bottom + 40.0), Anchor::Middle, "", &self.x.title);
         canvas.upright((16.0, top + PLOT / 2.0), &self.y.title);
     }
+}
+
+impl Series {
+    /// Everything that the axes have to hold.
+    fn extent(&self) -> impl Iterator<Item = (f64, f64)> + '_ {
+        let band = self
+            .band
+            .iter()
+            .flat_map(|&(x, low, high)| [(x, low), (x, high)]);
+        self.points.iter().copied().chain(band)
+    }
+}
+
+/// Points as SVG writes them.
+fn path(points: impl Iterator<Item = (f64, f64)>) -> String {
+    let points: Vec<String> = points.map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
+    points.join(" ")
 }

@@ -22,6 +22,15 @@ fn lines(points: &[(f64, f64)]) -> Figure {
         .figure()
 }
 
+fn banded(band: &[(f64, f64, f64)]) -> Figure {
+    Lines::new(TITLE, ALTERNATIVE)
+        .x(Axis::log("head size d"))
+        .y(Axis::log("time (µs)"))
+        .series("median", [(4.0, 1.0), (64.0, 2.0)])
+        .band(band.to_vec())
+        .figure()
+}
+
 fn bars(values: &[f64]) -> Figure {
     let empty = Bars::new(TITLE, ALTERNATIVE, Axis::linear("cache (KiB)"));
     let add = |bars: Bars, &value: &f64| bars.bar("a & b", value);
@@ -46,6 +55,8 @@ fn all() -> Vec<Figure> {
         lines(&pairs(&odd)),
         lines(&[(0.0, -1.0)]),
         lines(&[]),
+        banded(&[(4.0, 0.5, 2.0), (64.0, 0.1, 3.0)]),
+        banded(&[(4.0, f64::NAN, 2.0), (64.0, -1.0, 3.0)]),
         bars(&[1.0, 300.0, -7.0]),
         bars(&odd),
         bars(&[]),
@@ -173,4 +184,22 @@ fn nothing_to_show_is_said() {
     for figure in [heatmap(&[]), lines(&[]), bars(&[]), grid(0, 0)] {
         assert!(figure.svg("f").contains("no data"));
     }
+}
+
+#[test]
+fn a_band_lies_inside_the_axes_and_a_broken_one_is_left_out() {
+    let svg = banded(&[(4.0, 0.5, 2.0), (64.0, 0.1, 30.0)]).svg("id");
+    let start = svg.find("<polygon points=\"").expect("a band") + "<polygon points=\"".len();
+    let corners = svg[start..].split('"').next().expect("closed");
+    assert_eq!(corners.split(' ').count(), 4);
+    for corner in corners.split(' ') {
+        let (x, y) = corner.split_once(',').expect("x,y");
+        let (x, y): (f64, f64) = (x.parse().expect("x"), y.parse().expect("y"));
+        assert!(
+            (0.0..=520.0).contains(&x) && (0.0..=320.0).contains(&y),
+            "{corner}"
+        );
+    }
+    let broken = banded(&[(4.0, f64::NAN, 2.0), (64.0, 1.0, 3.0)]);
+    assert!(!broken.svg("id").contains("<polygon"));
 }

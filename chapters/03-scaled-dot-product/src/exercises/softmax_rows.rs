@@ -128,6 +128,11 @@ fn normalise(x: ArrayView2<f32>, shift: &Array2<f32>, axis: Axis) -> Array2<f32>
 fn mistakes() -> Vec<Mistake<Body>> {
     vec![
         Mistake {
+            name: "formula-as-written",
+            when: "exp is taken of the scores as they are: large ones overflow, and a row that is all −∞ is 0/0; subtract the row's maximum first",
+            body: |x| normalise(x, &Array2::zeros((1, 1)), Axis(1)),
+        },
+        Mistake {
             name: "no-max",
             when: "the row's maximum is not subtracted before exp, so that large scores overflow",
             body: |x| {
