@@ -1,8 +1,8 @@
 use crate::{
-    given::{Gradients, expect_equal, expect_shapes},
+    given::{Gradients, expect_shapes},
     masked_scores, softmax_rows,
 };
-use attn_core::Mask;
+use attn_core::{Mask, shape::expect_equal};
 use ndarray::{Array2, ArrayView2, Axis};
 
 // ANCHOR: softmax_backward

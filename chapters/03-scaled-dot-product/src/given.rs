@@ -1,6 +1,6 @@
 //! What the exercises are given: the types that they return, and the check that shapes fit.
 
-use attn_core::{Mask, shape};
+use attn_core::{Mask, shape::expect_equal};
 use ndarray::{Array1, Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 
@@ -61,16 +61,5 @@ pub fn expect_mask(mask: &Mask, n: usize, m: usize) {
                 expect_mask(mask, n, m);
             }
         }
-    }
-}
-
-/// Makes sure that two sizes agree.
-///
-/// # Panics
-/// Names both if they do not.
-#[track_caller]
-pub fn expect_equal(found: (&'static str, usize), expected: (&'static str, usize)) {
-    if let Err(error) = shape::equal(found, expected) {
-        panic!("{error}");
     }
 }

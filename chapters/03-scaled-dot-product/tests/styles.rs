@@ -2,31 +2,11 @@
 //! reference's order of summation would teach that attention has one spelling.
 
 use attn_core::{Mask, random::Random};
-use attn_exercise::{Exercise, Fields};
 use ch03_scaled_dot_product::{
     Gradients, Output,
     exercises::{allowed, attention, attention_backward, dropout, softmax_backward, softmax_rows},
 };
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, Zip, s};
-use serde::{Serialize, de::DeserializeOwned};
-
-fn accepted<B, C, A>(exercise: Exercise<B, C, A>, styles: &[(&str, B)])
-where
-    B: Sync + 'static,
-    C: Fields + Serialize + DeserializeOwned + Sync + 'static,
-    A: Fields + Serialize + DeserializeOwned + 'static,
-{
-    for (style, body) in styles {
-        for seed in 1..=3 {
-            if let Err(finding) = exercise.judge_here(body, seed) {
-                panic!(
-                    "{} refuses {style}, seed {seed}, case {}: {}",
-                    exercise.id, finding.case, finding.what
-                );
-            }
-        }
-    }
-}
 
 /// The sum by halves: the error grows with the logarithm of the length.
 fn pairwise(terms: &[f32]) -> f32 {
@@ -162,16 +142,13 @@ fn lse_backwards(row: ArrayView1<f32>) -> f32 {
 #[test]
 fn softmax_rows_in_other_styles() {
     use softmax_styles::*;
-    accepted(
-        softmax_rows::exercise(),
-        &[
-            ("nested loops", indexed as softmax_rows::Body),
-            ("iterators, pairwise sum, reciprocal", functional),
-            ("whole arrays in f64", whole_array_in_f64),
-            ("exp(x − max − ln Σ), summed backwards", by_log_of_sum),
-            ("exp(x − lse), rounded near 1000", by_log_sum_exp),
-        ],
-    );
+    softmax_rows::exercise().assert_accepts(&[
+        ("nested loops", indexed as softmax_rows::Body),
+        ("iterators, pairwise sum, reciprocal", functional),
+        ("whole arrays in f64", whole_array_in_f64),
+        ("exp(x − max − ln Σ), summed backwards", by_log_of_sum),
+        ("exp(x − lse), rounded near 1000", by_log_sum_exp),
+    ]);
 }
 
 mod allowed_styles {
@@ -249,14 +226,11 @@ mod allowed_styles {
 #[test]
 fn allowed_in_other_styles() {
     use allowed_styles::*;
-    accepted(
-        allowed::exercise(),
-        &[
-            ("slices of rows", by_row_slices as allowed::Body),
-            ("entry by entry, signed, from the end", entry_by_entry),
-            ("crossing out", by_elimination),
-        ],
-    );
+    allowed::exercise().assert_accepts(&[
+        ("slices of rows", by_row_slices as allowed::Body),
+        ("entry by entry, signed, from the end", entry_by_entry),
+        ("crossing out", by_elimination),
+    ]);
 }
 
 /// What the answers in other styles are given to work with: the table is another exercise's.
@@ -385,18 +359,15 @@ mod attention_styles {
 #[test]
 fn attention_in_other_styles() {
     use attention_styles::*;
-    accepted(
-        attention::exercise(),
-        &[
-            ("online softmax", online as attention::Body),
-            ("loops backwards and by halves", loops_backwards),
-            (
-                "scaled queries, late division",
-                scaled_queries_late_division,
-            ),
-            ("f64 inside", wide),
-        ],
-    );
+    attention::exercise().assert_accepts(&[
+        ("online softmax", online as attention::Body),
+        ("loops backwards and by halves", loops_backwards),
+        (
+            "scaled queries, late division",
+            scaled_queries_late_division,
+        ),
+        ("f64 inside", wide),
+    ]);
 }
 
 #[test]
@@ -426,14 +397,11 @@ fn dropout_in_other_styles() {
         let draws = Random::new(seed).uniform(weights.dim());
         &weights * &draws.mapv(|draw| f32::from(u8::from(draw >= p)) * scale)
     };
-    accepted(
-        dropout::exercise(),
-        &[
-            ("in place", in_place),
-            ("nested loops, f64", indexed),
-            ("a mask of factors", by_a_mask_of_factors),
-        ],
-    );
+    dropout::exercise().assert_accepts(&[
+        ("in place", in_place),
+        ("nested loops, f64", indexed),
+        ("a mask of factors", by_a_mask_of_factors),
+    ]);
 }
 
 mod softmax_backward_styles {
@@ -489,15 +457,12 @@ mod softmax_backward_styles {
 #[test]
 fn softmax_backward_in_other_styles() {
     use softmax_backward_styles::*;
-    accepted(
-        softmax_backward::exercise(),
-        &[
-            ("nested loops", indexed as softmax_backward::Body),
-            ("the whole Jacobian", jacobian),
-            ("multiplied out, pairwise", multiplied_out),
-            ("f64 inside", wide),
-        ],
-    );
+    softmax_backward::exercise().assert_accepts(&[
+        ("nested loops", indexed as softmax_backward::Body),
+        ("the whole Jacobian", jacobian),
+        ("multiplied out, pairwise", multiplied_out),
+        ("f64 inside", wide),
+    ]);
 }
 
 mod attention_backward_styles {
@@ -595,15 +560,12 @@ mod attention_backward_styles {
 #[test]
 fn attention_backward_in_other_styles() {
     use attention_backward_styles::*;
-    accepted(
-        attention_backward::exercise(),
-        &[
-            (
-                "D = rowsum(dO∘O) and the log-sum-exp",
-                by_d_and_lse as attention_backward::Body,
-            ),
-            ("through whole Jacobians, backwards", rows_backwards),
-            ("f64 inside", wide),
-        ],
-    );
+    attention_backward::exercise().assert_accepts(&[
+        (
+            "D = rowsum(dO∘O) and the log-sum-exp",
+            by_d_and_lse as attention_backward::Body,
+        ),
+        ("through whole Jacobians, backwards", rows_backwards),
+        ("f64 inside", wide),
+    ]);
 }

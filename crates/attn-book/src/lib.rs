@@ -4,12 +4,14 @@
 //! * [`check()`]: everything that can be wrong with them, by file and line.
 //! * [`protocol`]: the same preprocessor for a plain `mdbook`.
 //! * [`server`]: the built book on localhost, with the state of the learner's exercises in it.
+//! * [`Live`]: the learner's exercises, checked on every save.
 //! * [`Registry`]: the figures and tables that chapters compute.
 
 mod build;
 mod check;
 mod code;
 mod exercises;
+mod live;
 mod math;
 mod page;
 mod percent;
@@ -25,6 +27,7 @@ use page::Page;
 
 pub use build::Build;
 pub use check::{Report, check};
+pub use live::Live;
 pub use preprocessor::protocol;
 pub use problem::Problem;
 pub use registry::{Draw, Registry, Write};

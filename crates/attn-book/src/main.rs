@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, bail};
 use attn_book::{
-    Build, Registry,
+    Build, Live, Registry,
     server::{NoCourse, Server, Site, watch},
 };
 use clap::{Parser, Subcommand};
@@ -32,6 +32,15 @@ enum Command {
     Build,
     /// Fail, naming file and line, on whatever is wrong with the book.
     Test,
+    /// Serve the book on localhost with the course in it: exercises are checked on every save.
+    Start {
+        /// The first port to try.
+        #[arg(long, default_value_t = 3939)]
+        port: u16,
+        /// Do not open a browser.
+        #[arg(long)]
+        no_open: bool,
+    },
     /// Serve the book on localhost, without the course, and rebuild it on every change.
     Serve {
         /// The first port to try.
@@ -79,6 +88,7 @@ fn run() -> Result<ExitCode> {
         Some(Command::Supports { .. }) => return Ok(ExitCode::FAILURE),
         Some(Command::Build) => drop(build(&builder(book()?))?),
         Some(Command::Test) => test(&book()?)?,
+        Some(Command::Start { port, no_open }) => start(builder(book()?), port, !no_open)?,
         Some(Command::Serve { port }) => serve(builder(book()?), port)?,
         Some(Command::Tables) => tables(&book()?.join("src"))?,
     }
@@ -131,6 +141,21 @@ fn test(book: &Path) -> Result<()> {
         report.problems.len()
     ));
     report.verdict()
+}
+
+fn start(builder: Build, port: u16, open: bool) -> Result<()> {
+    let root = builder.book.parent().context("the book is in no folder")?;
+    let live = Arc::new(Live::new(attn::Course::load(root)?)?);
+    let site = Arc::new(Site::new(build(&builder)?));
+    let server = Server::bind(site.clone(), live.clone(), port)?;
+    finish(&format!("read it at {} (Ctrl-C ends this)", server.url()));
+    if open && opener::open_browser(server.url()).is_err() {
+        finish("no browser was found; open that address in one");
+    }
+    thread::spawn(move || watch(&builder, &site, finish));
+    thread::spawn(move || live.watch());
+    server.run();
+    Ok(())
 }
 
 fn serve(builder: Build, port: u16) -> Result<()> {

@@ -20,6 +20,17 @@ impl fmt::Display for ShapeError {
 
 impl Error for ShapeError {}
 
+/// Makes sure that two sizes agree.
+///
+/// # Panics
+/// With a [`ShapeError`] that names both, at the caller's line, if they do not.
+#[track_caller]
+pub fn expect_equal(found: (&'static str, usize), expected: (&'static str, usize)) {
+    if let Err(error) = equal(found, expected) {
+        panic!("{error}");
+    }
+}
+
 /// `Ok` if the two sizes are equal.
 ///
 /// ```

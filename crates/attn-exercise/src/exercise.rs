@@ -49,15 +49,27 @@ where
         })
     }
 
-    /// Judges a body in this process, on the cases of `seed`. For tests of right answers; a
-    /// learner's answer runs in a worker.
+    /// For tests: right answers in several styles, each with a name, have to be accepted on the
+    /// cases of several seeds. They run in this process; a learner's answer runs in a worker.
     ///
-    /// # Errors
-    /// The first refusal.
-    pub fn judge_here(&self, body: &B, seed: u64) -> Result<(), Finding> {
-        let cases = (self.cases)(seed);
-        let answers: Vec<A> = cases.iter().map(|case| (self.answer)(body, case)).collect();
-        (self.judge)(&cases, &answers)
+    /// # Panics
+    /// Names the style, the seed and what the judge refused.
+    #[track_caller]
+    pub fn assert_accepts(&self, styles: &[(&str, B)]) {
+        for (style, body) in styles {
+            for seed in 1..=3 {
+                let cases = (self.cases)(seed);
+                let answers = cases.iter().map(|case| (self.answer)(body, case));
+                let refusal = (self.judge)(&cases, &answers.collect::<Vec<A>>());
+                if let Err(Finding { case, what }) = refusal {
+                    let (id, label) = (self.id, cases[case].label());
+                    panic!(
+                        "{id}, {style}, seed {seed}, case {} ({label}): {what}",
+                        case + 1
+                    );
+                }
+            }
+        }
     }
 }
 

@@ -33,10 +33,10 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// Five seconds a case, 2 GiB, 16 MiB of output.
+    /// Ten seconds a case, 2 GiB, 16 MiB of output.
     fn default() -> Self {
         Limits {
-            seconds: 5,
+            seconds: 10,
             memory: 2 << 30,
             printed: 16 << 20,
         }

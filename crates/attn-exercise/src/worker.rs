@@ -8,9 +8,10 @@
 use crate::{Place, Symptom, Who, exercise::Answered};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{
+    backtrace::Backtrace,
     fs::{self, File},
     io::{self, Read, Write},
-    panic::{self, AssertUnwindSafe},
+    panic::{self, AssertUnwindSafe, Location},
     path::Path,
     process,
     sync::{Arc, Mutex},
@@ -42,6 +43,9 @@ impl From<Panic> for Symptom {
         Symptom::Panicked { message, place }
     }
 }
+
+/// What the learner's file is called.
+const ANSWERS: &str = "exercise.rs";
 
 /// The stack of the thread that runs the body: the same on every platform.
 const STACK: usize = 16 << 20;
@@ -115,13 +119,33 @@ fn keep_panics() -> Arc<Mutex<Panic>> {
                 .payload_as_str()
                 .unwrap_or("a panic without a message")
                 .into(),
-            place: info.location().map(|at| Place {
-                file: at.file().into(),
-                line: at.line(),
-            }),
+            place: place(info.location()),
         };
     }));
     latest
+}
+
+/// Where a panic came from: its own place, or if that is in a library, the line of the answers that
+/// called it, which only the backtrace knows.
+fn place(location: Option<&Location>) -> Option<Place> {
+    let at = location?;
+    let own = Place {
+        file: at.file().into(),
+        line: at.line(),
+    };
+    if own.file.ends_with(ANSWERS) {
+        return Some(own);
+    }
+    let frames = Backtrace::force_capture().to_string();
+    let called = frames.lines().find_map(|frame| {
+        let (file, place) = frame.trim().strip_prefix("at ")?.rsplit_once(ANSWERS)?;
+        let line = place.strip_prefix(':')?.split(':').next()?;
+        Some(Place {
+            file: format!("{file}{ANSWERS}"),
+            line: line.parse().ok()?,
+        })
+    });
+    called.or(Some(own))
 }
 
 pub(crate) fn encode<T: Serialize>(value: &T) -> io::Result<Vec<u8>> {

@@ -51,19 +51,26 @@ pub fn line(course: &Course, chapter: &Chapter, id: &str) -> Result<usize> {
 pub fn reset(course: &Course, chapter: &Chapter, id: Option<&str>) -> Result<PathBuf> {
     let file = ensure(course, chapter)?;
     let fresh = files::read(&course.root.join(chapter.starter()))?;
-    let backup = files::backup(&file, &backups(course, chapter))?;
-    match id {
-        None => {
-            files::write(&base(course, chapter), &fresh)?;
-            files::write(&file, &fresh)?;
-        }
+    let text = match id {
+        None => fresh.clone(),
         Some(id) => {
             let section = starter::section(&fresh, id)
                 .with_context(|| format!("{} has no {id}", chapter.starter().display()))?;
             let text = files::read(&file)?;
-            files::write(&file, &starter::with_section(&text, id, &section))?;
+            starter::with_section(&text, id, &section).with_context(|| {
+                format!(
+                    "{} has no heading “━━ {id} …” any more; `cargo attn reset {}` puts back the whole file",
+                    chapter.answers().display(),
+                    chapter.number
+                )
+            })?
         }
+    };
+    let backup = files::backup(&file, &backups(course, chapter))?;
+    if id.is_none() {
+        files::write(&base(course, chapter), &fresh)?;
     }
+    files::write(&file, &text)?;
     Ok(backup)
 }
 

@@ -127,6 +127,19 @@ pub fn example(course: &Course, chapter: &Chapter, name: &str) -> Result<PathBuf
     }
 }
 
+/// Builds the book's program and returns it.
+///
+/// # Errors
+/// When it does not compile.
+pub fn book(course: &Course) -> Result<PathBuf> {
+    let arguments = ["build", "--package", "attn-book", "--bin", "attn-book"];
+    let what = "Compiling the book's program (the first time takes about a minute)";
+    match build(&course.root, &arguments, what)? {
+        Outcome::Program(program) => Ok(program),
+        Outcome::Errors(errors) => bail!("attn-book does not compile:\n{}", text(&errors)),
+    }
+}
+
 fn check_program(course: &Course, chapter: &Chapter, cfg: Option<&str>) -> Result<Outcome> {
     let mut arguments = vec!["rustc", "--package", &chapter.package];
     arguments.extend(["--test", "check", "--profile", "test"]);

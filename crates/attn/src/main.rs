@@ -17,6 +17,15 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// The course: the book on localhost, with a check on every save
+    Start {
+        /// The first port to try
+        #[arg(long, default_value_t = 3939)]
+        port: u16,
+        /// Do not open a browser
+        #[arg(long)]
+        no_open: bool,
+    },
     /// Check your answers: all, a chapter's (3) or one (3.2)
     Check {
         target: Option<Target>,
@@ -32,7 +41,7 @@ enum Command {
     },
     /// Check again on every save, until Ctrl-C
     Watch { target: Option<Target> },
-    /// One case: inputs, your output, the expected one, and the steps between
+    /// One case: inputs, steps, your output and the expected one
     Try {
         exercise: String,
         /// Which case
@@ -54,22 +63,42 @@ enum Command {
         #[arg(long)]
         reveal: bool,
     },
-    /// Back to the unsolved starter, with a backup: a chapter (3) or one exercise (3.2)
+    /// Back to the starter, with a backup: a chapter (3) or one exercise (3.2)
     Reset { target: Target },
     /// Take over what changed in a chapter's starter, with a backup
     Update { chapter: u32 },
-    /// A chapter's demonstration on real input
+    /// A chapter's demonstration on real input; `run 3 --help` says what it takes
+    #[command(disable_help_flag = true)]
     Run {
         chapter: u32,
-        /// Passed on to it; try --help
+        /// Passed on to it
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// The book alone
+    #[command(subcommand)]
+    Book(Book),
     /// What is installed, what is missing, and what that costs
     Doctor,
     /// For those who write the course
     #[command(subcommand)]
     Dev(Dev),
+}
+
+#[derive(Subcommand)]
+enum Book {
+    /// Build it into book/book; it can be read from disk
+    Build,
+    /// Serve it on localhost, and build it again on every change
+    Serve {
+        /// The first port to try
+        #[arg(long, default_value_t = 3939)]
+        port: u16,
+    },
+    /// Fail, naming file and line, on whatever is wrong with it
+    Test,
+    /// Write the computed tables anew into the pages
+    Tables,
 }
 
 #[derive(Subcommand)]
@@ -132,6 +161,18 @@ fn run(Arguments { json, command }: Arguments) -> anyhow::Result<bool> {
         Some(Command::Reset { target }) => commands::reset(&course, &target),
         Some(Command::Update { chapter }) => commands::update(&course, chapter),
         Some(Command::Run { chapter, arguments }) => commands::run(&course, chapter, &arguments),
+        Some(Command::Start { port, no_open }) => {
+            let port = port.to_string();
+            let mut arguments = vec!["start", "--port", &port];
+            arguments.extend(no_open.then_some("--no-open"));
+            commands::book(&course, &arguments)
+        }
+        Some(Command::Book(Book::Build)) => commands::book(&course, &["build"]),
+        Some(Command::Book(Book::Serve { port })) => {
+            commands::book(&course, &["serve", "--port", &port.to_string()])
+        }
+        Some(Command::Book(Book::Test)) => commands::book(&course, &["test"]),
+        Some(Command::Book(Book::Tables)) => commands::book(&course, &["tables"]),
         Some(Command::Doctor) => commands::doctor(&course),
         Some(Command::Dev(Dev::Starters { check })) => commands::starters(&course, check),
         Some(Command::Dev(Dev::Verify { json })) => commands::verify(&course, json),

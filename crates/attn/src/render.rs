@@ -2,7 +2,7 @@
 
 use crate::{Chapter, Course, Exercise};
 use anstream::println;
-use attn_exercise::{Failure, Place, Report, Shown, Symptom, Verdict};
+use attn_exercise::{Place, Report, Shown, Symptom, Verdict};
 use owo_colors::OwoColorize;
 
 const WIDTH: usize = 80;
@@ -27,12 +27,13 @@ pub fn verdict(exercise: &Exercise, verdict: &Verdict) {
             line(&"✓".green().to_string(), exercise, &right);
         }
         Verdict::Unsolved { todo, .. } => {
-            let todo = todo.trim_start_matches(&format!("{}: ", exercise.id));
-            let right = if todo.is_empty() {
-                "unsolved".to_string()
+            // The starter's own todo says at length what the title says in short.
+            let what = if todo.starts_with(&format!("{}: ", exercise.id)) {
+                &exercise.title
             } else {
-                format!("todo: {todo}")
+                todo
             };
+            let right = format!("todo: {what}");
             line(&"·".dimmed().to_string(), exercise, &shorten(&right, 47));
         }
         Verdict::WaitsOn { on } => {
@@ -49,55 +50,81 @@ pub fn verdict(exercise: &Exercise, verdict: &Verdict) {
     }
 }
 
-/// Everything about a verdict that helps: the case, what is wrong with it, the diagnosis, where to
-/// look.
-pub fn details(course: &Course, exercise: &Exercise, report: &Report) {
-    match &report.verdict {
+/// What a verdict says, a paragraph each: the case, what is wrong with it, the diagnosis; or the
+/// compiler's first message. Nothing for an exercise that is right or not begun.
+pub fn explanation(course: &Course, verdict: &Verdict) -> Vec<String> {
+    match verdict {
         Verdict::Failed(failure) => {
-            println!();
-            let case = format!("case {}", failure.case);
-            paragraph("  ", &format!("{} · {}", case.bold(), failure.label));
-            paragraph("  ", &symptom(course, &failure.symptom));
+            let mut paragraphs = vec![
+                format!("case {} · {}", failure.case, failure.label),
+                symptom(course, &failure.symptom),
+            ];
             if let Some(diagnosis) = &failure.diagnosis {
-                let mark = format!("  {} ", "▸".yellow());
-                let text = format!("This is exactly what comes out when {}.", diagnosis.when);
-                println!();
-                paragraph(&mark, &text);
+                let when = &diagnosis.when;
+                paragraphs.push(format!("▸ This is exactly what comes out when {when}."));
             }
-            printed(report, failure);
-            println!();
-            let id = &exercise.id;
-            println!(
-                "  See the case: cargo attn try {id} --case {}",
-                failure.case
-            );
-            println!("  A hint:       cargo attn hint {id}");
+            paragraphs
         }
         Verdict::DoesNotCompile { errors } => {
-            println!();
-            for line in errors.first().iter().flat_map(|error| error.lines()) {
-                println!("  {line}");
-            }
-            if errors.len() > 1 {
-                println!("\n  … and {} more", errors.len() - 1);
-            }
+            let more = errors.len().saturating_sub(1);
+            let more = (more > 0).then(|| format!("… and {more} more"));
+            errors.first().cloned().into_iter().chain(more).collect()
         }
-        Verdict::Passed { .. } | Verdict::Unsolved { .. } | Verdict::WaitsOn { .. } => {}
+        Verdict::WaitsOn { on } => vec![format!("It calls {on}, which is not solved yet.")],
+        Verdict::Passed { .. } | Verdict::Unsolved { .. } => Vec::new(),
     }
 }
 
-/// What the answer printed during the case that failed.
-fn printed(report: &Report, failure: &Failure) {
-    let Some(printed) = report.printed.iter().find(|p| p.case == failure.case) else {
-        return;
+/// What the answer printed during the case that failed, at most 20 lines.
+pub fn printed(report: &Report) -> Option<String> {
+    let Verdict::Failed(failure) = &report.verdict else {
+        return None;
     };
-    println!("\n  printed in case {}:", printed.case);
+    let printed = report.printed.iter().find(|p| p.case == failure.case)?;
     let lines: Vec<&str> = printed.text.lines().collect();
+    let mut text = format!("printed in case {}:", printed.case);
     for line in lines.iter().take(20) {
-        println!("  │ {line}");
+        text += &format!("\n│ {line}");
     }
     if lines.len() > 20 {
-        println!("  │ … {} more lines", lines.len() - 20);
+        text += &format!("\n│ … {} more lines", lines.len() - 20);
+    }
+    Some(text)
+}
+
+/// The explanation of a wrong answer for a terminal, and where to look next.
+pub fn details(course: &Course, exercise: &Exercise, report: &Report) {
+    println!();
+    match &report.verdict {
+        Verdict::Failed(failure) => {
+            let paragraphs = explanation(course, &report.verdict);
+            for (i, text) in paragraphs.iter().enumerate() {
+                match text.strip_prefix("▸ ") {
+                    Some(text) => {
+                        println!();
+                        paragraph(&format!("  {} ", "▸".yellow()), text);
+                    }
+                    None if i == 0 => paragraph("  ", &text.bold().to_string()),
+                    None => paragraph("  ", text),
+                }
+            }
+            if let Some(printed) = printed(report) {
+                println!("\n{}", textwrap::indent(&printed, "  "));
+            }
+            let id = &exercise.id;
+            println!(
+                "\n  See the case: cargo attn try {id} --case {}",
+                failure.case
+            );
+            println!("  A hint:       cargo attn hint {id}");
+            if let Some(heading) = &exercise.book {
+                println!("  In the book:  “{heading}”");
+            }
+        }
+        verdict => {
+            let text = explanation(course, verdict).join("\n\n");
+            println!("{}", textwrap::indent(&text, "  "));
+        }
     }
 }
 

@@ -58,7 +58,8 @@ fn heading(exercise: &Exercise) -> String {
         minutes,
         ..
     } = exercise;
-    format!("{HEADING}{id} {title} · {points} points · about {minutes} minutes ━━")
+    let plural = if *minutes == 1 { "" } else { "s" };
+    format!("{HEADING}{id} {title} · {points} points · about {minutes} minute{plural} ━━")
 }
 
 /// The reference of an exercise as its file has it, markers included.
@@ -185,23 +186,42 @@ pub fn section<'a>(text: &'a str, id: &str) -> Option<String> {
     Some(lines[section.lines].join("\n"))
 }
 
-/// `text` with the section `id` replaced, or appended where there is none.
-pub fn with_section(text: &str, id: &str, replacement: &str) -> String {
+/// `text` with the section `id` replaced; `None` if it has no such section.
+pub fn with_section(text: &str, id: &str, replacement: &str) -> Option<String> {
+    let section = sections(text).into_iter().find(|s| s.id == id)?;
     let lines: Vec<&str> = text.lines().collect();
-    let (before, after) = match sections(text).into_iter().find(|s| s.id == id) {
-        Some(section) => (&lines[..section.lines.start], &lines[section.lines.end..]),
-        None => (&lines[..], &[][..]),
-    };
-    let mut text = before.join("\n");
-    text.push('\n');
-    text.push_str(replacement.trim_end());
-    text.push('\n');
+    let mut parts = vec![
+        lines[..section.lines.start].join("\n"),
+        replacement.trim_end().into(),
+    ];
+    let after = lines[section.lines.end..].join("\n");
     if !after.is_empty() {
-        text.push('\n');
-        text.push_str(&after.join("\n"));
-        text.push('\n');
+        parts.extend([String::new(), after]);
     }
-    text
+    Some(parts.join("\n") + "\n")
+}
+
+/// The starter with every exercise solved as the reference has it.
+///
+/// # Errors
+/// When a file cannot be read or a region is not there.
+pub fn solved(course: &Course, chapter: &Chapter) -> Result<String> {
+    let mut text = files::read(&course.root.join(chapter.starter()))?;
+    for exercise in &chapter.exercises {
+        let solution = solution(course, chapter, exercise)?;
+        text = with_body(&text, exercise, &solution)?;
+    }
+    Ok(text)
+}
+
+/// `text` with an exercise's section replaced by its heading and this code.
+///
+/// # Errors
+/// When it has no such section.
+pub fn with_body(text: &str, exercise: &Exercise, code: &str) -> Result<String> {
+    let section = format!("{}\n\n{code}", heading(exercise));
+    with_section(text, &exercise.id, &section)
+        .with_context(|| format!("there is no section {}", exercise.id))
 }
 
 /// The function of an exercise as the starter has it, on one line: no documentation, a body that only says todo.

@@ -24,6 +24,10 @@ struct Ended {
     err: String,
 }
 
+/// The copy's own target folder. It must not be that of the workspace: cargo tells packages apart by
+/// their place in the workspace, so it would take the copy's artefacts for the original's.
+const TARGET: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/course-target");
+
 static ALONE: Mutex<()> = Mutex::new(());
 
 impl Copy {
@@ -52,14 +56,10 @@ impl Copy {
 
     fn attn(&self, arguments: &[&str]) -> Ended {
         let mut command = Command::new(env!("CARGO_BIN_EXE_attn"));
-        // The target folder is shared, so that dependencies are compiled once.
-        let target = Path::new(env!("CARGO_TARGET_TMPDIR"))
-            .parent()
-            .expect("a target folder");
         let output = command
             .args(arguments)
             .current_dir(self.root.join("chapters"))
-            .env("CARGO_TARGET_DIR", target)
+            .env("CARGO_TARGET_DIR", TARGET)
             .env_remove("RUSTFLAGS")
             .output()
             .expect("attn starts");
@@ -95,19 +95,11 @@ impl Copy {
         fs::write(self.path("exercise.rs"), text).expect("the learner's file");
     }
 
-    /// The learner's file with every exercise solved, as the reference has it.
+    /// Chapter 3's file with every exercise solved, as the reference has it.
     fn solved(&self) -> String {
         let course = Course::load(&self.root).expect("a course");
         let chapter = course.chapter(3).expect("chapter 3");
-        let mut text = fs::read_to_string(self.path("starter.rs")).expect("the starter");
-        for exercise in &chapter.exercises {
-            let section = starter::section(&text, &exercise.id).expect("a section");
-            let heading = section.lines().next().expect("a heading");
-            let solution = starter::solution(&course, chapter, exercise).expect("a solution");
-            let solved = format!("{heading}\n\n{solution}");
-            text = starter::with_section(&text, &exercise.id, &solved);
-        }
-        text
+        starter::solved(&course, chapter).expect("a reference")
     }
 
     /// Edits a file of the course.
@@ -169,14 +161,17 @@ fn a_newcomer_is_told_what_to_do_and_nothing_is_solved() {
     let copy = Copy::new();
     let hello = copy.attn(&[]);
     assert_eq!(hello.code, 0, "{hello}");
-    assert!(hello.out.contains("Next: 3.1 softmax_rows"), "{hello}");
-    assert!(
-        copy.path("exercise.rs").is_file(),
-        "the file that it names is there"
-    );
+    let lines: Vec<&str> = hello.out.lines().collect();
+    assert!(lines[2].starts_with("   0  Primer "), "{hello}");
+    assert!(hello.out.contains("Next: 0.1 weighted_sum"), "{hello}");
     let status = copy.json(&["--json"]);
-    assert_eq!(status["next"]["id"], "3.1");
-    assert_eq!(status["of"], 100);
+    assert_eq!(status["next"]["id"], "0.1");
+    let file = status["next"]["file"].as_str().expect("a file");
+    assert!(
+        copy.root.join(file).is_file() && copy.path("exercise.rs").is_file(),
+        "the file that it names is there, and every other chapter's"
+    );
+    assert_eq!(status["of"], 110);
 
     let check = copy.attn(&["check", "3"]);
     assert_eq!(check.code, 1, "{check}");
@@ -207,9 +202,24 @@ fn a_newcomer_is_told_what_to_do_and_nothing_is_solved() {
 fn a_solved_file_passes_and_is_remembered() {
     let copy = Copy::new();
     copy.write_answers(&copy.solved());
+    let check = copy.attn(&["check", "3"]);
+    assert_eq!(check.code, 0, "{check}");
+    assert!(check.out.contains("Next: 0.1 weighted_sum"), "{check}");
+    assert_eq!(copy.json(&["--json"])["points"], 100);
+    let course = Course::load(&copy.root).expect("a course");
+    for chapter in &course.chapters {
+        let file = copy.root.join(chapter.answers());
+        fs::write(
+            file,
+            starter::solved(&course, chapter).expect("a reference"),
+        )
+        .expect("the learner's file");
+    }
     let check = copy.attn(&["check"]);
     assert_eq!(check.code, 0, "{check}");
-    assert_eq!(copy.json(&["--json"])["points"], 100);
+    let status = copy.json(&["--json"]);
+    assert_eq!(status["points"], 110);
+    assert_eq!(status["next"], Value::Null);
     assert_eq!(copy.attn(&["solution", "3.3"]).code, 0, "open after a pass");
 }
 
@@ -244,6 +254,17 @@ fn a_wrong_answer_is_named_and_its_case_can_be_seen() {
         (none.code, none.err.trim()),
         (2, "error: 3.3 has no case 99; they are counted from 1")
     );
+}
+
+#[test]
+fn a_panic_inside_a_library_is_placed_at_the_learners_line() {
+    let copy = Copy::new();
+    let wrong = copy.solved().replace("weights.dot(&v)", "q.dot(&v)");
+    let line = wrong.lines().position(|line| line.contains("q.dot(&v)"));
+    copy.write_answers(&wrong);
+    let check = copy.attn(&["check", "3.3"]);
+    let place = format!("panicked at exercise.rs:{}:", line.expect("the line") + 1);
+    assert!(check.out.contains(&place), "{place} {check}");
 }
 
 #[test]
@@ -315,13 +336,10 @@ fn what_does_not_compile_costs_one_exercise() {
 fn a_broken_or_missing_file_leaves_the_rest_usable() {
     let copy = Copy::new();
     let cargo = |arguments: &[&str]| {
-        let target = Path::new(env!("CARGO_TARGET_TMPDIR"))
-            .parent()
-            .expect("a target folder");
         let output = Command::new(env!("CARGO"))
             .args(arguments)
             .current_dir(&copy.root)
-            .env("CARGO_TARGET_DIR", target)
+            .env("CARGO_TARGET_DIR", TARGET)
             .output()
             .expect("cargo starts");
         let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -385,6 +403,15 @@ fn reset_keeps_a_backup_and_spares_the_other_exercises() {
     copy.attn(&["reset", "3"]);
     assert_eq!(copy.states(), [UNSOLVED; 6]);
     assert!(copy.root.join(".attn/backups/03/exercise.2.rs").is_file());
+
+    let headless = solved.replace("// ━━ 3.2", "// 3.2");
+    copy.write_answers(&headless);
+    let refused = copy.attn(&["reset", "3.2"]);
+    assert!(
+        refused.err.contains("has no heading “━━ 3.2 …” any more"),
+        "{refused}"
+    );
+    assert_eq!(copy.answers(), headless, "untouched");
 }
 
 #[test]

@@ -81,7 +81,7 @@ fn judge(cases: &[Case], answers: &[Array2<bool>]) -> Result<(), Finding> {
         let exact = Array2::from_shape_fn((*n, *m), |(i, j)| {
             oracle::may_attend(mask, (i, *n), (j, *m))
         });
-        equal("table", table, &exact)
+        equal("result", table, &exact)
     })
 }
 

@@ -103,7 +103,7 @@ fn judge(cases: &[Case], answers: &[Array2<f32>]) -> Result<(), Finding> {
         let product = crate::softmax_backward(weights.view(), d_weights.view());
         let loops = oracle::softmax_backward(weights, d_weights);
         close(
-            "d_scores",
+            "result",
             d_scores,
             &Expected::new(exact, &[&product, &loops]),
         )

@@ -90,7 +90,7 @@ fn judge(cases: &[Case], answers: &[Array2<f32>]) -> Result<(), Finding> {
             by_log_sum_exp(x),
         ];
         let expected = Expected::new(exact, &[&plain[0], &plain[1], &plain[2]]);
-        close("weights", weights, &expected)
+        close("result", weights, &expected)
     })
 }
 

@@ -19,7 +19,7 @@ struct Checked {
     exercises: Vec<Report>,
 }
 
-/// Checks and prints the verdicts; in detail only the first that failed.
+/// Checks and prints the verdicts, in detail only the first that is wrong; or all of it as JSON.
 ///
 /// # Errors
 /// When something other than an answer is wrong.
@@ -30,18 +30,50 @@ pub fn check(
     seed: u64,
     json: bool,
 ) -> Result<bool> {
+    let reports = if json {
+        run_check(course, target, solution, seed, |_| {})?
+    } else {
+        check_aloud(course, target, solution, seed, |_| {})?
+    };
+    let (of, solved) = (reports.len(), passed(&reports).count());
+    if json {
+        let checked = Checked {
+            solved,
+            of,
+            points: points(course, &reports),
+            exercises: reports,
+        };
+        println!("{}", serde_json::to_string_pretty(&checked)?);
+    }
+    Ok(solved == of)
+}
+
+/// Checks and prints; `also` is told each verdict as it comes.
+///
+/// # Errors
+/// When something other than an answer is wrong.
+pub fn check_aloud(
+    course: &Course,
+    target: &Target,
+    solution: bool,
+    seed: u64,
+    mut also: impl FnMut(&Report),
+) -> Result<Vec<Report>> {
     let mut chapter_shown = None;
-    let mut detailed = false;
+    // Only the first wrong answer in detail, with a blank line on either side.
+    let (mut detailed, mut gap) = (false, false);
     let reports = run_check(course, target, solution, seed, |report| {
+        also(report);
         let Ok((chapter, exercise)) = course.exercise(&report.id) else {
             return;
         };
-        if json {
-            return;
-        }
         if chapter_shown != Some(chapter.number) {
             render::chapter(chapter);
             chapter_shown = Some(chapter.number);
+        }
+        if gap {
+            println!();
+            gap = false;
         }
         render::verdict(exercise, &report.verdict);
         let wrong = matches!(
@@ -50,32 +82,26 @@ pub fn check(
         );
         if wrong && !detailed {
             detailed = true;
+            gap = true;
             render::details(course, exercise, report);
-            println!();
         }
     })?;
-    let passed = |report: &&Report| matches!(report.verdict, Verdict::Passed { .. });
-    let solved = reports.iter().filter(passed).count();
-    let points = reports.iter().filter(passed).map(|report| {
-        let exercise = course.exercise(&report.id);
-        exercise.map_or(0, |(_, exercise)| exercise.points)
-    });
-    let (of, points) = (reports.len(), points.sum());
-    if json {
-        let checked = Checked {
-            solved,
-            of,
-            points,
-            exercises: reports,
-        };
-        println!("{}", serde_json::to_string_pretty(&checked)?);
-    } else {
-        println!("\n{solved} of {of} solved, {points} points");
-        if !solution {
-            advise(course, &reports)?;
-        }
+    let (solved, points) = (passed(&reports).count(), points(course, &reports));
+    println!("\n{solved} of {} solved, {points} points", reports.len());
+    if !solution {
+        advise(course, &reports)?;
     }
-    Ok(solved == of)
+    Ok(reports)
+}
+
+fn passed(reports: &[Report]) -> impl Iterator<Item = &Report> {
+    let passed = |report: &&Report| matches!(report.verdict, Verdict::Passed { .. });
+    reports.iter().filter(passed)
+}
+
+fn points(course: &Course, reports: &[Report]) -> u32 {
+    let exercises = passed(reports).filter_map(|report| course.exercise(&report.id).ok());
+    exercises.map(|(_, exercise)| exercise.points).sum()
 }
 
 /// One line on what to do now.

@@ -46,6 +46,7 @@ struct Totals {
     rejected: usize,
     diagnosed: usize,
     faults: Vec<String>,
+    by_exercise: Vec<Verification>,
 }
 
 /// Proves every exercise: see [`attn_exercise::Check::verify`]; and that metadata, starters, hints
@@ -76,7 +77,8 @@ pub fn verify(course: &Course, json: bool) -> Result<bool> {
                     .iter()
                     .map(|fault| format!("{}: {fault}", found.id));
                 totals.faults.extend(faults);
-                ids.insert(found.id);
+                ids.insert(found.id.clone());
+                totals.by_exercise.push(found);
             },
         )?;
         let named: BTreeSet<String> = chapter.exercises.iter().map(|e| e.id.clone()).collect();
@@ -107,6 +109,7 @@ pub fn verify(course: &Course, json: bool) -> Result<bool> {
         rejected,
         diagnosed,
         faults,
+        ..
     } = &totals;
     println!(
         "{exercises} exercises, {cases} cases, {mistakes} mistakes, {rejected} rejected, {diagnosed} diagnosed, {} faults",
@@ -115,7 +118,8 @@ pub fn verify(course: &Course, json: bool) -> Result<bool> {
     Ok(well)
 }
 
-/// A stale starter, and exercises without a ladder of hints.
+/// A stale starter, a check program with another chapter's overlay, and exercises without a ladder
+/// of hints.
 fn metadata_faults(course: &Course, chapter: &Chapter) -> Vec<String> {
     let mut faults = Vec::new();
     let name = chapter.starter();
@@ -126,6 +130,11 @@ fn metadata_faults(course: &Course, chapter: &Chapter) -> Vec<String> {
             name.display()
         )),
         Err(error) => faults.push(format!("{}: {error:#}", name.display())),
+    }
+    let overlay = format!("overlay/{:02}/exercise.rs", chapter.number);
+    let check = chapter.dir.join("src/check.rs");
+    if !fs::read_to_string(course.root.join(&check)).is_ok_and(|text| text.contains(&overlay)) {
+        faults.push(format!("{} does not name {overlay}", check.display()));
     }
     for exercise in &chapter.exercises {
         let given = exercise.hints.iter().filter(|hint| !hint.trim().is_empty());

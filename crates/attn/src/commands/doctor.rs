@@ -24,7 +24,14 @@ pub fn doctor(course: &Course) -> Result<bool> {
     need(
         "progress",
         match progress::load(course) {
-            Ok(progress) => Ok(format!("{} exercises noted", progress.0.len())),
+            Ok(progress) => {
+                let solved = progress
+                    .0
+                    .values()
+                    .filter(|standing| standing.solved)
+                    .count();
+                Ok(format!(".attn/progress.json: {solved} solved"))
+            }
             Err(error) => Err(format!("{error:#}")),
         },
     );

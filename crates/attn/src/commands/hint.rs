@@ -5,25 +5,35 @@ use anstream::println;
 use anyhow::{Result, bail};
 use owo_colors::OwoColorize;
 
-/// Shows the hints so far and one more: the ladder goes from the idea over the place to
+/// One more hint than before, and those before it: the ladder goes from the idea over the place to
 /// pseudo-code.
 ///
 /// # Errors
 /// When there is no such exercise, or the progress cannot be noted.
-pub fn hint(course: &Course, id: &str) -> Result<bool> {
+pub fn next_hint<'a>(course: &'a Course, id: &str) -> Result<&'a [String]> {
     let (_, exercise) = course.exercise(id)?;
-    let of = exercise.hints.len();
     let mut shown = 0;
     progress::change(course, |progress| {
         let standing = progress.0.entry(id.to_string()).or_default();
-        standing.hints = (standing.hints + 1).min(of);
+        standing.hints = (standing.hints + 1).min(exercise.hints.len());
         shown = standing.hints;
     })?;
+    Ok(&exercise.hints[..shown])
+}
+
+/// Prints [`next_hint`].
+///
+/// # Errors
+/// As for [`next_hint`].
+pub fn hint(course: &Course, id: &str) -> Result<bool> {
+    let hints = next_hint(course, id)?;
+    let (_, exercise) = course.exercise(id)?;
+    let of = exercise.hints.len();
     println!(
         "{}\n",
         format!("{id} {}: {}", exercise.item, exercise.title).bold()
     );
-    for (i, hint) in exercise.hints.iter().take(shown).enumerate() {
+    for (i, hint) in hints.iter().enumerate() {
         let mark = format!("  {} of {of}  ", i + 1);
         for (i, line) in hint.trim().lines().enumerate() {
             let blank = " ".repeat(mark.len());
@@ -31,7 +41,7 @@ pub fn hint(course: &Course, id: &str) -> Result<bool> {
         }
         println!();
     }
-    if shown < of {
+    if hints.len() < of {
         println!("One more: cargo attn hint {id}");
     } else {
         println!("That is the last one. The reference: cargo attn solution {id} --reveal");

@@ -1,6 +1,7 @@
 //! What each subcommand does and prints. Each returns whether all is well, which the exit status
 //! tells.
 
+mod book;
 mod check;
 mod dev;
 mod doctor;
@@ -10,10 +11,11 @@ mod run;
 mod status;
 mod try_case;
 
-pub use check::{check, watch};
+pub use book::book;
+pub use check::{check, check_aloud, watch};
 pub use dev::{oracles, starters, verify};
 pub use doctor::doctor;
-pub use hint::{hint, solution};
+pub use hint::{hint, next_hint, solution};
 pub use reset::{reset, update};
 pub use run::run;
 pub use status::status;

@@ -1,0 +1,163 @@
+//! The learner's exercises, live: checked on every save, shown in the book and in the terminal.
+
+use crate::server::{Action, Course as Pages};
+use anstream::{adapter::strip_str, eprintln, println};
+use anyhow::Result;
+use attn::{
+    Chapter, Course, Target, answers,
+    check::SEED,
+    commands::{check_aloud, next_hint},
+    progress, render,
+};
+use attn_exercise::{Report, Verdict};
+use serde::Serialize;
+use serde_json::{Value, json};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    sync::{Mutex, MutexGuard, PoisonError},
+    thread,
+    time::{Duration, SystemTime},
+};
+
+/// How often the learner's files are looked at.
+const POLL: Duration = Duration::from_millis(200);
+
+/// The course while somebody works on it.
+pub struct Live {
+    course: Course,
+    known: Mutex<BTreeMap<String, Known>>,
+    /// Chapters whose check was asked for by a button.
+    asked: Mutex<BTreeSet<u32>>,
+}
+
+/// What is known of an exercise.
+#[derive(Clone, Serialize)]
+struct Known {
+    id: String,
+    state: &'static str,
+    text: String,
+}
+
+impl Live {
+    /// The course as the last check left it.
+    ///
+    /// # Errors
+    /// When a learner's file cannot be created, or the progress not be read.
+    pub fn new(course: Course) -> Result<Self> {
+        let progress = progress::load(&course)?;
+        let mut known = BTreeMap::new();
+        for chapter in &course.chapters {
+            answers::ensure(&course, chapter)?;
+            for exercise in &chapter.exercises {
+                let solved = progress.of(&exercise.id).solved;
+                let state = if solved { "passed" } else { "unsolved" };
+                let (id, text) = (exercise.id.clone(), String::new());
+                known.insert(exercise.id.clone(), Known { id, state, text });
+            }
+        }
+        Ok(Live {
+            course,
+            known: Mutex::new(known),
+            asked: Mutex::default(),
+        })
+    }
+
+    /// Checks every chapter whose answers were saved or whose check was asked for. Does not
+    /// return.
+    pub fn watch(&self) -> ! {
+        let mut saved: BTreeMap<u32, SystemTime> = BTreeMap::new();
+        loop {
+            for chapter in &self.course.chapters {
+                let file = self.course.root.join(chapter.answers());
+                let now = fs::metadata(file).and_then(|file| file.modified()).ok();
+                let changed = now != saved.get(&chapter.number).copied();
+                let asked = lock(&self.asked).remove(&chapter.number);
+                if changed || asked {
+                    self.check(chapter);
+                }
+                match now {
+                    Some(now) => saved.insert(chapter.number, now),
+                    None => saved.remove(&chapter.number),
+                };
+            }
+            thread::sleep(POLL);
+        }
+    }
+
+    fn check(&self, chapter: &Chapter) {
+        for exercise in &chapter.exercises {
+            if let Some(known) = lock(&self.known).get_mut(&exercise.id) {
+                known.state = "checking";
+            }
+        }
+        println!("{}", "─".repeat(80));
+        let target = Target::Chapter(chapter.number);
+        let outcome = check_aloud(&self.course, &target, false, SEED, |report| {
+            self.learn(report);
+        });
+        if let Err(error) = outcome {
+            eprintln!("error: {error:#}");
+            for exercise in &chapter.exercises {
+                if let Some(known) = lock(&self.known).get_mut(&exercise.id) {
+                    known.state = "failed";
+                    known.text = strip_str(&format!("{error:#}")).to_string();
+                }
+            }
+        }
+    }
+
+    fn learn(&self, report: &Report) {
+        let state = match report.verdict {
+            Verdict::Passed { .. } => "passed",
+            Verdict::Unsolved { .. } | Verdict::WaitsOn { .. } => "unsolved",
+            Verdict::Failed(_) | Verdict::DoesNotCompile { .. } => "failed",
+        };
+        let mut paragraphs = render::explanation(&self.course, &report.verdict);
+        paragraphs.extend(render::printed(report));
+        let known = Known {
+            id: report.id.clone(),
+            state,
+            text: strip_str(&paragraphs.join("\n")).to_string(),
+        };
+        lock(&self.known).insert(report.id.clone(), known);
+    }
+}
+
+impl Pages for Live {
+    fn state(&self) -> Value {
+        let known = lock(&self.known);
+        json!({ "exercises": known.values().collect::<Vec<_>>() })
+    }
+
+    fn act(&self, action: Action) -> Result<Value> {
+        match action {
+            Action::Hint(id) => {
+                let of = self.course.exercise(&id)?.1.hints.len();
+                let hints = next_hint(&self.course, &id)?.iter().enumerate();
+                let hints = hints.map(|(i, hint)| format!("{} of {of}  {}", i + 1, hint.trim()));
+                Ok(json!({ "text": hints.collect::<Vec<_>>().join("\n\n") }))
+            }
+            Action::Reset(id) => {
+                let (chapter, _) = self.course.exercise(&id)?;
+                let backup = answers::reset(&self.course, chapter, Some(&id))?;
+                let backup = backup.strip_prefix(&self.course.root).unwrap_or(&backup);
+                let text = format!(
+                    "Back to its starter. Your file as it was: {}",
+                    backup.display()
+                );
+                Ok(json!({ "text": text }))
+            }
+            Action::Check(id) => {
+                let (chapter, _) = self.course.exercise(&id)?;
+                lock(&self.asked).insert(chapter.number);
+                Ok(json!({}))
+            }
+        }
+    }
+}
+
+/// What the locks guard is whole at any time, so that a panic elsewhere is no reason to stop.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

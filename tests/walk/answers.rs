@@ -1,0 +1,99 @@
+//! Learner's files: solved ones, and ones with a known mistake in them.
+
+use crate::newcomer::Newcomer;
+use anyhow::{Context, Result, ensure};
+use attn::{Chapter, Course, Exercise, files, starter};
+use regex::Regex;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A solved file, but for one exercise, whose answer is a known mistake.
+pub fn with_mistake(course: &Course, chapter: &Chapter, id: &str, mistake: &str) -> Result<String> {
+    let mut text = starter::solved(course, chapter)?;
+    for exercise in chapter
+        .exercises
+        .iter()
+        .filter(|exercise| exercise.id == id)
+    {
+        let find = format!(".into_iter().find(|mistake| mistake.name == {mistake:?}).unwrap()");
+        text = starter::with_body(&text, exercise, &calling(course, chapter, exercise, &find)?)?;
+    }
+    Ok(text)
+}
+
+/// Lays the known mistakes of all exercises into the learner's file, in rounds of one an exercise,
+/// and returns how many there were. Each has to be rejected and named, each by another name.
+pub fn check_mistakes(newcomer: &Newcomer) -> Result<usize> {
+    let verified = newcomer.attn(&["dev", "verify", "--json"])?;
+    let verified: Value = serde_json::from_str(json(&verified.output))?;
+    let mut left: BTreeMap<String, u64> = BTreeMap::new();
+    for found in verified["by_exercise"].as_array().context("exercises")? {
+        let id = found["id"].as_str().context("an id")?;
+        left.insert(id.into(), found["mistakes"].as_u64().context("a number")?);
+    }
+    let all: u64 = left.values().sum();
+    let mut named = BTreeSet::new();
+    for round in 0..left.values().copied().max().unwrap_or(0) {
+        newcomer.write_answers(|course, chapter| {
+            let mut text = starter::solved(course, chapter)?;
+            for exercise in &chapter.exercises {
+                if round < left[&exercise.id] {
+                    let nth = format!(".into_iter().nth({round}).unwrap()");
+                    text = starter::with_body(
+                        &text,
+                        exercise,
+                        &calling(course, chapter, exercise, &nth)?,
+                    )?;
+                }
+            }
+            Ok(text)
+        })?;
+        let checked = newcomer.attn(&["check", "--json"])?;
+        let checked: Value = serde_json::from_str(json(&checked.output))?;
+        for report in checked["exercises"].as_array().context("reports")? {
+            let id = report["id"].as_str().context("an id")?;
+            let diagnosis = report["verdict"]["diagnosis"]["mistake"].as_str();
+            if round < left[id] {
+                let name = diagnosis.with_context(|| format!("not named: {report}"))?;
+                let first = named.insert((id.to_string(), name.to_string()));
+                ensure!(first, "two mistakes of {id} are called {name}");
+            }
+        }
+    }
+    ensure!(
+        named.len() as u64 == all,
+        "{} of {all} were named",
+        named.len()
+    );
+    Ok(named.len())
+}
+
+/// The exercise's function with a body that calls a known mistake, and the helpers that other
+/// exercises may use.
+fn calling(course: &Course, chapter: &Chapter, exercise: &Exercise, which: &str) -> Result<String> {
+    let unsolved = files::read(&course.root.join(chapter.starter()))?;
+    let signature = starter::signature(&unsolved, &exercise.id)?;
+    let parameter = Regex::new(r"[(,] ?(\w+):")?;
+    let names: Vec<String> = parameter
+        .captures_iter(&signature)
+        .map(|found| found[1].to_string())
+        .collect();
+    let krate = chapter.package.replace('-', "_");
+    let body = format!(
+        "    let mistakes = {krate}::exercises::{}::exercise().mistakes;\n    (mistakes{which}.body)({})",
+        exercise.item,
+        names.join(", ")
+    );
+    let solution = starter::solution(course, chapter, exercise)?;
+    let function = solution.find(&format!("pub fn {}(", exercise.item));
+    let function = function.context("its function")?;
+    let end = solution[function..].find("\n}").context("its end")? + function;
+    Ok(format!("{signature} {{\n{body}\n{}", &solution[end + 1..]))
+}
+
+/// From the first brace on: cargo's own lines stand elsewhere, but never mind.
+fn json(output: &str) -> &str {
+    let start = output.find('{').unwrap_or(0);
+    let end = output.rfind("\n}").map_or(output.len(), |end| end + 2);
+    &output[start..end]
+}

@@ -1,0 +1,97 @@
+//! The cold walk-through: the course laid into an empty folder, as a newcomer has it; every command
+//! that the README and the book print, run in order, with its stated outcome asserted; then every
+//! known mistake and the solution laid into the learner's file, and the verdicts asserted.
+//!
+//! `cargo run --package integration --bin walk-through`; a step of its own in CI, because it compiles
+//! everything anew.
+
+mod answers;
+mod newcomer;
+mod pages;
+
+use anyhow::{Context, Result, ensure};
+use newcomer::Newcomer;
+use pages::{Outcome, Printed};
+use std::{collections::BTreeSet, time::Instant};
+
+fn main() -> Result<()> {
+    let start = Instant::now();
+    let newcomer = Newcomer::arrive()?;
+    let pages = pages::all(&newcomer.root)?;
+    let mut replayed = 0;
+    for printed in pages.iter().flat_map(|page| &page.commands) {
+        println!("{}: {}", printed.place, printed.command);
+        replay(&newcomer, printed).with_context(|| printed.place.clone())?;
+        replayed += 1;
+    }
+
+    println!("every known mistake, in the learner's file");
+    let mistakes = answers::check_mistakes(&newcomer)?;
+    println!("the solution, in the learner's file");
+    newcomer.write_answers(attn::starter::solved)?;
+    newcomer.attn(&["check"])?.expect(0)?;
+
+    let mentioned: BTreeSet<&str> = pages
+        .iter()
+        .flat_map(|page| page.mentioned.iter().map(String::as_str))
+        .collect();
+    for command in &mentioned {
+        println!("mentioned: {command}");
+        mention(&newcomer, command).with_context(|| command.to_string())?;
+    }
+    println!(
+        "{replayed} commands replayed, {} mentioned ones tried, {mistakes} mistakes named, in {} s",
+        mentioned.len(),
+        start.elapsed().as_secs()
+    );
+    Ok(())
+}
+
+/// Runs a command that a page prints, and compares what comes of it with what the page says.
+fn replay(newcomer: &Newcomer, printed: &Printed) -> Result<()> {
+    match &printed.outcome {
+        Outcome::Elsewhere => return Ok(()),
+        Outcome::Answer { id, mistake } => {
+            newcomer.write_answers(|course, chapter| {
+                answers::with_mistake(course, chapter, id, mistake)
+            })?;
+        }
+        Outcome::Solved => newcomer.write_answers(attn::starter::solved)?,
+        Outcome::Succeeds | Outcome::Fails => {}
+    }
+    let Some(arguments) = printed.command.strip_prefix("cargo attn") else {
+        ensure!(
+            printed.command.starts_with("cargo ") || printed.command.starts_with("bash .ci/"),
+            "the walk-through knows only cargo"
+        );
+        return newcomer.run(&printed.command)?.expect(0);
+    };
+    let arguments: Vec<&str> = arguments.split_whitespace().collect();
+    if is_server(&arguments) {
+        return newcomer.serve(&arguments);
+    }
+    let ended = newcomer.attn(&arguments)?;
+    ended.expect(match printed.outcome {
+        Outcome::Succeeds | Outcome::Solved | Outcome::Elsewhere => 0,
+        Outcome::Fails | Outcome::Answer { .. } => 1,
+    })?;
+    ended.expect_lines(&printed.output)
+}
+
+/// Tries a command that a page mentions in passing: it has to be one, and must not fail with a
+/// solved course.
+fn mention(newcomer: &Newcomer, command: &str) -> Result<()> {
+    let arguments = command.strip_prefix("cargo attn").unwrap_or_default();
+    let arguments: Vec<&str> = arguments.split_whitespace().collect();
+    if is_server(&arguments) {
+        return newcomer.serve(&arguments);
+    }
+    let ended = newcomer.attn(&arguments)?;
+    ensure!(ended.code != 2, "exit 2\n{}", ended.output);
+    // What it changed, such as a reset, is put right again.
+    newcomer.write_answers(attn::starter::solved)
+}
+
+fn is_server(arguments: &[&str]) -> bool {
+    matches!(arguments, ["start" | "watch", ..] | ["book", "serve", ..])
+}

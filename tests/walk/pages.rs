@@ -1,0 +1,119 @@
+//! The commands that the README and the book print.
+//!
+//! In a `console` listing each line that begins with `$ ` is a command, and the lines below it are what
+//! it prints; `…` stands for any lines. It is expected to succeed, unless a comment stands before the
+//! listing:
+//!
+//! ```text
+//! <!-- walk: fails -->                  it ends with exit status 1
+//! <!-- walk: answer 3.3 no-scale -->    the same, with this known mistake in the learner's file
+//! <!-- walk: solved -->                 it succeeds, with everything solved in the learner's file
+//! <!-- walk: elsewhere -->              it is not run here
+//! ```
+//!
+//! A `cargo attn …` in the text is mentioned; it has to be a command that exists.
+
+use anyhow::{Context, Result, bail};
+use regex::Regex;
+use std::{fs, path::Path};
+
+/// A page, and what it asks the reader to type.
+pub struct Page {
+    pub commands: Vec<Printed>,
+    /// Commands in the text.
+    pub mentioned: Vec<String>,
+}
+
+/// A command in a listing.
+pub struct Printed {
+    /// `README.md:12`
+    pub place: String,
+    pub command: String,
+    /// The lines that it prints.
+    pub output: Vec<String>,
+    pub outcome: Outcome,
+}
+
+/// What is to come of a command.
+#[derive(Clone)]
+pub enum Outcome {
+    Succeeds,
+    Fails,
+    /// Fails, with a known mistake in the learner's file, which is solved otherwise.
+    Answer {
+        id: String,
+        mistake: String,
+    },
+    Solved,
+    Elsewhere,
+}
+
+/// The README, then the book's pages in their order.
+pub fn all(root: &Path) -> Result<Vec<Page>> {
+    let mut files = vec!["README.md".to_string()];
+    let summary = fs::read_to_string(root.join("book/src/SUMMARY.md"))?;
+    let link = Regex::new(r"\]\(([^)]+\.md)\)")?;
+    files.extend(
+        link.captures_iter(&summary)
+            .map(|found| format!("book/src/{}", &found[1])),
+    );
+    files.iter().map(|file| read(root, file)).collect()
+}
+
+fn read(root: &Path, file: &str) -> Result<Page> {
+    let text = fs::read_to_string(root.join(file)).with_context(|| file.to_string())?;
+    let mut page = Page {
+        commands: Vec::new(),
+        mentioned: Vec::new(),
+    };
+    let inline = Regex::new(r"`(cargo attn[^`]*)`")?;
+    let (mut fence, mut outcome) = (None, Outcome::Succeeds);
+    for (i, line) in text.lines().enumerate() {
+        let place = format!("{file}:{}", i + 1);
+        if let Some(opening) = line.strip_prefix("```") {
+            fence = match fence {
+                None => Some(opening.trim() == "console"),
+                Some(_) => {
+                    outcome = Outcome::Succeeds;
+                    None
+                }
+            };
+        } else if fence == Some(true) {
+            match line.strip_prefix("$ ") {
+                Some(command) => page.commands.push(Printed {
+                    place,
+                    command: command.trim().to_string(),
+                    output: Vec::new(),
+                    outcome: outcome.clone(),
+                }),
+                None => {
+                    let last = page.commands.last_mut().with_context(|| place.clone())?;
+                    last.output.push(line.to_string());
+                }
+            }
+        } else if fence.is_none() {
+            if let Some(note) = line.strip_prefix("<!-- walk: ") {
+                outcome = parse(note.trim_end_matches("-->").trim()).with_context(|| place)?;
+            }
+            let found = inline.captures_iter(line).map(|found| found[1].to_string());
+            // Placeholders such as ID are in capitals.
+            let commands = found.filter(|command| !command.contains(char::is_uppercase));
+            page.mentioned.extend(commands);
+        }
+    }
+    Ok(page)
+}
+
+fn parse(note: &str) -> Result<Outcome> {
+    let words: Vec<&str> = note.split_whitespace().collect();
+    match words[..] {
+        ["fails"] => Ok(Outcome::Fails),
+        ["solved"] => Ok(Outcome::Solved),
+        ["elsewhere", ..] => Ok(Outcome::Elsewhere),
+        ["answer", id, mistake] => Ok(Outcome::Answer {
+            id: id.into(),
+            mistake: mistake.into(),
+        }),
+        _ => bail!("“walk: {note}” is not known"),
+    }
+}
