@@ -56,6 +56,9 @@ fn replay(newcomer: &Newcomer, printed: &Printed) -> Result<()> {
                 answers::with_mistake(course, chapter, id, mistake)
             })?;
         }
+        Outcome::Unsolved => newcomer.write_answers(|course, chapter| {
+            attn::files::read(&course.root.join(chapter.starter()))
+        })?,
         Outcome::Solved => newcomer.write_answers(attn::starter::solved)?,
         Outcome::Succeeds | Outcome::Fails => {}
     }
@@ -73,7 +76,7 @@ fn replay(newcomer: &Newcomer, printed: &Printed) -> Result<()> {
     let ended = newcomer.attn(&arguments)?;
     ended.expect(match printed.outcome {
         Outcome::Succeeds | Outcome::Solved | Outcome::Elsewhere => 0,
-        Outcome::Fails | Outcome::Answer { .. } => 1,
+        Outcome::Fails | Outcome::Unsolved | Outcome::Answer { .. } => 1,
     })?;
     ended.expect_lines(&printed.output)
 }

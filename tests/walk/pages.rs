@@ -7,6 +7,7 @@
 //! ```text
 //! <!-- walk: fails -->                  it ends with exit status 1
 //! <!-- walk: answer 3.3 no-scale -->    the same, with this known mistake in the learner's file
+//! <!-- walk: unsolved -->               the same, with the starter as the learner's file
 //! <!-- walk: solved -->                 it succeeds, with everything solved in the learner's file
 //! <!-- walk: elsewhere -->              it is not run here
 //! ```
@@ -44,6 +45,7 @@ pub enum Outcome {
         id: String,
         mistake: String,
     },
+    Unsolved,
     Solved,
     Elsewhere,
 }
@@ -108,6 +110,7 @@ fn parse(note: &str) -> Result<Outcome> {
     let words: Vec<&str> = note.split_whitespace().collect();
     match words[..] {
         ["fails"] => Ok(Outcome::Fails),
+        ["unsolved"] => Ok(Outcome::Unsolved),
         ["solved"] => Ok(Outcome::Solved),
         ["elsewhere", ..] => Ok(Outcome::Elsewhere),
         ["answer", id, mistake] => Ok(Outcome::Answer {

@@ -29,8 +29,12 @@ pub fn mathml(latex: &str, display: bool) -> Result<String, String> {
         config,
     )
     .map_err(|e| first_line(&e.to_string()))?;
-    // pulldown-latex 0.8 forgets the space before this attribute of `\Bigl(`.
-    let math = inert(&math.replace("\"minsize=", "\" minsize="));
+    // pulldown-latex 0.8 forgets the space before this attribute of `\Bigl(`, and escapes the
+    // space of `\ ` twice.
+    let math = math
+        .replace("\"minsize=", "\" minsize=")
+        .replace("&amp;nbsp;", "\u{a0}");
+    let math = inert(&math);
     Ok(if display {
         format!("<span class=\"math-display\">{math}</span>")
     } else {
@@ -73,6 +77,12 @@ mod tests {
     fn delimiters_of_a_given_size_are_well_formed() {
         let math = mathml(r"\Bigl( x \Bigr)", true).expect("good LaTeX");
         assert!(math.contains("\" minsize=\"1.8em\""), "{math}");
+    }
+
+    #[test]
+    fn a_space_is_a_space() {
+        let math = mathml(r"(1,\ 2)", false).expect("good LaTeX");
+        assert!(math.contains('\u{a0}') && !math.contains("nbsp"), "{math}");
     }
 
     #[test]

@@ -119,7 +119,21 @@ impl Work<'_> {
 
     fn formula(&mut self, latex: &str, display: bool, span: Range<usize>) {
         match math::mathml(latex, display) {
-            Ok(mathml) => self.edits.push((span, mathml)),
+            Ok(mathml) if display => self.edits.push((span, mathml)),
+            Ok(mathml) => {
+                // A line may end between a formula and what follows it, but not before a full stop.
+                let rest = &self.page.text[span.end..];
+                let sign = rest
+                    .find(|c| !".,;:!?)’”".contains(c))
+                    .unwrap_or(rest.len());
+                if sign == 0 {
+                    return self.edits.push((span, mathml));
+                }
+                self.edits
+                    .push((span.clone(), format!("<span class=\"math-and\">{mathml}")));
+                let after = span.end + sign;
+                self.edits.push((after..after, "</span>".into()));
+            }
             Err(why) => self.problem(span.start, format!("LaTeX `{}`: {why}", latex.trim())),
         }
     }

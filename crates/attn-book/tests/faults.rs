@@ -197,14 +197,14 @@ fn an_exercise_without_a_place() {
         PAGE,
         "{{#exercise 3.1}}",
         "",
-        "chapters/03-x/chapter.toml:5",
+        "chapters/03-x/chapter.toml:10",
         "3.1 has its box on 0 pages",
     );
     planted(
         "book/src/other.md",
         "Text.",
         "{{#exercise 3.1}}",
-        "chapters/03-x/chapter.toml:5",
+        "chapters/03-x/chapter.toml:10",
         "on 2 pages",
     );
 }
@@ -212,7 +212,7 @@ fn an_exercise_without_a_place() {
 #[test]
 fn an_exercise_that_names_a_section_that_is_not_there_or_not_the_only_one() {
     let chapter = "chapters/03-x/chapter.toml";
-    let declared = "chapters/03-x/chapter.toml:5";
+    let declared = "chapters/03-x/chapter.toml:10";
     planted(
         chapter,
         "A place",

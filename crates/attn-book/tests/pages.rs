@@ -56,6 +56,17 @@ fn a_page_has_everything_in_its_place() {
 }
 
 #[test]
+fn a_line_does_not_end_between_a_formula_and_its_full_stop() {
+    let tiny = Tiny::new();
+    tiny.replace(PAGE, "and displayed", "($x$), *of $d$.* Not $y$ here");
+    let html = build(&tiny, registry()).expect("built");
+    for part in ["</math>),</span>", "</math>.</span></em>", "</math> here"] {
+        assert!(html.contains(part), "no {part} in\n{html}");
+    }
+    assert!(!html.contains("<span class=\"math-and\"><math display=\"block"));
+}
+
+#[test]
 fn a_problem_stops_the_build_and_is_named() {
     let tiny = Tiny::new();
     tiny.replace(PAGE, "x_i * y_i", "x_i_j");

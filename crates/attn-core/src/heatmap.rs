@@ -13,7 +13,7 @@ const SHADES: [char; 5] = [' ', '░', '▒', '▓', '█'];
 /// ```
 /// use attn_core::heatmap::shades;
 /// use ndarray::array;
-/// assert_eq!(shades(array![[1.0, 0.0], [0.4, 0.6]].view(), 1.0), "██  \n▒▒▓▓\n");
+/// assert_eq!(shades(array![[1.0, 0.0], [0.4, 0.7]].view(), 1.0), "██  \n▒▒▓▓\n");
 /// ```
 pub fn shades(matrix: ArrayView2<f32>, full: f32) -> String {
     draw(matrix.map(|&x| shade(x / full)).view())

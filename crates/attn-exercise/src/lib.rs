@@ -7,7 +7,7 @@
 //!
 //! ```text
 //! cargo attn check 3.2
-//!    └─ the chapter's check program: makes the cases, judges, diagnoses    (program, run)
+//!    └─ the chapter's check program: makes the cases, judges, diagnoses    (program, run, watch)
 //!          └─ itself again as a worker: runs one body, case by case            (worker)
 //! ```
 //!
@@ -27,6 +27,7 @@ mod program;
 mod report;
 mod run;
 mod verify;
+mod watch;
 mod worker;
 
 pub use exercise::{Check, Exercise, Mistake, Who};

@@ -6,19 +6,18 @@ use crate::{
     exercise::Answered,
     fields::agree,
     verify::verify,
+    watch::watch,
     worker::{self, Frame, Outcome, encode, read_frames},
 };
-use process_wrap::std::{ChildWrapper, CommandWrap};
+use process_wrap::std::CommandWrap;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{
     env,
     fs::{self, File},
     io,
     path::Path,
-    process::{ExitStatus, Stdio},
+    process::Stdio,
     rc::Rc,
-    thread,
-    time::{Duration, Instant},
 };
 
 /// What a worker may use before it is stopped.
@@ -52,9 +51,6 @@ pub(crate) struct Run<A> {
 
 /// How the message of a `todo!` begins.
 const TODO: &str = "not yet implemented";
-
-/// How often a worker is looked at.
-const POLL: Duration = Duration::from_millis(2);
 
 impl<B, C, A> Check for Answered<B, C, A>
 where
@@ -298,68 +294,4 @@ fn is_id(text: &str) -> bool {
     let number = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit());
     text.split_once('.')
         .is_some_and(|(chapter, exercise)| number(chapter) && number(exercise))
-}
-
-/// How a worker came to its end.
-enum Ended {
-    ByItself(ExitStatus),
-    TimedOut,
-    PrintedTooMuch,
-}
-
-impl Ended {
-    fn symptom(&self, printed: &str, limits: &Limits) -> Symptom {
-        match self {
-            Ended::TimedOut => Symptom::TimedOut {
-                seconds: limits.seconds,
-            },
-            Ended::PrintedTooMuch => Symptom::PrintedTooMuch {
-                limit: limits.printed,
-            },
-            // What Rust's runtime prints before it aborts; the status alone does not tell these
-            // apart.
-            Ended::ByItself(_) if printed.contains("has overflowed its stack") => {
-                Symptom::StackOverflow
-            }
-            Ended::ByItself(_) if printed.contains("memory allocation of") => {
-                Symptom::OutOfMemory {
-                    limit: limits.memory,
-                }
-            }
-            Ended::ByItself(status) => match status.code() {
-                Some(code) if code.unsigned_abs() < 256 => Symptom::Exited { code },
-                // A signal on Unix; on Windows a code such as 0xc0000409, an abort.
-                _ => Symptom::Crashed {
-                    status: status.to_string(),
-                },
-            },
-        }
-    }
-}
-
-/// Waits until the worker ends, or stops at the time limit for a case or the limit on output.
-fn watch(
-    worker: &mut dyn ChildWrapper,
-    outcomes: &Path,
-    printed: &Path,
-    limits: &Limits,
-) -> io::Result<Ended> {
-    let length = |path: &Path| fs::metadata(path).map_or(0, |file| file.len());
-    let (mut case_began, mut outcomes_then) = (Instant::now(), 0);
-    loop {
-        if let Some(status) = worker.try_wait()? {
-            return Ok(Ended::ByItself(status));
-        }
-        let outcomes_now = length(outcomes);
-        if outcomes_now != outcomes_then {
-            (case_began, outcomes_then) = (Instant::now(), outcomes_now);
-        }
-        if case_began.elapsed() > Duration::from_secs(limits.seconds) {
-            return Ok(Ended::TimedOut);
-        }
-        if length(printed) > limits.printed {
-            return Ok(Ended::PrintedTooMuch);
-        }
-        thread::sleep(POLL);
-    }
 }

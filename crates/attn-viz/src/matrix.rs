@@ -48,10 +48,10 @@ impl Frame {
         // Column labels that are wider than their cells are written upright.
         let widest = columns.widest(m);
         let upright = widest > cell - 4.0;
-        let titled = |labels: &Labels| if labels.title.is_empty() { 0.0 } else { 22.0 };
+        let titled = |labels: &Labels, room| if labels.title.is_empty() { 0.0 } else { room };
         Frame {
-            left: 10.0 + titled(rows) + rows.widest(n),
-            top: 8.0 + titled(columns) + if upright { widest + 4.0 } else { 18.0 },
+            left: 10.0 + titled(rows, 28.0) + rows.widest(n),
+            top: 8.0 + titled(columns, 22.0) + if upright { widest + 4.0 } else { 18.0 },
             cell,
             shape,
             upright,

@@ -82,7 +82,7 @@ fn scaled(count: u64, step: u64, units: [&str; 5]) -> String {
     } else {
         2 - value.log10().floor() as usize
     };
-    format!("{value:.decimals$} {}", units[unit])
+    format!("{value:.decimals$}\u{a0}{}", units[unit])
 }
 
 /// 65,536.

@@ -40,12 +40,12 @@ pub fn figure() -> Figure {
         "Weights of {QUERIES} penguins over {KEYS} others. Each row sums to one, and most of its weight is on penguins of a similar size, so that the large weights run from the top left to the bottom right. The weighted means of the known masses are {}.",
         answers.join(", ")
     );
-    let title = "Weights of six penguins over twelve known ones, compared by bill and flipper; the labels are their masses, which the comparison does not see";
+    let title = "Weights of six penguins (rows) over twelve known ones (columns), compared by bill and flipper. The labels are their masses, which the comparison does not see; weights below 0.05 are shown by colour alone";
     Heatmap::new(title, &alternative, weights.dim(), |i, j| {
         f64::from(weights[[i, j]])
     })
-    .rows("query: a penguin of (g)", mass(&asked))
-    .columns("key: a penguin whose mass is known (g)", mass(&known))
+    .rows("query: mass (g)", mass(&asked))
+    .columns("key: mass (g)", mass(&known))
     .legend("weight")
     .full(1.0)
     .figure()

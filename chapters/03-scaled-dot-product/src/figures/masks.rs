@@ -39,7 +39,7 @@ fn draw(title: &str, mask: &Mask, n: usize, m: usize) -> Figure {
     };
     let rows: Vec<String> = (0..n).map(row).collect();
     let alternative = format!("{n} rows and {m} columns: {}.", rows.join("; "));
-    let title = format!("{title}: n = {n} queries, m = {m} keys");
+    let title = format!("{title}: n\u{a0}=\u{a0}{n}\u{a0}queries, m\u{a0}=\u{a0}{m}\u{a0}keys");
     Grid::new(&title, &alternative, (n, m), |i, j| table[[i, j]])
         .rows("query i", (0..n).map(|i| i.to_string()))
         .columns("key j", (0..m).map(|j| j.to_string()))

@@ -27,7 +27,7 @@ const FILES: [(&str, &str); 8] = [
     (CODE, include_str!("softmax.rs.txt")),
     (
         "chapters/03-x/chapter.toml",
-        "number = 3\ntitle = \"X\"\n\n[[exercise]]\nid = \"3.1\"\nitem = \"softmax_rows\"\npoints = 10\nminutes = 15\nbook = \"A place\"\n",
+        include_str!("chapter.toml.txt"),
     ),
 ];
 
