@@ -49,7 +49,8 @@ pub fn find() -> Result<PathBuf, String> {
     if !cfg!(unix) {
         return Err("these tests talk to Chromium over pipes as only Unix has them".into());
     }
-    if let Some(named) = env::var_os("CHROME").map(PathBuf::from) {
+    let named = env::var_os("CHROME").filter(|set| !set.is_empty());
+    if let Some(named) = named.map(PathBuf::from) {
         return match named.is_file() {
             true => Ok(named),
             false => Err(format!("CHROME: {} is no file", named.display())),
