@@ -22,7 +22,12 @@ pub fn write(file: &Path, text: &str) -> Result<()> {
         beside.persist(file)?;
         Ok(())
     };
-    attempt().with_context(|| format!("{} cannot be written", file.display()))
+    attempt().with_context(|| {
+        format!(
+            "{} cannot be written; `cargo attn doctor` looks for the reason",
+            file.display()
+        )
+    })
 }
 
 /// Copies `file` into `dir` under the next free number, and returns where: `exercise.1.rs`,
