@@ -21,9 +21,10 @@ use anyhow::{Context, Result, anyhow, bail};
 use serde_json::{Value, json};
 use std::{
     io::{ErrorKind, Read},
-    net::{Ipv4Addr, TcpListener},
+    net::{Ipv4Addr, TcpListener, TcpStream},
     sync::Arc,
     thread,
+    time::Duration,
 };
 use tiny_http::{Header, Method, Request, Response};
 
@@ -84,6 +85,9 @@ type Answer = Response<Box<dyn Read + Send>>;
 /// How many ports are tried, from the first on.
 const PORTS: u16 = 50;
 
+/// How long a connection may wait in tiny_http's queue.
+const NUDGE: Duration = Duration::from_millis(250);
+
 impl Server {
     /// Takes the port, or the first free one above it; 0 takes any.
     ///
@@ -110,6 +114,7 @@ impl Server {
     /// Answers requests until the process ends.
     pub fn run(&self) {
         thread::scope(|scope| {
+            scope.spawn(|| nudge(self.port));
             for _ in 0..4 {
                 scope.spawn(|| {
                     while let Ok(request) = self.http.recv() {
@@ -171,6 +176,17 @@ impl Server {
             Ok(value) => json_answer(200, &value),
             Err(error) => json_answer(422, &json!({ "error": format!("{error:#}") })),
         }
+    }
+}
+
+/// Keeps connections from waiting for ever. tiny_http 0.12 counts a thread as idle until it has
+/// woken up, so that of a browser's six connections, opened at once on a busy machine, some are
+/// queued for threads that the others keep. One more connection makes a new thread, and when that
+/// connection ends, the thread takes one from the queue.
+fn nudge(port: u16) -> ! {
+    loop {
+        thread::sleep(NUDGE);
+        drop(TcpStream::connect((Ipv4Addr::LOCALHOST, port)));
     }
 }
 

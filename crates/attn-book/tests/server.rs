@@ -9,6 +9,7 @@ use std::{
     net::{Ipv4Addr, TcpListener, TcpStream},
     sync::{Arc, Mutex},
     thread,
+    time::Duration,
 };
 use tempfile::TempDir;
 
@@ -143,6 +144,24 @@ fn pages_carry_the_token_and_files_on_disk_do_not() {
         token,
         "every server has a token of its own"
     );
+}
+
+/// A browser opens several connections at once and keeps them.
+#[test]
+fn no_connection_waits_for_another_to_end() {
+    let served = serve();
+    let ask = format!("GET / HTTP/1.1\r\nHost: 127.0.0.1:{}\r\n\r\n", served.port);
+    let open = |_| {
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, served.port)).expect("connected");
+        stream.write_all(ask.as_bytes()).expect("sent");
+        let patience = Some(Duration::from_secs(30));
+        stream.set_read_timeout(patience).expect("set");
+        stream
+    };
+    let mut streams: Vec<TcpStream> = (0..24).map(open).collect();
+    for stream in &mut streams {
+        stream.read_exact(&mut [0; 12]).expect("an answer");
+    }
 }
 
 #[test]
