@@ -17,7 +17,7 @@ pub struct Connection {
     to: ChildStdin,
     from: Receiver<Value>,
     last: u64,
-    /// What happened in the pages since somebody last looked.
+    /// What happened in the pages so far.
     pub events: Vec<Event>,
 }
 

@@ -4,7 +4,7 @@ use crate::cdp::{Connection, Event};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use std::{
-    cell::RefCell,
+    cell::{Ref, RefCell},
     env,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -97,9 +97,15 @@ impl Chromium {
         self.connection.borrow_mut().call(session, method, params)
     }
 
-    /// What happened since this was last asked.
-    pub fn events(&self) -> Vec<Event> {
-        std::mem::take(&mut self.connection.borrow_mut().events)
+    /// What happened in the pages. To be looked at, and let go before the next call.
+    pub fn events(&self) -> Ref<'_, [Event]> {
+        Ref::map(self.connection.borrow(), |connection| {
+            connection.events.as_slice()
+        })
+    }
+
+    pub fn forget_events(&self) {
+        self.connection.borrow_mut().events.clear();
     }
 }
 

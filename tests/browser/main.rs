@@ -117,7 +117,7 @@ fn run(world: &mut Option<World>, program: &Path, test: Test) -> Result<()> {
         Some(world) => world,
         None => world.insert(World::new(program)?),
     };
-    world.chromium.events();
+    world.chromium.forget_events();
     test(world)?;
     let complaints = journal::complaints(&world.chromium.events());
     ensure!(complaints.is_empty(), "{}", complaints.join("\n"));

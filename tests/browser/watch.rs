@@ -16,5 +16,6 @@ pub fn a_complaint_would_be_noticed(world: &World) -> Result<()> {
     for complaint in ["planted", "thrown", "request: https://elsewhere.invalid/"] {
         ensure!(noticed.contains(complaint), "{complaint}: {noticed}");
     }
+    world.chromium.forget_events();
     Ok(())
 }
