@@ -22,7 +22,7 @@
 mod exercise;
 mod fields;
 pub mod judge;
-mod memory;
+pub mod memory;
 mod program;
 mod report;
 mod run;

@@ -1,0 +1,84 @@
+use crate::given::{Block, Gradients, Output, expect_block, expect_forward, expect_shapes, seen};
+use ndarray::{Array2, ArrayView2, Axis, s};
+
+// ANCHOR: flash_backward
+/// The gradients of attention, tile by tile, with the weights computed again: the backward pass of
+/// FlashAttention.
+///
+/// With `D[i] = Σ_c d_out[i,c] · out[i,c]`, for each tile:
+///
+/// ```text
+/// weights  = exp(q kᵀ/√d − lse)              rows × keys, 0 where hidden
+/// dv      += weightsᵀ · d_out
+/// d_scores = weights ∘ (d_out · vᵀ − D)
+/// dq      += d_scores · k / √d
+/// dk      += d_scoresᵀ · q / √d
+/// ```
+///
+/// Shapes: `q` n×d, `k` m×d, `v` m×d_v, `d_out` n×d_v; `forward` is what the forward pass gave;
+/// each gradient in the shape of its input. A query that saw nothing has no gradient. Costs five
+/// products where the forward pass has two, and beside the results only as much memory as a few
+/// tiles. (Dao, FlashAttention-2, Algorithm 2.)
+#[track_caller]
+pub fn flash_backward(
+    q: ArrayView2<f32>,
+    k: ArrayView2<f32>,
+    v: ArrayView2<f32>,
+    causal: bool,
+    forward: &Output,
+    d_out: ArrayView2<f32>,
+    block: Block,
+) -> Gradients {
+    expect_shapes(q, k, v);
+    expect_forward(
+        (q.nrows(), v.ncols()),
+        forward.out.dim(),
+        forward.lse.len(),
+        d_out.dim(),
+    );
+    expect_block(block);
+    // SOLUTION 8.5: the weights again from lse, tile by tile, and the gradients that they add
+    let ((n, d), m) = (q.dim(), k.nrows());
+    let scale = 1.0 / (d as f32).sqrt();
+    let mut gradients = Gradients {
+        dq: Array2::zeros(q.dim()),
+        dk: Array2::zeros(k.dim()),
+        dv: Array2::zeros(v.dim()),
+    };
+    for first in (0..n).step_by(block.q) {
+        let queries = first..n.min(first + block.q);
+        let q = q.slice(s![queries.clone(), ..]);
+        let d_out = d_out.slice(s![queries.clone(), ..]);
+        let lse = forward.lse.slice(s![queries.clone()]);
+        let row_dot = (&d_out * &forward.out.slice(s![queries.clone(), ..])).sum_axis(Axis(1));
+        let row_dot = row_dot.insert_axis(Axis(1)); // rows × 1
+        for key in (0..seen(queries.end - 1, n, m, causal)).step_by(block.k) {
+            let keys = key..m.min(key + block.k);
+            let k = k.slice(s![keys.clone(), ..]);
+            let v = v.slice(s![keys.clone(), ..]);
+            let mut weights = q.dot(&k.t()) * scale; // rows × keys; scores so far
+            for (r, mut row) in weights.rows_mut().into_iter().enumerate() {
+                let open = seen(first + r, n, m, causal).saturating_sub(key);
+                let open = open.min(row.len());
+                let lse = lse[r];
+                row.slice_mut(s![..open])
+                    .mapv_inplace(|score| (score - lse).exp());
+                row.slice_mut(s![open..]).fill(0.0);
+                // A query that saw only keys with the score −∞: −∞ − (−∞) again.
+                if lse == f32::NEG_INFINITY {
+                    row.fill(0.0);
+                }
+            }
+            let d_products = &weights * &(d_out.dot(&v.t()) - &row_dot) * scale; // rows × keys
+            let mut dq = gradients.dq.slice_mut(s![queries.clone(), ..]);
+            dq += &d_products.dot(&k);
+            let mut dk = gradients.dk.slice_mut(s![keys.clone(), ..]);
+            dk += &d_products.t().dot(&q);
+            let mut dv = gradients.dv.slice_mut(s![keys, ..]);
+            dv += &weights.t().dot(&d_out);
+        }
+    }
+    gradients
+    // END SOLUTION
+}
+// ANCHOR_END: flash_backward

@@ -1,0 +1,23 @@
+//! The check program: joins this chapter's exercises to the answers in one file. See
+//! `attn-exercise`.
+
+use ch08_flash_cpu::exercises::*;
+use std::process::ExitCode;
+
+#[rustfmt::skip] // rustfmt would insist that the file exists
+#[cfg_attr(not(any(learner, overlay)), path = "../starter.rs")]
+#[cfg_attr(learner, path = "../exercise.rs")]
+#[cfg_attr(overlay, path = "../../../.attn/overlay/08/exercise.rs")]
+mod answers;
+
+fn main() -> ExitCode {
+    attn_exercise::main(vec![
+        merge::exercise().answered_by(answers::merge),
+        online::exercise().answered_by(answers::online),
+        flash_forward::exercise().answered_by(answers::flash_forward),
+        flash_heads::exercise().answered_by(answers::flash_heads),
+        flash_backward::exercise().answered_by(answers::flash_backward),
+        split_kv::exercise().answered_by(answers::split_kv),
+        varlen::exercise().answered_by(answers::varlen),
+    ])
+}

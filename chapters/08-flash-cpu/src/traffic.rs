@@ -1,0 +1,98 @@
+//! What moves between a large slow memory and a small fast one: counted, and in closed form.
+
+use crate::given::{Block, seen};
+use ndarray::{Array2, ArrayView2, ArrayViewMut2};
+use serde::{Deserialize, Serialize};
+
+// ANCHOR: traffic
+/// Counts what a computation moves between slow memory, where the tensors are, and fast memory,
+/// where the arithmetic is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Traffic {
+    /// How many tiles were loaded.
+    pub tiles: u64,
+    /// How many bytes they had.
+    pub loaded: u64,
+    /// How many bytes were stored.
+    pub stored: u64,
+}
+
+impl Traffic {
+    /// Copies a tile from slow memory into fast memory.
+    pub fn load(&mut self, tile: ArrayView2<f32>) -> Array2<f32> {
+        self.tiles += 1;
+        self.loaded += 4 * tile.len() as u64;
+        tile.to_owned()
+    }
+
+    /// Copies a tile from fast memory back into slow memory.
+    pub fn store(&mut self, tile: &Array2<f32>, mut to: ArrayViewMut2<f32>) {
+        self.stored += 4 * tile.len() as u64;
+        to.assign(tile);
+    }
+}
+// ANCHOR_END: traffic
+
+/// The sizes of one head, for counting.
+#[derive(Clone, Copy, Debug)]
+pub struct Sizes {
+    /// Queries.
+    pub n: usize,
+    /// Keys and values.
+    pub m: usize,
+    /// Width of a query and of a key.
+    pub d: usize,
+    /// Width of a value.
+    pub d_v: usize,
+    /// Whether a query sees only the keys up to its own position.
+    pub causal: bool,
+}
+
+impl Sizes {
+    /// How many query tiles there are: ⌈n / block.q⌉.
+    pub fn query_tiles(&self, block: Block) -> u64 {
+        self.n.div_ceil(block.q) as u64
+    }
+
+    /// How many score tiles are visited: for each query tile, those key tiles that its *last* query
+    /// sees something of, ⌈seen / block.k⌉.
+    pub fn visited(&self, block: Block) -> u64 {
+        let of_tile = |t: usize| {
+            let last = (self.n - 1).min((t + 1) * block.q - 1);
+            seen(last, self.n, self.m, self.causal).div_ceil(block.k) as u64
+        };
+        (0..self.n.div_ceil(block.q)).map(of_tile).sum()
+    }
+
+    /// What [`flash_forward`](crate::flash_forward) moves: the queries once, keys and values once
+    /// for each query tile that sees them, the output once.
+    pub fn flash(&self, block: Block) -> Traffic {
+        let rows = |t: usize| {
+            let last = (self.n - 1).min((t + 1) * block.q - 1);
+            let seen = seen(last, self.n, self.m, self.causal);
+            // Whole tiles: the last one may be cut by the end of the keys, but not by the mask.
+            (seen.div_ceil(block.k) * block.k).min(self.m) as u64
+        };
+        let key_rows: u64 = (0..self.n.div_ceil(block.q)).map(rows).sum();
+        let (n, d, d_v) = (self.n as u64, self.d as u64, self.d_v as u64);
+        Traffic {
+            tiles: self.query_tiles(block) + 2 * self.visited(block),
+            loaded: 4 * (n * d + key_rows * (d + d_v)),
+            stored: 4 * n * d_v,
+        }
+    }
+
+    /// What attention moves that keeps its scores and its weights in slow memory, each written once
+    /// and read once: 4·n·m numbers beside the inputs and the output, mask or no mask.
+    pub fn naive(&self) -> u64 {
+        let (n, m, d, d_v) = (self.n, self.m, self.d, self.d_v);
+        4 * (n * d + m * d + m * d_v + n * d_v + 4 * n * m) as u64
+    }
+
+    /// How much fast memory a block needs: a tile each of queries, keys, values, scores and output,
+    /// in bytes.
+    pub fn fast_memory(&self, block: Block) -> usize {
+        let Block { q, k } = block;
+        4 * (q * self.d + k * self.d + k * self.d_v + q * k + q * self.d_v)
+    }
+}

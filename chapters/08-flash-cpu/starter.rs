@@ -1,0 +1,183 @@
+//! Chapter 8 · FlashAttention on the CPU: your answers.
+//!
+//! Replace each `todo!`, save, and run `cargo attn check 8`. Stuck? `cargo attn hint 8.1`.
+//! Add helpers and imports as you like; keep the headings and the first line of each function.
+#![allow(unused)] // what is imported below waits to be used
+
+use attn_core::shape::expect_equal;
+use ch08_flash_cpu::given::*;
+use ndarray::{Array1, Array2, Array3, ArrayView1, ArrayView2, ArrayView3, Axis, s};
+
+// ━━ 8.1 One state from two · 10 points · about 20 minutes ━━
+
+/// Joins what is known of one query after two sets of keys into what is known after both:
+///
+/// ```text
+/// row_max = max(a.row_max, b.row_max)
+/// row_sum = e^(a.row_max − row_max) a.row_sum + e^(b.row_max − row_max) b.row_sum
+/// out     = e^(a.row_max − row_max) a.out     + e^(b.row_max − row_max) b.out
+/// ```
+///
+/// The empty state (−∞, 0, 0) on either side changes nothing, two empty states give an empty one.
+/// Both states have the same d_v. Costs 2·d_v multiplications and two exponentials. (Milakov and
+/// Gimelshein, §3.1, Eq. 4, for the maximum and the sum; the output goes with the sum.)
+pub fn merge(a: &State, b: &State) -> State {
+    todo!("8.1: one state from two: take both to the larger maximum, then add")
+}
+
+// ━━ 8.2 Attention in a single pass · 15 points · about 25 minutes ━━
+
+/// Attention of one head in a single pass over the keys: for each query, the keys go by one after
+/// the other, and only their [`State`] stays.
+///
+/// Shapes: `q` n×d, `k` m×d, `v` m×d_v; `out` n×d_v, `lse` n. Causal is aligned bottom-right. A
+/// query that sees nothing gives zeros and −∞. Costs 2·n·m·(d + d_v) FLOP, and beside the results
+/// only as much memory as a few rows: never a row of m scores, and no n×m table.
+#[track_caller]
+pub fn online(q: ArrayView2<f32>, k: ArrayView2<f32>, v: ArrayView2<f32>, causal: bool) -> Output {
+    expect_shapes(q, k, v);
+    todo!("8.2: for each query, let the keys pass by and keep a state")
+}
+
+// ━━ 8.3 Attention tile by tile · 25 points · about 50 minutes ━━
+
+/// Attention of one head, tile by tile: the forward pass of FlashAttention.
+///
+/// Each tile of `block.q` queries is loaded once. For it, tiles of `block.k` keys and values are
+/// loaded in order, as far as its last query sees; for each, the scores are computed, and the rows'
+/// states are brought up to date. Then the tile of the output is stored once. Tiles at the ends may
+/// have fewer rows.
+///
+/// Shapes: `q` n×d, `k` m×d, `v` m×d_v; `out` n×d_v, `lse` n. Causal is aligned bottom-right. A
+/// query that sees nothing gives zeros and −∞. Costs 2·n·m·(d + d_v) FLOP, half of it if causal and
+/// n = m, and beside the results only as much memory as a few tiles. (Dao, FlashAttention-2,
+/// Algorithm 1.)
+#[track_caller]
+pub fn flash_forward(
+    q: ArrayView2<f32>,
+    k: ArrayView2<f32>,
+    v: ArrayView2<f32>,
+    causal: bool,
+    block: Block,
+    traffic: &mut Traffic,
+) -> Output {
+    expect_shapes(q, k, v);
+    expect_block(block);
+    todo!("8.3: for each query tile, let the key tiles pass by and keep a state a row")
+}
+
+// ━━ 8.4 Heads that share keys · 5 points · about 10 minutes ━━
+
+/// [`flash_forward`] for every head, where groups of query heads share a key and value head:
+/// grouped-query attention. Query heads `0 … h/h_kv − 1` read key head 0, the next `h/h_kv` key
+/// head 1, and so on.
+///
+/// Shapes: `q` h×n×d, `k` h_kv×m×d, `v` h_kv×m×d_v; `out` h×n×d_v, `lse` h×n. With h_kv = h each
+/// head has its own keys, with h_kv = 1 all share them. No key or value is copied to repeat it.
+#[track_caller]
+pub fn flash_heads(
+    q: ArrayView3<f32>,
+    k: ArrayView3<f32>,
+    v: ArrayView3<f32>,
+    causal: bool,
+    block: Block,
+    traffic: &mut Traffic,
+) -> HeadsOutput {
+    expect_heads(q, k, v);
+    expect_block(block);
+    todo!("8.4: every query head with the keys and values of its group")
+}
+
+// ━━ 8.5 Back, with the weights computed again · 20 points · about 50 minutes ━━
+
+/// The gradients of attention, tile by tile, with the weights computed again: the backward pass of
+/// FlashAttention.
+///
+/// With `D[i] = Σ_c d_out[i,c] · out[i,c]`, for each tile:
+///
+/// ```text
+/// weights  = exp(q kᵀ/√d − lse)              rows × keys, 0 where hidden
+/// dv      += weightsᵀ · d_out
+/// d_scores = weights ∘ (d_out · vᵀ − D)
+/// dq      += d_scores · k / √d
+/// dk      += d_scoresᵀ · q / √d
+/// ```
+///
+/// Shapes: `q` n×d, `k` m×d, `v` m×d_v, `d_out` n×d_v; `forward` is what the forward pass gave;
+/// each gradient in the shape of its input. A query that saw nothing has no gradient. Costs five
+/// products where the forward pass has two, and beside the results only as much memory as a few
+/// tiles. (Dao, FlashAttention-2, Algorithm 2.)
+#[track_caller]
+pub fn flash_backward(
+    q: ArrayView2<f32>,
+    k: ArrayView2<f32>,
+    v: ArrayView2<f32>,
+    causal: bool,
+    forward: &Output,
+    d_out: ArrayView2<f32>,
+    block: Block,
+) -> Gradients {
+    expect_shapes(q, k, v);
+    expect_forward(
+        (q.nrows(), v.ncols()),
+        forward.out.dim(),
+        forward.lse.len(),
+        d_out.dim(),
+    );
+    expect_block(block);
+    todo!("8.5: the weights again from lse, tile by tile, and the gradients that they add")
+}
+
+// ━━ 8.6 Decoding in parts · 10 points · about 20 minutes ━━
+
+/// Attention of a single query to a long cache, in parts that could run side by side:
+/// flash-decoding.
+///
+/// Part `p` of `parts` has the keys `p·m/parts … (p+1)·m/parts − 1`, rounded down; a part may be
+/// empty. Each part's state is computed by itself, and they are merged at the end.
+///
+/// Shapes: `q` d, `k` m×d, `v` m×d_v. The newest query sees all keys, so there is no mask. Costs
+/// 2·m·(d + d_v) FLOP and `parts − 1` merges.
+#[track_caller]
+pub fn split_kv(q: ArrayView1<f32>, k: ArrayView2<f32>, v: ArrayView2<f32>, parts: usize) -> Split {
+    assert!(!q.is_empty(), "query width is 0, so 1/√d means nothing");
+    expect_equal(("key width", k.ncols()), ("query width", q.len()));
+    expect_equal(("value count", v.nrows()), ("key count", k.nrows()));
+    assert!(parts > 0, "parts is 0: the keys have to be somewhere");
+    todo!("8.6: the state of each part by itself, then all of them merged")
+}
+
+// ━━ 8.7 Sequences of different lengths · 15 points · about 25 minutes ━━
+
+/// Attention within each of several sequences of different lengths that stand one after the other,
+/// without padding.
+///
+/// Sequence `b` has the queries `q_starts[b] … q_starts[b+1] − 1` and the keys `k_starts[b] …
+/// k_starts[b+1] − 1`; no query sees a key of another sequence, and causal is aligned bottom-right
+/// in each. A sequence may have no queries, or no keys.
+///
+/// Shapes, with n and m summed over the sequences: `q` n×d, `k` m×d, `v` m×d_v; `out` n×d_v, `lse`
+/// n. Costs what the sequences cost by themselves: nothing is computed for pairs of different
+/// sequences.
+#[track_caller]
+#[allow(clippy::too_many_arguments)] // three tensors, two lists of starts, and how
+pub fn varlen(
+    q: ArrayView2<f32>,
+    k: ArrayView2<f32>,
+    v: ArrayView2<f32>,
+    q_starts: &[usize],
+    k_starts: &[usize],
+    causal: bool,
+    block: Block,
+    traffic: &mut Traffic,
+) -> Output {
+    expect_shapes(q, k, v);
+    expect_block(block);
+    expect_starts("query", q_starts, q.nrows());
+    expect_starts("key", k_starts, k.nrows());
+    expect_equal(
+        ("key starts", k_starts.len()),
+        ("query starts", q_starts.len()),
+    );
+    todo!("8.7: each sequence by itself, out of the whole and back into it")
+}
