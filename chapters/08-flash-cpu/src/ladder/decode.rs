@@ -1,0 +1,212 @@
+//! A few queries against a long cache: flash-decoding, exercise 8.6.
+//!
+//! One query uses every key and every value once, so the time is that of reading them, and the
+//! registers lie along d, as the numbers do in memory. The keys are cut into parts of fixed length,
+//! which the cores take one after the other; then the parts are merged in their order. So the
+//! result does not depend on the number of threads.
+
+use super::{
+    instructions::{Instructions, Job, Scratch},
+    lanes::{exp2, larger, multiply_add},
+    tasks::{Head, Rows},
+};
+use crate::given::HeadsOutput;
+use ndarray::{Array2, Array3};
+use rayon::prelude::*;
+use std::{
+    f32::consts::{LN_2, LOG2_E},
+    ops::Range,
+};
+
+/// Keys of a part.
+const PART: usize = 1024;
+
+/// Keys whose scores are kept at once.
+const TILE: usize = 64;
+
+/// The state of one query after some keys, with scores as exponents of 2.
+pub(super) struct Part {
+    row_max: f32,
+    row_sum: f32,
+    out: Vec<f32>,
+}
+
+impl Part {
+    fn new(d_v: usize) -> Self {
+        Part {
+            row_max: f32::NEG_INFINITY,
+            row_sum: 0.0,
+            out: vec![0.0; d_v],
+        }
+    }
+
+    /// The merge of exercise 8.1.
+    fn merge(&mut self, other: &Part) {
+        let row_max = larger(self.row_max, other.row_max);
+        // Without a key there is nothing to rescale (and a sum that is NaN stays NaN).
+        let factor = |old: f32| match old {
+            f32::NEG_INFINITY => 0.0,
+            _ => (old - row_max).exp2(),
+        };
+        let (a, b) = (factor(self.row_max), factor(other.row_max));
+        self.row_max = row_max;
+        self.row_sum = a * self.row_sum + b * other.row_sum;
+        for (x, y) in self.out.iter_mut().zip(&other.out) {
+            *x = a * *x + b * y;
+        }
+    }
+}
+
+/// Attention of all heads, a query at a time.
+pub(super) fn decode(instructions: Instructions, rows: &Rows) -> HeadsOutput {
+    let (h, n, d_v) = rows.results();
+    let parts = rows.keys().div_ceil(PART);
+    // The heads of a group one after the other, so that they find their keys in the caches.
+    let works: Vec<(usize, usize, usize)> = (0..rows.key_heads())
+        .flat_map(|group| (0..parts).map(move |part| (group, part)))
+        .flat_map(|(group, part)| rows.heads_of(group).map(move |head| (group, part, head)))
+        .collect();
+    let visit = |scratch: &mut Scratch, (group, part, head): (usize, usize, usize)| -> Vec<Part> {
+        let head = rows.head(head, group);
+        let scale = LOG2_E / (head.d as f32).sqrt();
+        let queries = (0..n).map(|i| {
+            let q: Vec<f32> = head.q[i * head.d..][..head.d]
+                .iter()
+                .map(|x| x * scale)
+                .collect();
+            let mut state = Part::new(d_v);
+            let end = head.seen(i).min((part + 1) * PART);
+            if part * PART < end {
+                scratch.run(Job::Decode(&q, &head, part * PART..end, &mut state));
+            }
+            state
+        });
+        queries.collect()
+    };
+    let done: Vec<Vec<Part>> = works
+        .par_iter()
+        .with_max_len(1)
+        .map_init(
+            || Scratch::new(instructions),
+            |scratch, work| visit(scratch, *work),
+        )
+        .collect();
+
+    let mut states: Vec<Part> = (0..h * n).map(|_| Part::new(d_v)).collect();
+    for ((_, _, head), parts) in works.iter().zip(&done) {
+        for (state, part) in states[head * n..].iter_mut().zip(parts) {
+            state.merge(part);
+        }
+    }
+    let mut result = HeadsOutput {
+        out: Array3::zeros((h, n, d_v)),
+        lse: Array2::from_elem((h, n), f32::NEG_INFINITY),
+    };
+    let outs = result.out.rows_mut().into_iter();
+    for ((state, mut out), lse) in states.iter().zip(outs).zip(&mut result.lse) {
+        if state.row_sum != 0.0 {
+            *lse = LN_2 * (state.row_max + state.row_sum.log2());
+            for (to, x) in out.iter_mut().zip(&state.out) {
+                *to = x / state.row_sum;
+            }
+        }
+    }
+    result
+}
+
+/// Brings `part` up to date with `keys`. `q` is scaled already.
+#[inline(always)]
+pub(super) fn visit<const W: usize, const FUSED: bool>(
+    q: &[f32],
+    head: &Head,
+    keys: Range<usize>,
+    part: &mut Part,
+) {
+    let (d, d_v) = (head.d, head.d_v);
+    for first in keys.clone().step_by(TILE) {
+        let count = TILE.min(keys.end - first);
+        let mut weights = [f32::NEG_INFINITY; TILE];
+        let mut row_max = part.row_max;
+        let rows = head.k[first * d..][..count * d].chunks_exact(d);
+        for (weight, row) in weights.iter_mut().zip(rows) {
+            *weight = dot::<W, FUSED>(q, row);
+            row_max = larger(*weight, row_max);
+        }
+        let shift = if row_max == f32::NEG_INFINITY {
+            0.0
+        } else {
+            row_max
+        };
+        for weight in &mut weights {
+            *weight = exp2::<FUSED>(*weight - shift);
+        }
+        let old = exp2::<FUSED>(part.row_max - shift);
+        part.row_max = row_max;
+        part.row_sum = part.row_sum * old + weights.iter().sum::<f32>();
+        let values = &head.v[first * d_v..][..count * d_v];
+        let mut column = 0;
+        while column + 4 * W <= d_v {
+            add::<W, 4, FUSED>(&mut part.out, column, values, d_v, &weights, old);
+            column += 4 * W;
+        }
+        while column + W <= d_v {
+            add::<W, 1, FUSED>(&mut part.out, column, values, d_v, &weights, old);
+            column += W;
+        }
+        while column < d_v {
+            add::<1, 1, FUSED>(&mut part.out, column, values, d_v, &weights, old);
+            column += 1;
+        }
+    }
+}
+
+/// `Σ a·b`: two registers of sums, then halves added to halves.
+#[inline(always)]
+fn dot<const W: usize, const FUSED: bool>(a: &[f32], b: &[f32]) -> f32 {
+    let mut sums = [[0.0; W]; 2];
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<W>(), b.as_chunks::<W>());
+    for (i, (a, b)) in a.iter().zip(b).enumerate() {
+        for w in 0..W {
+            sums[i % 2][w] = multiply_add::<FUSED>(a[w], b[w], sums[i % 2][w]);
+        }
+    }
+    let mut sum = [0.0; W];
+    for w in 0..W {
+        sum[w] = sums[0][w] + sums[1][w];
+    }
+    let mut half = W / 2;
+    while half > 0 {
+        for w in 0..half {
+            sum[w] += sum[w + half];
+        }
+        half /= 2;
+    }
+    let rest = a_rest.iter().zip(b_rest);
+    rest.fold(sum[0], |sum, (a, b)| multiply_add::<FUSED>(*a, *b, sum))
+}
+
+/// Adds the weighted values of `V` registers of columns from `column` on.
+#[inline(always)]
+fn add<const W: usize, const V: usize, const FUSED: bool>(
+    out: &mut [f32],
+    column: usize,
+    values: &[f32],
+    d_v: usize,
+    weights: &[f32; TILE],
+    old: f32,
+) {
+    let out = &mut out[column..column + V * W];
+    let mut sums = [[0.0; W]; V];
+    for (sum, out) in sums.as_flattened_mut().iter_mut().zip(&*out) {
+        *sum = out * old;
+    }
+    for (row, &weight) in values.chunks_exact(d_v).zip(weights) {
+        let row = &row[column..column + V * W];
+        for v in 0..V {
+            for w in 0..W {
+                sums[v][w] = multiply_add::<FUSED>(row[v * W + w], weight, sums[v][w]);
+            }
+        }
+    }
+    out.copy_from_slice(sums.as_flattened());
+}
