@@ -11,7 +11,7 @@
 
 use super::{
     instructions::{Instructions, Job, Scratch},
-    lanes::{Lanes, exp2},
+    lanes::Lanes,
     products::{columns_times_weights, rows_times_panel},
     queries_in_lanes::{Seen, key_rows, transpose, transpose_back},
     tasks::{Head, Rows},
@@ -19,6 +19,7 @@ use super::{
 use crate::given::{HeadsOutput, expect_forward, expect_heads};
 use attn_core::shape::expect_equal;
 use ndarray::{Array3, ArrayView3, Axis};
+use pulp::Simd;
 use rayon::prelude::*;
 use std::{f32::consts::LOG2_E, ops::Range};
 
@@ -208,68 +209,75 @@ pub(super) struct Pass<'a> {
 }
 
 /// What a thread works with.
-pub(super) struct BackwardTile<const W: usize, const V: usize> {
-    panels: Vec<Panel<W, V>>,
+pub(super) struct BackwardTile<S: Simd, const V: usize> {
+    panels: Vec<Panel<S, V>>,
     /// Lanes for each key.
-    weights: Vec<Lanes<W, V>>,
+    weights: Vec<Lanes<S, V>>,
     /// Gradients of the scores: lanes for each key.
-    d_scores: Vec<Lanes<W, V>>,
+    d_scores: Vec<Lanes<S, V>>,
 }
 
 /// Queries in the lanes.
-struct Panel<const W: usize, const V: usize> {
+struct Panel<S: Simd, const V: usize> {
     /// Times log2(e)/√d: lanes for each of d components.
-    q: Vec<Lanes<W, V>>,
+    q: Vec<Lanes<S, V>>,
     /// Lanes for each of d_v components.
-    d_out: Vec<Lanes<W, V>>,
+    d_out: Vec<Lanes<S, V>>,
     /// Lanes for each of d components, without the factor 1/√d.
-    dq: Vec<Lanes<W, V>>,
+    dq: Vec<Lanes<S, V>>,
     /// −lse, in powers of 2: what the sums of the scores start from. −∞ for a query that saw
     /// nothing, and beyond the last one: its weights become 0.
-    minus_lse: Lanes<W, V>,
+    minus_lse: Lanes<S, V>,
     /// −D: what the sums of the gradients of the weights start from.
-    minus_row_dot: Lanes<W, V>,
-    seen: Seen<W, V>,
+    minus_row_dot: Lanes<S, V>,
+    seen: Seen<S, V>,
     /// The queries as they lie in memory, times 1/√d: for each few columns, lanes for each query.
-    q_rows: Vec<Lanes<W, COLUMNS>>,
+    q_rows: Vec<Lanes<S, COLUMNS>>,
     /// The gradients of their outputs likewise.
-    d_out_rows: Vec<Lanes<W, COLUMNS>>,
+    d_out_rows: Vec<Lanes<S, COLUMNS>>,
 }
 
-impl<const W: usize, const V: usize> BackwardTile<W, V> {
-    pub fn new(d: usize, d_v: usize) -> Self {
+impl<S: Simd, const V: usize> BackwardTile<S, V> {
+    pub fn new(simd: S, d: usize, d_v: usize) -> Self {
         let panel = || Panel {
-            q: vec![Lanes::splat(0.0); d],
-            d_out: vec![Lanes::splat(0.0); d_v],
-            dq: vec![Lanes::splat(0.0); d],
-            minus_lse: Lanes::splat(0.0),
-            minus_row_dot: Lanes::splat(0.0),
-            seen: Seen::NOTHING,
-            q_rows: vec![Lanes::splat(0.0); d.div_ceil(W * COLUMNS) * W * V],
-            d_out_rows: vec![Lanes::splat(0.0); d_v.div_ceil(W * COLUMNS) * W * V],
+            q: vec![Lanes::splat(simd, 0.0); d],
+            d_out: vec![Lanes::splat(simd, 0.0); d_v],
+            dq: vec![Lanes::splat(simd, 0.0); d],
+            minus_lse: Lanes::splat(simd, 0.0),
+            minus_row_dot: Lanes::splat(simd, 0.0),
+            seen: Seen::nothing(simd),
+            q_rows: vec![
+                Lanes::splat(simd, 0.0);
+                d.div_ceil(Lanes::<S, COLUMNS>::COUNT) * Lanes::<S, V>::COUNT
+            ],
+            d_out_rows: vec![
+                Lanes::splat(simd, 0.0);
+                d_v.div_ceil(Lanes::<S, COLUMNS>::COUNT) * Lanes::<S, V>::COUNT
+            ],
         };
         BackwardTile {
             panels: (0..PANELS).map(|_| panel()).collect(),
-            weights: vec![Lanes::splat(0.0); KEYS + 8],
-            d_scores: vec![Lanes::splat(0.0); KEYS + 8],
+            weights: vec![Lanes::splat(simd, 0.0); KEYS + 8],
+            d_scores: vec![Lanes::splat(simd, 0.0); KEYS + 8],
         }
     }
 
     /// The gradients that the queries `rows` bring: their own dq, and what they add to dk and dv.
     #[inline(always)]
-    pub fn backward<const M: usize, const FUSED: bool>(
+    pub fn backward<const M: usize>(
         &mut self,
+        simd: S,
         pass: &Pass,
         rows: Range<usize>,
         dq: &mut [f32],
         dk: &mut [f32],
         dv: &mut [f32],
     ) {
-        let (lanes, d) = (W * V, pass.head.d);
+        let (lanes, d) = (Lanes::<S, V>::COUNT, pass.head.d);
         let panels = &mut self.panels[..rows.len().div_ceil(lanes)];
         for (i, panel) in panels.iter_mut().enumerate() {
             let first = rows.start + i * lanes;
-            panel.start(pass, first..rows.end.min(first + lanes));
+            panel.start(simd, pass, first..rows.end.min(first + lanes));
         }
         let end = pass.head.seen(rows.end - 1);
         for key in (0..end).step_by(KEYS) {
@@ -278,21 +286,21 @@ impl<const W: usize, const V: usize> BackwardTile<W, V> {
                 let keys = keys.start..keys.end.min(panel.seen.most());
                 if !keys.is_empty() {
                     let tiles = (&mut self.weights[..], &mut self.d_scores[..]);
-                    panel.visit::<M, FUSED>(&pass.head, keys, tiles, dk, dv);
+                    panel.visit::<M>(simd, &pass.head, keys, tiles, dk, dv);
                 }
             }
         }
-        let scale = Lanes::splat(1.0 / (d as f32).sqrt());
+        let scale = Lanes::splat(simd, 1.0 / (d as f32).sqrt());
         for (dq, panel) in dq.chunks_mut(lanes * d).zip(panels) {
             transpose_back(dq, &panel.dq, dq.len() / d, scale);
         }
     }
 }
 
-impl<const W: usize, const V: usize> Panel<W, V> {
+impl<S: Simd, const V: usize> Panel<S, V> {
     /// Takes in the queries `rows`.
     #[inline(always)]
-    fn start(&mut self, pass: &Pass, rows: Range<usize>) {
+    fn start(&mut self, simd: S, pass: &Pass, rows: Range<usize>) {
         let Pass {
             head,
             out,
@@ -302,12 +310,26 @@ impl<const W: usize, const V: usize> Panel<W, V> {
         let root = (head.d as f32).sqrt();
         transpose(&mut self.q, head.q, head.d, rows.clone(), LOG2_E / root);
         transpose(&mut self.d_out, d_out, head.d_v, rows.clone(), 1.0);
-        lay_out::<W, V>(&mut self.q_rows, head.q, head.d, rows.clone(), 1.0 / root);
-        lay_out::<W, V>(&mut self.d_out_rows, d_out, head.d_v, rows.clone(), 1.0);
-        self.dq.fill(Lanes::splat(0.0));
-        self.seen = Seen::of(head, rows.clone());
-        self.minus_lse = Lanes::splat(f32::NEG_INFINITY);
-        self.minus_row_dot = Lanes::splat(0.0);
+        lay_out::<S, V>(
+            simd,
+            &mut self.q_rows,
+            head.q,
+            head.d,
+            rows.clone(),
+            1.0 / root,
+        );
+        lay_out::<S, V>(
+            simd,
+            &mut self.d_out_rows,
+            d_out,
+            head.d_v,
+            rows.clone(),
+            1.0,
+        );
+        self.dq.fill(Lanes::splat(simd, 0.0));
+        self.seen = Seen::of(simd, head, rows.clone());
+        self.minus_lse = Lanes::splat(simd, f32::NEG_INFINITY);
+        self.minus_row_dot = Lanes::splat(simd, 0.0);
         for (lane, i) in rows.enumerate() {
             if lse[i] != f32::NEG_INFINITY {
                 self.minus_lse.as_mut_slice()[lane] = -lse[i] * LOG2_E;
@@ -321,11 +343,12 @@ impl<const W: usize, const V: usize> Panel<W, V> {
 
     /// Adds what a tile of keys brings to the queries' gradients, and the other way round.
     #[inline(always)]
-    fn visit<const M: usize, const FUSED: bool>(
+    fn visit<const M: usize>(
         &mut self,
+        simd: S,
         head: &Head,
         keys: Range<usize>,
-        (weights, d_scores): (&mut [Lanes<W, V>], &mut [Lanes<W, V>]),
+        (weights, d_scores): (&mut [Lanes<S, V>], &mut [Lanes<S, V>]),
         dk: &mut [f32],
         dv: &mut [f32],
     ) {
@@ -338,37 +361,36 @@ impl<const W: usize, const V: usize> Panel<W, V> {
         for ((weights, d_scores), first) in tiles.zip(keys.clone().step_by(M)) {
             // Weights: the exponents come out of the product, since the sums start from −lse.
             let rows = key_rows(head.k, d, first, keys.end);
-            let mut scores = rows_times_panel::<W, V, M, FUSED>(rows, &self.q, [self.minus_lse; M]);
-            self.seen.hide(&mut scores, first, keys.end);
+            let mut scores = rows_times_panel(simd, rows, &self.q, [self.minus_lse; M]);
+            self.seen.hide(simd, &mut scores, first, keys.end);
             for (to, scores) in weights.iter_mut().zip(scores) {
-                *to = scores.map(exp2::<FUSED>);
+                *to = scores.exp2(simd);
             }
             // Gradients of the scores: likewise, from −D.
             let rows = key_rows(head.v, d_v, first, keys.end);
-            let d_weights =
-                rows_times_panel::<W, V, M, FUSED>(rows, &self.d_out, [self.minus_row_dot; M]);
+            let d_weights = rows_times_panel(simd, rows, &self.d_out, [self.minus_row_dot; M]);
             for (to, (d_weight, weight)) in d_scores
                 .iter_mut()
                 .zip(d_weights.into_iter().zip(&*weights))
             {
-                *to = d_weight.zip(*weight, |d_weight, weight| d_weight * weight);
+                *to = d_weight.times(simd, *weight);
             }
         }
 
-        add_to_rows::<W, V, M, FUSED>(dv, d_v, keys.clone(), weights, &self.d_out_rows);
-        add_to_rows::<W, V, M, FUSED>(dk, d, keys.clone(), d_scores, &self.q_rows);
+        add_to_rows::<S, V, M>(simd, dv, d_v, keys.clone(), weights, &self.d_out_rows);
+        add_to_rows::<S, V, M>(simd, dk, d, keys.clone(), d_scores, &self.q_rows);
 
         let rows = &head.k[keys.start * d..keys.end * d];
         let (whole, rest) = self.dq.split_at_mut(d / M * M);
         for (i, dq) in whole.chunks_exact_mut(M).enumerate() {
-            let mut sums = [Lanes::splat(0.0); M];
+            let mut sums = [Lanes::splat(simd, 0.0); M];
             sums.copy_from_slice(dq);
-            sums = columns_times_weights::<W, V, M, FUSED>(rows, d, i * M, d_scores, sums);
+            sums = columns_times_weights(simd, rows, d, i * M, d_scores, sums);
             dq.copy_from_slice(&sums);
         }
         for (i, dq) in rest.iter_mut().enumerate() {
             let column = whole.len() + i;
-            let [sum] = columns_times_weights::<W, V, 1, FUSED>(rows, d, column, d_scores, [*dq]);
+            let [sum] = columns_times_weights(simd, rows, d, column, d_scores, [*dq]);
             *dq = sum;
         }
     }
@@ -376,12 +398,13 @@ impl<const W: usize, const V: usize> Panel<W, V> {
 
 /// Adds to the rows `keys` of dk or dv: for each key, the rows of the panel times the key's lanes.
 #[inline(always)]
-fn add_to_rows<const W: usize, const V: usize, const M: usize, const FUSED: bool>(
+fn add_to_rows<S: Simd, const V: usize, const M: usize>(
+    simd: S,
     to: &mut [f32],
     width: usize,
     keys: Range<usize>,
-    lanes: &[Lanes<W, V>],
-    rows: &[Lanes<W, COLUMNS>],
+    lanes: &[Lanes<S, V>],
+    rows: &[Lanes<S, COLUMNS>],
 ) {
     for (tile, first) in lanes.chunks_exact(M).zip(keys.clone().step_by(M)) {
         let count = M.min(keys.end - first);
@@ -389,18 +412,18 @@ fn add_to_rows<const W: usize, const V: usize, const M: usize, const FUSED: bool
         for (factors, lanes) in factors.iter_mut().zip(tile) {
             *factors = lanes.as_slice();
         }
-        let chunks = rows.chunks_exact(W * V);
-        for (chunk, column) in chunks.zip((0..width).step_by(W * COLUMNS)) {
-            let columns = (W * COLUMNS).min(width - column);
-            let mut sums = [Lanes::splat(0.0); M];
-            for (i, sums) in sums.iter_mut().take(count).enumerate() {
-                let row = &to[(first + i) * width + column..][..columns];
-                sums.as_mut_slice()[..columns].copy_from_slice(row);
+        let chunks = rows.chunks_exact(Lanes::<S, V>::COUNT);
+        for (chunk, column) in chunks.zip((0..width).step_by(Lanes::<S, COLUMNS>::COUNT)) {
+            let columns = column..width.min(column + Lanes::<S, COLUMNS>::COUNT);
+            let mut sums = [Lanes::splat(simd, 0.0); M];
+            for i in 0..count {
+                let row = &to[(first + i) * width..][columns.clone()];
+                sums[i] = Lanes::load(simd, row);
             }
-            sums = rows_times_panel::<W, COLUMNS, M, FUSED>(factors, chunk, sums);
-            for (i, sums) in sums.iter().take(count).enumerate() {
-                let row = &mut to[(first + i) * width + column..][..columns];
-                row.copy_from_slice(&sums.as_slice()[..columns]);
+            sums = rows_times_panel(simd, factors, chunk, sums);
+            for i in 0..count {
+                let row = &mut to[(first + i) * width..][columns.clone()];
+                sums[i].store(row);
             }
         }
     }
@@ -409,17 +432,18 @@ fn add_to_rows<const W: usize, const V: usize, const M: usize, const FUSED: bool
 /// Lays the `rows` of `x`, times `factor`, into registers along their columns; zeros beyond the last
 /// row.
 #[inline(always)]
-fn lay_out<const W: usize, const V: usize>(
-    to: &mut [Lanes<W, COLUMNS>],
+fn lay_out<S: Simd, const V: usize>(
+    simd: S,
+    to: &mut [Lanes<S, COLUMNS>],
     x: &[f32],
     width: usize,
     rows: Range<usize>,
     factor: f32,
 ) {
-    let chunks = to.chunks_exact_mut(W * V);
-    for (chunk, column) in chunks.zip((0..width).step_by(W * COLUMNS)) {
-        let columns = (W * COLUMNS).min(width - column);
-        chunk[rows.len()..].fill(Lanes::splat(0.0));
+    let chunks = to.chunks_exact_mut(Lanes::<S, V>::COUNT);
+    for (chunk, column) in chunks.zip((0..width).step_by(Lanes::<S, COLUMNS>::COUNT)) {
+        let columns = (Lanes::<S, COLUMNS>::COUNT).min(width - column);
+        chunk[rows.len()..].fill(Lanes::splat(simd, 0.0));
         for (to, i) in chunk.iter_mut().zip(rows.clone()) {
             let row = &x[i * width + column..][..columns];
             for (to, x) in to.as_mut_slice().iter_mut().zip(row) {

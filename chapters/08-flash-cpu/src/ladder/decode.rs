@@ -7,11 +7,12 @@
 
 use super::{
     instructions::{Instructions, Job, Scratch},
-    lanes::{exp2, larger, multiply_add},
+    lanes::{exp2, multiply_add},
     tasks::{Head, Rows},
 };
 use crate::given::HeadsOutput;
 use ndarray::{Array2, Array3};
+use pulp::{Simd, bytemuck};
 use rayon::prelude::*;
 use std::{
     f32::consts::{LN_2, LOG2_E},
@@ -42,7 +43,7 @@ impl Part {
 
     /// The merge of exercise 8.1.
     fn merge(&mut self, other: &Part) {
-        let row_max = larger(self.row_max, other.row_max);
+        let row_max = self.row_max.max(other.row_max);
         // Without a key there is nothing to rescale (and a sum that is NaN stays NaN).
         let factor = |old: f32| match old {
             f32::NEG_INFINITY => 0.0,
@@ -116,12 +117,7 @@ pub(super) fn decode(instructions: Instructions, rows: &Rows) -> HeadsOutput {
 
 /// Brings `part` up to date with `keys`. `q` is scaled already.
 #[inline(always)]
-pub(super) fn visit<const W: usize, const FUSED: bool>(
-    q: &[f32],
-    head: &Head,
-    keys: Range<usize>,
-    part: &mut Part,
-) {
+pub(super) fn visit<S: Simd>(simd: S, q: &[f32], head: &Head, keys: Range<usize>, part: &mut Part) {
     let (d, d_v) = (head.d, head.d_v);
     for first in keys.clone().step_by(TILE) {
         let count = TILE.min(keys.end - first);
@@ -129,65 +125,56 @@ pub(super) fn visit<const W: usize, const FUSED: bool>(
         let mut row_max = part.row_max;
         let rows = head.k[first * d..][..count * d].chunks_exact(d);
         for (weight, row) in weights.iter_mut().zip(rows) {
-            *weight = dot::<W, FUSED>(q, row);
-            row_max = larger(*weight, row_max);
+            *weight = dot(simd, q, row);
+            row_max = row_max.max(*weight);
         }
-        let shift = if row_max == f32::NEG_INFINITY {
-            0.0
-        } else {
-            row_max
+        let shift = match row_max {
+            f32::NEG_INFINITY => 0.0,
+            _ => row_max,
         };
-        for weight in &mut weights {
-            *weight = exp2::<FUSED>(*weight - shift);
+        let (registers, _) = S::as_mut_simd_f32s(&mut weights);
+        let mut sum = simd.splat_f32s(0.0);
+        for weight in registers {
+            *weight = exp2(simd, simd.sub_f32s(*weight, simd.splat_f32s(shift)));
+            sum = simd.add_f32s(sum, *weight);
         }
-        let old = exp2::<FUSED>(part.row_max - shift);
+        let old = (part.row_max - shift).exp2();
         part.row_max = row_max;
-        part.row_sum = part.row_sum * old + weights.iter().sum::<f32>();
+        part.row_sum = part.row_sum * old + simd.reduce_sum_f32s(sum);
         let values = &head.v[first * d_v..][..count * d_v];
         let mut column = 0;
-        while column + 4 * W <= d_v {
-            add::<W, 4, FUSED>(&mut part.out, column, values, d_v, &weights, old);
-            column += 4 * W;
+        while column + 4 * S::F32_LANES <= d_v {
+            add::<S, 4>(simd, &mut part.out, column, values, d_v, &weights, old);
+            column += 4 * S::F32_LANES;
         }
-        while column + W <= d_v {
-            add::<W, 1, FUSED>(&mut part.out, column, values, d_v, &weights, old);
-            column += W;
+        while column + S::F32_LANES <= d_v {
+            add::<S, 1>(simd, &mut part.out, column, values, d_v, &weights, old);
+            column += S::F32_LANES;
         }
-        while column < d_v {
-            add::<1, 1, FUSED>(&mut part.out, column, values, d_v, &weights, old);
-            column += 1;
+        for column in column..d_v {
+            let rows = values.chunks_exact(d_v).zip(&weights);
+            let sum: f32 = rows.map(|(row, weight)| row[column] * weight).sum();
+            part.out[column] = part.out[column] * old + sum;
         }
     }
 }
 
-/// `Σ a·b`: two registers of sums, then halves added to halves.
+/// `Σ a·b`.
 #[inline(always)]
-fn dot<const W: usize, const FUSED: bool>(a: &[f32], b: &[f32]) -> f32 {
-    let mut sums = [[0.0; W]; 2];
-    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<W>(), b.as_chunks::<W>());
-    for (i, (a, b)) in a.iter().zip(b).enumerate() {
-        for w in 0..W {
-            sums[i % 2][w] = multiply_add::<FUSED>(a[w], b[w], sums[i % 2][w]);
-        }
-    }
-    let mut sum = [0.0; W];
-    for w in 0..W {
-        sum[w] = sums[0][w] + sums[1][w];
-    }
-    let mut half = W / 2;
-    while half > 0 {
-        for w in 0..half {
-            sum[w] += sum[w + half];
-        }
-        half /= 2;
+fn dot<S: Simd>(simd: S, a: &[f32], b: &[f32]) -> f32 {
+    let ((a, a_rest), (b, b_rest)) = (S::as_simd_f32s(a), S::as_simd_f32s(b));
+    let mut sum = simd.splat_f32s(0.0);
+    for (a, b) in a.iter().zip(b) {
+        sum = multiply_add(simd, *a, *b, sum);
     }
     let rest = a_rest.iter().zip(b_rest);
-    rest.fold(sum[0], |sum, (a, b)| multiply_add::<FUSED>(*a, *b, sum))
+    rest.fold(simd.reduce_sum_f32s(sum), |sum, (a, b)| sum + a * b)
 }
 
 /// Adds the weighted values of `V` registers of columns from `column` on.
 #[inline(always)]
-fn add<const W: usize, const V: usize, const FUSED: bool>(
+fn add<S: Simd, const V: usize>(
+    simd: S,
     out: &mut [f32],
     column: usize,
     values: &[f32],
@@ -195,18 +182,20 @@ fn add<const W: usize, const V: usize, const FUSED: bool>(
     weights: &[f32; TILE],
     old: f32,
 ) {
-    let out = &mut out[column..column + V * W];
-    let mut sums = [[0.0; W]; V];
-    for (sum, out) in sums.as_flattened_mut().iter_mut().zip(&*out) {
-        *sum = out * old;
+    let columns = column..column + V * S::F32_LANES;
+    let mut sums = [simd.splat_f32s(0.0); V];
+    for (sum, out) in sums
+        .iter_mut()
+        .zip(S::as_simd_f32s(&out[columns.clone()]).0)
+    {
+        *sum = simd.mul_f32s(*out, simd.splat_f32s(old));
     }
     for (row, &weight) in values.chunks_exact(d_v).zip(weights) {
-        let row = &row[column..column + V * W];
+        let (row, _) = S::as_simd_f32s(&row[columns.clone()]);
+        let weight = simd.splat_f32s(weight);
         for v in 0..V {
-            for w in 0..W {
-                sums[v][w] = multiply_add::<FUSED>(row[v * W + w], weight, sums[v][w]);
-            }
+            sums[v] = multiply_add(simd, row[v], weight, sums[v]);
         }
     }
-    out.copy_from_slice(sums.as_flattened());
+    out[columns].copy_from_slice(bytemuck::cast_slice(&sums));
 }

@@ -9,13 +9,14 @@
 
 use super::{
     instructions::{Instructions, Job, Scratch},
-    lanes::{Lanes, exp2, larger},
+    lanes::{self, Lanes},
     products::rows_times_panel,
     queries_in_lanes::{key_rows, transpose},
     tasks::{self, Head, Rows, Task},
 };
 use crate::given::{Block, HeadsOutput, expect_heads};
 use ndarray::ArrayView3;
+use pulp::{Simd, bytemuck};
 use std::f32::consts::{LN_2, LOG2_E};
 
 /// Queries of a tile: the more, the fewer times keys are packed.
@@ -65,37 +66,45 @@ pub(super) fn block() -> Block {
 }
 
 /// What a thread works with.
-pub(super) struct PackedTile<const W: usize, const V: usize> {
+pub(super) struct PackedTile<S: Simd, const V: usize> {
     /// Keys, transposed: panel by panel, lanes for each of d components.
-    keys: Vec<Lanes<W, V>>,
+    keys: Vec<Lanes<S, V>>,
+    /// 0, 1, 2, … across the lanes.
+    numbers: [S::u32s; V],
     /// Values: for each few columns, lanes for each key.
-    values: Vec<Lanes<W, COLUMNS>>,
+    values: Vec<Lanes<S, COLUMNS>>,
     /// The queries, scaled, row by row.
     q: Vec<f32>,
     row_max: [f32; QUERIES],
     row_sum: [f32; QUERIES],
     /// For each few columns, lanes for each query.
-    out: Vec<Lanes<W, COLUMNS>>,
+    out: Vec<Lanes<S, COLUMNS>>,
 }
 
-impl<const W: usize, const V: usize> PackedTile<W, V> {
-    const LANES: usize = W * V;
+impl<S: Simd, const V: usize> PackedTile<S, V> {
+    const LANES: usize = Lanes::<S, V>::COUNT;
+    const WIDTH: usize = Lanes::<S, COLUMNS>::COUNT;
     const KEYS: usize = PANELS * Self::LANES;
 
-    pub fn new(d: usize, d_v: usize) -> Self {
-        let chunks = d_v.div_ceil(W * COLUMNS);
+    pub fn new(simd: S, d: usize, d_v: usize) -> Self {
+        let chunks = d_v.div_ceil(Self::WIDTH);
+        let mut numbers = [simd.splat_u32s(0); V];
+        for (i, number) in (0..).zip(bytemuck::cast_slice_mut(&mut numbers)) {
+            *number = i;
+        }
         PackedTile {
-            keys: vec![Lanes::splat(0.0); PANELS * d],
-            values: vec![Lanes::splat(0.0); chunks * Self::KEYS],
+            numbers,
+            keys: vec![Lanes::splat(simd, 0.0); PANELS * d],
+            values: vec![Lanes::splat(simd, 0.0); chunks * Self::KEYS],
             q: vec![0.0; QUERIES * d],
             row_max: [0.0; QUERIES],
             row_sum: [0.0; QUERIES],
-            out: vec![Lanes::splat(0.0); chunks * QUERIES],
+            out: vec![Lanes::splat(simd, 0.0); chunks * QUERIES],
         }
     }
 
     #[inline(always)]
-    pub fn forward<const M: usize, const FUSED: bool>(&mut self, head: &Head, task: Task) {
+    pub fn forward<const M: usize>(&mut self, simd: S, head: &Head, task: Task) {
         let rows = task.rows;
         let scale = LOG2_E / (head.d as f32).sqrt();
         let queries = &head.q[rows.start * head.d..rows.end * head.d];
@@ -104,14 +113,14 @@ impl<const W: usize, const V: usize> PackedTile<W, V> {
         }
         self.row_max.fill(f32::NEG_INFINITY);
         self.row_sum.fill(0.0);
-        self.out.fill(Lanes::splat(0.0));
+        self.out.fill(Lanes::splat(simd, 0.0));
         let end = head.seen(rows.end - 1);
         for first in (0..end).step_by(Self::KEYS) {
             let count = Self::KEYS.min(end - first);
-            let finite = self.pack(head, first, count);
+            let finite = self.pack(simd, head, first, count);
             for row in (0..rows.len()).step_by(M) {
                 let seen: [usize; M] = seen_by(head, rows.start, row, rows.len());
-                self.visit::<M, FUSED>(head.d, row, rows.len(), seen, (first, count), finite);
+                self.visit::<M>(simd, head.d, row, rows.len(), seen, (first, count), finite);
             }
         }
         self.finish(task.out, task.lse, head.d_v);
@@ -119,7 +128,7 @@ impl<const W: usize, const V: usize> PackedTile<W, V> {
 
     /// Packs keys and values of a tile. Whether all values are finite.
     #[inline(always)]
-    fn pack(&mut self, head: &Head, first: usize, count: usize) -> bool {
+    fn pack(&mut self, simd: S, head: &Head, first: usize, count: usize) -> bool {
         let panels = self.keys.chunks_exact_mut(head.d);
         for (panel, start) in panels.zip((0..count).step_by(Self::LANES)) {
             let end = count.min(start + Self::LANES);
@@ -127,22 +136,23 @@ impl<const W: usize, const V: usize> PackedTile<W, V> {
         }
         let values = &head.v[first * head.d_v..][..count * head.d_v];
         let chunks = self.values.chunks_exact_mut(Self::KEYS);
-        for (chunk, start) in chunks.zip((0..head.d_v).step_by(W * COLUMNS)) {
-            let columns = start..head.d_v.min(start + W * COLUMNS);
+        for (chunk, start) in chunks.zip((0..head.d_v).step_by(Self::WIDTH)) {
+            let columns = start..head.d_v.min(start + Self::WIDTH);
             for (to, row) in chunk.iter_mut().zip(values.chunks_exact(head.d_v)) {
-                to.as_mut_slice()[..columns.len()].copy_from_slice(&row[columns.clone()]);
+                *to = Lanes::load(simd, &row[columns.clone()]);
             }
             // Values of an earlier tile must not meet the zero weights beyond the last key: they
             // might not be finite.
-            chunk[count..].fill(Lanes::splat(0.0));
+            chunk[count..].fill(Lanes::splat(simd, 0.0));
         }
         values.iter().all(|x| x.is_finite())
     }
 
     /// Brings the states of `M` queries from `row` on up to date.
     #[inline(always)]
-    fn visit<const M: usize, const FUSED: bool>(
+    fn visit<const M: usize>(
         &mut self,
+        simd: S,
         d: usize,
         row: usize,
         rows: usize,
@@ -150,12 +160,12 @@ impl<const W: usize, const V: usize> PackedTile<W, V> {
         (first, count): (usize, usize),
         finite: bool,
     ) {
-        let mut weights = [[Lanes::<W, V>::splat(0.0); PANELS]; M];
+        let mut weights = [[Lanes::<S, V>::splat(simd, 0.0); PANELS]; M];
         let panels = count.div_ceil(Self::LANES);
         for (p, panel) in self.keys.chunks_exact(d).take(panels).enumerate() {
             let queries = key_rows::<M>(&self.q, d, row, rows);
-            let zeros = [Lanes::splat(0.0); M];
-            let scores = rows_times_panel::<W, V, M, FUSED>(queries, panel, zeros);
+            let zeros = [Lanes::splat(simd, 0.0); M];
+            let scores = rows_times_panel(simd, queries, panel, zeros);
             for i in 0..M {
                 weights[i][p] = scores[i];
             }
@@ -165,44 +175,53 @@ impl<const W: usize, const V: usize> PackedTile<W, V> {
             let open = seen[i].saturating_sub(first).min(count);
             let at = (row + i).min(QUERIES - 1);
             let weights = &mut weights[i][..panels];
-            let mut best = Lanes::<W, V>::splat(f32::NEG_INFINITY);
+            let hidden = simd.splat_f32s(f32::NEG_INFINITY);
+            let mut best = Lanes::<S, V>::splat(simd, self.row_max[at]);
             for (p, scores) in weights.iter_mut().enumerate() {
-                if open < (p + 1) * Self::LANES {
-                    for (lane, score) in scores.as_mut_slice().iter_mut().enumerate() {
-                        if p * Self::LANES + lane >= open {
-                            *score = f32::NEG_INFINITY;
-                        }
+                let open = open.saturating_sub(p * Self::LANES);
+                if open < Self::LANES {
+                    let open = simd.splat_u32s(open as u32);
+                    for v in 0..V {
+                        let sees = simd.less_than_u32s(self.numbers[v], open);
+                        scores.0[v] = simd.select_f32s(sees, scores.0[v], hidden);
                     }
                 }
-                best = scores.zip(best, larger);
+                best = best.larger(simd, *scores);
             }
-            let row_max = best
-                .as_slice()
-                .iter()
-                .copied()
-                .fold(self.row_max[at], |a, b| larger(b, a));
+            // Across the registers, then across the one that is left.
+            let mut one = best.0[0];
+            for v in 1..V {
+                one = lanes::larger(simd, best.0[v], one);
+            }
+            let row_max = simd.reduce_max_f32s(one);
             let shift = if row_max == f32::NEG_INFINITY {
                 0.0
             } else {
                 row_max
             };
-            let mut sum = Lanes::<W, V>::splat(0.0);
+            let shifts = Lanes::splat(simd, shift);
+            let mut sums = Lanes::<S, V>::splat(simd, 0.0);
             for weight in weights.iter_mut() {
-                *weight = weight.map(|score| exp2::<FUSED>(score - shift));
-                sum = sum.zip(*weight, |sum, weight| sum + weight);
+                *weight = weight.exp2_from(simd, shifts);
+                sums = sums.plus(simd, *weight);
             }
-            old[i] = exp2::<FUSED>(self.row_max[at] - shift);
+            let mut sum = sums.0[0];
+            for v in 1..V {
+                sum = simd.add_f32s(sum, sums.0[v]);
+            }
+            let sum = simd.reduce_sum_f32s(sum);
+            old[i] = (self.row_max[at] - shift).exp2();
             if row + i < rows {
                 self.row_max[at] = row_max;
-                self.row_sum[at] = self.row_sum[at] * old[i] + sum.as_slice().iter().sum::<f32>();
+                self.row_sum[at] = self.row_sum[at] * old[i] + sum;
             }
         }
         let values = self.values.chunks_exact(Self::KEYS);
         for (out, values) in self.out.chunks_exact_mut(QUERIES).zip(values) {
-            let mut sums = [Lanes::splat(0.0); M];
+            let mut sums = [Lanes::splat(simd, 0.0); M];
             for i in 0..M {
                 let at = (row + i).min(rows - 1);
-                sums[i] = out[at].map(|x| x * old[i]);
+                sums[i] = out[at].times(simd, Lanes::splat(simd, old[i]));
             }
             for p in 0..panels {
                 let values = &values[p * Self::LANES..][..Self::LANES];
@@ -211,10 +230,10 @@ impl<const W: usize, const V: usize> PackedTile<W, V> {
                     part[i] = weights[i][p].as_slice();
                 }
                 if finite {
-                    sums = rows_times_panel::<W, COLUMNS, M, FUSED>(part, values, sums);
+                    sums = rows_times_panel(simd, part, values, sums);
                 } else {
                     let open = seen.map(|seen| seen.saturating_sub(first + p * Self::LANES));
-                    add_carefully(&mut sums, part, values, open);
+                    add_carefully(simd, &mut sums, part, values, open);
                 }
             }
             for i in 0..M.min(rows - row) {
@@ -237,7 +256,7 @@ impl<const W: usize, const V: usize> PackedTile<W, V> {
             };
             let row = &mut out[i * d_v..][..d_v];
             let chunks = self.out.chunks_exact(QUERIES);
-            for (to, chunk) in row.chunks_mut(W * COLUMNS).zip(chunks) {
+            for (to, chunk) in row.chunks_mut(Self::WIDTH).zip(chunks) {
                 for (to, x) in to.iter_mut().zip(chunk[i].as_slice()) {
                     *to = x * factor;
                 }
@@ -259,15 +278,17 @@ fn seen_by<const M: usize>(head: &Head, start: usize, row: usize, rows: usize) -
 /// The output from values of which some are not finite: a query takes nothing from a key that it
 /// does not see, where 0 · ∞ would be NaN.
 #[cold]
-fn add_carefully<const W: usize, const M: usize>(
-    sums: &mut [Lanes<W, COLUMNS>; M],
+fn add_carefully<S: Simd, const M: usize>(
+    simd: S,
+    sums: &mut [Lanes<S, COLUMNS>; M],
     weights: [&[f32]; M],
-    values: &[Lanes<W, COLUMNS>],
+    values: &[Lanes<S, COLUMNS>],
     open: [usize; M],
 ) {
     for i in 0..M {
         for (&weight, value) in weights[i].iter().zip(values).take(open[i]) {
-            sums[i] = sums[i].zip(*value, |sum, value| sum + weight * value);
+            let weight = Lanes::splat(simd, weight);
+            sums[i] = sums[i].plus(simd, weight.times(simd, *value));
         }
     }
 }

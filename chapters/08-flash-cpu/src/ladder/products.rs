@@ -1,20 +1,20 @@
 //! The two products that everything is made of, on a few registers.
-//!
-//! Queries are in the lanes: a *panel* holds `V·W` queries, transposed, a row of lanes for each of
-//! their d components. Then keys and values are used as they lie in memory, a number at a time for
-//! all lanes, and every step of the softmax is the same for all lanes; nothing is summed across a
-//! register.
 
-use super::lanes::Lanes;
+use super::lanes::{Lanes, multiply_add};
+use pulp::Simd;
 
-/// `Σ_p rows[i][p] · panel[p]` for each of `M` rows: a tile of scores, if the rows are keys and the
-/// panel is queries. M·V registers of sums, and V of the panel, have to fit into the processor.
+/// `Σ_p rows[i][p] · panel[p]` for each of `M` rows, added to `sums`.
+///
+/// With queries in the lanes, it gives scores from keys: `rows` are keys, and the panel holds
+/// queries, transposed, lanes for each of their d components. M·V registers of sums and V of the
+/// panel have to fit into the processor.
 #[inline(always)]
-pub fn rows_times_panel<const W: usize, const V: usize, const M: usize, const FUSED: bool>(
+pub fn rows_times_panel<S: Simd, const V: usize, const M: usize>(
+    simd: S,
     rows: [&[f32]; M],
-    panel: &[Lanes<W, V>],
-    mut sums: [Lanes<W, V>; M],
-) -> [Lanes<W, V>; M] {
+    panel: &[Lanes<S, V>],
+    mut sums: [Lanes<S, V>; M],
+) -> [Lanes<S, V>; M] {
     // Eight components at a time: one check of bounds for each row and eight steps.
     const STEP: usize = 8;
     let (blocks, rest) = panel.as_chunks::<STEP>();
@@ -24,36 +24,46 @@ pub fn rows_times_panel<const W: usize, const V: usize, const M: usize, const FU
             part[i] = &rows[i].as_chunks().0[block];
         }
         for p in 0..STEP {
-            // Once from memory, for all rows.
-            let lanes = lanes[p];
             for i in 0..M {
-                sums[i] = sums[i].plus_product::<FUSED>(lanes, part[i][p]);
+                let factor = simd.splat_f32s(part[i][p]);
+                for v in 0..V {
+                    sums[i].0[v] = multiply_add(simd, lanes[p].0[v], factor, sums[i].0[v]);
+                }
             }
         }
     }
     let done = blocks.len() * STEP;
-    for (p, &lanes) in rest.iter().enumerate() {
+    for (p, lanes) in rest.iter().enumerate() {
         for i in 0..M {
-            sums[i] = sums[i].plus_product::<FUSED>(lanes, rows[i][done + p]);
+            let factor = simd.splat_f32s(rows[i][done + p]);
+            for v in 0..V {
+                sums[i].0[v] = multiply_add(simd, lanes.0[v], factor, sums[i].0[v]);
+            }
         }
     }
     sums
 }
 
-/// `Σ_j rows[j][first + i] · weights[j]` for each of `M` columns, added to `sums`: a tile of the
-/// output, transposed, if the rows are values.
+/// `Σ_j rows[j][first + i] · weights[j]` for each of `M` columns, added to `sums`.
+///
+/// With queries in the lanes, it gives a tile of the output, transposed: `rows` are values, `width`
+/// numbers each.
 #[inline(always)]
-pub fn columns_times_weights<const W: usize, const V: usize, const M: usize, const FUSED: bool>(
+pub fn columns_times_weights<S: Simd, const V: usize, const M: usize>(
+    simd: S,
     rows: &[f32],
     width: usize,
     first: usize,
-    weights: &[Lanes<W, V>],
-    mut sums: [Lanes<W, V>; M],
-) -> [Lanes<W, V>; M] {
+    weights: &[Lanes<S, V>],
+    mut sums: [Lanes<S, V>; M],
+) -> [Lanes<S, V>; M] {
     for (row, weight) in rows.chunks_exact(width).zip(weights) {
         let row = &row[first..first + M];
         for i in 0..M {
-            sums[i] = sums[i].plus_product::<FUSED>(*weight, row[i]);
+            let factor = simd.splat_f32s(row[i]);
+            for v in 0..V {
+                sums[i].0[v] = multiply_add(simd, weight.0[v], factor, sums[i].0[v]);
+            }
         }
     }
     sums

@@ -14,12 +14,13 @@
 use super::{
     Instructions, decode,
     instructions::{Job, Scratch},
-    lanes::{Lanes, exp2, larger},
+    lanes::Lanes,
     products::{columns_times_weights, rows_times_panel},
     tasks::{self, Head, Rows, Task},
 };
 use crate::given::{Block, HeadsOutput, expect_heads};
 use ndarray::{ArrayView3, Axis};
+use pulp::{Simd, bytemuck};
 use std::{
     f32::consts::{LN_2, LOG2_E},
     ops::Range,
@@ -89,37 +90,41 @@ pub fn block() -> Block {
 }
 
 /// What a thread works with.
-pub(super) struct Tile<const W: usize, const V: usize> {
-    panels: Vec<Panel<W, V>>,
+pub(super) struct Tile<S: Simd, const V: usize> {
+    panels: Vec<Panel<S, V>>,
     /// Scores of a tile, then weights: lanes for each key.
-    weights: Vec<Lanes<W, V>>,
+    weights: Vec<Lanes<S, V>>,
 }
 
 /// Queries in the lanes, and their states.
-struct Panel<const W: usize, const V: usize> {
+struct Panel<S: Simd, const V: usize> {
     /// Times log2(e)/√d, so that scores are exponents of 2: lanes for each of d components.
-    q: Vec<Lanes<W, V>>,
-    row_max: Lanes<W, V>,
-    row_sum: Lanes<W, V>,
+    q: Vec<Lanes<S, V>>,
+    row_max: Lanes<S, V>,
+    row_sum: Lanes<S, V>,
     /// Lanes for each of d_v components.
-    out: Vec<Lanes<W, V>>,
-    seen: Seen<W, V>,
+    out: Vec<Lanes<S, V>>,
+    seen: Seen<S, V>,
 }
 
 /// How many keys each lane sees; no lane fewer than the one before it.
 #[derive(Clone, Copy)]
-pub(super) struct Seen<const W: usize, const V: usize>([[i32; W]; V]);
+pub(super) struct Seen<S: Simd, const V: usize> {
+    lanes: [S::u32s; V],
+    least: usize,
+    most: usize,
+}
 
-impl<const W: usize, const V: usize> Tile<W, V> {
+impl<S: Simd, const V: usize> Tile<S, V> {
     /// For these widths.
-    pub fn new(d: usize, d_v: usize) -> Self {
-        let zeros = |rows| vec![Lanes::splat(0.0); rows];
+    pub fn new(simd: S, d: usize, d_v: usize) -> Self {
+        let zeros = |rows| vec![Lanes::splat(simd, 0.0); rows];
         let panel = || Panel {
             q: zeros(d),
-            row_max: Lanes::splat(f32::NEG_INFINITY),
-            row_sum: Lanes::splat(0.0),
+            row_max: Lanes::splat(simd, f32::NEG_INFINITY),
+            row_sum: Lanes::splat(simd, 0.0),
             out: zeros(d_v),
-            seen: Seen::NOTHING,
+            seen: Seen::nothing(simd),
         };
         Tile {
             panels: (0..PANELS).map(|_| panel()).collect(),
@@ -130,18 +135,18 @@ impl<const W: usize, const V: usize> Tile<W, V> {
 
     /// Attention of the queries `rows`, at most [`PANELS`] panels of them; `M` keys at a time.
     #[inline(always)]
-    pub fn forward<const M: usize, const FUSED: bool>(&mut self, head: &Head, task: Task) {
-        let (lanes, rows) = (W * V, task.rows);
+    pub fn forward<const M: usize>(&mut self, simd: S, head: &Head, task: Task) {
+        let (lanes, rows) = (Lanes::<S, V>::COUNT, task.rows);
         let panels = &mut self.panels[..rows.len().div_ceil(lanes)];
         for (i, panel) in panels.iter_mut().enumerate() {
             let first = rows.start + i * lanes;
-            panel.start(head, first..rows.end.min(first + lanes));
+            panel.start(simd, head, first..rows.end.min(first + lanes));
         }
         let end = head.seen(rows.end - 1);
         for key in (0..end).step_by(KEYS) {
             let keys = key..end.min(key + KEYS);
             for panel in panels.iter_mut() {
-                panel.visit::<M, FUSED>(head, keys.clone(), &mut self.weights);
+                panel.visit::<M>(simd, head, keys.clone(), &mut self.weights);
             }
         }
         for (i, panel) in panels.iter().enumerate() {
@@ -153,81 +158,78 @@ impl<const W: usize, const V: usize> Tile<W, V> {
     }
 }
 
-impl<const W: usize, const V: usize> Panel<W, V> {
+impl<S: Simd, const V: usize> Panel<S, V> {
     /// Takes in the queries `rows`, transposed and scaled, with empty states.
     #[inline(always)]
-    fn start(&mut self, head: &Head, rows: Range<usize>) {
+    fn start(&mut self, simd: S, head: &Head, rows: Range<usize>) {
         let scale = LOG2_E / (head.d as f32).sqrt();
         transpose(&mut self.q, head.q, head.d, rows.clone(), scale);
-        self.seen = Seen::of(head, rows);
-        self.row_max = Lanes::splat(f32::NEG_INFINITY);
-        self.row_sum = Lanes::splat(0.0);
-        self.out.fill(Lanes::splat(0.0));
+        self.seen = Seen::of(simd, head, rows);
+        self.row_max = Lanes::splat(simd, f32::NEG_INFINITY);
+        self.row_sum = Lanes::splat(simd, 0.0);
+        self.out.fill(Lanes::splat(simd, 0.0));
     }
 
     /// Brings the states up to date with a tile of keys and values.
     #[inline(always)]
-    fn visit<const M: usize, const FUSED: bool>(
+    fn visit<const M: usize>(
         &mut self,
+        simd: S,
         head: &Head,
         keys: Range<usize>,
-        weights: &mut [Lanes<W, V>],
+        weights: &mut [Lanes<S, V>],
     ) {
         // What no lane sees is not computed.
         let keys = keys.start..keys.end.min(self.seen.most());
         if keys.is_empty() {
             return;
         }
-        let masked = keys.end > self.seen.least();
+        let masked = keys.end > self.seen.least;
         let weights = &mut weights[..keys.len().next_multiple_of(M)];
 
         // Scores, M keys at a time, and their maximum on the way.
         let mut row_max = self.row_max;
         for (tile, first) in weights.chunks_exact_mut(M).zip(keys.clone().step_by(M)) {
             let rows = key_rows(head.k, head.d, first, keys.end);
-            let zeros = [Lanes::splat(0.0); M];
-            let mut scores = rows_times_panel::<W, V, M, FUSED>(rows, &self.q, zeros);
-            self.seen.hide(&mut scores, first, keys.end);
+            let zeros = [Lanes::splat(simd, 0.0); M];
+            let mut scores = rows_times_panel(simd, rows, &self.q, zeros);
+            self.seen.hide(simd, &mut scores, first, keys.end);
             for (to, scores) in tile.iter_mut().zip(scores) {
-                row_max = scores.zip(row_max, larger);
+                row_max = row_max.larger(simd, scores);
                 *to = scores;
             }
         }
 
         // Weights from scores. A lane that has seen nothing keeps −∞ as its maximum; there,
         // anything else can be subtracted, and −∞ − (−∞) would be NaN.
-        let shift = row_max.map(|max| if max == f32::NEG_INFINITY { 0.0 } else { max });
-        let old = self
-            .row_max
-            .zip(shift, |max, shift| exp2::<FUSED>(max - shift));
-        let mut sum = Lanes::splat(0.0);
+        let shift = row_max.or_zero(simd);
+        let old = self.row_max.exp2_from(simd, shift);
+        let mut sum = Lanes::splat(simd, 0.0);
         for weight in weights.iter_mut() {
-            *weight = weight.zip(shift, |score, shift| exp2::<FUSED>(score - shift));
-            sum = sum.zip(*weight, |sum, weight| sum + weight);
+            *weight = weight.exp2_from(simd, shift);
+            sum = sum.plus(simd, *weight);
         }
         self.row_max = row_max;
-        self.row_sum = self.row_sum.zip(old, |sum, old| sum * old);
-        self.row_sum = self.row_sum.zip(sum, |a, b| a + b);
+        self.row_sum = self.row_sum.times(simd, old).plus(simd, sum);
 
         // Output, M columns at a time, brought to the new maximum on the way.
         let values = &head.v[keys.start * head.d_v..keys.end * head.d_v];
         if masked && !values.iter().all(|x| x.is_finite()) {
-            return self.add_carefully(values, head.d_v, keys, weights, old);
+            return self.add_carefully(simd, values, head.d_v, keys, weights, old);
         }
         let whole = head.d_v / M * M;
         let (whole, rest) = self.out.split_at_mut(whole);
         for (i, out) in whole.chunks_exact_mut(M).enumerate() {
             let mut sums = [old; M];
             for (sums, out) in sums.iter_mut().zip(&*out) {
-                *sums = sums.zip(*out, |old, out| old * out);
+                *sums = sums.times(simd, *out);
             }
-            sums = columns_times_weights::<W, V, M, FUSED>(values, head.d_v, i * M, weights, sums);
+            sums = columns_times_weights(simd, values, head.d_v, i * M, weights, sums);
             out.copy_from_slice(&sums);
         }
         for (i, out) in rest.iter_mut().enumerate() {
-            let (column, sums) = (whole.len() + i, [old.zip(*out, |old, out| old * out)]);
-            let [sum] =
-                columns_times_weights::<W, V, 1, FUSED>(values, head.d_v, column, weights, sums);
+            let (column, sums) = (whole.len() + i, [old.times(simd, *out)]);
+            let [sum] = columns_times_weights(simd, values, head.d_v, column, weights, sums);
             *out = sum;
         }
     }
@@ -237,22 +239,23 @@ impl<const W: usize, const V: usize> Panel<W, V> {
     #[cold]
     fn add_carefully(
         &mut self,
+        simd: S,
         values: &[f32],
         d_v: usize,
         keys: Range<usize>,
-        weights: &[Lanes<W, V>],
-        old: Lanes<W, V>,
+        weights: &[Lanes<S, V>],
+        old: Lanes<S, V>,
     ) {
         for out in &mut self.out {
-            *out = out.zip(old, |out, old| out * old);
+            *out = out.times(simd, old);
         }
+        let seen: &[u32] = bytemuck::cast_slice(&self.seen.lanes);
         for (j, (row, weight)) in keys.zip(values.chunks_exact(d_v).zip(weights)) {
             for (out, &value) in self.out.iter_mut().zip(row) {
-                for v in 0..V {
-                    for w in 0..W {
-                        if j < self.seen.0[v][w] as usize {
-                            out.0[v][w] += weight.0[v][w] * value;
-                        }
+                let lanes = out.as_mut_slice().iter_mut().zip(weight.as_slice());
+                for ((out, weight), &seen) in lanes.zip(seen) {
+                    if j < seen as usize {
+                        *out += weight * value;
                     }
                 }
             }
@@ -263,9 +266,10 @@ impl<const W: usize, const V: usize> Panel<W, V> {
     #[inline(always)]
     fn finish(&self, out: &mut [f32], lse: &mut [f32]) {
         let empty = |sum: f32| sum == 0.0;
-        let factor = self
-            .row_sum
-            .map(|sum| if empty(sum) { 0.0 } else { 1.0 / sum });
+        let mut factor = self.row_sum;
+        for x in factor.as_mut_slice() {
+            *x = if empty(*x) { 0.0 } else { 1.0 / *x };
+        }
         let (sums, maxima) = (self.row_sum.as_slice(), self.row_max.as_slice());
         for (lse, (sum, max)) in lse.iter_mut().zip(sums.iter().zip(maxima)) {
             *lse = if empty(*sum) {
@@ -295,48 +299,59 @@ pub(super) fn key_rows<const M: usize>(
     rows
 }
 
-impl<const W: usize, const V: usize> Seen<W, V> {
+impl<S: Simd, const V: usize> Seen<S, V> {
     /// No key in any lane.
-    pub const NOTHING: Self = Seen([[0; W]; V]);
+    pub fn nothing(simd: S) -> Self {
+        Seen {
+            lanes: [simd.splat_u32s(0); V],
+            least: 0,
+            most: 0,
+        }
+    }
 
     /// Of the queries `rows`; lanes beyond the last one see what it sees, and are thrown away.
     #[inline(always)]
-    pub fn of(head: &Head, rows: Range<usize>) -> Self {
-        let mut seen = [[0; W]; V];
-        for (lane, seen) in seen.as_flattened_mut().iter_mut().enumerate() {
+    pub fn of(simd: S, head: &Head, rows: Range<usize>) -> Self {
+        let mut seen = Self::nothing(simd);
+        let lanes: &mut [u32] = bytemuck::cast_slice_mut(&mut seen.lanes);
+        for (lane, seen) in lanes.iter_mut().enumerate() {
             let i = (rows.start + lane).min(rows.end - 1);
-            *seen = i32::try_from(head.seen(i)).unwrap_or(i32::MAX);
+            *seen = u32::try_from(head.seen(i)).unwrap_or(u32::MAX);
         }
-        Seen(seen)
-    }
-
-    /// Keys that every lane sees.
-    #[inline(always)]
-    pub fn least(&self) -> usize {
-        self.0[0][0] as usize
+        seen.least = head.seen(rows.start);
+        seen.most = head.seen(rows.end - 1);
+        seen
     }
 
     /// Keys that some lane sees.
     #[inline(always)]
     pub fn most(&self) -> usize {
-        self.0[V - 1][W - 1] as usize
+        self.most
     }
 
     /// Sets to −∞ the scores with keys from `first` on that a lane does not see, and those with keys
     /// from `end` on.
     #[inline(always)]
-    pub fn hide<const M: usize>(&self, scores: &mut [Lanes<W, V>; M], first: usize, end: usize) {
-        if first + M <= end.min(self.least()) {
+    pub fn hide<const M: usize>(
+        &self,
+        simd: S,
+        scores: &mut [Lanes<S, V>; M],
+        first: usize,
+        end: usize,
+    ) {
+        if first + M <= end.min(self.least) {
             return;
         }
-        for (i, scores) in scores.iter_mut().enumerate() {
-            let (j, beyond) = ((first + i) as i32, first + i >= end);
+        let hidden = simd.splat_f32s(f32::NEG_INFINITY);
+        for i in 0..M {
+            if first + i >= end {
+                scores[i] = Lanes([hidden; V]);
+                continue;
+            }
+            let j = simd.splat_u32s((first + i) as u32);
             for v in 0..V {
-                for w in 0..W {
-                    if beyond || self.0[v][w] <= j {
-                        scores.0[v][w] = f32::NEG_INFINITY;
-                    }
-                }
+                let sees = simd.greater_than_u32s(self.lanes[v], j);
+                scores[i].0[v] = simd.select_f32s(sees, scores[i].0[v], hidden);
             }
         }
     }
@@ -344,14 +359,14 @@ impl<const W: usize, const V: usize> Seen<W, V> {
 
 /// Puts the `rows` of `x` into lanes, times `factor`; lanes beyond the last row repeat it.
 #[inline(always)]
-pub(super) fn transpose<const W: usize, const V: usize>(
-    to: &mut [Lanes<W, V>],
+pub(super) fn transpose<S: Simd, const V: usize>(
+    to: &mut [Lanes<S, V>],
     x: &[f32],
     width: usize,
     rows: Range<usize>,
     factor: f32,
 ) {
-    for lane in 0..W * V {
+    for lane in 0..Lanes::<S, V>::COUNT {
         let i = (rows.start + lane).min(rows.end - 1);
         for (to, x) in to.iter_mut().zip(&x[i * width..][..width]) {
             to.as_mut_slice()[lane] = x * factor;
@@ -361,11 +376,11 @@ pub(super) fn transpose<const W: usize, const V: usize>(
 
 /// Puts `count` lanes, each times its factor, into rows.
 #[inline(always)]
-pub(super) fn transpose_back<const W: usize, const V: usize>(
+pub(super) fn transpose_back<S: Simd, const V: usize>(
     to: &mut [f32],
-    columns: &[Lanes<W, V>],
+    columns: &[Lanes<S, V>],
     count: usize,
-    factor: Lanes<W, V>,
+    factor: Lanes<S, V>,
 ) {
     if columns.is_empty() {
         return;

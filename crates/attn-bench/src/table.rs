@@ -1,0 +1,158 @@
+//! What was measured, as a file: lines `# name: value` about the machine, then one line a thing.
+
+use crate::rounds::Times;
+use anyhow::{Context, Result};
+use std::{fmt::Write, fs, path::Path, process::Command};
+
+/// The machine and the sitting, then what was measured.
+#[derive(Clone, Debug, Default)]
+pub struct Table {
+    about: Vec<(String, String)>,
+    lines: Vec<Line>,
+}
+
+/// One thing that was measured.
+#[derive(Clone, Debug)]
+pub struct Line {
+    /// What kind of measurement: `ladder`, `forward`, `backward`, …
+    pub kind: &'static str,
+    /// Of what: a rung's name, or sizes.
+    pub name: String,
+    /// What the numbers are.
+    pub unit: &'static str,
+    /// Median.
+    pub ours: f64,
+    /// The middle half of the rounds.
+    pub spread: (f64, f64),
+    /// What it is compared with, and that one's median.
+    pub other: Option<(&'static str, f64)>,
+}
+
+impl Line {
+    /// From times: `amount` divided by them, such as GFLOP by seconds.
+    pub fn rate(
+        kind: &'static str,
+        name: impl Into<String>,
+        unit: &'static str,
+        amount: f64,
+        ours: &Times,
+        other: Option<(&'static str, &Times)>,
+    ) -> Self {
+        let (fast, slow) = ours.spread();
+        Line {
+            kind,
+            name: name.into(),
+            unit,
+            ours: amount / ours.median(),
+            spread: (amount / slow, amount / fast),
+            other: other.map(|(name, times)| (name, amount / times.median())),
+        }
+    }
+}
+
+impl Table {
+    /// Says something about the sitting.
+    pub fn about(&mut self, name: &str, value: impl Into<String>) {
+        self.about.push((name.into(), value.into()));
+    }
+
+    /// Adds a line, and prints it.
+    pub fn add(&mut self, line: Line) {
+        anstream::println!("{}", line.show());
+        self.lines.push(line);
+    }
+
+    /// The lines of a kind.
+    pub fn of<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Line> {
+        self.lines.iter().filter(move |line| line.kind == kind)
+    }
+
+    /// Writes it to a file.
+    ///
+    /// # Errors
+    /// When that cannot be written.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        let mut text = String::new();
+        for (name, value) in &self.about {
+            writeln!(text, "# {name}: {value}")?;
+        }
+        writeln!(
+            text,
+            "kind,name,unit,median,low,high,other,other_median,ratio"
+        )?;
+        for line in &self.lines {
+            let Line {
+                kind,
+                name,
+                unit,
+                ours,
+                spread: (low, high),
+                other,
+            } = line;
+            write!(text, "{kind},{name},{unit},{ours:.4},{low:.4},{high:.4}")?;
+            match other {
+                Some((other, theirs)) => {
+                    writeln!(text, ",{other},{theirs:.4},{:.3}", ours / theirs)?;
+                }
+                None => writeln!(text, ",,,")?,
+            }
+        }
+        fs::write(path, text).with_context(|| path.display().to_string())
+    }
+}
+
+impl Line {
+    fn show(&self) -> String {
+        let Line {
+            name,
+            unit,
+            ours,
+            spread: (low, high),
+            other,
+            ..
+        } = self;
+        let mut text = format!("  {name:<34} {ours:>8.2} {unit:<8} ({low:.2} … {high:.2})");
+        if let Some((other, theirs)) = other {
+            text += &format!("   {other} {theirs:.2}, ratio {:.2}", ours / theirs);
+        }
+        text
+    }
+}
+
+/// A bar of text, `full` being 40 characters long.
+pub fn bar(value: f64, full: f64) -> String {
+    let eighths = (value / full * 320.0).round().max(0.0) as usize;
+    let last = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"][eighths % 8];
+    "█".repeat(eighths / 8) + last
+}
+
+/// The processor's name, as the system tells it.
+pub fn processor() -> String {
+    let from_linux = fs::read_to_string("/proc/cpuinfo").ok().and_then(|text| {
+        let line = text.lines().find(|line| line.starts_with("model name"))?;
+        Some(line.split(':').nth(1)?.trim().to_string())
+    });
+    let from_mac = || said("sysctl", &["-n", "machdep.cpu.brand_string"]);
+    from_linux
+        .or_else(from_mac)
+        .unwrap_or_else(|| std::env::consts::ARCH.into())
+}
+
+/// What a command prints, if it can be run.
+pub fn said(program: &str, arguments: &[&str]) -> Option<String> {
+    let output = Command::new(program).args(arguments).output().ok()?;
+    let text = String::from_utf8_lossy(&output.stdout).trim().to_string();
+    (output.status.success() && !text.is_empty()).then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bars_are_as_long_as_their_values() {
+        assert_eq!(bar(2.0, 2.0).chars().count(), 40);
+        assert_eq!(bar(1.0, 2.0), "█".repeat(20));
+        assert_eq!(bar(0.0, 2.0), "");
+    }
+}
