@@ -5,13 +5,13 @@ use attn_core::{Mask, random::Random};
 use attn_exercise::judge::{Expected, close};
 use ch03_scaled_dot_product::{attention, attention_backward, exercises::oracle};
 use ch08_flash_cpu::{
-    HeadsOutput,
+    HeadsOutput, flash_backward,
     ladder::{
-        Forward, Instructions, RUNGS, backward, backward_with, keys_in_lanes_with, naive,
-        queries_in_lanes, queries_in_lanes_with,
+        BLOCK, Forward, HeadsGradients, Instructions, RUNGS, backward, backward_with,
+        keys_in_lanes_with, naive, queries_in_lanes, queries_in_lanes_with,
     },
 };
-use ndarray::{Array2, Array3, ArrayView3, Axis, s};
+use ndarray::{Array2, Array3, ArrayView2, ArrayView3, Axis, s};
 use rayon::ThreadPoolBuilder;
 
 /// (h, h_kv), (n, m), (d, d_v), causal.
@@ -103,26 +103,42 @@ fn all() -> Vec<(String, Run)> {
     all
 }
 
-fn check(what: &str, inputs: &Inputs, output: &HeadsOutput) {
-    let (h, h_kv) = (inputs.q.len_of(Axis(0)), inputs.k.len_of(Axis(0)));
-    let shape = (h, inputs.q.len_of(Axis(1)), inputs.v.len_of(Axis(2)));
-    assert_eq!(output.out.dim(), shape, "{what}");
-    for head in 0..h {
-        let group = head / (h / h_kv);
-        let q = inputs.q.index_axis(Axis(0), head);
-        let k = inputs.k.index_axis(Axis(0), group);
-        let v = inputs.v.index_axis(Axis(0), group);
-        let exact = oracle::attention::<f64>(q, k, v, &inputs.mask());
-        let product = attention(q, k, v, &inputs.mask());
-        let loops = oracle::attention::<f32>(q, k, v, &inputs.mask());
-        let expected = Expected::new(exact.out, &[&product.out, &loops.out]);
-        let out = output.out.index_axis(Axis(0), head).to_owned();
-        let lse = output.lse.row(head).to_owned();
-        close("out", &out, &expected)
-            .unwrap_or_else(|wrong| panic!("{what}, head {head}: {wrong}"));
-        let expected = Expected::new(exact.lse, &[&product.lse, &loops.lse]);
-        close("lse", &lse, &expected)
-            .unwrap_or_else(|wrong| panic!("{what}, head {head}: {wrong}"));
+/// What is right for some inputs: computed once, since the oracle takes longer than all rungs.
+struct Right {
+    shape: (usize, usize, usize),
+    heads: Vec<(Expected, Expected)>,
+}
+
+impl Right {
+    fn of(inputs: &Inputs) -> Self {
+        let (h, h_kv) = (inputs.q.len_of(Axis(0)), inputs.k.len_of(Axis(0)));
+        let head = |head: usize| {
+            let group = head / (h / h_kv);
+            let q = inputs.q.index_axis(Axis(0), head);
+            let k = inputs.k.index_axis(Axis(0), group);
+            let v = inputs.v.index_axis(Axis(0), group);
+            let exact = oracle::attention::<f64>(q, k, v, &inputs.mask());
+            let product = attention(q, k, v, &inputs.mask());
+            let loops = oracle::attention::<f32>(q, k, v, &inputs.mask());
+            (
+                Expected::new(exact.out, &[&product.out, &loops.out]),
+                Expected::new(exact.lse, &[&product.lse, &loops.lse]),
+            )
+        };
+        Right {
+            shape: (h, inputs.q.len_of(Axis(1)), inputs.v.len_of(Axis(2))),
+            heads: (0..h).map(head).collect(),
+        }
+    }
+
+    fn check(&self, what: &str, output: &HeadsOutput) {
+        assert_eq!(output.out.dim(), self.shape, "{what}");
+        for (head, (out, lse)) in self.heads.iter().enumerate() {
+            let got = output.out.index_axis(Axis(0), head).to_owned();
+            close("out", &got, out).unwrap_or_else(|wrong| panic!("{what}, head {head}: {wrong}"));
+            let got = output.lse.row(head).to_owned();
+            close("lse", &got, lse).unwrap_or_else(|wrong| panic!("{what}, head {head}: {wrong}"));
+        }
     }
 }
 
@@ -131,8 +147,9 @@ fn every_rung_is_right_on_every_case() {
     for (i, case) in CASES.iter().enumerate() {
         for seed in [1, 2] {
             let inputs = Inputs::new(*case, seed * 100 + i as u64);
+            let right = Right::of(&inputs);
             for (name, forward) in all() {
-                check(&format!("{name}, {case:?}"), &inputs, &inputs.run(forward));
+                right.check(&format!("{name}, {case:?}"), &inputs.run(forward));
             }
         }
     }
@@ -150,8 +167,9 @@ fn large_scores_neither_overflow_nor_vanish() {
         inputs.k.mapv_inplace(f32::abs);
         // Query 0 fits no key: all its scores are far below zero.
         inputs.q.slice_mut(s![.., 0, ..]).mapv_inplace(|x| -x.abs());
+        let right = Right::of(&inputs);
         for (name, forward) in all() {
-            check(&name, &inputs, &inputs.run(forward));
+            right.check(&name, &inputs.run(forward));
         }
     }
 }
@@ -159,6 +177,7 @@ fn large_scores_neither_overflow_nor_vanish() {
 #[test]
 fn rows_that_do_not_lie_one_after_the_other_are_as_good() {
     let inputs = Inputs::new(((2, 2), (40, 50), (12, 10), true), 7);
+    let right = Right::of(&inputs);
     for (name, forward) in all() {
         let turned = |x: &Array3<f32>| {
             x.clone()
@@ -170,7 +189,7 @@ fn rows_that_do_not_lie_one_after_the_other_are_as_good() {
         let back = |x: &'_ Array3<f32>| x.clone().permuted_axes([2, 1, 0]);
         let (q, k, v) = (back(&q), back(&k), back(&v));
         assert!(!q.is_standard_layout());
-        check(&name, &inputs, &forward(q.view(), k.view(), v.view(), true));
+        right.check(&name, &forward(q.view(), k.view(), v.view(), true));
     }
 }
 
@@ -300,56 +319,81 @@ fn the_way_back_is_right_on_every_case() {
         let ((h, n, _), (h_kv, _, d_v)) = (q.dim(), v.dim());
         let d_out: Array3<f32> = Random::new(900 + i as u64).normal((h, n, d_v));
         let forward = inputs.run(queries_in_lanes);
-        for set in Instructions::available() {
-            let got = backward_with(
-                set,
-                q.view(),
-                k.view(),
-                v.view(),
-                *causal,
-                &forward,
-                d_out.view(),
-            );
-            assert_eq!(
-                (got.dq.dim(), got.dk.dim(), got.dv.dim()),
-                (q.dim(), k.dim(), v.dim())
-            );
-            for group in 0..h_kv {
-                let (k, v) = (k.index_axis(Axis(0), group), v.index_axis(Axis(0), group));
-                let mut exact = (Array2::<f64>::zeros(k.dim()), Array2::<f64>::zeros(v.dim()));
-                let mut plain = (Array2::<f32>::zeros(k.dim()), Array2::<f32>::zeros(v.dim()));
-                let mut loops = (Array2::<f32>::zeros(k.dim()), Array2::<f32>::zeros(v.dim()));
-                let right = |name: &str, got: &Array2<f32>, exact: Array2<f64>, plain: [&_; 2]| {
-                    // A single key has weight 1 and no gradient: two numbers that should be equal
-                    // are subtracted, and nothing is left to measure their rounding by.
-                    if exact.iter().all(|&x| x == 0.0) {
-                        assert!(got.iter().all(|x| x.abs() < 1e-6), "{case:?}: {name} {got}");
-                        return;
-                    }
-                    close(name, got, &Expected::new(exact, &plain))
-                        .unwrap_or_else(|wrong| panic!("{}, {case:?}: {wrong}", set.name()));
-                };
-                for head in group * (h / h_kv)..(group + 1) * (h / h_kv) {
-                    let (q, d_out) = (q.index_axis(Axis(0), head), d_out.index_axis(Axis(0), head));
-                    let mask = inputs.mask();
-                    let e = oracle::attention_backward::<f64>(q, k, v, &mask, d_out);
-                    let p = attention_backward(q, k, v, &mask, d_out);
-                    let l = oracle::attention_backward::<f32>(q, k, v, &mask, d_out);
-                    let dq = got.dq.index_axis(Axis(0), head).to_owned();
-                    right("dq", &dq, e.dq, [&p.dq, &l.dq]);
-                    exact = (exact.0 + e.dk, exact.1 + e.dv);
-                    plain = (plain.0 + p.dk, plain.1 + p.dv);
-                    loops = (loops.0 + l.dk, loops.1 + l.dv);
+        let runs: Vec<(Instructions, HeadsGradients)> = Instructions::available()
+            .into_iter()
+            .map(|set| {
+                let (q, k, v, d_out) = (q.view(), k.view(), v.view(), d_out.view());
+                (set, backward_with(set, q, k, v, *causal, &forward, d_out))
+            })
+            .collect();
+        let right = |name: &str,
+                     exact: Array2<f64>,
+                     plain: [&_; 2],
+                     got: &dyn Fn(&HeadsGradients) -> Array2<f32>| {
+            for (set, gradients) in &runs {
+                let got = got(gradients);
+                // A single key has weight 1 and no gradient: two numbers that should be equal are
+                // subtracted, and nothing is left to measure their rounding by.
+                if exact.iter().all(|&x| x == 0.0) {
+                    assert_eq!(got.dim(), exact.dim());
+                    assert!(got.iter().all(|x| x.abs() < 1e-6), "{case:?}: {name} {got}");
+                    continue;
                 }
-                let (dk, dv) = (
-                    got.dk.index_axis(Axis(0), group).to_owned(),
-                    got.dv.index_axis(Axis(0), group).to_owned(),
-                );
-                right("dk", &dk, exact.0, [&plain.0, &loops.0]);
-                right("dv", &dv, exact.1, [&plain.1, &loops.1]);
+                close(name, &got, &Expected::new(exact.clone(), &plain))
+                    .unwrap_or_else(|wrong| panic!("{}, {case:?}: {wrong}", set.name()));
             }
+        };
+        for group in 0..h_kv {
+            let (k, v) = (k.index_axis(Axis(0), group), v.index_axis(Axis(0), group));
+            let mut exact = (Array2::<f64>::zeros(k.dim()), Array2::<f64>::zeros(v.dim()));
+            let mut plain = (Array2::<f32>::zeros(k.dim()), Array2::<f32>::zeros(v.dim()));
+            let mut tiles = (Array2::<f32>::zeros(k.dim()), Array2::<f32>::zeros(v.dim()));
+            for head in group * (h / h_kv)..(group + 1) * (h / h_kv) {
+                let (q, d_out) = (q.index_axis(Axis(0), head), d_out.index_axis(Axis(0), head));
+                let mask = inputs.mask();
+                let e = wide_gradients(q, k, v, &mask, d_out);
+                let p = attention_backward(q, k, v, &mask, d_out);
+                let once = attention(q, k, v, &mask);
+                let t = flash_backward(q, k, v, *causal, &once, d_out, BLOCK);
+                right("dq", e.0, [&p.dq, &t.dq], &|gradients| {
+                    gradients.dq.index_axis(Axis(0), head).to_owned()
+                });
+                exact = (exact.0 + e.1, exact.1 + e.2);
+                plain = (plain.0 + p.dk, plain.1 + p.dv);
+                tiles = (tiles.0 + t.dk, tiles.1 + t.dv);
+            }
+            right("dk", exact.0, [&plain.0, &tiles.0], &|gradients| {
+                gradients.dk.index_axis(Axis(0), group).to_owned()
+            });
+            right("dv", exact.1, [&plain.1, &tiles.1], &|gradients| {
+                gradients.dv.index_axis(Axis(0), group).to_owned()
+            });
         }
     }
+}
+
+/// dq, dk and dv in f64, from the oracle's weights. (The oracle's own gradients go through the whole
+/// Jacobian of every row, which takes minutes at these sizes.)
+fn wide_gradients(
+    q: ArrayView2<f32>,
+    k: ArrayView2<f32>,
+    v: ArrayView2<f32>,
+    mask: &Mask,
+    d_out: ArrayView2<f32>,
+) -> (Array2<f64>, Array2<f64>, Array2<f64>) {
+    let weights = oracle::attention::<f64>(q, k, v, mask).weights;
+    let wide = |x: ArrayView2<f32>| x.mapv(f64::from);
+    let (q, k, v, d_out) = (wide(q), wide(k), wide(v), wide(d_out));
+    let d_weights = d_out.dot(&v.t());
+    let row_dot = (&weights * &d_weights)
+        .sum_axis(Axis(1))
+        .insert_axis(Axis(1));
+    let d_products = &weights * &(d_weights - row_dot) / (q.ncols() as f64).sqrt();
+    (
+        d_products.dot(&k),
+        d_products.t().dot(&q),
+        weights.t().dot(&d_out),
+    )
 }
 
 #[test]
