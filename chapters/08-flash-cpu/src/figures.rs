@@ -1,1 +1,33 @@
-//! figures
+//! The figures and tables of the book's page on this chapter, computed by the chapter's own code or
+//! read from what was measured.
+
+mod bytes;
+mod measured;
+mod tiles;
+
+use attn_viz::Figure;
+
+/// A figure's name in the book, and what draws it.
+pub type Drawn = (&'static str, fn() -> Figure);
+
+/// A table's name in the book, and what writes it as Markdown.
+pub type Written = (&'static str, fn() -> String);
+
+/// The figures of this chapter.
+pub fn figures() -> Vec<Drawn> {
+    vec![
+        ("ch08/tiles", tiles::figure),
+        ("ch08/bytes", bytes::figure),
+        ("ch08/ladder", measured::ladder),
+    ]
+}
+
+/// The tables of this chapter.
+pub fn tables() -> Vec<Written> {
+    vec![
+        ("ch08/bytes", bytes::table),
+        ("ch08/sitting", measured::sitting),
+        ("ch08/rungs", measured::rungs),
+        ("ch08/ratios", measured::ratios),
+    ]
+}

@@ -1,0 +1,196 @@
+//! The ladder on this machine: every rung in turn, with its time, what it moves by the model, the
+//! tiles it visits and the memory it holds.
+
+mod report;
+mod text;
+
+use anyhow::{Result, bail, ensure};
+use attn_core::{heatmap, random::Random};
+use attn_exercise::memory;
+use ch08_flash_cpu::{
+    HeadsOutput,
+    ladder::{Instructions, RUNGS, Rung},
+    traffic::Sizes,
+};
+use clap::Parser;
+use indicatif::{ProgressBar, ProgressStyle};
+use ndarray::Array3;
+use report::Row;
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+/// The ladder of chapter 8: the same attention on every rung.
+#[derive(Parser)]
+#[command(name = "cargo attn run 8", bin_name = "cargo attn run 8")]
+struct Arguments {
+    /// Queries and keys
+    #[arg(long, default_value_t = 1024)]
+    n: usize,
+    /// Width of a head
+    #[arg(long, default_value_t = 64)]
+    d: usize,
+    /// Heads
+    #[arg(long, default_value_t = 4)]
+    heads: usize,
+    /// Each query sees only the keys up to its own place
+    #[arg(long)]
+    causal: bool,
+    /// Take the queries, keys and values from this file's bytes instead of random numbers
+    #[arg(long)]
+    text: Option<PathBuf>,
+    /// Do not start a rung that would take longer than this, in seconds
+    #[arg(long, default_value_t = 60.0)]
+    patience: f64,
+}
+
+/// Queries, keys and values of all heads.
+struct Tensors {
+    q: Array3<f32>,
+    k: Array3<f32>,
+    v: Array3<f32>,
+}
+
+fn main() -> Result<()> {
+    let mut arguments = Arguments::parse();
+    ensure!(arguments.n > 0, "--n is 0: there has to be a query");
+    ensure!(arguments.d > 0, "--d is 0: a head needs a width");
+    ensure!(arguments.heads > 0, "--heads is 0: there has to be a head");
+    // 2^40 numbers are 4 TiB; beyond it, the sizes themselves would overflow.
+    let numbers = arguments
+        .n
+        .checked_mul(arguments.d)
+        .and_then(|x| x.checked_mul(arguments.heads));
+    if numbers.is_none_or(|numbers| numbers > 1 << 40) {
+        bail!("these sizes are too large for any machine");
+    }
+    let text = arguments
+        .text
+        .as_deref()
+        .map(text::Text::read)
+        .transpose()?;
+    if let Some(text) = &text {
+        arguments.n = arguments.n.min(text.len());
+    }
+    let Arguments {
+        n,
+        d,
+        heads,
+        causal,
+        ..
+    } = arguments;
+    let sizes = Sizes {
+        n,
+        m: n,
+        d,
+        d_v: d,
+        causal,
+    };
+
+    // Inputs and one result, 4 bytes a number.
+    let needed = 4 * 4 * (heads * n * d) as u64;
+    let free = report::free_memory();
+    if let Some(free) = free.filter(|&free| needed > free) {
+        bail!(
+            "inputs and a result of these sizes need {}, and {} are free",
+            report::bytes(needed),
+            report::bytes(free)
+        );
+    }
+    let tensors = match &text {
+        Some(text) => text.tensors(n, d, heads),
+        None => random(n, d, heads),
+    };
+    println!(
+        "n = m = {n}, d = {d}, {heads} heads, {}; {} threads, {}\n",
+        if causal {
+            "causal"
+        } else {
+            "every query sees every key"
+        },
+        rayon::current_num_threads(),
+        Instructions::detect().name(),
+    );
+    report::head();
+    let bar = ProgressBar::new(RUNGS.len() as u64);
+    bar.set_style(ProgressStyle::with_template("  {bar:30} {msg}")?);
+    bar.enable_steady_tick(Duration::from_millis(120));
+    let mut last: Option<(Rung, HeadsOutput)> = None;
+    for rung in RUNGS {
+        bar.set_message(rung.name);
+        let row = match obstacle(&rung, &sizes, heads, (needed, free), arguments.patience) {
+            Some(why) => Row::skipped(&rung, why),
+            None => {
+                let start = Instant::now();
+                let run =
+                    || (rung.forward)(tensors.q.view(), tensors.k.view(), tensors.v.view(), causal);
+                let (output, peak) = memory::peak(run);
+                let seconds = start.elapsed().as_secs_f64();
+                let results = 4 * (output.out.len() + output.lse.len());
+                let beside = peak.saturating_sub(results) as u64;
+                let agrees = last
+                    .as_ref()
+                    .is_none_or(|(_, before)| near(before, &output));
+                ensure!(agrees, "{} disagrees with the rung below it", rung.name);
+                last = Some((rung, output));
+                Row::ran(&rung, &sizes, heads as u64, seconds, beside)
+            }
+        };
+        bar.suspend(|| println!("{row}"));
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    report::legend(&sizes);
+    if let (Some(text), Some((_, output))) = (&text, &last) {
+        println!("\nWhere the last byte looks (darker: more weight), the text before it:\n");
+        let weights = text::weights(&tensors.q, &tensors.k, output.lse[[0, n - 1]]);
+        print!("{}", text.marked(&weights));
+        print!("{}", heatmap::shades(text::folded(&weights).view(), 1.0));
+    }
+    Ok(())
+}
+
+/// Why a rung should not be started.
+fn obstacle(
+    rung: &Rung,
+    sizes: &Sizes,
+    heads: usize,
+    (needed, free): (u64, Option<u64>),
+    patience: f64,
+) -> Option<String> {
+    let memory = (rung.memory)(sizes) + needed;
+    if let Some(free) = free.filter(|&free| memory > free) {
+        let (needs, free) = (report::bytes(memory), report::bytes(free));
+        return Some(format!(
+            "not started: it would need {needs}, and {free} are free"
+        ));
+    }
+    // The two lowest rungs manage about a GFLOP a second.
+    let slow = rung.name == "naive" || rung.name == "online";
+    let seconds = 4e-9 * (sizes.n as f64).powi(2) * (sizes.d * heads) as f64;
+    if slow && seconds > patience {
+        return Some(format!(
+            "not started: it would take about {seconds:.0} s; see --patience"
+        ));
+    }
+    None
+}
+
+fn random(n: usize, d: usize, heads: usize) -> Tensors {
+    let mut random = Random::new(8);
+    Tensors {
+        q: random.normal((heads, n, d)),
+        k: random.normal((heads, n, d)),
+        v: random.normal((heads, n, d)),
+    }
+}
+
+/// The same up to rounding.
+fn near(a: &HeadsOutput, b: &HeadsOutput) -> bool {
+    let pairs = a.out.iter().zip(&b.out).chain(a.lse.iter().zip(&b.lse));
+    let scale = a.lse.iter().fold(1.0_f32, |scale, x| scale.max(x.abs()));
+    pairs
+        .into_iter()
+        .all(|(x, y)| x == y || (x - y).abs() < 1e-4 * scale)
+}

@@ -1,0 +1,107 @@
+//! The table that is printed.
+
+use ch08_flash_cpu::{ladder::Rung, traffic::Sizes};
+use std::{fmt, fs};
+
+/// A line of the table.
+pub enum Row {
+    /// A rung that ran.
+    Ran {
+        name: &'static str,
+        seconds: f64,
+        flop: f64,
+        moved: u64,
+        tiles: u64,
+        beside: u64,
+    },
+    /// One that was not started, and why.
+    Skipped { name: &'static str, why: String },
+}
+
+impl Row {
+    pub fn ran(rung: &Rung, sizes: &Sizes, heads: u64, seconds: f64, beside: u64) -> Self {
+        let pairs = (sizes.n * sizes.m) as f64 * if sizes.causal { 0.5 } else { 1.0 };
+        Row::Ran {
+            name: rung.name,
+            seconds,
+            flop: 4.0 * pairs * sizes.d as f64 * heads as f64,
+            moved: heads * (rung.traffic)(sizes),
+            tiles: heads * (rung.tiles)(sizes),
+            beside,
+        }
+    }
+
+    pub fn skipped(rung: &Rung, why: String) -> Self {
+        Row::Skipped {
+            name: rung.name,
+            why,
+        }
+    }
+}
+
+pub fn head() {
+    println!(
+        "  {:<17} {:>10} {:>9} {:>11} {:>12} {:>11}",
+        "rung", "time", "GFLOP/s", "moved*", "tiles", "memory**"
+    );
+}
+
+pub fn legend(sizes: &Sizes) {
+    let table = bytes(4 * (sizes.n * sizes.m) as u64);
+    println!(
+        "\n  *  by the model: between slow memory and a fast one that holds a tile of each kind"
+    );
+    println!("  ** measured, beside inputs and results; one table of scores would be {table}");
+}
+
+impl fmt::Display for Row {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Row::Skipped { name, why } => write!(f, "  {name:<17} {why}"),
+            Row::Ran {
+                name,
+                seconds,
+                flop,
+                moved,
+                tiles,
+                beside,
+            } => {
+                let (time, rate) = (format!("{:.1} ms", seconds * 1e3), flop / seconds / 1e9);
+                let tiles = match tiles {
+                    0 => "none".to_string(),
+                    tiles => tiles.to_string(),
+                };
+                let (moved, beside) = (bytes(*moved), bytes(*beside));
+                write!(
+                    f,
+                    "  {name:<17} {time:>10} {rate:>9.1} {moved:>11} {tiles:>12} {beside:>11}"
+                )
+            }
+        }
+    }
+}
+
+/// `12.3 MiB`
+pub fn bytes(count: u64) -> String {
+    let mut value = count as f64;
+    for unit in ["B", "KiB", "MiB", "GiB"] {
+        if value < 1024.0 {
+            return match unit {
+                "B" => format!("{count} B"),
+                _ => format!("{value:.1} {unit}"),
+            };
+        }
+        value /= 1024.0;
+    }
+    format!("{value:.1} TiB")
+}
+
+/// What the system could give now, where it says so.
+pub fn free_memory() -> Option<u64> {
+    let text = fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text
+        .lines()
+        .find(|line| line.starts_with("MemAvailable:"))?;
+    let kib: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kib * 1024)
+}
