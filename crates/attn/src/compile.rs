@@ -140,6 +140,20 @@ pub fn book(course: &Course) -> Result<PathBuf> {
     }
 }
 
+/// Builds the benchmarks' program, optimised, and returns it.
+///
+/// # Errors
+/// When it does not compile.
+pub fn bench(course: &Course) -> Result<PathBuf> {
+    let package = ["--package", "attn-bench", "--bin", "attn-bench"];
+    let arguments = [&["build", "--release"], &package[..]].concat();
+    let what = "Compiling the benchmarks, optimised (the first time takes about a minute)";
+    match build(&course.root, &arguments, what)? {
+        Outcome::Program(program) => Ok(program),
+        Outcome::Errors(errors) => bail!("attn-bench does not compile:\n{}", text(&errors)),
+    }
+}
+
 fn check_program(course: &Course, chapter: &Chapter, cfg: Option<&str>) -> Result<Outcome> {
     let mut arguments = vec!["rustc", "--package", &chapter.package];
     arguments.extend(["--test", "check", "--profile", "test"]);

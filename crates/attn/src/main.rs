@@ -75,6 +75,14 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// A chapter's measurements, with a chart; `bench 8 --help` says what it takes
+    #[command(disable_help_flag = true)]
+    Bench {
+        chapter: u32,
+        /// Passed on to it
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// The book alone
     #[command(subcommand)]
     Book(Book),
@@ -161,6 +169,9 @@ fn run(Arguments { json, command }: Arguments) -> anyhow::Result<bool> {
         Some(Command::Reset { target }) => commands::reset(&course, &target),
         Some(Command::Update { chapter }) => commands::update(&course, chapter),
         Some(Command::Run { chapter, arguments }) => commands::run(&course, chapter, &arguments),
+        Some(Command::Bench { chapter, arguments }) => {
+            commands::bench(&course, chapter, &arguments)
+        }
         Some(Command::Start { port, no_open }) => {
             let port = port.to_string();
             let mut arguments = vec!["start", "--port", &port];

@@ -54,7 +54,7 @@ pub fn doctor(course: &Course) -> Result<bool> {
         None => say(
             &"·".dimmed().to_string(),
             "PyTorch",
-            "not found; only those who write the course need it, for `dev oracles`",
+            "not found; only the comparison in `bench 8` and those who write the course (`dev oracles`) need it",
         ),
     }
     println!(

@@ -1,6 +1,7 @@
 //! What each subcommand does and prints. Each returns whether all is well, which the exit status
 //! tells.
 
+mod bench;
 mod book;
 mod check;
 mod dev;
@@ -11,6 +12,7 @@ mod run;
 mod status;
 mod try_case;
 
+pub use bench::bench;
 pub use book::book;
 pub use check::{check, check_aloud, watch};
 pub use dev::{oracles, starters, verify};
