@@ -225,9 +225,9 @@ struct Panel<S: Simd, const V: usize> {
     d_out: Vec<Lanes<S, V>>,
     /// Lanes for each of d components, without the factor 1/√d.
     dq: Vec<Lanes<S, V>>,
-    /// −lse, in powers of 2: what the sums of the scores start from. −∞ for a query that saw
-    /// nothing, and beyond the last one: its weights become 0.
-    minus_lse: Lanes<S, V>,
+    /// As a power of 2. ∞ for a query that saw nothing, and beyond the last one: its weights become
+    /// 0.
+    lse: Lanes<S, V>,
     /// −D: what the sums of the gradients of the weights start from.
     minus_row_dot: Lanes<S, V>,
     seen: Seen<S, V>,
@@ -243,7 +243,7 @@ impl<S: Simd, const V: usize> BackwardTile<S, V> {
             q: vec![Lanes::splat(simd, 0.0); d],
             d_out: vec![Lanes::splat(simd, 0.0); d_v],
             dq: vec![Lanes::splat(simd, 0.0); d],
-            minus_lse: Lanes::splat(simd, 0.0),
+            lse: Lanes::splat(simd, 0.0),
             minus_row_dot: Lanes::splat(simd, 0.0),
             seen: Seen::nothing(simd),
             q_rows: vec![
@@ -328,11 +328,11 @@ impl<S: Simd, const V: usize> Panel<S, V> {
         );
         self.dq.fill(Lanes::splat(simd, 0.0));
         self.seen = Seen::of(simd, head, rows.clone());
-        self.minus_lse = Lanes::splat(simd, f32::NEG_INFINITY);
+        self.lse = Lanes::splat(simd, f32::INFINITY);
         self.minus_row_dot = Lanes::splat(simd, 0.0);
         for (lane, i) in rows.enumerate() {
             if lse[i] != f32::NEG_INFINITY {
-                self.minus_lse.as_mut_slice()[lane] = -lse[i] * LOG2_E;
+                self.lse.as_mut_slice()[lane] = lse[i] * LOG2_E;
             }
             let row = i * head.d_v..(i + 1) * head.d_v;
             let products = out[row.clone()].iter().zip(&d_out[row]);
@@ -359,14 +359,16 @@ impl<S: Simd, const V: usize> Panel<S, V> {
             .chunks_exact_mut(M)
             .zip(d_scores.chunks_exact_mut(M));
         for ((weights, d_scores), first) in tiles.zip(keys.clone().step_by(M)) {
-            // Weights: the exponents come out of the product, since the sums start from −lse.
+            // Weights. (Sums that start from −lse would save a subtraction, and lose digits where
+            // the scores are large.)
             let rows = key_rows(head.k, d, first, keys.end);
-            let mut scores = rows_times_panel(simd, rows, &self.q, [self.minus_lse; M]);
+            let zeros = [Lanes::splat(simd, 0.0); M];
+            let mut scores = rows_times_panel(simd, rows, &self.q, zeros);
             self.seen.hide(simd, &mut scores, first, keys.end);
             for (to, scores) in weights.iter_mut().zip(scores) {
-                *to = scores.exp2(simd);
+                *to = scores.exp2_from(simd, self.lse);
             }
-            // Gradients of the scores: likewise, from −D.
+            // Gradients of the scores: here the sums start from −D.
             let rows = key_rows(head.v, d_v, first, keys.end);
             let d_weights = rows_times_panel(simd, rows, &self.d_out, [self.minus_row_dot; M]);
             for (to, (d_weight, weight)) in d_scores

@@ -93,15 +93,6 @@ impl<S: Simd, const V: usize> Lanes<S, V> {
         self
     }
 
-    /// `2^self`, lane by lane.
-    #[inline(always)]
-    pub fn exp2(mut self, simd: S) -> Self {
-        for v in 0..V {
-            self.0[v] = exp2(simd, self.0[v]);
-        }
-        self
-    }
-
     /// `2^(self − shift)`, lane by lane.
     #[inline(always)]
     pub fn exp2_from(mut self, simd: S, shift: Self) -> Self {
