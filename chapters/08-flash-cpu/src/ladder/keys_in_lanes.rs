@@ -150,6 +150,7 @@ impl<S: Simd, const V: usize> PackedTile<S, V> {
 
     /// Brings the states of `M` queries from `row` on up to date.
     #[inline(always)]
+    #[allow(clippy::too_many_arguments)] // whose rows, which keys, and what they hide
     fn visit<const M: usize>(
         &mut self,
         simd: S,
