@@ -93,6 +93,7 @@ impl Sitting {
             ),
             ("PyTorch", torch),
             ("rounds", arguments.rounds.to_string()),
+            ("load before", table::load()),
         ] {
             println!("{name:<13} {value}");
             table.about(name, value);

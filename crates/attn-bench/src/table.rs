@@ -138,6 +138,17 @@ pub fn processor() -> String {
         .unwrap_or_else(|| std::env::consts::ARCH.into())
 }
 
+/// How many programs wanted a core before, over the last minute and the last five, where the system
+/// says so. Above the number of cores, others were measured too.
+pub fn load() -> String {
+    let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let mut numbers = text.split_whitespace();
+    match (numbers.next(), numbers.next()) {
+        (Some(one), Some(five)) => format!("{one} and {five}"),
+        _ => "unknown".into(),
+    }
+}
+
 /// What a command prints, if it can be run.
 pub fn said(program: &str, arguments: &[&str]) -> Option<String> {
     let output = Command::new(program).args(arguments).output().ok()?;

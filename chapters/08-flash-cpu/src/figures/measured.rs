@@ -74,6 +74,7 @@ pub fn sitting() -> String {
         "rust",
         "PyTorch",
         "rounds",
+        "load before",
     ] {
         table += &format!("| {name} | {} |\n", about(name));
     }
