@@ -65,7 +65,7 @@ pub fn ladder() -> Figure {
 
 /// Where and when.
 pub fn sitting() -> String {
-    let mut table = String::from("| | |\n| --- | --- |\n");
+    let mut table = String::from("| about | |\n| --- | --- |\n");
     for name in [
         "processor",
         "instructions",
