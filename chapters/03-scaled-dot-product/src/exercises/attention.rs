@@ -168,7 +168,7 @@ fn within_values(out: &Array2<f32>, v: ArrayView2<f32>) -> Result<(), String> {
         let slack = 1e-4 * (1.0 + most - least);
         require(!(x < least - slack || x > most + slack), || {
             format!(
-                "out[{i},{c}] is {x:.4}, outside the values' range {least:.4} … {most:.4}: no average can be"
+                "out[{i},{c}] is {x:.4}, but an average of values lies between {least:.4} and {most:.4}"
             )
         })?;
     }
@@ -346,6 +346,11 @@ fn mistakes() -> Vec<Mistake<Body>> {
             body: |q, k, v, mask| variant(q, k, v, 1.0 / root(q.ncols()), -1e9, &table(q, k, mask)),
         },
         Mistake {
+            name: "hidden-zero",
+            when: "forbidden scores are set to 0 instead of −∞: exp(0) = 1, so they still weigh",
+            body: |q, k, v, mask| variant(q, k, v, 1.0 / root(q.ncols()), 0.0, &table(q, k, mask)),
+        },
+        Mistake {
             name: "added-bool",
             when: "the mask is added to the scores as 0 and 1",
             body: |q, k, v, mask| {
@@ -385,6 +390,31 @@ fn mistakes() -> Vec<Mistake<Body>> {
                     }
                 }
                 output
+            },
+        },
+        Mistake {
+            name: "lse-empty-nan",
+            when: "the log-sum-exp of a row that may attend to nothing is NaN, because −∞ − (−∞) is; it has to be −∞",
+            body: |q, k, v, mask| {
+                let mut output = crate::attention(q, k, v, mask);
+                output
+                    .lse
+                    .mapv_inplace(|lse| if lse.is_finite() { lse } else { f32::NAN });
+                output
+            },
+        },
+        Mistake {
+            name: "lse-max-from-zero",
+            when: "the row's maximum is looked for from 0 on instead of −∞, so that the exponentials of a row of very negative scores are all zero",
+            body: |q, k, v, mask| {
+                let one = |row: ArrayView1<f32>| {
+                    let row_max = row.fold(0.0_f32, |max, &s| max.max(s));
+                    row.mapv(|s| (s - row_max).exp()).sum().ln() + row_max
+                };
+                Output {
+                    lse: masked_scores(q, k, mask).map_axis(Axis(1), one),
+                    ..crate::attention(q, k, v, mask)
+                }
             },
         },
         Mistake {
