@@ -55,6 +55,26 @@ pub(crate) struct Run<A> {
 /// How the message of a `todo!` begins.
 const TODO: &str = "not yet implemented";
 
+/// How the message of [`does_not_compile`] begins.
+const REFUSED: &str = "does not compile: ";
+
+/// For answers in a language that the check program compiles itself: ends the case, and the verdict
+/// is that the answer does not compile.
+///
+/// # Panics
+/// Always; that is how it ends the case.
+pub fn does_not_compile(message: &str) -> ! {
+    panic!("{REFUSED}{message}")
+}
+
+/// For answers in another language: ends the case, and the verdict is that this todo was reached.
+///
+/// # Panics
+/// Always; that is how it ends the case.
+pub fn todo_reached(what: &str) -> ! {
+    todo!("{what}")
+}
+
 impl<B, C, A> Check for Answered<B, C, A>
 where
     B: Sync,
@@ -130,6 +150,10 @@ where
             Some((_, Symptom::Panicked { message, place })) if message.starts_with(TODO) => {
                 let right = self.right(cases, run);
                 unsolved(self.exercise.id, &message, place, right, cases.len())
+            }
+            Some((_, Symptom::Panicked { message, .. })) if message.starts_with(REFUSED) => {
+                let errors = vec![message[REFUSED.len()..].to_string()];
+                Verdict::DoesNotCompile { errors }
             }
             Some((case, symptom)) => Verdict::Failed(Failure {
                 case: case + 1,

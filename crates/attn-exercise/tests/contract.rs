@@ -100,6 +100,10 @@ const ANSWERS: &[(&str, Body)] = &[
     }),
     ("1.14", |x| then(x, loop_with_a_child)),
     ("1.15", |x| if x.len() > 1 { square(x) } else { double(x) }),
+    ("1.18", |_| {
+        attn_exercise::does_not_compile("line 3: expected a ;")
+    }),
+    ("1.19", |_| attn_exercise::todo_reached("1.19: double it")),
     ("1.17", |x| {
         assert!(x[0] != 1.0, "case 2 only");
         double(x)
@@ -248,6 +252,18 @@ fn tests() -> Vec<(&'static str, fn())> {
         ("after a panic the other cases are still looked at", || {
             let failure = failure("1.17");
             assert_eq!((failure.case, failure.right, failure.of), (2, 2, 3));
+        }),
+        ("an answer in another language may not compile", || {
+            let Verdict::DoesNotCompile { errors } = check("1.18").verdict else {
+                panic!()
+            };
+            assert_eq!(errors, ["line 3: expected a ;"]);
+        }),
+        ("an answer in another language may be unsolved", || {
+            let Verdict::Unsolved { todo, .. } = check("1.19").verdict else {
+                panic!()
+            };
+            assert_eq!(todo, "1.19: double it");
         }),
         ("a wrong shape is named", || {
             let what = "y has shape 3, should be 1".to_string();
