@@ -3,7 +3,7 @@
 use crate::{
     count::Counts,
     error::Place,
-    finding::{Array, Findings, Kind},
+    finding::{Array, Finding, Findings, Kind},
     lane::{LANES, Registers},
     launch::Launch,
     module::{Constant, Kernel, Special, Value},
@@ -136,7 +136,7 @@ impl<'a> Block<'a> {
         };
         let here: u32 = warps.iter().map(|warp| warp.live.count_ones()).sum();
         if here < threads {
-            self.find(Kind::BarrierDivergence, at, None, || {
+            self.find(Kind::BarrierDivergence, at, None, |_| {
                 format!(
                     "{} of {threads} threads have ended when the others reach this barrier",
                     threads - here
@@ -145,8 +145,8 @@ impl<'a> Block<'a> {
         }
         if let Some((other, elsewhere)) = waiting.iter().find(|(_, instruction)| *instruction != at)
         {
-            let (here, there) = (self.place(at), self.place(*elsewhere));
-            self.find(Kind::BarrierDivergence, at, Some(*elsewhere), || {
+            self.find(Kind::BarrierDivergence, at, Some(*elsewhere), |block| {
+                let (here, there) = (block.place(at), block.place(*elsewhere));
                 format!("warp {first} waits at this barrier while warp {other} waits at another: {here} and {there}")
             });
         }
@@ -221,16 +221,26 @@ impl<'a> Block<'a> {
         self.common.kernel.code[instruction].place
     }
 
-    /// Adds a finding about an instruction, and perhaps another that it meets.
+    /// Adds a finding about an instruction, and perhaps another that it meets. The words are found the first time only.
+    #[cold]
     pub(crate) fn find(
         &mut self,
         kind: Kind,
         at: usize,
         other: Option<usize>,
-        text: impl FnOnce() -> String,
+        text: impl FnOnce(&Self) -> String,
     ) {
         let (place, other) = (self.place(at), other.map(|other| self.place(other)));
-        self.findings.add(kind, place, other, text);
+        if !self.findings.again(kind, place, other, 1) {
+            let text = text(self);
+            self.findings.list.push(Finding {
+                kind,
+                place,
+                other,
+                text,
+                times: 1,
+            });
+        }
     }
 
     /// “block (1, 0, 0), thread (35, 0, 0)”.

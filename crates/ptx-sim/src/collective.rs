@@ -56,8 +56,8 @@ impl Block<'_> {
                     let (source, valid) = source(*mode, lane, by[lane], clamp[lane]);
                     (out[lane], within[lane]) = (from[source], valid);
                     if mask >> source & 1 == 0 {
-                        let who = self.who(warp.number, lane);
-                        self.find(Kind::AbsentLanes, at, None, || {
+                        self.find(Kind::AbsentLanes, at, None, |block| {
+                            let who = block.who(warp.number, lane);
                             format!("reads a register of lane {source}, which is not here: {who}")
                         });
                     }
@@ -119,8 +119,8 @@ impl Block<'_> {
         };
         let named = members[lane];
         let absent = named & warp.live & !mask;
-        let who = self.who(warp.number, lane);
-        self.find(Kind::AbsentLanes, at, None, || {
+        self.find(Kind::AbsentLanes, at, None, |block| {
+            let who = block.who(warp.number, lane);
             if absent != 0 {
                 format!(
                     "the mask {named:#010x} names lanes that are elsewhere ({absent:#010x}): {who}"

@@ -2,7 +2,7 @@
 
 use crate::{
     error::Place,
-    finding::{Array, Findings, Kind, element},
+    finding::{Array, Finding, Findings, Kind, element},
     memory::Region,
     module::Kernel,
     view::{ATOMIC, FENCED, PAGE, Pages},
@@ -140,18 +140,24 @@ impl<'k> Commit<'k> {
     ) {
         let place = |access: Access| -> Place { self.kernel.code[instruction(access)].place };
         let (first, second) = (place(earlier), place(later));
-        findings.add(Kind::BlockRace, second, Some(first), || {
-            let block = |access: Access| {
-                let number = access.block - 1;
-                let [x, y, _] = self.grid;
-                format!("({}, {}, {})", number % x, number / x % y, number / x / y)
-            };
-            format!(
-                "blocks {} and {} touch {}: {first} and {second}",
-                block(earlier),
-                block(later),
-                element(self.arrays, name, byte)
-            )
+        if findings.again(Kind::BlockRace, second, Some(first), 1) {
+            return;
+        }
+        let block = |access: Access| {
+            let number = access.block - 1;
+            let [x, y, _] = self.grid;
+            format!("({}, {}, {})", number % x, number / x % y, number / x / y)
+        };
+        let (before, now) = (block(earlier), block(later));
+        let of = element(self.arrays, name, byte);
+        let text = format!("blocks {before} and {now} touch {of}: {first} and {second}");
+        let kind = Kind::BlockRace;
+        findings.list.push(Finding {
+            kind,
+            place: second,
+            other: Some(first),
+            text,
+            times: 1,
         });
     }
 }

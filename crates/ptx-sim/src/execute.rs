@@ -74,8 +74,8 @@ impl Block<'_> {
         warp.clock += 1;
         if self.left == 0 {
             let limit = self.common.launch.step_limit;
-            let who = self.who(warp.number, here.trailing_zeros() as usize);
-            self.find(Kind::StepLimit, at, None, || {
+            self.find(Kind::StepLimit, at, None, |block| {
+                let who = block.who(warp.number, here.trailing_zeros() as usize);
                 format!("after {limit} instructions of the block it is still running: {who}")
             });
             return Err(Stop);
@@ -127,18 +127,8 @@ impl Block<'_> {
                 warp.registers
                     .set_wide(into.class, into.index, &whole, mask);
             }
-            Action::Load {
-                space,
-                kind,
-                into,
-                address,
-            } => self.load(warp, at, mask, *space, *kind, into, address)?,
-            Action::Store {
-                space,
-                kind,
-                from,
-                address,
-            } => self.store(warp, at, mask, *space, *kind, from, address)?,
+            Action::Load { .. } => self.load(warp, at, mask)?,
+            Action::Store { .. } => self.store(warp, at, mask)?,
             Action::Atomic { .. } => self.atomic(warp, at, mask)?,
             Action::Shuffle { .. } | Action::Vote { .. } | Action::Reduce { .. } => {
                 self.collective(warp, at, mask)
@@ -166,9 +156,12 @@ impl Block<'_> {
                 });
             }
             Action::Trap if mask != 0 => {
-                let who = self.who(warp.number, mask.trailing_zeros() as usize);
-                self.find(Kind::Trap, at, None, || {
-                    format!("the kernel stopped itself: {who}")
+                let lane = mask.trailing_zeros() as usize;
+                self.find(Kind::Trap, at, None, |block| {
+                    format!(
+                        "the kernel stopped itself: {}",
+                        block.who(warp.number, lane)
+                    )
                 });
                 return Err(Stop);
             }
@@ -191,8 +184,8 @@ impl Block<'_> {
         if mask != warp.live {
             let elsewhere = each(warp.live & !here).map(|lane| warp.next[lane]).min();
             let (number, live) = (warp.number, warp.live.count_ones());
-            let place = elsewhere.map(|there| format!("; the others are at {}", self.place(there)));
-            self.find(Kind::BarrierDivergence, at, elsewhere, || {
+            self.find(Kind::BarrierDivergence, at, elsewhere, |block| {
+                let place = elsewhere.map(|there| format!("; the others are at {}", block.place(there)));
                 let (here, place) = (mask.count_ones(), place.unwrap_or_default());
                 format!("{here} of the {live} lanes of warp {number} reach this barrier (mask {mask:#010x}){place}")
             });

@@ -58,7 +58,7 @@ pub struct Finding {
     pub other: Option<Place>,
     /// What happened, where and to whom.
     pub text: String,
-    /// How often the same two places met in this way.
+    /// How often the same two lines met in this way.
     pub times: u64,
 }
 
@@ -68,7 +68,7 @@ impl fmt::Display for Finding {
     }
 }
 
-/// The findings of a block or of a whole launch: each pair of places once.
+/// The findings of a block or of a whole launch: each pair of lines once.
 #[derive(Default)]
 pub(crate) struct Findings {
     pub(crate) list: Vec<Finding>,
@@ -78,40 +78,37 @@ impl Findings {
     /// Different findings that are kept; a kernel that is wrong everywhere is told so often enough.
     const LIMIT: usize = 100;
 
-    /// Adds a finding; the text is only made the first time.
-    pub(crate) fn add(
+    /// Whether the same two lines met in this way before; it is counted. A line may have many instructions.
+    pub(crate) fn again(
         &mut self,
         kind: Kind,
         place: Place,
         other: Option<Place>,
-        text: impl FnOnce() -> String,
-    ) {
+        times: u64,
+    ) -> bool {
+        let line = |place: Place| {
+            (
+                place.source,
+                if place.source.is_some() { 0 } else { place.ptx },
+            )
+        };
+        let key = (kind, line(place), other.map(line));
         let known = self
             .list
             .iter_mut()
-            .find(|f| (f.kind, f.place, f.other) == (kind, place, other));
-        if let Some(known) = known {
-            known.times += 1;
-        } else if self.list.len() < Self::LIMIT {
-            self.list.push(Finding {
-                kind,
-                place,
-                other,
-                text: text(),
-                times: 1,
-            });
+            .find(|f| (f.kind, line(f.place), f.other.map(line)) == key);
+        match known {
+            Some(known) => known.times += times,
+            None => return self.list.len() >= Self::LIMIT,
         }
+        true
     }
 
     /// Adds those of another block.
     pub(crate) fn merge(&mut self, others: Findings) {
         for finding in others.list {
-            let times = finding.times;
-            self.add(finding.kind, finding.place, finding.other, || finding.text);
-            if let Some(known) = self.list.iter_mut().find(|f| {
-                (f.kind, f.place, f.other) == (finding.kind, finding.place, finding.other)
-            }) {
-                known.times += times - 1;
+            if !self.again(finding.kind, finding.place, finding.other, finding.times) {
+                self.list.push(finding);
             }
         }
     }

@@ -1,6 +1,11 @@
 //! A block's shared memory, and beside every granule of it a record of who touched it since the last barrier.
 
-use crate::{lane::LANES, module::Variable, scope::GAP, view::little_endian};
+use crate::{
+    access::{Bytes, leading},
+    lane::LANES,
+    module::Variable,
+    scope::GAP,
+};
 
 /// Who touched a granule: the lanes of one warp, between two of its synchronisations.
 #[derive(Clone, Copy, Default)]
@@ -46,6 +51,35 @@ struct Granule {
     atomic: bool,
 }
 
+impl Granule {
+    /// An earlier touch that is not ordered before this one, and does not agree with it.
+    fn clash(&self, what: Use, now: &Touch, alike: bool) -> Option<Touch> {
+        let agree = (what == Use::Atomic && self.atomic)
+            || (what == Use::Write && alike && self.writer.instruction == now.instruction);
+        if self.writer.clashes(now) && !agree {
+            Some(self.writer)
+        } else if what != Use::Read {
+            self.readers.into_iter().find(|reader| reader.clashes(now))
+        } else {
+            None
+        }
+    }
+
+    fn note(&mut self, what: Use, now: &Touch) {
+        if what == Use::Read {
+            let [last, other] = &mut self.readers;
+            if last.warp != now.warp {
+                *other = *last;
+            }
+            last.join(now);
+        } else {
+            self.writer.join(now);
+            self.written = true;
+            self.atomic = what == Use::Atomic;
+        }
+    }
+}
+
 /// What an access does.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Use {
@@ -59,7 +93,8 @@ pub(crate) enum Use {
 pub(crate) struct Who {
     pub(crate) warp: u32,
     pub(crate) step: u32,
-    pub(crate) lane: usize,
+    /// The lanes that read together, or the one that writes.
+    pub(crate) lanes: u32,
     pub(crate) instruction: usize,
 }
 
@@ -67,11 +102,12 @@ pub(crate) struct Who {
 pub(crate) enum Trouble {
     Outside,
     Unwritten,
-    /// With the lane and warp that came before, and its instruction.
+    /// Who came before, by what instruction, and at what byte they meet.
     Race {
         warp: u32,
         lane: usize,
         instruction: usize,
+        byte: u64,
     },
 }
 
@@ -79,7 +115,8 @@ pub(crate) enum Trouble {
 pub(crate) struct Shared {
     pub(crate) bytes: Vec<u8>,
     granules: Vec<Granule>,
-    granule: usize,
+    /// A granule is `1 << shift` bytes.
+    shift: u32,
     epoch: u32,
     arrays: Vec<Variable>,
 }
@@ -103,7 +140,7 @@ impl Shared {
         Shared {
             bytes: vec![0xcd; size],
             granules,
-            granule,
+            shift: granule.trailing_zeros(),
             epoch: 1,
             arrays,
         }
@@ -124,16 +161,15 @@ impl Shared {
         Some((array, (address - array.offset as u64) as usize))
     }
 
-    pub(crate) fn read(&self, address: u64, size: usize) -> u64 {
-        little_endian(&self.bytes[address as usize..address as usize + size])
+    pub(crate) fn read(&self, address: u64, size: usize) -> Bytes {
+        leading(&self.bytes[address as usize..], size)
     }
 
-    pub(crate) fn write(&mut self, address: u64, size: usize, value: u64) {
-        self.bytes[address as usize..address as usize + size]
-            .copy_from_slice(&value.to_le_bytes()[..size]);
+    pub(crate) fn write(&mut self, address: u64, bytes: &[u8]) {
+        self.bytes[address as usize..][..bytes.len()].copy_from_slice(bytes);
     }
 
-    /// Records an access of `size` bytes and says what is wrong with it, if anything. Lanes that write the same `value` by
+    /// Records an access of `size` bytes and says what is wrong with it, if anything. Lanes that write the same `bytes` by
     /// the same instruction do not race.
     pub(crate) fn touch(
         &mut self,
@@ -141,67 +177,52 @@ impl Shared {
         size: usize,
         what: Use,
         who: Who,
-        value: u64,
+        bytes: Option<&[u8]>,
     ) -> Option<Trouble> {
         let end = address.saturating_add(size as u64);
         if end > self.bytes.len() as u64 {
             return Some(Trouble::Outside);
         }
-        let (warp, lanes) = (who.warp, 1 << who.lane);
+        let Who {
+            warp,
+            step,
+            lanes,
+            instruction,
+        } = who;
         let now = Touch {
             epoch: self.epoch,
-            step: who.step,
+            step,
             warp,
             lanes,
-            instruction: who.instruction as u32,
+            instruction: instruction as u32,
         };
+        let alike = bytes == Some(&self.bytes[address as usize..end as usize]);
         let mut trouble = None;
-        let alike = |bytes: &[u8]| bytes == &value.to_le_bytes()[..size];
-        let alike = what == Use::Write && alike(&self.bytes[address as usize..end as usize]);
-        let of = address as usize / self.granule..(end as usize).div_ceil(self.granule);
-        for granule in &mut self.granules[of] {
+        let first = address as usize >> self.shift;
+        for (at, granule) in self.granules[first..end as usize >> self.shift]
+            .iter_mut()
+            .enumerate()
+        {
             if !granule.inside {
                 return Some(Trouble::Outside);
             }
             if what != Use::Write && !granule.written {
                 trouble = Some(Trouble::Unwritten);
             }
-            let both_atomic = what == Use::Atomic && granule.atomic;
-            let alike = alike && granule.writer.instruction == now.instruction;
-            let before = if granule.writer.clashes(&now) && !both_atomic && !alike {
-                Some(granule.writer)
-            } else if what != Use::Read {
-                granule
-                    .readers
-                    .into_iter()
-                    .find(|reader| reader.clashes(&now))
-            } else {
-                None
-            };
-            if let Some(before) = before {
+            if let Some(before) = granule.clash(what, &now, alike) {
                 let others = if before.warp == warp {
                     before.lanes & !lanes
                 } else {
                     before.lanes
                 };
-                let lane = (others.trailing_zeros() as usize).min(LANES - 1);
                 trouble = Some(Trouble::Race {
                     warp: before.warp,
-                    lane,
+                    lane: (others.trailing_zeros() as usize).min(LANES - 1),
                     instruction: before.instruction as usize,
+                    byte: ((first + at) << self.shift) as u64,
                 });
             }
-            if what == Use::Read {
-                let [last, other] = &mut granule.readers;
-                if last.warp != warp {
-                    *other = *last;
-                }
-                last.join(&now);
-            } else {
-                granule.writer.join(&now);
-                granule.written = true;
-                granule.atomic = what == Use::Atomic;
-            }
+            granule.note(what, &now);
         }
         trouble
     }

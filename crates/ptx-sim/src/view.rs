@@ -4,7 +4,10 @@
 //! copy of the pages it writes, and remembers what it touched. That makes blocks independent of one another, the result the
 //! same on any number of cores, and races between blocks visible when the copies are joined (see `commit`).
 
-use crate::memory::Region;
+use crate::{
+    access::{Bytes, leading},
+    memory::Region,
+};
 
 /// Bytes of a page.
 pub(crate) const PAGE: usize = 4096;
@@ -75,42 +78,45 @@ impl<'m> View<'m> {
         size: usize,
         index: usize,
         atomic: bool,
-    ) -> (u64, bool) {
+    ) -> (Bytes, bool) {
         let (mark, granule) = (self.mark(index, atomic), self.granule);
         let base = &self.regions[region];
         let page = self.page(region, offset);
         let at = offset % PAGE;
-        let granules = at / granule..(at + size).div_ceil(granule);
-        remember(&mut page.read[granules.clone()], mark);
-        let known = |byte: usize| base.written.as_ref().is_none_or(|written| written[byte]);
-        match &page.written {
-            None => (
-                little_endian(&base.bytes[offset..offset + size]),
-                (offset..offset + size).all(known),
-            ),
-            Some(own) => {
-                let written = base.written.is_none()
-                    || (at..at + size)
-                        .all(|byte| own.marks[byte / granule] != 0 || known(offset - at + byte));
-                (little_endian(&own.bytes[at..at + size]), written)
-            }
-        }
+        remember(
+            &mut page.read[at / granule..(at + size).div_ceil(granule)],
+            mark,
+        );
+        let from = page
+            .written
+            .as_ref()
+            .map_or(&base.bytes[offset..], |own| &own.bytes[at..]);
+        let out = leading(from, size);
+        let own = |byte| {
+            page.written
+                .as_ref()
+                .is_some_and(|own| own.marks[(at + byte) / granule] != 0)
+        };
+        let known = base
+            .written
+            .as_ref()
+            .is_none_or(|written| (0..size).all(|byte| written[offset + byte] || own(byte)));
+        (out, known)
     }
 
-    /// Writes the lowest `size` bytes of `value`.
+    /// Writes bytes, which lie within a page.
     pub(crate) fn write(
         &mut self,
         region: usize,
         offset: usize,
-        size: usize,
-        value: u64,
+        bytes: &[u8],
         index: usize,
         atomic: bool,
     ) {
         let (mark, granule) = (self.mark(index, atomic), self.granule);
         let base = &self.regions[region].bytes;
         let page = self.page(region, offset);
-        let at = offset % PAGE;
+        let (at, end) = (offset % PAGE, offset % PAGE + bytes.len());
         let own = page.written.get_or_insert_with(|| {
             let start = offset - at;
             let mut bytes = base[start..base.len().min(start + PAGE)].to_vec();
@@ -120,11 +126,8 @@ impl<'m> View<'m> {
                 marks: vec![0; PAGE / granule],
             }
         });
-        own.bytes[at..at + size].copy_from_slice(&value.to_le_bytes()[..size]);
-        remember(
-            &mut own.marks[at / granule..(at + size).div_ceil(granule)],
-            mark,
-        );
+        own.bytes[at..end].copy_from_slice(bytes);
+        remember(&mut own.marks[at / granule..end.div_ceil(granule)], mark);
     }
 }
 
@@ -134,16 +137,5 @@ fn remember(marks: &mut [u32], mark: u32) {
         if *known == 0 || (*known & ATOMIC != 0 && mark & ATOMIC == 0) {
             *known = mark;
         }
-    }
-}
-
-/// At most eight bytes.
-pub(crate) fn little_endian(bytes: &[u8]) -> u64 {
-    match *bytes {
-        [a, b, c, d] => u32::from_le_bytes([a, b, c, d]).into(),
-        _ => bytes
-            .iter()
-            .rev()
-            .fold(0, |value, byte| value << 8 | u64::from(*byte)),
     }
 }
