@@ -18,13 +18,26 @@ pub struct Array {
 pub fn shared_arrays(source: &str, definitions: &[String]) -> Vec<Array> {
     let mut names: BTreeMap<&str, &str> = BTreeMap::new();
     for line in source.lines().map(without_comment) {
-        if let Some((name, value)) = line.trim().strip_prefix("#define ").and_then(|rest| rest.split_once(' ')) {
+        if let Some((name, value)) = line
+            .trim()
+            .strip_prefix("#define ")
+            .and_then(|rest| rest.split_once(' '))
+        {
             names.insert(name, value.trim());
         }
     }
-    names.extend(definitions.iter().filter_map(|definition| definition.split_once('=')));
-    let declarations = source.lines().map(without_comment).filter_map(|line| line.trim().strip_prefix("__shared__ "));
-    declarations.flat_map(|line| declared(line.trim_end_matches(';'), &names)).collect()
+    names.extend(
+        definitions
+            .iter()
+            .filter_map(|definition| definition.split_once('=')),
+    );
+    let declarations = source
+        .lines()
+        .map(without_comment)
+        .filter_map(|line| line.trim().strip_prefix("__shared__ "));
+    declarations
+        .flat_map(|line| declared(line.trim_end_matches(';'), &names))
+        .collect()
 }
 
 fn without_comment(line: &str) -> &str {
@@ -33,7 +46,9 @@ fn without_comment(line: &str) -> &str {
 
 /// `float ks[KEYS][D + 1], vs[KEYS][D]`
 fn declared(line: &str, names: &BTreeMap<&str, &str>) -> Vec<Array> {
-    let Some((kind, rest)) = line.split_once(' ') else { return Vec::new() };
+    let Some((kind, rest)) = line.split_once(' ') else {
+        return Vec::new();
+    };
     let element = match kind {
         "float" | "int" => 4,
         "float2" => 8,
@@ -43,8 +58,14 @@ fn declared(line: &str, names: &BTreeMap<&str, &str>) -> Vec<Array> {
     let array = |declarator: &str| {
         let (name, axes) = declarator.trim().trim_end_matches(';').split_once('[')?;
         let axes = axes.trim_end().strip_suffix(']')?.split("][");
-        let shape = axes.map(|size| sum(size, names)).collect::<Option<Vec<usize>>>()?;
-        Some(Array { name: name.trim().into(), element, shape })
+        let shape = axes
+            .map(|size| sum(size, names))
+            .collect::<Option<Vec<usize>>>()?;
+        Some(Array {
+            name: name.trim().into(),
+            element,
+            shape,
+        })
     };
     rest.split(',').filter_map(array).collect()
 }
@@ -70,7 +91,10 @@ fn sum(text: &str, names: &BTreeMap<&str, &str>) -> Option<usize> {
             };
         }
     }
-    if let Some(inner) = text.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')) {
+    if let Some(inner) = text
+        .strip_prefix('(')
+        .and_then(|rest| rest.strip_suffix(')'))
+    {
         return sum(inner, names);
     }
     match names.get(text) {
@@ -87,14 +111,27 @@ mod tests {
     fn sizes_are_computed_from_definitions() {
         let source = "#define KEYS 32 // a tile\n#define FOURS (D / 4)\n  __shared__ float ks[KEYS][D + 1], one[2]; // c\n\
                       __shared__ float4 qs[KEYS * (FOURS + 1)];\n__shared__ half h[3];\n__shared__ float n[unknown];";
-        let array = |name: &str, element, shape: &[usize]| Array { name: name.into(), element, shape: shape.into() };
-        let expected = [array("ks", 4, &[32, 65]), array("one", 4, &[2]), array("qs", 16, &[544])];
+        let array = |name: &str, element, shape: &[usize]| Array {
+            name: name.into(),
+            element,
+            shape: shape.into(),
+        };
+        let expected = [
+            array("ks", 4, &[32, 65]),
+            array("one", 4, &[2]),
+            array("qs", 16, &[544]),
+        ];
         assert_eq!(shared_arrays(source, &["D=64".into()]), expected);
     }
 
     #[test]
     fn nothing_in_a_text_makes_it_panic() {
-        for source in ["__shared__ float x[", "__shared__ float x[]]", "__shared__ float x[)+(];", "#define A A\n__shared__ float x[A - 9];"] {
+        for source in [
+            "__shared__ float x[",
+            "__shared__ float x[]]",
+            "__shared__ float x[)+(];",
+            "#define A A\n__shared__ float x[A - 9];",
+        ] {
             assert_eq!(shared_arrays(source, &[]), []);
         }
     }

@@ -27,7 +27,10 @@ pub struct Outcome {
 impl Outcome {
     /// What the simulator found wrong, in words. Nothing on a GPU.
     pub fn findings(&self) -> Vec<String> {
-        self.reports.iter().flat_map(|report| report.findings.iter().map(ToString::to_string)).collect()
+        self.reports
+            .iter()
+            .flat_map(|report| report.findings.iter().map(ToString::to_string))
+            .collect()
     }
 }
 
@@ -76,7 +79,9 @@ pub fn attention_by(
     let mut stayed_inside = true;
     let mut output = |buffer: Buffer, len: usize| -> Result<Vec<f32>, Error> {
         let mut values = device.read(buffer)?;
-        stayed_inside &= values[len..].iter().all(|value| value.to_bits() == UNWRITTEN.to_bits());
+        stayed_inside &= values[len..]
+            .iter()
+            .all(|value| value.to_bits() == UNWRITTEN.to_bits());
         values.truncate(len);
         Ok(values)
     };

@@ -10,7 +10,10 @@ pub enum Error {
     #[error("{0}")]
     Sizes(String),
     /// The text has to be compiled, and there is no compiler.
-    #[error("NVRTC, NVIDIA's compiler for CUDA, is not installed, and {what}. {}", nvrtc::how_to_get_it())]
+    #[error(
+        "NVRTC, NVIDIA's compiler for CUDA, is not installed, and {what}. {}",
+        nvrtc::how_to_get_it()
+    )]
     NoNvrtc {
         /// What it is needed for.
         what: String,

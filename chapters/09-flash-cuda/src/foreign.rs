@@ -58,5 +58,7 @@ pub(crate) fn launch(
     // of bounds is undefined on a GPU, which is why the course runs new kernels on the simulator first.
     let launched = unsafe { launch.launch(config) };
     launched.map_err(|error| Error::Driver(error.to_string()))?;
-    stream.synchronize().map_err(|error| Error::Driver(error.to_string()))
+    stream
+        .synchronize()
+        .map_err(|error| Error::Driver(error.to_string()))
 }

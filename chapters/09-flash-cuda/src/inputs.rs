@@ -42,7 +42,13 @@ impl Sizes {
 impl Inputs {
     /// Standard normal ones.
     pub fn random(seed: u64, sizes: Sizes, causal: bool) -> Self {
-        let Sizes { heads, kv_heads, n, m, d } = sizes;
+        let Sizes {
+            heads,
+            kv_heads,
+            n,
+            m,
+            d,
+        } = sizes;
         let mut random = Random::new(seed);
         Inputs {
             q: random.normal((heads, n, d)),
@@ -63,18 +69,39 @@ impl Inputs {
             return refuse(format!("key width {width} ≠ query width {d}"));
         }
         if self.v.dim() != self.k.dim() {
-            return refuse(format!("v is {:?} and k is {:?}: here they have the same shape", self.v.dim(), self.k.dim()));
+            return refuse(format!(
+                "v is {:?} and k is {:?}: here they have the same shape",
+                self.v.dim(),
+                self.k.dim()
+            ));
         }
         if [heads, n, d, kv_heads, m].contains(&0) {
-            return refuse(format!("q is {:?} and k is {:?}: no size may be 0", self.q.dim(), self.k.dim()));
+            return refuse(format!(
+                "q is {:?} and k is {:?}: no size may be 0",
+                self.q.dim(),
+                self.k.dim()
+            ));
         }
         if heads % kv_heads != 0 {
-            return refuse(format!("{heads} query heads cannot share {kv_heads} key/value heads evenly"));
+            return refuse(format!(
+                "{heads} query heads cannot share {kv_heads} key/value heads evenly"
+            ));
         }
         // Kernels count rows and keys in 32 bits.
-        if [heads * n * d, kv_heads * m * d, heads * n * m].iter().any(|count| *count > i32::MAX as usize) {
-            return refuse(format!("{heads} heads, n = {n}, m = {m}, d = {d} are more numbers than these kernels can count"));
+        if [heads * n * d, kv_heads * m * d, heads * n * m]
+            .iter()
+            .any(|count| *count > i32::MAX as usize)
+        {
+            return refuse(format!(
+                "{heads} heads, n = {n}, m = {m}, d = {d} are more numbers than these kernels can count"
+            ));
         }
-        Ok(Sizes { heads, kv_heads, n, m, d })
+        Ok(Sizes {
+            heads,
+            kv_heads,
+            n,
+            m,
+            d,
+        })
     }
 }

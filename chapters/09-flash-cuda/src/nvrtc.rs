@@ -25,7 +25,10 @@ pub fn folder() -> PathBuf {
 
 /// One sentence with the command that brings NVRTC, where there is one.
 pub fn how_to_get_it() -> String {
-    if cfg!(all(target_arch = "x86_64", any(target_os = "linux", target_os = "windows"))) {
+    if cfg!(all(
+        target_arch = "x86_64",
+        any(target_os = "linux", target_os = "windows")
+    )) {
         format!("In the course's folder: {}", command(&[NVRTC]))
     } else {
         "It exists for Linux and Windows on x86-64".into()
@@ -35,7 +38,10 @@ pub fn how_to_get_it() -> String {
 /// The command that unpacks these packages into the course's folder.
 pub fn command(packages: &[&str]) -> String {
     let python = if cfg!(windows) { "py" } else { "python3" };
-    format!("{python} -m pip install --no-deps --target .attn/nvrtc {}", packages.join(" "))
+    format!(
+        "{python} -m pip install --no-deps --target .attn/nvrtc {}",
+        packages.join(" ")
+    )
 }
 
 /// Whether NVRTC is there. Looks once, and loads it.
@@ -56,7 +62,9 @@ fn libraries() -> Vec<PathBuf> {
         .map(|file| file.path())
         .filter(|path| {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            name.contains("nvrtc") && !name.contains(".alt") && (name.contains(".so") || name.ends_with(".dll"))
+            name.contains("nvrtc")
+                && !name.contains(".alt")
+                && (name.contains(".so") || name.ends_with(".dll"))
         })
         .collect();
     libraries.sort_by_key(|path| !path.to_string_lossy().contains("builtins"));
@@ -70,7 +78,9 @@ fn libraries() -> Vec<PathBuf> {
 /// [`Error::NoNvrtc`], or [`Error::DoesNotCompile`] with the compiler's own words.
 pub fn compile(name: &str, source: &str, definitions: &[String]) -> Result<String, Error> {
     if !found() {
-        return Err(Error::NoNvrtc { what: format!("{name} has to be compiled") });
+        return Err(Error::NoNvrtc {
+            what: format!("{name} has to be compiled"),
+        });
     }
     // What C calls the end of a text; cudarc would panic.
     for text in [name, source] {
@@ -80,7 +90,11 @@ pub fn compile(name: &str, source: &str, definitions: &[String]) -> Result<Strin
         }
     }
     let mut options = vec!["--generate-line-info".to_string()];
-    options.extend(definitions.iter().map(|definition| format!("-D{definition}")));
+    options.extend(
+        definitions
+            .iter()
+            .map(|definition| format!("-D{definition}")),
+    );
     let options = CompileOptions {
         arch: Some(ARCHITECTURE),
         name: Some(name.into()),
@@ -89,22 +103,26 @@ pub fn compile(name: &str, source: &str, definitions: &[String]) -> Result<Strin
     };
     match compile_ptx_with_opts(source, options) {
         Ok(ptx) => Ok(without_folders(&ptx.to_src())),
-        Err(CompileError::CompileError { log, .. }) => {
-            Err(Error::DoesNotCompile { log: log.to_string_lossy().trim().into() })
-        }
-        Err(error) => Err(Error::DoesNotCompile { log: format!("{name}: NVRTC fails: {error}") }),
+        Err(CompileError::CompileError { log, .. }) => Err(Error::DoesNotCompile {
+            log: log.to_string_lossy().trim().into(),
+        }),
+        Err(error) => Err(Error::DoesNotCompile {
+            log: format!("{name}: NVRTC fails: {error}"),
+        }),
     }
 }
 
 /// PTX names the file by its full path; without it, PTX is the same on every machine.
 fn without_folders(ptx: &str) -> String {
-    let lines = ptx.lines().map(|line| match line.trim_start().starts_with(".file") {
-        true => {
-            let (start, path) = line.split_once('"').unwrap_or((line, ""));
-            let name = path.rsplit(['/', '\\']).next().unwrap_or(path);
-            format!("{start}\"{name}\n")
-        }
-        false => format!("{line}\n"),
-    });
+    let lines = ptx
+        .lines()
+        .map(|line| match line.trim_start().starts_with(".file") {
+            true => {
+                let (start, path) = line.split_once('"').unwrap_or((line, ""));
+                let name = path.rsplit(['/', '\\']).next().unwrap_or(path);
+                format!("{start}\"{name}\n")
+            }
+            false => format!("{line}\n"),
+        });
     lines.collect()
 }

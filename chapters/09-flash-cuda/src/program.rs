@@ -43,10 +43,21 @@ impl Program {
         Self::new(source, ptx.into(), definitions, Origin::Committed)
     }
 
-    fn new(source: &str, ptx: String, definitions: &[String], origin: Origin) -> Result<Self, Error> {
+    fn new(
+        source: &str,
+        ptx: String,
+        definitions: &[String],
+        origin: Origin,
+    ) -> Result<Self, Error> {
         let module = Module::parse(&ptx)?;
         let arrays = shared_arrays(source, definitions);
-        Ok(Program { source: source.into(), ptx, module, arrays, origin })
+        Ok(Program {
+            source: source.into(),
+            ptx,
+            module,
+            arrays,
+            origin,
+        })
     }
 
     /// The CUDA text.

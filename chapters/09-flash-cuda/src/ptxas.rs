@@ -11,7 +11,11 @@ use std::{
 pub fn find() -> Option<PathBuf> {
     let name = if cfg!(windows) { "ptxas.exe" } else { "ptxas" };
     let own = folder().join("nvidia/cuda_nvcc/bin").join(name);
-    let on_the_path = || env::split_paths(&env::var_os("PATH")?).map(|folder| folder.join(name)).find(|file| file.is_file());
+    let on_the_path = || {
+        env::split_paths(&env::var_os("PATH")?)
+            .map(|folder| folder.join(name))
+            .find(|file| file.is_file())
+    };
     Some(own).filter(|file| file.is_file()).or_else(on_the_path)
 }
 
@@ -38,26 +42,35 @@ pub fn resources(ptxas: &Path, ptx: &Path) -> Result<Vec<Resources>, Error> {
     let refused = |what: String| Error::Driver(format!("(ptxas) {what}"));
     let null = if cfg!(windows) { "NUL" } else { "/dev/null" };
     let mut command = Command::new(ptxas);
-    command.args(["--verbose", "--gpu-name=sm_80", "--output-file", null]).arg(ptx);
-    let output = command.output().map_err(|error| refused(error.to_string()))?;
+    command
+        .args(["--verbose", "--gpu-name=sm_80", "--output-file", null])
+        .arg(ptx);
+    let output = command
+        .output()
+        .map_err(|error| refused(error.to_string()))?;
     let text = String::from_utf8_lossy(&output.stderr) + String::from_utf8_lossy(&output.stdout);
     if !output.status.success() {
         return Err(refused(text.trim().into()));
     }
     // Compiling entry function 'warp' for 'sm_80' … 0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads …
     // Used 69 registers, 20992 bytes smem, 412 bytes cmem[0]
-    let kernels = text.split("Compiling entry function '").skip(1).map(|text| {
-        let before = |what: &str| -> u32 {
-            let number = text.split_once(what).and_then(|(before, _)| before.split_whitespace().next_back());
-            number.and_then(|number| number.parse().ok()).unwrap_or(0)
-        };
-        Resources {
-            name: text.split('\'').next().unwrap_or_default().into(),
-            registers: before(" registers"),
-            shared: before(" bytes smem"),
-            stack: before(" bytes stack frame"),
-            spills: before(" bytes spill stores") + before(" bytes spill loads"),
-        }
-    });
+    let kernels = text
+        .split("Compiling entry function '")
+        .skip(1)
+        .map(|text| {
+            let before = |what: &str| -> u32 {
+                let number = text
+                    .split_once(what)
+                    .and_then(|(before, _)| before.split_whitespace().next_back());
+                number.and_then(|number| number.parse().ok()).unwrap_or(0)
+            };
+            Resources {
+                name: text.split('\'').next().unwrap_or_default().into(),
+                registers: before(" registers"),
+                shared: before(" bytes smem"),
+                stack: before(" bytes stack frame"),
+                spills: before(" bytes spill stores") + before(" bytes spill loads"),
+            }
+        });
     Ok(kernels.collect())
 }

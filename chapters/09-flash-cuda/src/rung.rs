@@ -1,11 +1,12 @@
 //! The kernels of this chapter, and how each is launched.
 
 use crate::{
-    Error, Sizes, nvrtc,
+    Error, Sizes,
     device::{
         Argument::{self, Float, Int},
         Buffer, Device, Launch,
     },
+    nvrtc,
     program::Program,
 };
 use ptx_sim::Report;
@@ -96,15 +97,37 @@ impl Rung {
     /// Refuses sizes that the kernels cannot take.
     pub(crate) fn takes(self, sizes: Sizes) -> Result<(), Error> {
         if self == Rung::Split && sizes.n != 1 {
-            return Err(Error::Sizes(format!("the split rung decodes: one query a head, not {}", sizes.n)));
+            return Err(Error::Sizes(format!(
+                "the split rung decodes: one query a head, not {}",
+                sizes.n
+            )));
         }
         Ok(())
     }
 
     /// Runs its kernels, one after the other, on buffers that are there.
-    pub(crate) fn launch(self, device: &mut Device, program: &Program, call: &Call) -> Result<Vec<Option<Report>>, Error> {
-        let Call { q, k, v, out, lse, sizes, causal } = *call;
-        let Sizes { heads, kv_heads, n, m, d } = sizes;
+    pub(crate) fn launch(
+        self,
+        device: &mut Device,
+        program: &Program,
+        call: &Call,
+    ) -> Result<Vec<Option<Report>>, Error> {
+        let Call {
+            q,
+            k,
+            v,
+            out,
+            lse,
+            sizes,
+            causal,
+        } = *call;
+        let Sizes {
+            heads,
+            kv_heads,
+            n,
+            m,
+            d,
+        } = sizes;
         let group = Int(sizes.group() as i32);
         let (scale, causal) = (Float(1.0 / (d as f32).sqrt()), Int(causal.into()));
         let [q, k, v, out, lse] = [q, k, v, out, lse].map(Argument::Buffer);
@@ -143,16 +166,31 @@ impl Rung {
             }
             Rung::Tiled => vec![fused("tiled", [blocks(n, 8), h, 1], [32, 8, 1])],
             Rung::Warp => vec![fused("warp", [blocks(n, 16), h, 1], [128, 1, 1])],
-            Rung::Gqa => vec![fused("gqa", [blocks(n * sizes.group(), 16), kv_heads, 1], [128, 1, 1])],
+            Rung::Gqa => vec![fused(
+                "gqa",
+                [blocks(n * sizes.group(), 16), kv_heads, 1],
+                [128, 1, 1],
+            )],
             Rung::Split => {
                 let parts = Argument::Buffer(device.alloc_unwritten("parts", heads * SPLITS * d)?);
-                let part_lse = Argument::Buffer(device.alloc_unwritten("part_lse", heads * SPLITS)?);
+                let part_lse =
+                    Argument::Buffer(device.alloc_unwritten("part_lse", heads * SPLITS)?);
                 vec![
                     Launch {
                         kernel: "split",
                         grid: [blocks(SPLITS, 4), h, 1],
                         block: [128, 1, 1],
-                        arguments: vec![q, k, v, parts, part_lse, int(m), group, int(SPLITS), scale],
+                        arguments: vec![
+                            q,
+                            k,
+                            v,
+                            parts,
+                            part_lse,
+                            int(m),
+                            group,
+                            int(SPLITS),
+                            scale,
+                        ],
                     },
                     Launch {
                         kernel: "merge",
@@ -163,7 +201,10 @@ impl Rung {
                 ]
             }
         };
-        launches.iter().map(|launch| device.launch(program, launch)).collect()
+        launches
+            .iter()
+            .map(|launch| device.launch(program, launch))
+            .collect()
     }
 }
 
@@ -174,7 +215,9 @@ impl Rung {
 pub fn definitions(d: usize) -> Result<Vec<String>, Error> {
     match d {
         32 | 64 | 128 => Ok(vec![format!("D={d}")]),
-        _ => Err(Error::Sizes(format!("width {d}: these kernels are for 32, 64 and 128"))),
+        _ => Err(Error::Sizes(format!(
+            "width {d}: these kernels are for 32, 64 and 128"
+        ))),
     }
 }
 

@@ -10,7 +10,10 @@ use std::{env, fs, path::PathBuf};
 fn there(found: bool, what: &str) -> bool {
     if !found {
         let how = nvrtc::command(&[nvrtc::NVRTC, nvrtc::PTXAS]);
-        assert!(env::var_os("ATTN_REQUIRE_NVRTC").is_none(), "{what} is required here: {how}");
+        assert!(
+            env::var_os("ATTN_REQUIRE_NVRTC").is_none(),
+            "{what} is required here: {how}"
+        );
         println!("skipped: {what} is not installed. In the course's folder: {how}");
     }
     found
@@ -26,15 +29,22 @@ fn the_committed_ptx_is_that_of_the_kernels() {
     if !there(nvrtc::found(), "NVRTC") {
         return;
     }
-    for (rung, d) in Rung::ALL.into_iter().flat_map(|rung| rung::WIDTHS.map(|d| (rung, d))) {
+    for (rung, d) in Rung::ALL
+        .into_iter()
+        .flat_map(|rung| rung::WIDTHS.map(|d| (rung, d)))
+    {
         let definitions = rung::definitions(d).expect("a width of the course");
-        let ptx = nvrtc::compile(&format!("{}.cu", rung.name()), rung.source(), &definitions).expect("it compiles");
+        let ptx = nvrtc::compile(&format!("{}.cu", rung.name()), rung.source(), &definitions)
+            .expect("it compiles");
         let file = committed(rung, d);
         if env::var_os("ATTN_WRITE_PTX").is_some() {
             fs::write(&file, &ptx).expect("a file that can be written");
         }
         let old = fs::read_to_string(&file).expect("a file that can be read");
-        let at = old.lines().zip(ptx.lines()).position(|(old, new)| old != new);
+        let at = old
+            .lines()
+            .zip(ptx.lines())
+            .position(|(old, new)| old != new);
         assert!(
             old == ptx,
             "{} is not what NVRTC makes of {}.cu (first other line: {:?}). If the kernel was changed, write it anew: \
@@ -69,9 +79,22 @@ fn ptxas_needs_the_stated_registers_and_spills_none() {
         let mut seen = 0;
         for rung in Rung::ALL {
             for kernel in ptxas::resources(&program, &committed(rung, d)).expect("ptxas runs") {
-                let (_, stated) = RESOURCES.iter().find(|(name, _)| *name == kernel.name).expect("a kernel of the course");
-                assert_eq!((kernel.registers, kernel.shared), stated[at], "{}, d = {d}", kernel.name);
-                assert_eq!((kernel.spills, kernel.stack), (0, 0), "{}, d = {d}", kernel.name);
+                let (_, stated) = RESOURCES
+                    .iter()
+                    .find(|(name, _)| *name == kernel.name)
+                    .expect("a kernel of the course");
+                assert_eq!(
+                    (kernel.registers, kernel.shared),
+                    stated[at],
+                    "{}, d = {d}",
+                    kernel.name
+                );
+                assert_eq!(
+                    (kernel.spills, kernel.stack),
+                    (0, 0),
+                    "{}, d = {d}",
+                    kernel.name
+                );
                 seen += 1;
             }
         }
