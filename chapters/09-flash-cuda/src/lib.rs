@@ -12,6 +12,7 @@ pub mod arrays;
 mod attention;
 pub mod device;
 mod error;
+pub mod exercises;
 mod foreign;
 pub mod gpu;
 mod inputs;
