@@ -28,6 +28,10 @@ pub enum Verdict {
         todo: String,
         /// Where it stands.
         place: Option<Place>,
+        /// How many cases are right without it.
+        right: usize,
+        /// How many cases there are.
+        of: usize,
     },
     /// It called another exercise's function, which is unsolved.
     WaitsOn {

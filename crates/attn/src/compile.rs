@@ -127,14 +127,16 @@ pub fn example(course: &Course, chapter: &Chapter, name: &str) -> Result<PathBuf
     }
 }
 
+/// What is said while [`book`] works.
+pub const BOOK: &str = "Compiling the book's program (the first time takes about a minute)";
+
 /// Builds the book's program and returns it.
 ///
 /// # Errors
 /// When it does not compile.
 pub fn book(course: &Course) -> Result<PathBuf> {
     let arguments = ["build", "--package", "attn-book", "--bin", "attn-book"];
-    let what = "Compiling the book's program (the first time takes about a minute)";
-    match build(&course.root, &arguments, what)? {
+    match build(&course.root, &arguments, BOOK)? {
         Outcome::Program(program) => Ok(program),
         Outcome::Errors(errors) => bail!("attn-book does not compile:\n{}", text(&errors)),
     }

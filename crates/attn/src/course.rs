@@ -58,6 +58,35 @@ pub struct Chapter {
     /// The name of its crate.
     #[serde(skip)]
     pub package: String,
+    /// What its exercises are written in; known by the sources of the reference.
+    #[serde(skip)]
+    pub language: Language,
+}
+
+/// What a learner's file is written in.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum Language {
+    /// Compiled into the check program.
+    #[default]
+    Rust,
+    /// Compiled by the check program itself, when it runs.
+    Cuda,
+}
+
+impl Language {
+    fn of(source: &Path) -> Self {
+        match source.extension() {
+            Some(extension) if extension == "cu" => Language::Cuda,
+            _ => Language::Rust,
+        }
+    }
+
+    fn file(self, stem: &str) -> String {
+        match self {
+            Language::Rust => format!("{stem}.rs"),
+            Language::Cuda => format!("{stem}.cu"),
+        }
+    }
 }
 
 /// An exercise as `chapter.toml` describes it.
@@ -188,10 +217,18 @@ impl Chapter {
         let mut chapter: Chapter =
             toml::from_str(&text).with_context(|| file.display().to_string())?;
         let prefix = format!("{}.", chapter.number);
-        for Exercise { id, .. } in &chapter.exercises {
+        if let Some(first) = chapter.exercises.first() {
+            chapter.language = Language::of(&first.source);
+        }
+        for Exercise { id, source, .. } in &chapter.exercises {
             ensure!(
                 id.starts_with(&prefix),
                 "{}: exercise {id} does not begin with {prefix}",
+                file.display()
+            );
+            ensure!(
+                Language::of(source) == chapter.language,
+                "{}: exercise {id} is in another language than the first; a learner has one file",
                 file.display()
             );
         }
@@ -203,12 +240,12 @@ impl Chapter {
 
     /// The learner's file, relative to the root.
     pub fn answers(&self) -> PathBuf {
-        self.dir.join("exercise.rs")
+        self.dir.join(self.language.file("exercise"))
     }
 
     /// The unsolved file, relative to the root.
     pub fn starter(&self) -> PathBuf {
-        self.dir.join("starter.rs")
+        self.dir.join(self.language.file("starter"))
     }
 }
 

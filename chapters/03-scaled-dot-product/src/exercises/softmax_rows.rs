@@ -104,7 +104,8 @@ fn by_log_sum_exp(x: ArrayView2<f32>) -> Array2<f32> {
 
 fn steps(Case { x, .. }: &Case) -> Vec<Field> {
     let row_max = row_max(x.view());
-    let exp = (x - &row_max).exp();
+    // A row that is all −∞ has no steps: its weights are zero.
+    let exp = zero_empty_rows(x.view(), (x - &row_max).exp());
     let row_sum = exp.sum_axis(Axis(1)).insert_axis(Axis(1));
     vec![
         field("row_max", &row_max),
@@ -164,6 +165,14 @@ fn mistakes() -> Vec<Mistake<Body>> {
             },
         },
         Mistake {
+            name: "matrix-max-nan",
+            when: "the maximum of the whole matrix is subtracted instead of the row's, and a row far below it is 0/0",
+            body: |x| {
+                let max = x.fold(f32::NEG_INFINITY, |max, &s| max.max(s));
+                normalise(x, &Array2::from_elem((1, 1), max), Axis(1))
+            },
+        },
+        Mistake {
             name: "no-exp",
             when: "the scores themselves are divided by their sum, without exp",
             body: |x| {
@@ -178,7 +187,7 @@ fn mistakes() -> Vec<Mistake<Body>> {
         },
         Mistake {
             name: "empty-row-nan",
-            when: "a row that is all −∞ is not taken out first: −∞ − (−∞) is NaN",
+            when: "a row that is all −∞ is not taken out first: −∞ − (−∞), like 0/0, is NaN",
             body: |x| normalise(x, &row_max(x), Axis(1)),
         },
         Mistake {

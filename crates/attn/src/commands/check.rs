@@ -62,12 +62,19 @@ pub fn check_aloud(
     let mut chapter_shown = None;
     // Only the first wrong answer in detail, with a blank line on either side.
     let (mut detailed, mut gap) = (false, false);
+    let mut right = progress::load(course)?;
     let reports = run_check(course, target, solution, seed, |report| {
         also(report);
+        let passed = matches!(report.verdict, Verdict::Passed { .. });
+        right.0.entry(report.id.clone()).or_default().solved = passed;
         let Ok((chapter, exercise)) = course.exercise(&report.id) else {
             return;
         };
         if chapter_shown != Some(chapter.number) {
+            if chapter_shown.is_some() {
+                println!();
+                gap = false;
+            }
             render::chapter(chapter);
             chapter_shown = Some(chapter.number);
         }
@@ -84,6 +91,13 @@ pub fn check_aloud(
             detailed = true;
             gap = true;
             render::details(course, exercise, report);
+            if !solution {
+                let calls = answers::calls(course, chapter, &exercise.id).unwrap_or_default();
+                let doubtful = calls
+                    .into_iter()
+                    .filter(|other| !right.of(&other.id).solved);
+                doubtful.for_each(render::doubtful);
+            }
         }
     })?;
     let (solved, points) = (passed(&reports).count(), points(course, &reports));

@@ -23,7 +23,10 @@ pub fn reset(course: &Course, target: &Target) -> Result<bool> {
         "{what} is back to its starter in {}",
         chapter.answers().display()
     );
-    println!("Your file as it was: {}", relative(course, &backup));
+    match backup {
+        Some(backup) => println!("Your file as it was: {}", relative(course, &backup)),
+        None => println!("It was so already."),
+    }
     Ok(true)
 }
 
