@@ -149,6 +149,26 @@ fn races_within_a_warp() {
     );
 }
 
+/// All lanes read what one of them wrote: the reading lanes come as one access, and the writer is among them.
+#[test]
+fn a_broadcast_races_with_the_lane_that_wrote() {
+    let body = |sync: &str| {
+        format!(
+            ".shared .align 4 .b8 s[4]; setp.eq.u32 %t, %i, 9; @%t st.shared.u32 [s], %i; {sync} ld.shared.u32 %x, [s];"
+        )
+    };
+    let (kind, text) = one(32, 1, &body(""));
+    assert_eq!(kind, Kind::WarpRace);
+    assert!(
+        text.contains("thread (9, 0, 0)") && text.contains("thread (0, 0, 0)"),
+        "{text}"
+    );
+    assert_eq!(
+        run(32, 1, &[0; 64], &body("bar.warp.sync -1;")).1.findings,
+        []
+    );
+}
+
 #[test]
 fn halves_of_a_word_are_told_apart() {
     let body = ".shared .align 4 .b8 s[128]; .reg .b64 %s; .reg .b16 %h; mul.wide.u32 %s, %i, 2; mov.u64 %b, s; add.s64 %s, %s, %b;
@@ -282,6 +302,18 @@ fn a_finding_names_the_source_line() {
         report.findings[0].place.source,
         Some(12),
         "code from a header counts where it is called"
+    );
+}
+
+/// The compiler marks what it moved with line 0; that belongs to the next line, which needs it.
+#[test]
+fn moved_instructions_belong_to_the_line_that_follows() {
+    let body = ".loc 1 5 1\n mov.u32 %x, 1; .loc 1 0 1\n ld.global.u32 %x, [%a+2]; .loc 1 9 1\n add.u32 %x, %x, 1;";
+    let (_, report) = run(1, 1, &[0; 64], body);
+    assert_eq!(report.findings[0].place.source, Some(9));
+    assert_eq!(
+        (report.line(5).instructions, report.line(9).instructions),
+        (1, 1)
     );
 }
 
