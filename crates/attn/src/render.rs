@@ -58,7 +58,7 @@ pub fn verdict(exercise: &Exercise, verdict: &Verdict) {
 }
 
 /// What a verdict says, a paragraph each: the case, what is wrong with it, the diagnosis; or the
-/// compiler's first message. Nothing for an exercise that is right or not begun.
+/// compiler's first message; how far an unsolved one is. Nothing for one that is right or not begun.
 pub fn explanation(course: &Course, verdict: &Verdict) -> Vec<String> {
     match verdict {
         Verdict::Failed(failure) => {
@@ -78,6 +78,11 @@ pub fn explanation(course: &Course, verdict: &Verdict) -> Vec<String> {
             errors.first().cloned().into_iter().chain(more).collect()
         }
         Verdict::WaitsOn { on } => vec![format!("It calls {on}, which is not solved yet.")],
+        Verdict::Unsolved { right, of, .. } if *right > 0 => {
+            vec![format!(
+                "A todo is still reached; {right} of {of} cases are right without it."
+            )]
+        }
         Verdict::Passed { .. } | Verdict::Unsolved { .. } => Vec::new(),
     }
 }

@@ -424,7 +424,7 @@ impl Block<'_> {
         match trouble {
             Trouble::Race {
                 warp,
-                lane,
+                lanes,
                 instruction,
                 byte,
             } => {
@@ -435,7 +435,7 @@ impl Block<'_> {
                 };
                 self.find(kind, who.instruction, Some(instruction), |block| {
                     let (first, second) = (block.place(instruction), block.place(who.instruction));
-                    let (before, now) = (block.who(warp, lane), block.who(who.warp, own));
+                    let (before, now) = (block.who(warp, lanes[0]), block.who(who.warp, lanes[1]));
                     let (of, sides) = (
                         of(block, byte),
                         format!("{first} ({before}) and {second} ({now})"),

@@ -204,8 +204,8 @@ impl<'a> Block<'a> {
             Special::Warps => (launch.threads() as u32).div_ceil(32),
             Special::LanesEqual => bit,
             Special::LanesBelow => bit - 1,
-            Special::LanesBelowOrEqual => bit - 1 | bit,
-            Special::LanesAbove => !(bit - 1 | bit),
+            Special::LanesBelowOrEqual => (bit - 1) | bit,
+            Special::LanesAbove => !((bit - 1) | bit),
             Special::LanesAboveOrEqual => !(bit - 1),
         }
     }

@@ -56,6 +56,21 @@ impl Launch {
         }
     }
 
+    /// Blocks of the grid: x, y, z.
+    pub fn grid(&self) -> [u32; 3] {
+        self.grid
+    }
+
+    /// Threads of a block: x, y, z.
+    pub fn block(&self) -> [u32; 3] {
+        self.block
+    }
+
+    /// Bytes of dynamic shared memory of each block.
+    pub fn shared_bytes(&self) -> usize {
+        self.shared
+    }
+
     /// Bytes of dynamic shared memory for each block.
     pub fn shared(mut self, bytes: usize) -> Self {
         self.shared = bytes;

@@ -27,6 +27,7 @@ pub(crate) fn module(text: &str) -> Result<Module, ParseError> {
         tokens: tokens(text),
         at: 0,
         source: None,
+        moved: false,
     };
     let mut reader = Reader::default();
     while parser.at < parser.tokens.len() {
@@ -75,6 +76,8 @@ struct Parser<'a> {
     tokens: Vec<(Token<'a>, u32)>,
     at: usize,
     source: Option<u32>,
+    /// The last `.loc` named line 0: the compiler moved what comes here, mostly ahead of the line that needs it.
+    moved: bool,
 }
 
 impl<'a> Parser<'a> {
@@ -158,7 +161,7 @@ impl<'a> Parser<'a> {
     }
 
     /// `.loc file line column [, function_name name [+ n], inlined_at file line column]`. Only the first file counts as the
-    /// kernel's source; for code from a header it is the line that calls it. Line 0 means “no line of its own”.
+    /// kernel's source; for code from a header it is the line that calls it.
     fn loc(&mut self) -> Result<(), String> {
         let (mut file, mut line, _column): (u32, u32, u32) =
             (self.number()?, self.number()?, self.number()?);
@@ -179,8 +182,9 @@ impl<'a> Parser<'a> {
                 other => return Err(format!("`{other}` in `.loc` is not supported")),
             }
         }
-        if file == 1 && line > 0 {
-            self.source = Some(line);
+        if file == 1 {
+            self.moved = line == 0;
+            self.source = if line > 0 { Some(line) } else { self.source };
         }
         Ok(())
     }
@@ -419,6 +423,7 @@ fn kernel(parser: &mut Parser, names: &ModuleNames) -> Result<Kernel, Problem> {
         kernel,
         labels: HashMap::new(),
         jumps: Vec::new(),
+        waiting: None,
     }
     .read(parser)
 }
@@ -481,6 +486,8 @@ struct Body<'m, 'a> {
     labels: HashMap<&'a str, usize>,
     /// Branches, and the labels they want.
     jumps: Vec<(usize, &'a str)>,
+    /// The first instruction that waits for the next line to be named (see [`Parser::moved`]).
+    waiting: Option<usize>,
 }
 
 impl<'m, 'a> Body<'m, 'a> {
@@ -525,7 +532,9 @@ impl<'m, 'a> Body<'m, 'a> {
         match parser.peek() {
             Some(Token::Word(".loc")) => {
                 parser.at += 1;
-                parser.loc()
+                parser.loc()?;
+                self.name_lines(parser);
+                Ok(())
             }
             Some(Token::Word(".pragma")) => {
                 parser.at += 1;
@@ -563,6 +572,16 @@ impl<'m, 'a> Body<'m, 'a> {
             }
             Some(Token::Sign(';')) => parser.need(';'),
             _ => self.instruction(parser),
+        }
+    }
+
+    /// A line was named: what the compiler moved ahead of it belongs to it.
+    fn name_lines(&mut self, parser: &Parser) {
+        if !parser.moved
+            && let Some(first) = self.waiting.take()
+        {
+            let moved = self.kernel.code[first..].iter_mut();
+            moved.for_each(|instruction| instruction.place.source = parser.source);
         }
     }
 
@@ -645,6 +664,9 @@ impl<'m, 'a> Body<'m, 'a> {
         let decoded = decode::instruction(&mut context, word, &operands)?;
         if let Some(label) = decoded.target {
             self.jumps.push((self.kernel.code.len(), label));
+        }
+        if parser.moved && self.waiting.is_none() {
+            self.waiting = Some(self.kernel.code.len());
         }
         let text = text.trim_end().to_string();
         self.kernel.code.push(Instruction {

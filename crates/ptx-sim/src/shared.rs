@@ -20,11 +20,11 @@ struct Touch {
 }
 
 impl Touch {
-    /// Whether a touch by one lane, now, is not ordered after this one.
+    /// Whether a touch by another lane, now, is not ordered after this one.
     fn clashes(&self, now: &Touch) -> bool {
         let together = self.epoch == now.epoch;
         let same = self.warp == now.warp;
-        together && (!same || (self.step == now.step && self.lanes & !now.lanes != 0))
+        together && (!same || (self.step == now.step && (self.lanes | now.lanes).count_ones() > 1))
     }
 
     /// Adds a touch by the same warp; the instruction named is the last.
@@ -102,13 +102,30 @@ pub(crate) struct Who {
 pub(crate) enum Trouble {
     Outside,
     Unwritten,
-    /// Who came before, by what instruction, and at what byte they meet.
+    /// Who came before, by what instruction, at what byte they meet, and one lane of either.
     Race {
         warp: u32,
-        lane: usize,
+        lanes: [usize; 2],
         instruction: usize,
         byte: u64,
     },
+}
+
+/// A lane of the earlier touch and another of the later one.
+fn pair(before: &Touch, now: &Touch) -> [usize; 2] {
+    let lowest = |lanes: u32| lanes.trailing_zeros() as usize & (LANES - 1);
+    let only_before = before.lanes & !now.lanes;
+    let first = lowest(if only_before == 0 {
+        before.lanes
+    } else {
+        only_before
+    });
+    let others = if before.warp == now.warp {
+        now.lanes & !(1 << first)
+    } else {
+        now.lanes
+    };
+    [first, lowest(others)]
 }
 
 /// The shared memory of one block.
@@ -210,14 +227,9 @@ impl Shared {
                 trouble = Some(Trouble::Unwritten);
             }
             if let Some(before) = granule.clash(what, &now, alike) {
-                let others = if before.warp == warp {
-                    before.lanes & !lanes
-                } else {
-                    before.lanes
-                };
                 trouble = Some(Trouble::Race {
                     warp: before.warp,
-                    lane: (others.trailing_zeros() as usize).min(LANES - 1),
+                    lanes: pair(&before, &now),
                     instruction: before.instruction as usize,
                     byte: ((first + at) << self.shift) as u64,
                 });

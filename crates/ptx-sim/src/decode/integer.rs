@@ -110,15 +110,23 @@ pub(crate) fn find(m: &mut Modifiers, kind: Type) -> Result<Option<Formula>, Str
 
 fn product_high(m: &Modifiers, kind: Type) -> Result<Formula, String> {
     Ok(match kind {
-        Type::U16 => lanes!(|a: u16, b: u16| -> u16 { (u32::from(a) * u32::from(b) >> 16) as u16 }),
-        Type::S16 => lanes!(|a: i16, b: i16| -> i16 { (i32::from(a) * i32::from(b) >> 16) as i16 }),
-        Type::U32 => lanes!(|a: u32, b: u32| -> u32 { (u64::from(a) * u64::from(b) >> 32) as u32 }),
-        Type::S32 => lanes!(|a: i32, b: i32| -> i32 { (i64::from(a) * i64::from(b) >> 32) as i32 }),
+        Type::U16 => {
+            lanes!(|a: u16, b: u16| -> u16 { ((u32::from(a) * u32::from(b)) >> 16) as u16 })
+        }
+        Type::S16 => {
+            lanes!(|a: i16, b: i16| -> i16 { ((i32::from(a) * i32::from(b)) >> 16) as i16 })
+        }
+        Type::U32 => {
+            lanes!(|a: u32, b: u32| -> u32 { ((u64::from(a) * u64::from(b)) >> 32) as u32 })
+        }
+        Type::S32 => {
+            lanes!(|a: i32, b: i32| -> i32 { ((i64::from(a) * i64::from(b)) >> 32) as i32 })
+        }
         Type::U64 => {
-            lanes!(|a: u64, b: u64| -> u64 { (u128::from(a) * u128::from(b) >> 64) as u64 })
+            lanes!(|a: u64, b: u64| -> u64 { ((u128::from(a) * u128::from(b)) >> 64) as u64 })
         }
         Type::S64 => {
-            lanes!(|a: i64, b: i64| -> i64 { (i128::from(a) * i128::from(b) >> 64) as i64 })
+            lanes!(|a: i64, b: i64| -> i64 { ((i128::from(a) * i128::from(b)) >> 64) as i64 })
         }
         kind => return Err(m.unsupported(kind)),
     })
@@ -127,16 +135,16 @@ fn product_high(m: &Modifiers, kind: Type) -> Result<Formula, String> {
 fn product_high_plus(m: &Modifiers, kind: Type) -> Result<Formula, String> {
     Ok(match kind {
         Type::U32 => lanes!(|a: u32, b: u32, c: u32| -> u32 {
-            ((u64::from(a) * u64::from(b) >> 32) as u32).wrapping_add(c)
+            (((u64::from(a) * u64::from(b)) >> 32) as u32).wrapping_add(c)
         }),
         Type::S32 => lanes!(|a: i32, b: i32, c: i32| -> i32 {
-            ((i64::from(a) * i64::from(b) >> 32) as i32).wrapping_add(c)
+            (((i64::from(a) * i64::from(b)) >> 32) as i32).wrapping_add(c)
         }),
         Type::U64 => lanes!(|a: u64, b: u64, c: u64| -> u64 {
-            ((u128::from(a) * u128::from(b) >> 64) as u64).wrapping_add(c)
+            (((u128::from(a) * u128::from(b)) >> 64) as u64).wrapping_add(c)
         }),
         Type::S64 => lanes!(|a: i64, b: i64, c: i64| -> i64 {
-            ((i128::from(a) * i128::from(b) >> 64) as i64).wrapping_add(c)
+            (((i128::from(a) * i128::from(b)) >> 64) as i64).wrapping_add(c)
         }),
         kind => return Err(m.unsupported(kind)),
     })
