@@ -93,6 +93,10 @@ impl Launch<'_> {
 /// The byte that fills a buffer of the simulator until it is written, four times, as an f32; a GPU's is filled with it too.
 pub(crate) const UNWRITTEN: f32 = f32::from_bits(0xcdcd_cdcd);
 
+/// Instructions that the simulator lets the warps of a block execute together, some seconds of its time: a block of this
+/// chapter takes 2 thousand a tile.
+const STEPS: u64 = 5_000_000;
+
 impl Device {
     /// The GPU if one opens, else the simulator.
     pub fn open() -> Self {
@@ -190,10 +194,10 @@ impl Device {
                     })
                     .collect();
                 let arrays = program.arrays().iter();
-                let launch = arrays.fold(
-                    ptx_sim::Launch::new(launch.grid, launch.block),
-                    |launch, array| launch.array(&array.name, array.element, &array.shape),
-                );
+                let plain = ptx_sim::Launch::new(launch.grid, launch.block).step_limit(STEPS);
+                let launch = arrays.fold(plain, |launch, array| {
+                    launch.array(&array.name, array.element, &array.shape)
+                });
                 Ok(Some(kernel.launch(memory, &launch, &arguments)?))
             }
         }

@@ -37,13 +37,20 @@ impl Block<'_> {
     /// Runs a warp to its next barrier, or to its end.
     pub(crate) fn run_warp(&mut self, warp: &mut Warp) -> Result<(), Stop> {
         while warp.live != 0 && warp.waits.is_none() {
+            let running = warp.live & !warp.arrived;
+            if running == 0 {
+                // All that are left have come to the barrier.
+                warp.waits = Some(warp.barrier);
+                warp.arrived = 0;
+                return Ok(());
+            }
             // The lanes that stand lowest, and where the next of the others stands.
             let mut at = usize::MAX;
-            for lane in each(warp.live) {
+            for lane in each(running) {
                 at = at.min(warp.next[lane]);
             }
             let (mut here, mut others) = (0, usize::MAX);
-            for lane in each(warp.live) {
+            for lane in each(running) {
                 if warp.next[lane] == at {
                     here |= 1 << lane;
                 } else {
@@ -179,21 +186,21 @@ impl Block<'_> {
         Ok(Flow::On)
     }
 
-    /// A barrier is for all threads of the block, so for all of the warp.
+    /// A barrier is for all threads of the block, so for all of the warp. Lanes that come to it first wait for the others:
+    /// where a branch lies in the code says nothing, a compiler may put it behind the barrier.
     fn wait(&mut self, warp: &mut Warp, at: usize, here: u32, mask: u32) -> Result<Flow, Stop> {
-        if mask != warp.live {
-            let elsewhere = each(warp.live & !here).map(|lane| warp.next[lane]).min();
-            let (number, live) = (warp.number, warp.live.count_ones());
-            self.find(Kind::BarrierDivergence, at, elsewhere, |block| {
-                let place = elsewhere.map(|there| format!("; the others are at {}", block.place(there)));
-                let (here, place) = (mask.count_ones(), place.unwrap_or_default());
-                format!("{here} of the {live} lanes of warp {number} reach this barrier (mask {mask:#010x}){place}")
+        set_next(warp, here, at + 1);
+        if warp.arrived != 0 && warp.barrier != at {
+            let (number, live, before) = (warp.number, warp.live.count_ones(), warp.arrived);
+            self.find(Kind::BarrierDivergence, warp.barrier, Some(at), |block| {
+                let (lanes, there) = (before.count_ones(), block.place(at));
+                format!("{lanes} of the {live} lanes of warp {number} reach this barrier (mask {before:#010x}); others are at {there}")
             });
             return Err(Stop);
         }
-        set_next(warp, here, at + 1);
-        warp.waits = Some(at);
-        Ok(Flow::Pause)
+        warp.barrier = at;
+        warp.arrived |= mask;
+        Ok(Flow::Parted)
     }
 }
 

@@ -211,10 +211,21 @@ fn races_between_blocks() {
 fn divergent_barriers() {
     let (kind, text) = one(32, 1, "setp.lt.u32 %t, %i, 16; @%t bar.sync 0;");
     assert_eq!(kind, Kind::BarrierDivergence);
+    assert!(text.contains("16 of 32 threads have ended"), "{text}");
+    let (kind, text) = one(
+        32,
+        1,
+        "setp.lt.u32 %t, %i, 16; @%t bra $A; bar.sync 0; ret; $A: bar.sync 0;",
+    );
+    assert_eq!(kind, Kind::BarrierDivergence);
     assert!(
         text.contains("16 of the 32 lanes of warp 0 reach this barrier"),
         "{text}"
     );
+    // A branch may lie behind the barrier where its lanes meet the others.
+    let behind =
+        "setp.lt.u32 %t, %i, 16; @%t bra $A; $B: bar.sync 0; ret; $A: add.u32 %x, %i, 1; bra $B;";
+    assert_eq!(run(32, 1, &[0; 64], behind).1.findings, []);
     let (kind, text) = one(
         64,
         1,

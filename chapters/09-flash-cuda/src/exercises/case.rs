@@ -4,7 +4,9 @@ use crate::{Inputs, Sizes};
 use attn_core::Mask;
 use attn_exercise::{Field, Fields, field};
 use ch03_scaled_dot_product::exercises::oracle;
-use ndarray::{Array2, Array3, ArrayView2, Axis, s, stack};
+use ndarray::{
+    Array, Array1, Array2, Array3, ArrayView, ArrayView2, Axis, Dimension, RemoveAxis, s, stack,
+};
 use serde::{Deserialize, Serialize};
 
 /// Attention's inputs: `q` (h, n, d), `k` and `v` (h_kv, m, d), d = 64.
@@ -93,122 +95,116 @@ impl Case {
         self.inputs().sizes().expect("the cases are sound")
     }
 
-    /// `out` and `lse` by plain loops in f64, and twice in f32: the same loops, and tiles of 32 keys with the online softmax
-    /// and exponentials that are powers of two, as a GPU's are.
+    /// What has to come out, head by head.
     pub(super) fn results(&self) -> Results {
-        let mask = if self.causal {
-            Mask::Causal
-        } else {
-            Mask::None
-        };
-        let each = |head: usize| {
-            let kv = head / self.sizes().group();
-            let [k, v] = [&self.k, &self.v].map(|array| array.slice(s![kv, .., ..]));
-            (self.q.slice(s![head, .., ..]), k, v)
-        };
-        let heads = 0..self.q.len_of(Axis(0));
-        let exact: Vec<_> = heads
-            .clone()
-            .map(|head| oracle::attention::<f64>(each(head).0, each(head).1, each(head).2, &mask))
-            .collect();
-        let loops: Vec<_> = heads
-            .clone()
-            .map(|head| oracle::attention::<f32>(each(head).0, each(head).1, each(head).2, &mask))
-            .collect();
-        let tiles: Vec<_> = heads
-            .map(|head| in_tiles(each(head).0, each(head).1, each(head).2, self.causal))
-            .collect();
-        let expect = "heads of the same shape";
+        let (group, mask) = (
+            self.sizes().group(),
+            if self.causal {
+                Mask::Causal
+            } else {
+                Mask::None
+            },
+        );
+        let heads = self.q.outer_iter().enumerate().map(|(head, q)| {
+            let [k, v] = [&self.k, &self.v].map(|array| array.slice(s![head / group, .., ..]));
+            let exact = oracle::attention::<f64>(q, k, v, &mask);
+            let loops = oracle::attention::<f32>(q, k, v, &mask);
+            let tiles = Tiles::of(q, k, v, self.causal);
+            Head {
+                out: exact.out,
+                lse: exact.lse,
+                plain_out: [loops.out, tiles.out, tiles.out_by_lse],
+                plain_lse: [loops.lse, tiles.lse],
+            }
+        });
+        let heads: Vec<Head> = heads.collect();
         Results {
-            out: stack(
-                Axis(0),
-                &exact.iter().map(|head| head.out.view()).collect::<Vec<_>>(),
-            )
-            .expect(expect),
-            lse: stack(
-                Axis(0),
-                &exact.iter().map(|head| head.lse.view()).collect::<Vec<_>>(),
-            )
-            .expect(expect),
-            plain_out: [
-                stack(
-                    Axis(0),
-                    &loops.iter().map(|head| head.out.view()).collect::<Vec<_>>(),
-                )
-                .expect(expect),
-                stack(
-                    Axis(0),
-                    &tiles.iter().map(|(out, _)| out.view()).collect::<Vec<_>>(),
-                )
-                .expect(expect),
-            ],
-            plain_lse: [
-                stack(
-                    Axis(0),
-                    &loops.iter().map(|head| head.lse.view()).collect::<Vec<_>>(),
-                )
-                .expect(expect),
-                stack(
-                    Axis(0),
-                    &tiles.iter().map(|(_, lse)| lse.row(0)).collect::<Vec<_>>(),
-                )
-                .expect(expect),
-            ],
+            out: stacked(&heads, |head| head.out.view()),
+            lse: stacked(&heads, |head| head.lse.view()),
+            plain_out: [0, 1, 2].map(|way| stacked(&heads, |head| head.plain_out[way].view())),
+            plain_lse: [0, 1].map(|way| stacked(&heads, |head| head.plain_lse[way].view())),
         }
     }
 }
 
-/// What has to come out: exactly, and in two plain f32 orders.
+/// `out` (h, n, d) and `lse` (h, n): exactly, and in plain f32 orders, which say how far an answer may be off.
 pub(super) struct Results {
     pub out: Array3<f64>,
     pub lse: Array2<f64>,
-    pub plain_out: [Array3<f32>; 2],
+    pub plain_out: [Array3<f32>; 3],
     pub plain_lse: [Array2<f32>; 2],
 }
 
-/// One head in tiles of 32 keys: `out` n×d, and `lse` 1×n.
-fn in_tiles(
-    q: ArrayView2<f32>,
-    k: ArrayView2<f32>,
-    v: ArrayView2<f32>,
-    causal: bool,
-) -> (Array2<f32>, Array2<f32>) {
-    let ((n, d), m) = (q.dim(), k.nrows());
-    let (mut out, mut lse) = (Array2::zeros((n, d)), Array2::zeros((1, n)));
-    let exp = |x: f32| (x * std::f32::consts::LOG2_E).exp2();
-    for i in 0..n {
-        let end = if causal {
-            (m + i + 1).saturating_sub(n).min(m)
-        } else {
-            m
+/// The same of one head.
+struct Head {
+    out: Array2<f64>,
+    lse: Array1<f64>,
+    plain_out: [Array2<f32>; 3],
+    plain_lse: [Array1<f32>; 2],
+}
+
+/// One array of all heads.
+fn stacked<T: Clone, D: Dimension<Larger: RemoveAxis>>(
+    heads: &[Head],
+    part: impl Fn(&Head) -> ArrayView<T, D>,
+) -> Array<T, D::Larger> {
+    let parts: Vec<_> = heads.iter().map(part).collect();
+    stack(Axis(0), &parts).expect("heads of the same shape")
+}
+
+/// One head in f32 as a kernel goes about it: tiles of 32 keys, and exponentials that are powers of two.
+struct Tiles {
+    out: Array2<f32>,
+    lse: Array1<f32>,
+    /// `out` once more, from weights that are exp(score − lse): what merging by the lse amounts to.
+    out_by_lse: Array2<f32>,
+}
+
+impl Tiles {
+    fn of(q: ArrayView2<f32>, k: ArrayView2<f32>, v: ArrayView2<f32>, causal: bool) -> Self {
+        let ((n, d), m) = (q.dim(), k.nrows());
+        let mut tiles = Tiles {
+            out: Array2::zeros((n, d)),
+            lse: Array1::from_elem(n, f32::NEG_INFINITY),
+            out_by_lse: Array2::zeros((n, d)),
         };
-        let (mut row_max, mut row_sum, mut sum) = (f32::NEG_INFINITY, 0.0_f32, vec![0.0_f32; d]);
-        for start in (0..end).step_by(32) {
-            let keys = start..(start + 32).min(end);
-            let scores: Vec<f32> = keys
-                .clone()
-                .map(|j| q.row(i).dot(&k.row(j)) / (d as f32).sqrt())
-                .collect();
-            let new_max = scores.iter().fold(row_max, |max, score| max.max(*score));
-            let correction = exp(row_max - new_max);
-            row_sum *= correction;
-            sum.iter_mut().for_each(|sum| *sum *= correction);
-            for (j, score) in keys.zip(scores) {
-                let weight = exp(score - new_max);
-                row_sum += weight;
-                sum.iter_mut()
-                    .zip(v.row(j))
-                    .for_each(|(sum, value)| *sum += weight * value);
+        let exp = |x: f32| (x * std::f32::consts::LOG2_E).exp2();
+        for i in 0..n {
+            let end = if causal {
+                (m + i + 1).saturating_sub(n)
+            } else {
+                m
+            };
+            if end == 0 {
+                continue;
             }
-            row_max = new_max;
+            let score = |j: usize| q.row(i).dot(&k.row(j)) / (d as f32).sqrt();
+            let scores: Vec<f32> = (0..end).map(score).collect();
+            let (mut row_max, mut row_sum) = (f32::NEG_INFINITY, 0.0_f32);
+            let mut sum: Array1<f32> = Array1::zeros(d);
+            for (tile, scores) in scores.chunks(32).enumerate() {
+                let new_max = scores.iter().fold(row_max, |max, score| max.max(*score));
+                let correction = exp(row_max - new_max);
+                row_sum *= correction;
+                sum *= correction;
+                for (j, score) in scores.iter().enumerate() {
+                    let weight = exp(score - new_max);
+                    row_sum += weight;
+                    sum.scaled_add(weight, &v.row(32 * tile + j));
+                }
+                row_max = new_max;
+            }
+            tiles.out.row_mut(i).assign(&(sum / row_sum));
+            tiles.lse[i] = row_max + row_sum.ln();
+            for (j, score) in scores.iter().enumerate() {
+                tiles
+                    .out_by_lse
+                    .row_mut(i)
+                    .scaled_add(exp(score - tiles.lse[i]), &v.row(j));
+            }
         }
-        let total = if row_sum > 0.0 { row_sum } else { 1.0 };
-        sum.iter()
-            .enumerate()
-            .for_each(|(c, sum)| out[[i, c]] = sum / total);
-        lse[[0, i]] = row_max + row_sum.ln();
+        tiles
     }
-    (out, lse)
 }
 
 impl Fields for Case {

@@ -124,7 +124,12 @@ impl Unit {
 
     /// What the compiler says, with its lines as the learner knows them.
     pub fn complaint(&self, log: &str) -> String {
-        replaced(log, &format!("{NAME}("), ")", |_, number| {
+        let told = log
+            .lines()
+            .filter(|line| !line.contains("detected in the compilation of"))
+            .collect::<Vec<_>>()
+            .join("\n");
+        replaced(told.trim(), &format!("{NAME}("), ")", |_, number| {
             self.place(number)
         })
     }
