@@ -1,8 +1,9 @@
 //! Learner's files: solved ones, and ones with a known mistake in them.
 
 use crate::newcomer::Newcomer;
-use anyhow::{Context, Result, ensure};
-use attn::{Chapter, Course, Exercise, files, starter};
+use anyhow::{Context, Result, bail, ensure};
+use attn::{Chapter, Course, Exercise, Language, files, starter};
+use ch09_flash_cuda::exercises::{Body, body::changed};
 use regex::Regex;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,6 +16,10 @@ pub fn with_mistake(course: &Course, chapter: &Chapter, id: &str, mistake: &str)
         .iter()
         .filter(|exercise| exercise.id == id)
     {
+        if chapter.language == Language::Cuda {
+            text = cuda(&text, id, mistake)?;
+            continue;
+        }
         let find = format!(".into_iter().find(|mistake| mistake.name == {mistake:?}).unwrap()");
         text = starter::with_body(&text, exercise, &calling(course, chapter, exercise, &find)?)?;
     }
@@ -31,13 +36,15 @@ pub fn check_mistakes(newcomer: &Newcomer) -> Result<usize> {
         let id = found["id"].as_str().context("an id")?;
         left.insert(id.into(), found["mistakes"].as_u64().context("a number")?);
     }
+    // `dev verify` has put those of CUDA into the kernels themselves, as the check program does with a learner's.
+    left.retain(|id, _| ch09_flash_cuda::exercises::mistakes(id).is_empty());
     let all: u64 = left.values().sum();
     let mut named = BTreeSet::new();
     for round in 0..left.values().copied().max().unwrap_or(0) {
         newcomer.write_answers(|course, chapter| {
             let mut text = starter::solved(course, chapter)?;
             for exercise in &chapter.exercises {
-                if round < left[&exercise.id] {
+                if left.get(&exercise.id).is_some_and(|count| round < *count) {
                     let nth = format!(".into_iter().nth({round}).unwrap()");
                     text = starter::with_body(
                         &text,
@@ -53,7 +60,7 @@ pub fn check_mistakes(newcomer: &Newcomer) -> Result<usize> {
         for report in checked["exercises"].as_array().context("reports")? {
             let id = report["id"].as_str().context("an id")?;
             let diagnosis = report["verdict"]["diagnosis"]["mistake"].as_str();
-            if round < left[id] {
+            if left.get(id).is_some_and(|count| round < *count) {
                 let name = diagnosis.with_context(|| format!("not named: {report}"))?;
                 let first = named.insert((id.to_string(), name.to_string()));
                 ensure!(first, "two mistakes of {id} are called {name}");
@@ -66,6 +73,19 @@ pub fn check_mistakes(newcomer: &Newcomer) -> Result<usize> {
         named.len()
     );
     Ok(named.len())
+}
+
+/// A learner's CUDA with a known mistake of chapter 9 in it.
+fn cuda(text: &str, id: &str, mistake: &str) -> Result<String> {
+    let known = ch09_flash_cuda::exercises::mistakes(id);
+    let known = known.iter().find(|known| known.name == mistake);
+    match known
+        .with_context(|| format!("{id} has no mistake {mistake}"))?
+        .body
+    {
+        Body::Changed(changes) => Ok(changed(text, changes)),
+        _ => bail!("{mistake} is no change of the kernel"),
+    }
 }
 
 /// The exercise's function with a body that calls a known mistake, and the helpers that other

@@ -58,8 +58,51 @@ pub fn attention_by(
     inputs: &Inputs,
     poison: usize,
 ) -> Result<Outcome, Error> {
+    rung.takes(inputs.sizes()?)?;
+    run(device, program, inputs, poison, |device, call| {
+        rung.launch(device, program, call)
+    })
+}
+
+/// A kernel of the reader's own that computes attention in one launch. It has the parameters of `kernels/warp.cu`.
+#[derive(Clone, Debug)]
+pub struct Own<'a> {
+    /// Its name.
+    pub entry: &'a str,
+    /// Queries of a block: the grid is (⌈n/rows⌉, h).
+    pub rows: usize,
+    /// Threads of a block along x, y and z.
+    pub block: [u32; 3],
+}
+
+/// As [`attention`], by a kernel of the reader's own.
+///
+/// # Errors
+/// As for [`attention`], and a program without this kernel.
+pub fn attention_by_own(
+    device: &mut Device,
+    own: &Own,
+    program: &Program,
+    inputs: &Inputs,
+) -> Result<Outcome, Error> {
+    if own.rows == 0 {
+        return Err(Error::Sizes("a block of 0 queries computes nothing".into()));
+    }
+    run(device, program, inputs, 0, |device, call| {
+        let launch = call.fused(own.entry, own.rows, own.block);
+        Ok(vec![device.launch(program, &launch)?])
+    })
+}
+
+/// Lays out the buffers, launches, and reads what came out.
+fn run(
+    device: &mut Device,
+    program: &Program,
+    inputs: &Inputs,
+    poison: usize,
+    launch: impl FnOnce(&mut Device, &Call) -> Result<Vec<Option<Report>>, Error>,
+) -> Result<Outcome, Error> {
     let sizes = inputs.sizes()?;
-    rung.takes(sizes)?;
     let input = |device: &mut Device, name: &str, array: &Array3<f32>| {
         let mut values: Vec<f32> = array.iter().copied().collect();
         values.resize(values.len() + poison, f32::NAN);
@@ -75,7 +118,7 @@ pub fn attention_by(
         sizes,
         causal: inputs.causal,
     };
-    let reports = rung.launch(device, program, &call)?;
+    let reports = launch(device, &call)?;
     let mut stayed_inside = true;
     let mut output = |buffer: Buffer, len: usize| -> Result<Vec<f32>, Error> {
         let mut values = device.read(buffer)?;

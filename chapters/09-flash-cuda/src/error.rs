@@ -33,4 +33,7 @@ pub enum Error {
     /// The GPU or its driver refuses.
     #[error("the CUDA driver says {0}")]
     Driver(String),
+    /// `ptxas` refuses.
+    #[error("ptxas says {0}")]
+    Ptxas(String),
 }

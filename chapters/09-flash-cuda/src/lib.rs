@@ -22,7 +22,7 @@ pub mod ptxas;
 pub mod rung;
 pub mod traffic;
 
-pub use attention::{Outcome, attention, attention_by};
+pub use attention::{Outcome, Own, attention, attention_by, attention_by_own};
 pub use device::Device;
 pub use error::Error;
 pub use inputs::{Inputs, Sizes};

@@ -6,12 +6,6 @@ use crate::{Error, foreign};
 use cudarc::nvrtc::{CompileError, CompileOptions, compile_ptx_with_opts};
 use std::{env, fs, path::PathBuf, sync::OnceLock};
 
-/// The version that the committed PTX was made with. Its PTX is taken by drivers of CUDA 12.4 and newer.
-pub const NVRTC: &str = "nvidia-cuda-nvrtc-cu12==12.4.127";
-
-/// The package of `ptxas`, which tells how many registers a kernel takes.
-pub const PTXAS: &str = "nvidia-cuda-nvcc-cu12==12.4.131";
-
 /// What the PTX is made for: every GPU since Turing (2018).
 const ARCHITECTURE: &str = "compute_75";
 
@@ -23,26 +17,24 @@ pub fn folder() -> PathBuf {
     }
 }
 
-/// One sentence with the command that brings NVRTC, where there is one.
+/// One sentence with the command that brings NVRTC and `ptxas`, where there is one.
 pub fn how_to_get_it() -> String {
     if cfg!(all(
         target_arch = "x86_64",
         any(target_os = "linux", target_os = "windows")
     )) {
-        format!("In the course's folder: {}", command(&[NVRTC]))
+        format!("In the course's folder: {COMMAND}")
     } else {
-        "It exists for Linux and Windows on x86-64".into()
+        "It exists for Linux and Windows on x86-64.".into()
     }
 }
 
-/// The command that unpacks these packages into the course's folder.
-pub fn command(packages: &[&str]) -> String {
-    let python = if cfg!(windows) { "py" } else { "python3" };
-    format!(
-        "{python} -m pip install --no-deps --target .attn/nvrtc {}",
-        packages.join(" ")
-    )
-}
+/// Unpacks NVRTC and `ptxas` into the course's folder. `cargo attn doctor` prints it too.
+const COMMAND: &str = if cfg!(windows) {
+    "py -m pip install --no-deps --target .attn/nvrtc --requirement chapters/09-flash-cuda/cuda-tools.txt"
+} else {
+    "python3 -m pip install --no-deps --target .attn/nvrtc --requirement chapters/09-flash-cuda/cuda-tools.txt"
+};
 
 /// Whether NVRTC is there. Looks once, and loads it.
 pub fn found() -> bool {

@@ -2,9 +2,9 @@
 
 use crate::{Error, nvrtc::folder};
 use std::{
-    env,
+    env, fs,
     path::{Path, PathBuf},
-    process::Command,
+    process::{self, Command},
 };
 
 /// `ptxas` in the course's folder or on the PATH: it turns PTX into a GPU's own code, and tells what that takes.
@@ -34,12 +34,23 @@ pub struct Resources {
     pub spills: u32,
 }
 
+/// As [`resources`], of a PTX text.
+///
+/// # Errors
+/// What `ptxas` says, or why the text cannot be handed to it.
+pub fn resources_of(ptxas: &Path, ptx: &str) -> Result<Vec<Resources>, Error> {
+    let file = env::temp_dir().join(format!("kernel-{}.ptx", process::id()));
+    let written = fs::write(&file, ptx).map_err(|error| Error::Ptxas(error.to_string()));
+    let found = written.and_then(|()| resources(ptxas, &file));
+    let _ = fs::remove_file(&file);
+    found
+}
+
 /// What each kernel of a PTX file takes on an A100 (`sm_80`).
 ///
 /// # Errors
 /// What `ptxas` says.
 pub fn resources(ptxas: &Path, ptx: &Path) -> Result<Vec<Resources>, Error> {
-    let refused = |what: String| Error::Driver(format!("(ptxas) {what}"));
     let null = if cfg!(windows) { "NUL" } else { "/dev/null" };
     let mut command = Command::new(ptxas);
     command
@@ -47,10 +58,10 @@ pub fn resources(ptxas: &Path, ptx: &Path) -> Result<Vec<Resources>, Error> {
         .arg(ptx);
     let output = command
         .output()
-        .map_err(|error| refused(error.to_string()))?;
+        .map_err(|error| Error::Ptxas(error.to_string()))?;
     let text = String::from_utf8_lossy(&output.stderr) + String::from_utf8_lossy(&output.stdout);
     if !output.status.success() {
-        return Err(refused(text.trim().into()));
+        return Err(Error::Ptxas(text.trim().into()));
     }
     // Compiling entry function 'warp' for 'sm_80' … 0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads …
     // Used 69 registers, 20992 bytes smem, 412 bytes cmem[0]

@@ -134,12 +134,6 @@ impl Rung {
         let blocks = |rows: usize, each: usize| rows.div_ceil(each) as u32;
         let [h, kv_heads, threads] = [heads, kv_heads, d].map(|count| count as u32);
         let int = |count: usize| Int(count as i32);
-        let fused = |kernel, grid, block| Launch {
-            kernel,
-            grid,
-            block,
-            arguments: vec![q, k, v, out, lse, int(n), int(m), group, scale, causal],
-        };
         let launches = match self {
             Rung::Naive => {
                 let scores = Argument::Buffer(device.alloc_unwritten("scores", heads * n * m)?);
@@ -164,13 +158,12 @@ impl Rung {
                     },
                 ]
             }
-            Rung::Tiled => vec![fused("tiled", [blocks(n, 8), h, 1], [32, 8, 1])],
-            Rung::Warp => vec![fused("warp", [blocks(n, 16), h, 1], [128, 1, 1])],
-            Rung::Gqa => vec![fused(
-                "gqa",
-                [blocks(n * sizes.group(), 16), kv_heads, 1],
-                [128, 1, 1],
-            )],
+            Rung::Tiled => vec![call.fused("tiled", 8, [32, 8, 1])],
+            Rung::Warp => vec![call.fused("warp", 16, [128, 1, 1])],
+            Rung::Gqa => vec![Launch {
+                grid: [blocks(n * sizes.group(), 16), kv_heads, 1],
+                ..call.fused("gqa", 16, [128, 1, 1])
+            }],
             Rung::Split => {
                 let parts = Argument::Buffer(device.alloc_unwritten("parts", heads * SPLITS * d)?);
                 let part_lse =
@@ -231,4 +224,20 @@ pub(crate) struct Call {
     pub lse: Buffer,
     pub sizes: Sizes,
     pub causal: bool,
+}
+
+impl Call {
+    /// One launch of a kernel that computes everything, with so many queries a block. Grid (⌈n/rows⌉, h).
+    pub fn fused<'a>(&self, kernel: &'a str, rows: usize, block: [u32; 3]) -> Launch<'a> {
+        let Sizes { heads, n, m, d, .. } = self.sizes;
+        let buffers = [self.q, self.k, self.v, self.out, self.lse].map(Argument::Buffer);
+        let counts = [n, m, self.sizes.group()].map(|count| Int(count as i32));
+        let rest = [Float(1.0 / (d as f32).sqrt()), Int(self.causal.into())];
+        Launch {
+            kernel,
+            grid: [n.div_ceil(rows) as u32, heads as u32, 1],
+            block,
+            arguments: [&buffers[..], &counts, &rest].concat(),
+        }
+    }
 }

@@ -95,22 +95,10 @@ impl Bug {
     }
 }
 
-const AFTER_LOAD: (&str, &str) = (
-    "        __syncthreads();\n        // END SOLUTION\n        // 2.",
-    "        // 2.",
-);
-const AFTER_SCORES: (&str, &str) = (
-    "        __syncthreads();\n        // END SOLUTION\n        // 3.",
-    "        // 3.",
-);
-const AFTER_SOFTMAX: (&str, &str) = (
-    "        __syncthreads();\n        // END SOLUTION\n        // 4.",
-    "        // 4.",
-);
-const AFTER_SUM: (&str, &str) = (
-    "        __syncthreads();\n        // END SOLUTION\n    }\n",
-    "    }\n",
-);
+const AFTER_LOAD: (&str, &str) = ("        __syncthreads();\n        // 2.", "        // 2.");
+const AFTER_SCORES: (&str, &str) = ("        __syncthreads();\n        // 3.", "        // 3.");
+const AFTER_SOFTMAX: (&str, &str) = ("        __syncthreads();\n        // 4.", "        // 4.");
+const AFTER_SUM: (&str, &str) = ("        __syncthreads();\n    }\n", "    }\n");
 
 #[test]
 fn barrier_missing_after_the_tile_is_loaded() {

@@ -9,12 +9,12 @@ use std::{env, fs, path::PathBuf};
 /// Whether to go on; says so if not.
 fn there(found: bool, what: &str) -> bool {
     if !found {
-        let how = nvrtc::command(&[nvrtc::NVRTC, nvrtc::PTXAS]);
+        let how = nvrtc::how_to_get_it();
         assert!(
             env::var_os("ATTN_REQUIRE_NVRTC").is_none(),
-            "{what} is required here: {how}"
+            "{what} is required here. {how}"
         );
-        println!("skipped: {what} is not installed. In the course's folder: {how}");
+        println!("skipped: {what} is not installed. {how}");
     }
     found
 }

@@ -110,7 +110,7 @@ fn barriers_elsewhere() {
                     "        __syncthreads();\n        // 1. Bring",
                 ),
                 (
-                    "        __syncthreads();\n        // END SOLUTION\n    }\n",
+                    "        __syncthreads();\n    }\n",
                     "    }\n    __syncthreads();\n",
                 ),
             ]),

@@ -68,6 +68,10 @@ pub(super) fn answer(gap: &Gap, body: &Body, case: &Case) -> Answer {
     let program = match compiled(gap, body, &unit) {
         Ok(program) => program,
         Err(Error::DoesNotCompile { log }) => does_not_compile(&unit.complaint(&log)),
+        Err(Error::NoNvrtc { .. }) => {
+            let what = "your answer has to be compiled".into();
+            does_not_compile(&Error::NoNvrtc { what }.to_string())
+        }
         Err(error) => does_not_compile(&error.to_string()),
     };
     let outcome = attention_by(

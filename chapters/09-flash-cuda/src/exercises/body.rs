@@ -9,7 +9,7 @@ use std::fs;
 pub enum Body {
     /// The function that the kernel has.
     Kernel,
-    /// The kernel with these texts replaced, each by the one after it.
+    /// The kernel, without the marker lines of its exercises, with these texts replaced, each by the one after it.
     Changed(&'static [(&'static str, &'static str)]),
     /// The section of this exercise in this file, which is read when it is needed.
     Section(&'static str),
@@ -49,13 +49,18 @@ impl Gap {
     }
 }
 
-/// `source` with each of these changes.
+/// `source` without the lines that mark its exercises' solutions, with each of these changes.
 ///
 /// # Panics
 /// If what is to be changed is not there exactly once.
 #[track_caller]
 pub fn changed(source: &str, changes: &[(&str, &str)]) -> String {
-    let mut text = source.to_string();
+    let marker = |line: &&str| {
+        let marker = line.trim().strip_prefix("// ").unwrap_or_default();
+        marker.starts_with("SOLUTION") || marker == "END SOLUTION"
+    };
+    let lines = source.lines().filter(|line| !marker(line));
+    let mut text: String = lines.flat_map(|line| [line, "\n"]).collect();
     for (from, to) in changes {
         assert_eq!(text.matches(from).count(), 1, "not there once: {from}");
         text = text.replace(from, to);

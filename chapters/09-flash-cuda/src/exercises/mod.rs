@@ -16,3 +16,19 @@ mod unit;
 pub use answer::Answer;
 pub use body::Body;
 pub use case::Case;
+
+/// The known mistakes of an exercise; none if there is no such exercise.
+pub fn mistakes(id: &str) -> Vec<attn_exercise::Mistake<Body>> {
+    let all = [
+        online_softmax::exercise,
+        tiled::exercise,
+        place::exercise,
+        key_end::exercise,
+        merge::exercise,
+    ];
+    let exercise = all
+        .into_iter()
+        .map(|exercise| exercise())
+        .find(|exercise| exercise.id == id);
+    exercise.map_or(Vec::new(), |exercise| exercise.mistakes)
+}

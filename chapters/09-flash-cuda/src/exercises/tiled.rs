@@ -38,10 +38,10 @@ fn cases(seed: u64) -> Vec<Case> {
 }
 
 /// The four barriers with enough around them to be told apart.
-const AFTER_LOAD: &str = "        __syncthreads();\n        // END SOLUTION\n        // 2.";
-const AFTER_SCORES: &str = "        __syncthreads();\n        // END SOLUTION\n        // 3.";
-const AFTER_SOFTMAX: &str = "        __syncthreads();\n        // END SOLUTION\n        // 4.";
-const AFTER_SUM: &str = "        __syncthreads();\n        // END SOLUTION\n    }\n";
+const AFTER_LOAD: &str = "        __syncthreads();\n        // 2.";
+const AFTER_SCORES: &str = "        __syncthreads();\n        // 3.";
+const AFTER_SOFTMAX: &str = "        __syncthreads();\n        // 4.";
+const AFTER_SUM: &str = "        __syncthreads();\n    }\n";
 const SOFTMAX: &str = "            correction[thread] = online_softmax(scores[thread], row_max[thread], row_sum[thread]);";
 
 fn mistakes() -> Vec<Mistake<Body>> {
