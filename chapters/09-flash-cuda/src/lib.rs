@@ -13,6 +13,7 @@ mod attention;
 pub mod device;
 mod error;
 pub mod exercises;
+pub mod figures;
 mod foreign;
 pub mod gpu;
 mod inputs;

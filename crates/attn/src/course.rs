@@ -17,7 +17,6 @@ pub const PLANNED: &[(u32, &str)] = &[
     (6, "MQA and GQA"),
     (7, "MLA and absorption"),
     (8, "FlashAttention on the CPU"),
-    (9, "FlashAttention in CUDA, without a GPU"),
     (10, "Paged attention"),
     (11, "Linear attention"),
     (12, "Sparse attention, and mixing"),
