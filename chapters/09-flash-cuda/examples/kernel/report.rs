@@ -26,7 +26,7 @@ pub fn report(run: &Run) -> Result<String> {
     let sizes = run.inputs.sizes()?;
     writeln!(
         text,
-        "{}   {} heads, {} of keys, n = {}, m = {}, d = {}, {}",
+        "{}   {} query heads, {} key/value heads, n = {}, m = {}, d = {}, {}",
         run.name,
         sizes.heads,
         sizes.kv_heads,

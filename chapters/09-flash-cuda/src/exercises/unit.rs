@@ -165,7 +165,8 @@ fn replaced(text: &str, start: &str, end: &str, by: impl Fn(&str, u32) -> String
 mod tests {
     use super::*;
 
-    const KERNEL: &str = "one\n// ANCHOR: f\ntwo\n// ANCHOR_END: f\nthree\n";
+    /// Not in one piece, or the book would look for the region.
+    const KERNEL: &str = concat!("one\n// ANC", "HOR: f\ntwo\n// ANC", "HOR_END: f\nthree\n");
     const ANSWERS: &str = "// above\n\n// ━━ 9.1 A ━━\nmine\nmore\n// ━━ 9.2 B ━━\nother\n";
 
     #[test]
