@@ -46,7 +46,7 @@ pub(super) fn compulsory(reports: &[Report]) -> u64 {
 /// What each rung asks for.
 pub(super) fn table() -> String {
     let mut table = String::from(
-        "| rung | warp instructions | global bytes asked for | of device memory at least | shared wavefronts |\n\
+        "| rung | instructions | bytes asked for | at least | wavefronts |\n\
          | --- | ---: | ---: | ---: | ---: |\n",
     );
     for (rung, reports) in RUNGS.iter() {
