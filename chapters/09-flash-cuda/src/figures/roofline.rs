@@ -57,7 +57,7 @@ pub(super) fn figure() -> Figure {
     )
     .x(Axis::log("products, FLOP, per byte of device memory")
         .ticks([2.0, 5.0, 10.0, 20.0, 50.0, 100.0]))
-    .y(Axis::log("at most (TFLOP/s)"))
+    .y(Axis::log("at most (TFLOP/s)").ticks([2.0, 5.0, 10.0, 20.0]))
     .series("roof", roof);
     let lines = points.iter().fold(lines, |lines, (name, intensity, rate)| {
         lines.series(name, [(*intensity, *rate)])
