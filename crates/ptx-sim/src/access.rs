@@ -11,18 +11,22 @@ use crate::{
     types::{CONST_WINDOW, LOCAL_WINDOW, SHARED_WINDOW, Space, Type},
 };
 
-/// The widest access of a lane: a vector of four words.
-pub(crate) type Bytes = [u8; 16];
+/// The bits of the widest access of a lane, a vector of four words: little-endian, zeros above. In registers, where an
+/// array would go through memory.
+pub(crate) type Bits = u128;
 
-/// The first bytes of a slice. The common sizes are told apart because a copy of a known size is one instruction.
-pub(crate) fn leading(from: &[u8], size: usize) -> Bytes {
-    let mut out = Bytes::default();
-    match size {
-        4 => out[..4].copy_from_slice(&from[..4]),
-        16 => out.copy_from_slice(&from[..16]),
-        _ => out[..size].copy_from_slice(&from[..size]),
+/// The first `size` bytes of a slice.
+pub(crate) fn leading(from: &[u8], size: usize) -> Bits {
+    match (size, from) {
+        (4, [a, b, c, d, ..]) => u32::from_le_bytes([*a, *b, *c, *d]).into(),
+        (16, _) => from
+            .first_chunk()
+            .map_or(0, |bytes| u128::from_le_bytes(*bytes)),
+        _ => from[..size]
+            .iter()
+            .rev()
+            .fold(0, |bits, byte| bits << 8 | Bits::from(*byte)),
     }
-    out
 }
 
 /// The access of one instruction, as far as it is the same for all its lanes.
@@ -100,12 +104,12 @@ impl Block<'_> {
                 let address = places[same.trailing_zeros() as usize];
                 if space == Space::Local {
                     for lane in each(same) {
-                        let bytes = self.fetch(warp, access, 1 << lane, address, &mut hint)?;
-                        spread(&bytes, *kind, 1 << lane, &mut values[..into.len()]);
+                        let bits = self.fetch(warp, access, 1 << lane, address, &mut hint)?;
+                        spread(bits, *kind, 1 << lane, &mut values[..into.len()]);
                     }
                 } else {
-                    let bytes = self.fetch(warp, access, same, address, &mut hint)?;
-                    spread(&bytes, *kind, same, &mut values[..into.len()]);
+                    let bits = self.fetch(warp, access, same, address, &mut hint)?;
+                    spread(bits, *kind, same, &mut values[..into.len()]);
                 }
             }
         }
@@ -143,12 +147,12 @@ impl Block<'_> {
             self.count(access, &places, mask);
             let mut hint = usize::MAX;
             for lane in each(mask) {
-                let mut bytes = Bytes::default();
-                for (part, values) in values[..from.len()].iter().enumerate() {
-                    bytes[part * element..][..element]
-                        .copy_from_slice(&values[lane].to_le_bytes()[..element]);
-                }
-                self.put(warp, access, lane, places[lane], &bytes, &mut hint)?;
+                let parts = values[..from.len()].iter().rev();
+                let own = u64::MAX >> (64 - 8 * element);
+                let bits = parts.fold(0, |bits, values| {
+                    bits << (8 * element) | Bits::from(values[lane] & own)
+                });
+                self.put(warp, access, lane, places[lane], bits, &mut hint)?;
             }
         }
         Ok(())
@@ -182,13 +186,11 @@ impl Block<'_> {
             self.count(access, &places, mask);
             let mut hint = usize::MAX;
             for lane in each(mask) {
-                let bytes = self.fetch(warp, access, 1 << lane, places[lane], &mut hint)?;
-                old[lane] = value(&bytes[..kind.size()]);
+                let bits = self.fetch(warp, access, 1 << lane, places[lane], &mut hint)?;
+                old[lane] = bits as u64;
                 let second = given.get(1).map_or(0, |values| values[lane]);
-                let new = changed(*change, *kind, old[lane], given[0][lane], second);
-                let mut bytes = Bytes::default();
-                bytes[..8].copy_from_slice(&new.to_le_bytes());
-                self.put(warp, access, lane, places[lane], &bytes, &mut hint)?;
+                let bits = changed(*change, *kind, old[lane], given[0][lane], second).into();
+                self.put(warp, access, lane, places[lane], bits, &mut hint)?;
             }
         }
         if let Some(register) = into {
@@ -217,7 +219,7 @@ impl Block<'_> {
         lanes: u32,
         address: u64,
         hint: &mut usize,
-    ) -> Result<Bytes, Stop> {
+    ) -> Result<Bits, Stop> {
         let Access {
             size, instruction, ..
         } = access;
@@ -245,7 +247,7 @@ impl Block<'_> {
                     return Err(self.outside(warp, access, lane, address));
                 };
                 let offset = (address - self.view.regions[region].address) as usize;
-                let (bytes, written) = self.view.read(
+                let (bits, written) = self.view.read(
                     region,
                     offset,
                     size,
@@ -262,7 +264,7 @@ impl Block<'_> {
                         format!("{of} of global memory was never written: {who}")
                     });
                 }
-                return Ok(bytes);
+                return Ok(bits);
             }
             Space::Local => {
                 let own = self.common.kernel.local_bytes;
@@ -290,13 +292,12 @@ impl Block<'_> {
         access: Access,
         lane: usize,
         address: u64,
-        bytes: &Bytes,
+        bits: Bits,
         hint: &mut usize,
     ) -> Result<(), Stop> {
         let Access {
             size, instruction, ..
         } = access;
-        let bytes = &bytes[..size];
         if address & (size as u64 - 1) != 0 {
             return Err(self.misaligned(warp, access, lane, address));
         }
@@ -311,7 +312,7 @@ impl Block<'_> {
                     };
                     match self
                         .shared
-                        .touch(address, size, Use::Write, who, Some(bytes))
+                        .touch(address, size, Use::Write, who, Some(bits))
                     {
                         None => {}
                         Some(Trouble::Outside) => {
@@ -320,7 +321,7 @@ impl Block<'_> {
                         Some(trouble) => self.shared_trouble(who, trouble, address),
                     }
                 }
-                self.shared.write(address, bytes);
+                self.shared.write(address, size, bits);
             }
             Space::Global | Space::Generic => {
                 let Some(region) = self.global(address, size, hint) else {
@@ -330,7 +331,8 @@ impl Block<'_> {
                 self.view.write(
                     region,
                     offset,
-                    bytes,
+                    size,
+                    bits,
                     instruction,
                     access.what == Use::Atomic,
                 );
@@ -342,7 +344,7 @@ impl Block<'_> {
                 if end > own as u64 {
                     return Err(self.outside(warp, access, lane, address));
                 }
-                local[address as usize..end as usize].copy_from_slice(bytes);
+                local[address as usize..end as usize].copy_from_slice(&bits.to_le_bytes()[..size]);
             }
             Space::Param | Space::Const => return Err(self.outside(warp, access, lane, address)),
         }
@@ -470,31 +472,19 @@ fn within(bytes: &[u8], offset: u64, size: usize) -> Option<&[u8]> {
 }
 
 /// Hands the parts of a vector to lanes, sign-extended where the type has a sign.
-fn spread(bytes: &Bytes, kind: Type, lanes: u32, values: &mut [[u64; LANES]]) {
-    let size = kind.size();
+fn spread(bits: Bits, kind: Type, lanes: u32, values: &mut [[u64; LANES]]) {
+    let size = 8 * kind.size();
     for (part, values) in values.iter_mut().enumerate() {
-        let plain = value(&bytes[part * size..][..size]);
-        let shift = 64 - 8 * size as u32;
+        let high = ((bits >> (part * size)) as u64) << (64 - size);
         let value = if kind.is_signed() {
-            ((plain << shift) as i64 >> shift) as u64
+            ((high as i64) >> (64 - size)) as u64
         } else {
-            plain
+            high >> (64 - size)
         };
         if lanes & (lanes - 1) == 0 {
             values[lanes.trailing_zeros() as usize & 31] = value;
         } else {
             each(lanes).for_each(|lane| values[lane] = value);
         }
-    }
-}
-
-/// At most eight bytes, little-endian.
-fn value(bytes: &[u8]) -> u64 {
-    match *bytes {
-        [a, b, c, d] => u32::from_le_bytes([a, b, c, d]).into(),
-        _ => bytes
-            .iter()
-            .rev()
-            .fold(0, |value, byte| value << 8 | u64::from(*byte)),
     }
 }

@@ -1,7 +1,7 @@
 //! A block's shared memory, and beside every granule of it a record of who touched it since the last barrier.
 
 use crate::{
-    access::{Bytes, leading},
+    access::{Bits, leading},
     lane::LANES,
     module::Variable,
     scope::GAP,
@@ -178,15 +178,15 @@ impl Shared {
         Some((array, (address - array.offset as u64) as usize))
     }
 
-    pub(crate) fn read(&self, address: u64, size: usize) -> Bytes {
+    pub(crate) fn read(&self, address: u64, size: usize) -> Bits {
         leading(&self.bytes[address as usize..], size)
     }
 
-    pub(crate) fn write(&mut self, address: u64, bytes: &[u8]) {
-        self.bytes[address as usize..][..bytes.len()].copy_from_slice(bytes);
+    pub(crate) fn write(&mut self, address: u64, size: usize, bits: Bits) {
+        self.bytes[address as usize..][..size].copy_from_slice(&bits.to_le_bytes()[..size]);
     }
 
-    /// Records an access of `size` bytes and says what is wrong with it, if anything. Lanes that write the same `bytes` by
+    /// Records an access of `size` bytes and says what is wrong with it, if anything. Lanes that write the same `bits` by
     /// the same instruction do not race.
     pub(crate) fn touch(
         &mut self,
@@ -194,7 +194,7 @@ impl Shared {
         size: usize,
         what: Use,
         who: Who,
-        bytes: Option<&[u8]>,
+        bits: Option<Bits>,
     ) -> Option<Trouble> {
         let end = address.saturating_add(size as u64);
         if end > self.bytes.len() as u64 {
@@ -213,7 +213,7 @@ impl Shared {
             lanes,
             instruction: instruction as u32,
         };
-        let alike = bytes == Some(&self.bytes[address as usize..end as usize]);
+        let alike = bits.is_some_and(|bits| bits == leading(&self.bytes[address as usize..], size));
         let mut trouble = None;
         let first = address as usize >> self.shift;
         for (at, granule) in self.granules[first..end as usize >> self.shift]

@@ -5,7 +5,7 @@
 //! same on any number of cores, and races between blocks visible when the copies are joined (see `commit`).
 
 use crate::{
-    access::{Bytes, leading},
+    access::{Bits, leading},
     memory::Region,
 };
 
@@ -78,7 +78,7 @@ impl<'m> View<'m> {
         size: usize,
         index: usize,
         atomic: bool,
-    ) -> (Bytes, bool) {
+    ) -> (Bits, bool) {
         let (mark, granule) = (self.mark(index, atomic), self.granule);
         let base = &self.regions[region];
         let page = self.page(region, offset);
@@ -104,19 +104,20 @@ impl<'m> View<'m> {
         (out, known)
     }
 
-    /// Writes bytes, which lie within a page.
+    /// Writes `size` bytes, which lie within a page.
     pub(crate) fn write(
         &mut self,
         region: usize,
         offset: usize,
-        bytes: &[u8],
+        size: usize,
+        bits: Bits,
         index: usize,
         atomic: bool,
     ) {
         let (mark, granule) = (self.mark(index, atomic), self.granule);
         let base = &self.regions[region].bytes;
         let page = self.page(region, offset);
-        let (at, end) = (offset % PAGE, offset % PAGE + bytes.len());
+        let (at, end) = (offset % PAGE, offset % PAGE + size);
         let own = page.written.get_or_insert_with(|| {
             let start = offset - at;
             let mut bytes = base[start..base.len().min(start + PAGE)].to_vec();
@@ -126,7 +127,7 @@ impl<'m> View<'m> {
                 marks: vec![0; PAGE / granule],
             }
         });
-        own.bytes[at..end].copy_from_slice(bytes);
+        own.bytes[at..end].copy_from_slice(&bits.to_le_bytes()[..size]);
         remember(&mut own.marks[at / granule..end.div_ceil(granule)], mark);
     }
 }
