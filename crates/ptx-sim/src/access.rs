@@ -108,7 +108,20 @@ impl Block<'_> {
                         spread(bits, *kind, 1 << lane, &mut values[..into.len()]);
                     }
                 } else {
-                    let bits = self.fetch(warp, access, same, address, &mut hint)?;
+                    let who = Who {
+                        warp: warp.number,
+                        step: warp.step,
+                        lanes: same,
+                        instruction: at,
+                    };
+                    let quiet = match space {
+                        Space::Shared => self.shared.read_quietly(address, size, who),
+                        _ => None,
+                    };
+                    let bits = match quiet {
+                        Some(bits) => bits,
+                        None => self.fetch(warp, access, same, address, &mut hint)?,
+                    };
                     spread(bits, *kind, same, &mut values[..into.len()]);
                 }
             }
@@ -472,6 +485,7 @@ fn within(bytes: &[u8], offset: u64, size: usize) -> Option<&[u8]> {
 }
 
 /// Hands the parts of a vector to lanes, sign-extended where the type has a sign.
+#[inline]
 fn spread(bits: Bits, kind: Type, lanes: u32, values: &mut [[u64; LANES]]) {
     let size = 8 * kind.size();
     for (part, values) in values.iter_mut().enumerate() {
