@@ -3,7 +3,9 @@
 use crate::{
     count::Counts,
     error::Place,
+    execute::holds,
     finding::{Array, Finding, Findings, Kind},
+    instruction::{Action, Vote},
     lane::{LANES, Registers},
     launch::Launch,
     module::{Constant, Kernel, Special, Value},
@@ -149,6 +151,24 @@ impl<'a> Block<'a> {
                 let (here, there) = (block.place(at), block.place(*elsewhere));
                 format!("warp {first} waits at this barrier while warp {other} waits at another: {here} and {there}")
             });
+        }
+        if let Action::Barrier {
+            vote: Some((mode, into, test)),
+        } = &self.common.kernel.code[at].action
+        {
+            let votes: u32 = warps
+                .iter()
+                .map(|warp| (holds(&warp.registers, *test) & warp.live).count_ones())
+                .sum();
+            let result = match mode {
+                Vote::Count => votes.into(),
+                Vote::Any => u64::from(votes > 0),
+                _ => u64::from(votes == here),
+            };
+            for warp in warps.iter_mut() {
+                warp.registers
+                    .set_wide(into.class, into.index, &[result; LANES], warp.live);
+            }
         }
         self.counts[at].barriers += 1;
         self.shared.barrier();

@@ -81,9 +81,39 @@ impl Block<'_> {
                     Vote::Any => u64::from(votes != 0),
                     Vote::Uniform => u64::from(votes == mask || votes == 0),
                     Vote::Ballot => votes.into(),
+                    Vote::Count => votes.count_ones().into(),
                 };
                 warp.registers
                     .set_wide(into.class, into.index, &[result; LANES], mask);
+            }
+            Action::Match {
+                all,
+                into,
+                agree,
+                from,
+                members,
+            } => {
+                let members = warp.registers.b32[*members as usize];
+                self.check_members(warp, at, mask, &members);
+                let values = warp.registers.wide(from.class, from.index);
+                let mut same = [0; LANES];
+                for lane in each(mask) {
+                    same[lane] = each(mask)
+                        .filter(|other| values[*other] == values[lane])
+                        .fold(0, |bits, other| bits | 1 << other);
+                    if *all && same[lane] != mask {
+                        same[lane] = 0;
+                    }
+                }
+                u32::set(&mut warp.registers, *into, &same, mask);
+                if let Some(agree) = agree {
+                    bool::set(
+                        &mut warp.registers,
+                        *agree,
+                        &same.map(|same| same != 0),
+                        mask,
+                    );
+                }
             }
             Action::Reduce {
                 kind,

@@ -130,9 +130,10 @@ impl Block<'_> {
             Action::Load { .. } => self.load(warp, at, mask)?,
             Action::Store { .. } => self.store(warp, at, mask)?,
             Action::Atomic { .. } => self.atomic(warp, at, mask)?,
-            Action::Shuffle { .. } | Action::Vote { .. } | Action::Reduce { .. } => {
-                self.collective(warp, at, mask)
-            }
+            Action::Shuffle { .. }
+            | Action::Vote { .. }
+            | Action::Match { .. }
+            | Action::Reduce { .. } => self.collective(warp, at, mask),
             Action::ActiveMask { into } => {
                 warp.registers.set_wide(
                     crate::types::Class::B32,
@@ -165,7 +166,7 @@ impl Block<'_> {
                 });
                 return Err(Stop);
             }
-            Action::Barrier if mask != 0 => return self.wait(warp, at, here, mask),
+            Action::Barrier { .. } if mask != 0 => return self.wait(warp, at, here, mask),
             Action::WarpBarrier { members } => {
                 let members = warp.registers.b32[*members as usize];
                 self.check_members(warp, at, mask, &members);
@@ -174,7 +175,7 @@ impl Block<'_> {
                 }
             }
             Action::Fence => self.view.fenced |= mask != 0,
-            Action::Trap | Action::Barrier | Action::Nothing => {}
+            Action::Trap | Action::Barrier { .. } | Action::Nothing => {}
         }
         Ok(Flow::On)
     }

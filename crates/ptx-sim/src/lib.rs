@@ -45,7 +45,7 @@
 //!
 //! The list of opcodes and modifiers is closed: anything else is an error that names the instruction and its line. Missing
 //! are calls of functions that were not inlined, textures, `cp.async`, `ldmatrix` and `mma`, clusters, barriers other than
-//! barrier 0, directed rounding except for f32 `add`, `sub`, `mul` and `fma`, and 64-bit-carry arithmetic.
+//! barrier 0, and directed rounding except for f32 `add`, `sub`, `mul` and `fma`.
 //!
 //! It is not cycle-accurate and has no caches: it counts, and [`Device`] turns counts into lower bounds of a stated model.
 //! It sees one order of execution. Races on shared memory, and between blocks, it finds by what was touched and not by what

@@ -567,6 +567,9 @@ impl<'m, 'a> Body<'m, 'a> {
                 }
                 parser.need(';')
             }
+            Some(Token::Word(".param")) => {
+                Err("a call of a function that was not inlined is not supported".into())
+            }
             Some(Token::Word(word)) if word.starts_with('.') => {
                 Err(format!("directive `{word}` in a kernel is not supported"))
             }

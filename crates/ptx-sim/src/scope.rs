@@ -31,6 +31,8 @@ pub(crate) struct Scope<'m> {
     counts: [u32; 3],
     locals: HashMap<String, u64>,
     constants: HashMap<(Class, Value), u32>,
+    /// The carry flag, once it is used.
+    carry: Option<u32>,
 }
 
 impl<'m> Scope<'m> {
@@ -42,6 +44,7 @@ impl<'m> Scope<'m> {
             counts: [0; 3],
             locals: HashMap::new(),
             constants: HashMap::new(),
+            carry: None,
         }
     }
 
@@ -69,6 +72,12 @@ impl<'m> Scope<'m> {
             .last_mut()
             .expect("the kernel's own scope")
             .insert(name, register);
+    }
+
+    /// The predicate that holds the carry.
+    pub(crate) fn carry(&mut self) -> u32 {
+        let known = self.carry.unwrap_or_else(|| self.fresh(Class::Pred).index);
+        *self.carry.insert(known)
     }
 
     /// Registers of each class: predicates, 32 bits, 64 bits.

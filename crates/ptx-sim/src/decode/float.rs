@@ -201,6 +201,16 @@ fn double(m: &mut Modifiers) -> Result<Option<Formula>, String> {
             m.need(&[("rn", ())])?;
             lanes!(|a: f64, b: f64| -> f64 { a / b })
         }
+        "rcp" if m.take("approx") => {
+            m.need(&[("ftz", ())])?;
+            lanes!(|a: f64| -> f64 {
+                1.0 / if a.is_subnormal() {
+                    0f64.copysign(a)
+                } else {
+                    a
+                }
+            })
+        }
         "rcp" => {
             m.need(&[("rn", ())])?;
             lanes!(|a: f64| -> f64 { 1.0 / a })
@@ -209,7 +219,10 @@ fn double(m: &mut Modifiers) -> Result<Option<Formula>, String> {
             m.need(&[("rn", ())])?;
             lanes!(|a: f64| -> f64 { a.sqrt() })
         }
-        "rsqrt" => approx(m, |_| Ok(lanes!(|a: f64| -> f64 { 1.0 / a.sqrt() })))?,
+        "rsqrt" => {
+            m.take("ftz");
+            approx(m, |_| Ok(lanes!(|a: f64| -> f64 { 1.0 / a.sqrt() })))?
+        }
         "neg" => lanes!(|a: f64| -> f64 { -a }),
         "abs" => lanes!(|a: f64| -> f64 { a.abs() }),
         "min" => lanes!(|a: f64, b: f64| -> f64 { least(a, b) }),

@@ -63,6 +63,36 @@ pub(crate) fn find(m: &mut Modifiers, kind: Type) -> Result<Option<Formula>, Str
             Type::S64 => lanes!(|a: i64| -> i64 { a.wrapping_abs() }),
             kind => return Err(m.unsupported(kind)),
         },
+        "sad" => match kind {
+            Type::U16 => lanes!(|a: u16, b: u16, c: u16| -> u16 { c.wrapping_add(a.abs_diff(b)) }),
+            Type::S16 => {
+                lanes!(|a: i16, b: i16, c: i16| -> i16 { c.wrapping_add_unsigned(a.abs_diff(b)) })
+            }
+            Type::U32 => lanes!(|a: u32, b: u32, c: u32| -> u32 { c.wrapping_add(a.abs_diff(b)) }),
+            Type::S32 => {
+                lanes!(|a: i32, b: i32, c: i32| -> i32 { c.wrapping_add_unsigned(a.abs_diff(b)) })
+            }
+            Type::U64 => lanes!(|a: u64, b: u64, c: u64| -> u64 { c.wrapping_add(a.abs_diff(b)) }),
+            Type::S64 => {
+                lanes!(|a: i64, b: i64, c: i64| -> i64 { c.wrapping_add_unsigned(a.abs_diff(b)) })
+            }
+            kind => return Err(m.unsupported(kind)),
+        },
+        "dp4a" => match (kind, m.kind()?) {
+            (Type::U32, Type::U32) => {
+                lanes!(|a: u32, b: u32, c: u32| -> u32 { dot_of_bytes(a, b, c, false, false) })
+            }
+            (Type::U32, Type::S32) => {
+                lanes!(|a: u32, b: u32, c: u32| -> u32 { dot_of_bytes(a, b, c, false, true) })
+            }
+            (Type::S32, Type::U32) => {
+                lanes!(|a: u32, b: u32, c: u32| -> u32 { dot_of_bytes(a, b, c, true, false) })
+            }
+            (Type::S32, Type::S32) => {
+                lanes!(|a: u32, b: u32, c: u32| -> u32 { dot_of_bytes(a, b, c, true, true) })
+            }
+            (kind, _) => return Err(m.unsupported(kind)),
+        },
         "popc" => match kind {
             Type::B32 => lanes!(|a: u32| -> u32 { a.count_ones() }),
             Type::B64 => lanes!(|a: u64| -> u32 { a.count_ones() }),
@@ -106,6 +136,21 @@ pub(crate) fn find(m: &mut Modifiers, kind: Type) -> Result<Option<Formula>, Str
         _ => return Ok(None),
     };
     Ok(Some(formula))
+}
+
+/// c plus the products of the four bytes of a and b, each signed or not.
+fn dot_of_bytes(a: u32, b: u32, c: u32, a_signed: bool, b_signed: bool) -> u32 {
+    let value = |byte: u8, signed| {
+        if signed {
+            i32::from(byte as i8)
+        } else {
+            i32::from(byte)
+        }
+    };
+    let pairs = a.to_le_bytes().into_iter().zip(b.to_le_bytes());
+    pairs.fold(c, |sum, (a, b)| {
+        sum.wrapping_add((value(a, a_signed) * value(b, b_signed)) as u32)
+    })
 }
 
 fn product_high(m: &Modifiers, kind: Type) -> Result<Formula, String> {
