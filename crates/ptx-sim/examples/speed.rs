@@ -1,7 +1,7 @@
 //! How long the simulator takes: `cargo run --release -p ptx-sim --example speed`.
 //!
-//! FlashAttention, four heads, causal, d = 64, with every check. The time for each instruction should not depend on how many
-//! there are.
+//! FlashAttention, four heads, causal, d = 64, with every check. The time for each instruction
+//! should not depend on how many there are.
 
 use std::{
     error::Error,

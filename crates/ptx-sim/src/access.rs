@@ -11,8 +11,8 @@ use crate::{
     types::{CONST_WINDOW, LOCAL_WINDOW, SHARED_WINDOW, Space, Type},
 };
 
-/// The bits of the widest access of a lane, a vector of four words: little-endian, zeros above. In registers, where an
-/// array would go through memory.
+/// The bits of the widest access of a lane, a vector of four words: little-endian, zeros above. In
+/// registers, where an array would go through memory.
 pub(crate) type Bits = u128;
 
 /// The first `size` bytes of a slice.

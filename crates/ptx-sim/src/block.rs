@@ -126,7 +126,8 @@ impl<'a> Block<'a> {
         }
     }
 
-    /// All warps that are left wait at a barrier: they should wait at the same, and none should be gone.
+    /// All warps that are left wait at a barrier: they should wait at the same, and none should be
+    /// gone.
     fn barrier(&mut self, warps: &mut [Warp]) {
         let threads = self.common.launch.threads() as u32;
         let waiting: Vec<(u32, usize)> = warps
@@ -241,7 +242,8 @@ impl<'a> Block<'a> {
         self.common.kernel.code[instruction].place
     }
 
-    /// Adds a finding about an instruction, and perhaps another that it meets. The words are found the first time only.
+    /// Adds a finding about an instruction, and perhaps another that it meets. The words are found
+    /// the first time only.
     #[cold]
     pub(crate) fn find(
         &mut self,

@@ -1,4 +1,5 @@
-//! Shuffles, votes and reductions: what lanes tell one another (PTX ISA, sections 9.7.8.6 and 9.7.12).
+//! Shuffles, votes and reductions: what lanes tell one another (PTX ISA, sections 9.7.8.6 and
+//! 9.7.12).
 
 use crate::{
     block::{Block, Warp},
@@ -136,7 +137,8 @@ impl Block<'_> {
         }
     }
 
-    /// Every lane that the mask names must be here, and every lane here must be named. Lanes that have ended are excused.
+    /// Every lane that the mask names must be here, and every lane here must be named. Lanes that
+    /// have ended are excused.
     pub(crate) fn check_members(
         &mut self,
         warp: &Warp,

@@ -1,7 +1,9 @@
-//! How a warp runs: the lanes that stand lowest in the code go first, together, until others stand at the same place.
+//! How a warp runs: the lanes that stand lowest in the code go first, together, until others stand
+//! at the same place.
 //!
-//! Compilers lay code out so that the place where parted lanes meet again lies behind both ways; letting the lowest
-//! instruction go first (“minimum PC”) brings them together there without any annotation.
+//! Compilers lay code out so that the place where parted lanes meet again lies behind both ways;
+//! letting the lowest instruction go first (“minimum PC”) brings them together there without any
+//! annotation.
 
 use crate::{
     block::{Block, Stop, Warp},

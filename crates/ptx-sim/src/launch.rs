@@ -1,4 +1,5 @@
-//! Starts a kernel: checks what the launch asks for, runs the blocks on all cores, joins what they did.
+//! Starts a kernel: checks what the launch asks for, runs the blocks on all cores, joins what they
+//! did.
 
 use std::{
     collections::BTreeMap,
@@ -31,7 +32,8 @@ const MAX_STATIC_SHARED: usize = 48 * 1024;
 /// What an H100 allows a block after the host has asked for it; others allow less.
 const MAX_SHARED: usize = 227 * 1024;
 
-/// How a kernel is launched: `<<<grid, block, shared>>>`, and what the simulator wants to know besides.
+/// How a kernel is launched: `<<<grid, block, shared>>>`, and what the simulator wants to know
+/// besides.
 #[derive(Clone, Debug)]
 pub struct Launch {
     pub(crate) grid: [u32; 3],
@@ -77,13 +79,15 @@ impl Launch {
         self
     }
 
-    /// Instructions that the warps of one block may execute together before it counts as endless (50 million unless told).
+    /// Instructions that the warps of one block may execute together before it counts as endless
+    /// (50 million unless told).
     pub fn step_limit(mut self, instructions: u64) -> Self {
         self.step_limit = instructions;
         self
     }
 
-    /// The shape of a buffer or shared array, so that findings name elements: `.array("ks", 4, &[32, 65])`.
+    /// The shape of a buffer or shared array, so that findings name elements: `.array("ks", 4,
+    /// &[32, 65])`.
     pub fn array(mut self, name: &str, element: usize, shape: &[usize]) -> Self {
         self.arrays.push(Array {
             name: name.into(),
@@ -93,7 +97,8 @@ impl Launch {
         self
     }
 
-    /// How many threads of the CPU work on it: all cores unless told. The result is the same for any number.
+    /// How many threads of the CPU work on it: all cores unless told. The result is the same for
+    /// any number.
     pub fn workers(mut self, workers: usize) -> Self {
         self.workers = workers;
         self
@@ -138,18 +143,20 @@ macro_rules! arguments {
 arguments! { u32 i32 u64 i64 f32 f64 }
 
 impl Kernel {
-    /// Runs the kernel to its end, or until a block has to stop. What it wrote is in `memory` afterwards.
+    /// Runs the kernel to its end, or until a block has to stop. What it wrote is in `memory`
+    /// afterwards.
     ///
-    /// Blocks run side by side, each on the memory as it was at the start; what they wrote is joined in their order. A
-    /// kernel with atomics on global memory runs block after block, each on what those before left. Either way the outcome
-    /// does not depend on the number of cores. If a block stops, those after it count as never started.
+    /// Blocks run side by side, each on the memory as it was at the start; what they wrote is
+    /// joined in their order. A kernel with atomics on global memory runs block after block, each
+    /// on what those before left. Either way the outcome does not depend on the number of cores. If
+    /// a block stops, those after it count as never started.
     ///
     /// Costs time in proportion to the instructions that warps execute.
     ///
     /// # Errors
     ///
-    /// If the arguments do not fit the parameters, or the launch asks for more than a GPU has. What the kernel does wrong is
-    /// no error but a [`Finding`](crate::Finding) in the report.
+    /// If the arguments do not fit the parameters, or the launch asks for more than a GPU has. What
+    /// the kernel does wrong is no error but a [`Finding`](crate::Finding) in the report.
     pub fn launch(
         &self,
         memory: &mut Memory,
@@ -328,7 +335,8 @@ impl Join<'_> {
         self.completed &= finished.completed;
     }
 
-    /// Each block on what those before left, if they can wait for one another; else on the memory as it was.
+    /// Each block on what those before left, if they can wait for one another; else on the memory
+    /// as it was.
     fn one_by_one(&mut self, common: &Common, memory: &mut Memory, atomics: bool) {
         let start = if atomics {
             Vec::new()

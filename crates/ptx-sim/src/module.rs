@@ -18,8 +18,8 @@ impl Module {
     ///
     /// # Errors
     ///
-    /// A directive, opcode, modifier or operand that is not known: the error names it and its line. The limits are listed
-    /// in the documentation of this crate.
+    /// A directive, opcode, modifier or operand that is not known: the error names it and its line.
+    /// The limits are listed in the documentation of this crate.
     pub fn parse(ptx: &str) -> Result<Module, ParseError> {
         parse::module(ptx)
     }
@@ -90,7 +90,8 @@ impl Kernel {
         self.shared_bytes
     }
 
-    /// Bytes of local memory that a thread takes: arrays that are indexed at run time do not fit in registers.
+    /// Bytes of local memory that a thread takes: arrays that are indexed at run time do not fit in
+    /// registers.
     pub fn local_bytes(&self) -> usize {
         self.local_bytes
     }

@@ -1,5 +1,6 @@
-//! The structure of a PTX file: directives, variables and kernels (PTX ISA, sections 4, 5 and 11). Instructions are decoded
-//! as they come; jumps are joined to their labels at the end of each kernel.
+//! The structure of a PTX file: directives, variables and kernels (PTX ISA, sections 4, 5 and 11).
+//! Instructions are decoded as they come; jumps are joined to their labels at the end of each
+//! kernel.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -48,7 +49,8 @@ pub(crate) fn module(text: &str) -> Result<Module, ParseError> {
     Ok(Module { kernels })
 }
 
-/// What is wrong; and the statement and its place, where they are not the whole that was being read.
+/// What is wrong; and the statement and its place, where they are not the whole that was being
+/// read.
 struct Problem {
     what: String,
     statement: Option<String>,
@@ -76,7 +78,8 @@ struct Parser<'a> {
     tokens: Vec<(Token<'a>, u32)>,
     at: usize,
     source: Option<u32>,
-    /// The last `.loc` named line 0: the compiler moved what comes here, mostly ahead of the line that needs it.
+    /// The last `.loc` named line 0: the compiler moved what comes here, mostly ahead of the line
+    /// that needs it.
     moved: bool,
 }
 
@@ -160,8 +163,9 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    /// `.loc file line column [, function_name name [+ n], inlined_at file line column]`. Only the first file counts as the
-    /// kernel's source; for code from a header it is the line that calls it.
+    /// `.loc file line column [, function_name name [+ n], inlined_at file line column]`. Only the
+    /// first file counts as the kernel's source; for code from a header it is the line that calls
+    /// it.
     fn loc(&mut self) -> Result<(), String> {
         let (mut file, mut line, _column): (u32, u32, u32) =
             (self.number()?, self.number()?, self.number()?);
@@ -367,7 +371,8 @@ impl Reader {
     }
 }
 
-/// A device function: NVRTC inlines them all unless told otherwise. Calling one is an error; to declare it is not.
+/// A device function: NVRTC inlines them all unless told otherwise. Calling one is an error; to
+/// declare it is not.
 fn skip_function(parser: &mut Parser) -> Result<(), String> {
     loop {
         match parser.peek() {
@@ -682,7 +687,8 @@ impl<'m, 'a> Body<'m, 'a> {
         Ok(())
     }
 
-    /// Joins the jumps to their labels. A kernel that runs over its end is done, like one that returns.
+    /// Joins the jumps to their labels. A kernel that runs over its end is done, like one that
+    /// returns.
     fn end(mut self, place: Place) -> Result<Kernel, Problem> {
         for (from, label) in &self.jumps {
             let place = self.kernel.code[*from].place;

@@ -1,4 +1,5 @@
-//! The names of a kernel while it is read: registers, variables, labels, and the constants that become registers.
+//! The names of a kernel while it is read: registers, variables, labels, and the constants that
+//! become registers.
 
 use std::collections::HashMap;
 
@@ -9,8 +10,8 @@ use crate::{
     types::{CONST_WINDOW, Class, Space, Type},
 };
 
-/// Room between two shared arrays, so that running over the end of one is seen. A multiple of every alignment and of the
-/// banks' 128 bytes: it changes no bank.
+/// Room between two shared arrays, so that running over the end of one is seen. A multiple of every
+/// alignment and of the banks' 128 bytes: it changes no bank.
 pub(crate) const GAP: usize = 1024;
 
 /// What a module declares outside its kernels.

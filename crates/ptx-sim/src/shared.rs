@@ -1,4 +1,5 @@
-//! A block's shared memory, and beside every granule of it a record of who touched it since the last barrier.
+//! A block's shared memory, and beside every granule of it a record of who touched it since the
+//! last barrier.
 
 use crate::{
     access::{Bits, leading},
@@ -186,9 +187,9 @@ impl Shared {
         self.bytes[address as usize..][..size].copy_from_slice(&bits.to_le_bytes()[..size]);
     }
 
-    /// The same as [`Shared::touch`] and a read, for the common case: nobody has written there since the last barrier, and this
-    /// warp was the last to read. Nothing otherwise. Most of an attention kernel's accesses are of this kind; it takes a
-    /// third off the time of the whole.
+    /// The same as [`Shared::touch`] and a read, for the common case: nobody has written there
+    /// since the last barrier, and this warp was the last to read. Nothing otherwise. Most of an
+    /// attention kernel's accesses are of this kind; it takes a third off the time of the whole.
     #[inline]
     pub(crate) fn read_quietly(&mut self, address: u64, size: usize, who: Who) -> Option<Bits> {
         let end = address
@@ -223,8 +224,8 @@ impl Shared {
         Some(leading(&self.bytes[address as usize..], size))
     }
 
-    /// Records an access of `size` bytes and says what is wrong with it, if anything. Lanes that write the same `bits` by
-    /// the same instruction do not race.
+    /// Records an access of `size` bytes and says what is wrong with it, if anything. Lanes that
+    /// write the same `bits` by the same instruction do not race.
     pub(crate) fn touch(
         &mut self,
         address: u64,

@@ -1,8 +1,10 @@
-//! Global memory as one block sees it: the memory at the start of the launch, and what the block wrote itself.
+//! Global memory as one block sees it: the memory at the start of the launch, and what the block
+//! wrote itself.
 //!
-//! On a GPU blocks run in any order, so a block must not depend on what another writes. Here none can: each works on its own
-//! copy of the pages it writes, and remembers what it touched. That makes blocks independent of one another, the result the
-//! same on any number of cores, and races between blocks visible when the copies are joined (see `commit`).
+//! On a GPU blocks run in any order, so a block must not depend on what another writes. Here none
+//! can: each works on its own copy of the pages it writes, and remembers what it touched. That
+//! makes blocks independent of one another, the result the same on any number of cores, and races
+//! between blocks visible when the copies are joined (see `commit`).
 
 use crate::{
     access::{Bits, leading},
@@ -16,7 +18,8 @@ pub(crate) const PAGE: usize = 4096;
 pub(crate) const FENCED: u32 = 1 << 31;
 pub(crate) const ATOMIC: u32 = 1 << 30;
 
-/// What a block did to a page. A mark is 0, or 1 + the instruction's index, with flags; one for each granule.
+/// What a block did to a page. A mark is 0, or 1 + the instruction's index, with flags; one for
+/// each granule.
 pub(crate) struct Page {
     pub(crate) read: Vec<u32>,
     pub(crate) written: Option<Written>,
@@ -70,7 +73,8 @@ impl<'m> View<'m> {
         (index as u32 + 1) | if self.fenced { FENCED } else { 0 } | if atomic { ATOMIC } else { 0 }
     }
 
-    /// `size` bytes, which lie within a page as they are aligned; and whether they were all written before.
+    /// `size` bytes, which lie within a page as they are aligned; and whether they were all written
+    /// before.
     pub(crate) fn read(
         &mut self,
         region: usize,

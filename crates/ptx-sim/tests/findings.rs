@@ -149,7 +149,8 @@ fn races_within_a_warp() {
     );
 }
 
-/// All lanes read what one of them wrote: the reading lanes come as one access, and the writer is among them.
+/// All lanes read what one of them wrote: the reading lanes come as one access, and the writer is
+/// among them.
 #[test]
 fn a_broadcast_races_with_the_lane_that_wrote() {
     let body = |sync: &str| {

@@ -260,7 +260,8 @@ fn carries() {
         let inputs: Vec<Vec<u64>> = rows.iter().map(|row| [row.0, &[0]].concat()).collect();
         let inputs: Vec<&[u64]> = inputs.iter().map(Vec::as_slice).collect();
         let classes = ["b64", "b32", "b32", "b32", "b32", "b64"];
-        // What `eval` writes after the body would be `mov.b64 %v0, %v1, …`: the body ends in a comment instead.
+        // What `eval` writes after the body would be `mov.b64 %v0, %v1, …`: the body ends in a
+        // comment instead.
         let got = eval(
             &format!("{} //", op.trim_end_matches("mov.b64")),
             &classes,
@@ -659,7 +660,8 @@ fn double_precision() {
     table("copysign.f64", &B64[..3], &[(&[d(-1.0), d(2.0)], d(-2.0))]);
 }
 
-/// f16: 1 = 3c00, 2 = 4000, 3 = 4200, −1 = bc00, ∞ = 7c00, largest = 7bff. bf16 is the upper half of an f32.
+/// f16: 1 = 3c00, 2 = 4000, 3 = 4200, −1 = bc00, ∞ = 7c00, largest = 7bff. bf16 is the upper half
+/// of an f32.
 #[test]
 fn halves() {
     table(

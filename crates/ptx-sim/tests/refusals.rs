@@ -1,4 +1,5 @@
-//! What is not known is an error that names the instruction and its line; what does not fit is refused before it runs.
+//! What is not known is an error that names the instruction and its line; what does not fit is
+//! refused before it runs.
 
 mod common;
 

@@ -1,9 +1,10 @@
-//! Real kernels, right and wrong: FlashAttention three ways passes without a finding, and with one line changed it is caught
-//! by name and line.
+//! Real kernels, right and wrong: FlashAttention three ways passes without a finding, and with one
+//! line changed it is caught by name and line.
 //!
-//! The PTX beside the kernels is what NVRTC 12.4.127 makes of them with `--gpu-architecture=compute_75
-//! --generate-line-info`. After a change, `cargo test -p ptx-sim --test seeded -- --ignored` writes the wrong kernels into
-//! the folder that `SEEDED` names; compile them and put their PTX here.
+//! The PTX beside the kernels is what NVRTC 12.4.127 makes of them with
+//! `--gpu-architecture=compute_75 --generate-line-info`. After a change, `cargo test -p ptx-sim
+//! --test seeded -- --ignored` writes the wrong kernels into the folder that `SEEDED` names;
+//! compile them and put their PTX here.
 
 use std::{env, fs, path::Path};
 
@@ -132,8 +133,8 @@ impl Problem {
         })
     }
 
-    /// Bytes that a tiled kernel reads and writes: queries once; keys and values once for each 16 queries that may see any
-    /// of their 32; results once.
+    /// Bytes that a tiled kernel reads and writes: queries once; keys and values once for each 16
+    /// queries that may see any of their 32; results once.
     fn bytes(&self) -> (u64, u64) {
         let tiles = (0..self.n).step_by(16).map(|row0| {
             let seen = if self.causal {
@@ -307,8 +308,8 @@ fn right_kernels_move_what_the_closed_form_says_and_no_more() {
     }
 }
 
-/// The functions of CUDA's mathematical library against the host's, on numbers small and large: sines of large numbers are
-/// reduced by a product of 160 bits with carries.
+/// The functions of CUDA's mathematical library against the host's, on numbers small and large:
+/// sines of large numbers are reduced by a product of 160 bits with carries.
 #[test]
 fn the_mathematical_library_runs() {
     let module = read(include_str!("seeded/math.ptx"));

@@ -88,14 +88,16 @@ fn the_whole_block_votes_at_a_barrier() {
 
 #[test]
 fn lanes_part_and_meet_again() {
-    // Even lanes run a loop as long as their number, odd ones do not; the shuffle behind it finds all.
+    // Even lanes run a loop as long as their number, odd ones do not; the shuffle behind it finds
+    // all.
     let got = lanes(
         "and.b32 %y, %i, 1; setp.eq.u32 %t, %y, 1; mov.u32 %x, 0;
          @%t bra $OUT;
          $LOOP: setp.ge.u32 %u, %x, %i; @%u bra $OUT; add.u32 %x, %x, 1; bra $LOOP;
          $OUT: shfl.sync.bfly.b32 %y, %x, 1, 31, -1; add.u32 %x, %x, %y; activemask.b32 %z; add.u32 %x, %x, %z;",
     );
-    // Each pair adds up its even number (odd lanes did not count), plus the mask of all lanes, which is −1.
+    // Each pair adds up its even number (odd lanes did not count), plus the mask of all lanes,
+    // which is −1.
     assert_eq!(
         got,
         (0..32)

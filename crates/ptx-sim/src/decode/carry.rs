@@ -1,5 +1,6 @@
-//! Arithmetic with a carry (PTX ISA, section 9.7.2): how wider integers are added and multiplied. `.cc` keeps the carry of a
-//! result, the opcodes that end in `c` take it in. The flag is a predicate of the kernel.
+//! Arithmetic with a carry (PTX ISA, section 9.7.2): how wider integers are added and multiplied.
+//! `.cc` keeps the carry of a result, the opcodes that end in `c` take it in. The flag is a
+//! predicate of the kernel.
 
 use crate::{
     decode::{Context, Modifiers, count},

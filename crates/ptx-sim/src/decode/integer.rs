@@ -6,7 +6,8 @@ use crate::{
     types::Type,
 };
 
-/// One formula for every integer type; `u16 u32 u64` for the unsigned ones, `i16 i32 i64` for the signed.
+/// One formula for every integer type; `u16 u32 u64` for the unsigned ones, `i16 i32 i64` for the
+/// signed.
 macro_rules! integers {
     ($m:expr, $kind:expr, |$($x:ident),+| $body:expr) => {
         match $kind {
@@ -48,7 +49,8 @@ pub(crate) fn find(m: &mut Modifiers, kind: Type) -> Result<Option<Formula>, Str
             Part::High => product_high_plus(m, kind)?,
             Part::Wide => product_wide_plus(m, kind)?,
         },
-        // The hardware answers a division by zero with all ones, and its remainder with the dividend.
+        // The hardware answers a division by zero with all ones, and its remainder with the
+        // dividend.
         "div" => integers!(m, kind, |a, b| if b == 0 { !b } else { a.wrapping_div(b) }),
         "rem" => integers!(m, kind, |a, b| if b == 0 { a } else { a.wrapping_rem(b) }),
         "neg" => match kind {
@@ -223,7 +225,8 @@ fn product_wide_plus(m: &Modifiers, kind: Type) -> Result<Formula, String> {
     })
 }
 
-/// The place of the highest bit that differs from the sign, or all ones; with `.shiftamt` the shift that brings it to the top.
+/// The place of the highest bit that differs from the sign, or all ones; with `.shiftamt` the shift
+/// that brings it to the top.
 fn bfind(m: &mut Modifiers, kind: Type) -> Result<Formula, String> {
     let shift = m.take("shiftamt");
     Ok(match (kind, shift) {
@@ -259,7 +262,8 @@ fn bfind(m: &mut Modifiers, kind: Type) -> Result<Formula, String> {
     })
 }
 
-/// `n` bits from bit `at`; beyond the value come zeros, or copies of its sign; signed fields are sign-extended.
+/// `n` bits from bit `at`; beyond the value come zeros, or copies of its sign; signed fields are
+/// sign-extended.
 fn extract(a: u64, width: u32, signed: bool, at: u32, n: u32) -> u64 {
     let (at, n) = (at & 0xff, n & 0xff);
     if n == 0 {

@@ -1,6 +1,8 @@
-//! From an opcode with modifiers and operands to an [`Instruction`]: the list of everything that is supported.
+//! From an opcode with modifiers and operands to an [`Instruction`]: the list of everything that is
+//! supported.
 //!
-//! Each part takes the modifiers it knows; what is left over is an error. So is an operand of the wrong register class.
+//! Each part takes the modifiers it knows; what is left over is an error. So is an operand of the
+//! wrong register class.
 
 mod carry;
 mod compare;
@@ -112,7 +114,8 @@ fn computation<'a>(
     })
 }
 
-/// Every opcode that computes lane by lane, whatever its types; conversions and carries come before.
+/// Every opcode that computes lane by lane, whatever its types; conversions and carries come
+/// before.
 const KNOWN: &[&str] = &[
     "add", "sub", "mul", "mad", "fma", "div", "rem", "neg", "abs", "min", "max", "sad", "dp4a",
     "popc", "clz", "brev", "bfind", "bfe", "bfi", "and", "or", "xor", "not", "cnot", "shl", "shr",

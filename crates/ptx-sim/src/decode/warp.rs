@@ -1,4 +1,5 @@
-//! Instructions by which the lanes of a warp talk to each other (PTX ISA, sections 9.7.8.6 and 9.7.12).
+//! Instructions by which the lanes of a warp talk to each other (PTX ISA, sections 9.7.8.6 and
+//! 9.7.12).
 
 use crate::{
     decode::{B32, Context, Modifiers, count, only, predicate},
