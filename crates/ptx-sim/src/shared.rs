@@ -2,9 +2,9 @@
 //! last barrier.
 
 use crate::{
-    access::{Bits, leading},
     lane::LANES,
     module::Variable,
+    reach::{Bits, leading},
     scope::GAP,
 };
 

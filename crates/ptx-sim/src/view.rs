@@ -7,8 +7,8 @@
 //! between blocks visible when the copies are joined (see `commit`).
 
 use crate::{
-    access::{Bits, leading},
     memory::Region,
+    reach::{Bits, leading},
 };
 
 /// Bytes of a page.
