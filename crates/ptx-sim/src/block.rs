@@ -71,6 +71,10 @@ pub(crate) struct Warp {
     pub(crate) clock: u64,
     /// The barrier it waits at.
     pub(crate) waits: Option<usize>,
+    /// Lanes that have come to a barrier while others of the warp have not.
+    pub(crate) arrived: u32,
+    /// That barrier.
+    pub(crate) barrier: usize,
 }
 
 impl<'a> Block<'a> {
@@ -209,6 +213,8 @@ impl<'a> Block<'a> {
             step: 0,
             clock: 0,
             waits: None,
+            arrived: 0,
+            barrier: 0,
         }
     }
 

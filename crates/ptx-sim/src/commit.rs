@@ -183,7 +183,7 @@ fn clash(
         (two, write),
     ];
     pairs.into_iter().find(|(earlier, later)| {
-        let both = earlier.mark != 0 && later.mark != 0 && earlier.block != later.block;
+        let both = earlier.mark != 0 && later.mark != 0;
         let atomic = earlier.mark & later.mark & ATOMIC != 0;
         // What came before a fence, and is read after a fence by a block that counted the other in
         // with an atomic.

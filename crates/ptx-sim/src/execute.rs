@@ -1,9 +1,6 @@
-//! How a warp runs: the lanes that stand lowest in the code go first, together, until others stand
-//! at the same place.
-//!
-//! Compilers lay code out so that the place where parted lanes meet again lies behind both ways;
-//! letting the lowest instruction go first (“minimum PC”) brings them together there without any
-//! annotation.
+//! How a warp runs: of lanes that parted, those go first that come first in an order of the code in
+//! which every place where two ways join lies behind both (see `order`). So they meet again as soon
+//! as they can, without any annotation.
 
 use crate::{
     block::{Block, Stop, Warp},
@@ -38,27 +35,36 @@ pub(crate) fn holds(registers: &Registers, guard: Guard) -> u32 {
 impl Block<'_> {
     /// Runs a warp to its next barrier, or to its end.
     pub(crate) fn run_warp(&mut self, warp: &mut Warp) -> Result<(), Stop> {
+        let ranks = &self.common.kernel.ranks;
         while warp.live != 0 && warp.waits.is_none() {
-            // The lanes that stand lowest, and where the next of the others stands.
-            let mut at = usize::MAX;
-            for lane in each(warp.live) {
-                at = at.min(warp.next[lane]);
+            let running = warp.live & !warp.arrived;
+            if running == 0 {
+                // All that are left have come to the barrier.
+                warp.waits = Some(warp.barrier);
+                warp.arrived = 0;
+                return Ok(());
             }
-            let (mut here, mut others) = (0, usize::MAX);
-            for lane in each(warp.live) {
+            // The lanes that come first in the order, and where the next of the others stands.
+            let rank = |warp: &Warp, lane: usize| ranks[warp.next[lane]];
+            let Some(first) = each(running).min_by_key(|lane| rank(warp, *lane)) else {
+                break;
+            };
+            let mut at = warp.next[first];
+            let (mut here, mut others) = (0, u32::MAX);
+            for lane in each(running) {
                 if warp.next[lane] == at {
                     here |= 1 << lane;
                 } else {
-                    others = others.min(warp.next[lane]);
+                    others = others.min(rank(warp, lane));
                 }
             }
-            while at < others {
+            while ranks[at] < others {
                 match self.step(warp, at, here)? {
                     Flow::On => at += 1,
                     Flow::Jump(target) => at = target,
                     Flow::Parted | Flow::Pause => break,
                 }
-                if at >= others {
+                if ranks[at] >= others {
                     set_next(warp, here, at);
                 }
             }
@@ -182,21 +188,21 @@ impl Block<'_> {
         Ok(Flow::On)
     }
 
-    /// A barrier is for all threads of the block, so for all of the warp.
+    /// A barrier is for all threads of the block, so for all of the warp. Lanes that come to it first wait for the others:
+    /// where a branch lies in the code says nothing, a compiler may put it behind the barrier.
     fn wait(&mut self, warp: &mut Warp, at: usize, here: u32, mask: u32) -> Result<Flow, Stop> {
-        if mask != warp.live {
-            let elsewhere = each(warp.live & !here).map(|lane| warp.next[lane]).min();
-            let (number, live) = (warp.number, warp.live.count_ones());
-            self.find(Kind::BarrierDivergence, at, elsewhere, |block| {
-                let place = elsewhere.map(|there| format!("; the others are at {}", block.place(there)));
-                let (here, place) = (mask.count_ones(), place.unwrap_or_default());
-                format!("{here} of the {live} lanes of warp {number} reach this barrier (mask {mask:#010x}){place}")
+        set_next(warp, here, at + 1);
+        if warp.arrived != 0 && warp.barrier != at {
+            let (number, live, before) = (warp.number, warp.live.count_ones(), warp.arrived);
+            self.find(Kind::BarrierDivergence, warp.barrier, Some(at), |block| {
+                let (lanes, there) = (before.count_ones(), block.place(at));
+                format!("{lanes} of the {live} lanes of warp {number} reach this barrier (mask {before:#010x}); others are at {there}")
             });
             return Err(Stop);
         }
-        set_next(warp, here, at + 1);
-        warp.waits = Some(at);
-        Ok(Flow::Pause)
+        warp.barrier = at;
+        warp.arrived |= mask;
+        Ok(Flow::Parted)
     }
 }
 

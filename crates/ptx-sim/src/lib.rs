@@ -73,6 +73,7 @@ mod lex;
 mod memory;
 mod module;
 mod operand;
+mod order;
 mod parse;
 mod reach;
 mod report;

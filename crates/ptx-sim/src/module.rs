@@ -55,6 +55,8 @@ pub struct Kernel {
     pub(crate) name: String,
     pub(crate) parameters: Vec<Parameter>,
     pub(crate) code: Vec<Instruction>,
+    /// The order in which lanes go (see `order`).
+    pub(crate) ranks: Vec<u32>,
     /// Registers of each class: predicates, 32 bits, 64 bits.
     pub(crate) registers: [u32; 3],
     pub(crate) constants: Vec<Constant>,

@@ -106,6 +106,21 @@ fn lanes_part_and_meet_again() {
     );
 }
 
+/// A way that the compiler has moved behind the place where it joins: the shuffle waits for it.
+#[test]
+fn lanes_meet_where_code_was_moved_to_the_end() {
+    let (words, report) = run(
+        32,
+        1,
+        &[0; 64],
+        "setp.lt.u32 %t, %i, 16; mov.u32 %x, %i; @%t bra $FAR;
+         $JOIN: shfl.sync.bfly.b32 %y, %x, 16, 31, -1; st.global.u32 [%a], %y; ret;
+         $FAR: add.u32 %x, %x, 100; bra $JOIN;",
+    );
+    assert_eq!(report.findings, []);
+    assert_eq!((words[0], words[31]), (16, 115));
+}
+
 #[test]
 fn threads_that_end_leave_the_others_running() {
     let (words, report) = run(

@@ -14,6 +14,7 @@ use crate::{
     lex::Token,
     module::Kernel,
     operand::Operand,
+    order::ranks,
     scope::{ModuleNames, Scope, declared_class},
 };
 
@@ -255,6 +256,7 @@ impl<'m, 'a> Body<'m, 'a> {
             text,
             flops: 0,
         });
+        self.kernel.ranks = ranks(&self.kernel.code);
         for variable in &mut self.kernel.shared {
             variable.name = readable(&variable.name);
         }
