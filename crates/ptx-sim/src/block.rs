@@ -3,7 +3,9 @@
 use crate::{
     count::Counts,
     error::Place,
+    execute::holds,
     finding::{Array, Finding, Findings, Kind},
+    instruction::{Action, Vote},
     lane::{LANES, Registers},
     launch::Launch,
     module::{Constant, Kernel, Special, Value},
@@ -128,7 +130,8 @@ impl<'a> Block<'a> {
         }
     }
 
-    /// All warps that are left wait at a barrier: they should wait at the same, and none should be gone.
+    /// All warps that are left wait at a barrier: they should wait at the same, and none should be
+    /// gone.
     fn barrier(&mut self, warps: &mut [Warp]) {
         let threads = self.common.launch.threads() as u32;
         let waiting: Vec<(u32, usize)> = warps
@@ -153,6 +156,24 @@ impl<'a> Block<'a> {
                 let (here, there) = (block.place(at), block.place(*elsewhere));
                 format!("warp {first} waits at this barrier while warp {other} waits at another: {here} and {there}")
             });
+        }
+        if let Action::Barrier {
+            vote: Some((mode, into, test)),
+        } = &self.common.kernel.code[at].action
+        {
+            let votes: u32 = warps
+                .iter()
+                .map(|warp| (holds(&warp.registers, *test) & warp.live).count_ones())
+                .sum();
+            let result = match mode {
+                Vote::Count => votes.into(),
+                Vote::Any => u64::from(votes > 0),
+                _ => u64::from(votes == here),
+            };
+            for warp in warps.iter_mut() {
+                warp.registers
+                    .set_wide(into.class, into.index, &[result; LANES], warp.live);
+            }
         }
         self.counts[at].barriers += 1;
         self.shared.barrier();
@@ -227,7 +248,8 @@ impl<'a> Block<'a> {
         self.common.kernel.code[instruction].place
     }
 
-    /// Adds a finding about an instruction, and perhaps another that it meets. The words are found the first time only.
+    /// Adds a finding about an instruction, and perhaps another that it meets. The words are found
+    /// the first time only.
     #[cold]
     pub(crate) fn find(
         &mut self,

@@ -1,4 +1,5 @@
-//! Shuffles, votes and reductions: what lanes tell one another (PTX ISA, sections 9.7.8.6 and 9.7.12).
+//! Shuffles, votes and reductions: what lanes tell one another (PTX ISA, sections 9.7.8.6 and
+//! 9.7.12).
 
 use crate::{
     block::{Block, Warp},
@@ -81,9 +82,39 @@ impl Block<'_> {
                     Vote::Any => u64::from(votes != 0),
                     Vote::Uniform => u64::from(votes == mask || votes == 0),
                     Vote::Ballot => votes.into(),
+                    Vote::Count => votes.count_ones().into(),
                 };
                 warp.registers
                     .set_wide(into.class, into.index, &[result; LANES], mask);
+            }
+            Action::Match {
+                all,
+                into,
+                agree,
+                from,
+                members,
+            } => {
+                let members = warp.registers.b32[*members as usize];
+                self.check_members(warp, at, mask, &members);
+                let values = warp.registers.wide(from.class, from.index);
+                let mut same = [0; LANES];
+                for lane in each(mask) {
+                    same[lane] = each(mask)
+                        .filter(|other| values[*other] == values[lane])
+                        .fold(0, |bits, other| bits | 1 << other);
+                    if *all && same[lane] != mask {
+                        same[lane] = 0;
+                    }
+                }
+                u32::set(&mut warp.registers, *into, &same, mask);
+                if let Some(agree) = agree {
+                    bool::set(
+                        &mut warp.registers,
+                        *agree,
+                        &same.map(|same| same != 0),
+                        mask,
+                    );
+                }
             }
             Action::Reduce {
                 kind,
@@ -106,7 +137,8 @@ impl Block<'_> {
         }
     }
 
-    /// Every lane that the mask names must be here, and every lane here must be named. Lanes that have ended are excused.
+    /// Every lane that the mask names must be here, and every lane here must be named. Lanes that
+    /// have ended are excused.
     pub(crate) fn check_members(
         &mut self,
         warp: &Warp,

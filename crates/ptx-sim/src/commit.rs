@@ -1,4 +1,5 @@
-//! Joins what the blocks wrote, in the order of their numbers, and finds the bytes that two of them touched.
+//! Joins what the blocks wrote, in the order of their numbers, and finds the bytes that two of them
+//! touched.
 
 use crate::{
     error::Place,
@@ -15,8 +16,8 @@ struct Access {
     mark: u32,
 }
 
-/// Who touched a granule: a writer, and two readers of different blocks. That is enough: whatever block comes next, one
-/// of them is another, if there is another.
+/// Who touched a granule: a writer, and two readers of different blocks. That is enough: whatever
+/// block comes next, one of them is another, if there is another.
 #[derive(Clone, Copy, Default)]
 struct Touched {
     writer: Access,
@@ -66,7 +67,8 @@ impl<'k> Commit<'k> {
         }
     }
 
-    /// Different 32-byte sectors that were touched: what has to cross to the chip even with an endless cache.
+    /// Different 32-byte sectors that were touched: what has to cross to the chip even with an
+    /// endless cache.
     pub(crate) fn sectors(&self) -> u64 {
         self.sectors
             .iter()
@@ -181,9 +183,10 @@ fn clash(
         (two, write),
     ];
     pairs.into_iter().find(|(earlier, later)| {
-        let both = earlier.mark != 0 && later.mark != 0 && earlier.block != later.block;
+        let both = earlier.mark != 0 && later.mark != 0;
         let atomic = earlier.mark & later.mark & ATOMIC != 0;
-        // What came before a fence, and is read after a fence by a block that counted the other in with an atomic.
+        // What came before a fence, and is read after a fence by a block that counted the other in
+        // with an atomic.
         let ordered = atomics && earlier.mark & FENCED == 0 && later.mark & FENCED != 0;
         both && !atomic && !ordered
     })

@@ -2,11 +2,12 @@
 //!
 //! The model of the memory system, which is that of NVIDIA's GPUs since Volta:
 //!
-//! * Global memory moves in **sectors** of 32 bytes. A warp's access touches the sectors that its lanes touch; ideal is the
-//!   fewest that its bytes fit in.
-//! * Shared memory has 32 banks of 4 bytes. A warp's access takes one **wavefront** for each different word that its
-//!   busiest bank has to deliver; lanes that want the same word share it. Accesses of 8 and 16 bytes go half a warp and a
-//!   quarter of a warp at a time; ideal is one wavefront for each of these groups.
+//! * Global memory moves in **sectors** of 32 bytes. A warp's access touches the sectors that its
+//!   lanes touch; ideal is the fewest that its bytes fit in.
+//! * Shared memory has 32 banks of 4 bytes. A warp's access takes one **wavefront** for each
+//!   different word that its busiest bank has to deliver; lanes that want the same word share it.
+//!   Accesses of 8 and 16 bytes go half a warp and a quarter of a warp at a time; ideal is one
+//!   wavefront for each of these groups.
 
 use std::ops::AddAssign;
 

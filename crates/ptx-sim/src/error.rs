@@ -1,8 +1,10 @@
-//! What a caller or a file can get wrong before a kernel runs. What a kernel does wrong is a [`Finding`](crate::Finding).
+//! What a caller or a file can get wrong before a kernel runs. What a kernel does wrong is a
+//! [`Finding`](crate::Finding).
 
 use std::fmt;
 
-/// A place in a kernel: the line of its CUDA source where the PTX gives one (`--generate-line-info`), and the line of the PTX.
+/// A place in a kernel: the line of its CUDA source where the PTX gives one
+/// (`--generate-line-info`), and the line of the PTX.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Place {
     /// The line of the `.cu` file, counted from 1.

@@ -1,7 +1,6 @@
-//! How a warp runs: the lanes that stand lowest in the code go first, together, until others stand at the same place.
-//!
-//! Compilers lay code out so that the place where parted lanes meet again lies behind both ways; letting the lowest
-//! instruction go first (“minimum PC”) brings them together there without any annotation.
+//! How a warp runs: of lanes that parted, those go first that come first in an order of the code in
+//! which every place where two ways join lies behind both (see `order`). So they meet again as soon
+//! as they can, without any annotation.
 
 use crate::{
     block::{Block, Stop, Warp},
@@ -36,6 +35,7 @@ pub(crate) fn holds(registers: &Registers, guard: Guard) -> u32 {
 impl Block<'_> {
     /// Runs a warp to its next barrier, or to its end.
     pub(crate) fn run_warp(&mut self, warp: &mut Warp) -> Result<(), Stop> {
+        let ranks = &self.common.kernel.ranks;
         while warp.live != 0 && warp.waits.is_none() {
             let running = warp.live & !warp.arrived;
             if running == 0 {
@@ -44,26 +44,27 @@ impl Block<'_> {
                 warp.arrived = 0;
                 return Ok(());
             }
-            // The lanes that stand lowest, and where the next of the others stands.
-            let mut at = usize::MAX;
-            for lane in each(running) {
-                at = at.min(warp.next[lane]);
-            }
-            let (mut here, mut others) = (0, usize::MAX);
+            // The lanes that come first in the order, and where the next of the others stands.
+            let rank = |warp: &Warp, lane: usize| ranks[warp.next[lane]];
+            let Some(first) = each(running).min_by_key(|lane| rank(warp, *lane)) else {
+                break;
+            };
+            let mut at = warp.next[first];
+            let (mut here, mut others) = (0, u32::MAX);
             for lane in each(running) {
                 if warp.next[lane] == at {
                     here |= 1 << lane;
                 } else {
-                    others = others.min(warp.next[lane]);
+                    others = others.min(rank(warp, lane));
                 }
             }
-            while at < others {
+            while ranks[at] < others {
                 match self.step(warp, at, here)? {
                     Flow::On => at += 1,
                     Flow::Jump(target) => at = target,
                     Flow::Parted | Flow::Pause => break,
                 }
-                if at >= others {
+                if ranks[at] >= others {
                     set_next(warp, here, at);
                 }
             }
@@ -137,9 +138,10 @@ impl Block<'_> {
             Action::Load { .. } => self.load(warp, at, mask)?,
             Action::Store { .. } => self.store(warp, at, mask)?,
             Action::Atomic { .. } => self.atomic(warp, at, mask)?,
-            Action::Shuffle { .. } | Action::Vote { .. } | Action::Reduce { .. } => {
-                self.collective(warp, at, mask)
-            }
+            Action::Shuffle { .. }
+            | Action::Vote { .. }
+            | Action::Match { .. }
+            | Action::Reduce { .. } => self.collective(warp, at, mask),
             Action::ActiveMask { into } => {
                 warp.registers.set_wide(
                     crate::types::Class::B32,
@@ -172,7 +174,7 @@ impl Block<'_> {
                 });
                 return Err(Stop);
             }
-            Action::Barrier if mask != 0 => return self.wait(warp, at, here, mask),
+            Action::Barrier { .. } if mask != 0 => return self.wait(warp, at, here, mask),
             Action::WarpBarrier { members } => {
                 let members = warp.registers.b32[*members as usize];
                 self.check_members(warp, at, mask, &members);
@@ -181,7 +183,7 @@ impl Block<'_> {
                 }
             }
             Action::Fence => self.view.fenced |= mask != 0,
-            Action::Trap | Action::Barrier | Action::Nothing => {}
+            Action::Trap | Action::Barrier { .. } | Action::Nothing => {}
         }
         Ok(Flow::On)
     }

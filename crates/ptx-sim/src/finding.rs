@@ -15,13 +15,16 @@ pub enum Kind {
     Uninitialised,
     /// Two warps touch the same shared bytes between two barriers, and one of them writes.
     SharedRace,
-    /// Two lanes of a warp touch the same shared bytes without `__syncwarp` between them, and one of them writes.
+    /// Two lanes of a warp touch the same shared bytes without `__syncwarp` between them, and one
+    /// of them writes.
     WarpRace,
     /// Two blocks touch the same bytes of global memory, and one of them writes.
     BlockRace,
-    /// `__syncthreads` that not all threads of the block reach together. The block stops where lanes of one warp part.
+    /// `__syncthreads` that not all threads of the block reach together. The block stops where
+    /// lanes of one warp part.
     BarrierDivergence,
-    /// A shuffle, vote or `__syncwarp` whose mask names lanes that are elsewhere, or leaves out lanes that are here.
+    /// A shuffle, vote or `__syncwarp` whose mask names lanes that are elsewhere, or leaves out
+    /// lanes that are here.
     AbsentLanes,
     /// The block ran as many instructions as it may. The block stops.
     StepLimit,
@@ -78,7 +81,8 @@ impl Findings {
     /// Different findings that are kept; a kernel that is wrong everywhere is told so often enough.
     const LIMIT: usize = 100;
 
-    /// Whether the same two lines met in this way before; it is counted. A line may have many instructions.
+    /// Whether the same two lines met in this way before; it is counted. A line may have many
+    /// instructions.
     pub(crate) fn again(
         &mut self,
         kind: Kind,
@@ -114,7 +118,8 @@ impl Findings {
     }
 }
 
-/// The shape of an array, so that a finding says `ks[3][17]` and not “byte 848 of `ks`”: PTX knows bytes alone.
+/// The shape of an array, so that a finding says `ks[3][17]` and not “byte 848 of `ks`”: PTX knows
+/// bytes alone.
 #[derive(Clone, Debug)]
 pub struct Array {
     /// The name of a buffer or shared array.

@@ -1,4 +1,5 @@
-//! Sixteen-bit floats: IEEE 754 `binary16` (f16) and bfloat16, to and from f32 and f64, rounding to nearest even.
+//! Sixteen-bit floats: IEEE 754 `binary16` (f16) and bfloat16, to and from f32 and f64, rounding to
+//! nearest even.
 
 /// The value of an f16. Exact.
 pub(crate) fn f16_to_f32(bits: u16) -> f32 {
@@ -27,7 +28,8 @@ pub(crate) fn f64_to_bf16(value: f64) -> u16 {
     round_to(value, 7, -126, 127)
 }
 
-/// Rounds to a format of sixteen bits with `fraction` bits after the point and normal exponents `low..=high`.
+/// Rounds to a format of sixteen bits with `fraction` bits after the point and normal exponents
+/// `low..=high`.
 fn round_to(value: f64, fraction: i32, low: i32, high: i32) -> u16 {
     let sign = u16::from(value.is_sign_negative()) << 15;
     let infinity = ((high - low + 2) as u16) << fraction;
@@ -46,8 +48,9 @@ fn round_to(value: f64, fraction: i32, low: i32, high: i32) -> u16 {
     sign | (bits.min(u32::from(infinity)) as u16)
 }
 
-/// a·b + c, wrong by at most what makes it odd: rounding the result once more to sixteen bits is then the same as
-/// rounding the exact value once (Boldo and Melquiond, “Emulation of FMA and correctly rounded sums”, 2008).
+/// a·b + c, wrong by at most what makes it odd: rounding the result once more to sixteen bits is
+/// then the same as rounding the exact value once (Boldo and Melquiond, “Emulation of FMA and
+/// correctly rounded sums”, 2008).
 pub(crate) fn fma_to_odd(a: f32, b: f32, c: f32) -> f64 {
     let (sum, rest) = fma_with_error(a, b, c);
     if rest == 0.0 || !sum.is_finite() || sum.to_bits() & 1 == 1 {
@@ -60,8 +63,8 @@ pub(crate) fn fma_to_odd(a: f32, b: f32, c: f32) -> f64 {
     }
 }
 
-/// a·b + c as a rounded f64 and what the rounding left out, exactly (the product of two f32 is exact in f64;
-/// the sum by Knuth's two-sum).
+/// a·b + c as a rounded f64 and what the rounding left out, exactly (the product of two f32 is
+/// exact in f64; the sum by Knuth's two-sum).
 pub(crate) fn fma_with_error(a: f32, b: f32, c: f32) -> (f64, f64) {
     let (product, c) = (f64::from(a) * f64::from(b), f64::from(c));
     let sum = product + c;
@@ -116,7 +119,8 @@ mod tests {
 
     #[test]
     fn a_sum_that_rounds_twice_is_rounded_once() {
-        // 1 + 2⁻⁸ is halfway between two bfloat16; the tiny addend decides, and f64 alone would lose it.
+        // 1 + 2⁻⁸ is halfway between two bfloat16; the tiny addend decides, and f64 alone would
+        // lose it.
         let (one, tiny) = (1.0 + 2f32.powi(-8), 2f32.powi(-80));
         assert_eq!(f64_to_bf16(fma_to_odd(one, 1.0, tiny)), 0x3f81);
         assert_eq!(f64_to_bf16(fma_to_odd(one, 1.0, -tiny)), 0x3f80);

@@ -101,6 +101,14 @@ pub(crate) enum Action {
         test: Guard,
         members: u32,
     },
+    /// `match.sync`: the lanes that hold the same value; with `all`, only if every lane does.
+    Match {
+        all: bool,
+        into: u32,
+        agree: Option<u32>,
+        from: Register,
+        members: u32,
+    },
     /// `redux.sync`: one result from all lanes of the mask.
     Reduce {
         kind: Type,
@@ -122,7 +130,10 @@ pub(crate) enum Action {
     },
     Exit,
     Trap,
-    Barrier,
+    /// `bar.sync`, or `bar.red` with a vote of the whole block.
+    Barrier {
+        vote: Option<(Vote, Register, Guard)>,
+    },
     WarpBarrier {
         members: u32,
     },
@@ -169,4 +180,6 @@ pub(crate) enum Vote {
     Any,
     Uniform,
     Ballot,
+    /// How many lanes: `bar.red.popc`.
+    Count,
 }

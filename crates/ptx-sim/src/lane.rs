@@ -1,7 +1,7 @@
 //! Thirty-two lanes at once: the registers of a warp, and the formulas that work on them.
 //!
-//! An instruction that computes is one line, `lanes!(|a: f32, b: f32| -> f32 { a + b })`: the types say which register
-//! file each operand comes from, and how its bits are read.
+//! An instruction that computes is one line, `lanes!(|a: f32, b: f32| -> f32 { a + b })`: the types
+//! say which register file each operand comes from, and how its bits are read.
 
 use crate::{
     half::{bf16_to_f32, f16_to_f32, f64_to_bf16, f64_to_f16},
@@ -14,7 +14,8 @@ pub(crate) const LANES: usize = 32;
 /// All lanes.
 pub(crate) const FULL: u32 = u32::MAX;
 
-/// The registers of one warp. Constants and special registers are registers too, filled before the warp starts.
+/// The registers of one warp. Constants and special registers are registers too, filled before the
+/// warp starts.
 #[derive(Clone, Debug)]
 pub(crate) struct Registers {
     /// One bit a lane.
@@ -173,7 +174,8 @@ fn joined(low: u16, high: u16) -> u32 {
     u32::from(low) | u32::from(high) << 16
 }
 
-// A narrow signed integer is sign-extended to the width of its register when it is written (PTX ISA, section 9.4.1).
+// A narrow signed integer is sign-extended to the width of its register when it is written (PTX
+// ISA, section 9.4.1).
 kept_in! { u32:
     i32, |b| b as i32, |v| v as u32;
     u16, |b| b as u16, |v| v.into();

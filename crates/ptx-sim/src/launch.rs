@@ -1,28 +1,20 @@
-//! Starts a kernel: checks what the launch asks for, runs the blocks on all cores, joins what they did.
+//! Starts a kernel: what a launch asks for, and whether the hardware would allow it.
 
-use std::{
-    collections::BTreeMap,
-    num::NonZero,
-    sync::{
-        atomic::{AtomicUsize, Ordering},
-        mpsc,
-    },
-    thread,
-};
+use std::{num::NonZero, thread};
 
 use crate::{
-    block::{Block, Common, Finished},
+    block::Common,
     commit::Commit,
     count::Counts,
     error::LaunchError,
     finding::{Array, Findings},
     instruction::{Action, Instruction},
+    join::Join,
     memory::{Buffer, Element, Memory, Region},
     module::Kernel,
     report::Report,
     scope::GAP,
     types::Space,
-    view::View,
 };
 
 /// What every GPU since Volta allows.
@@ -31,7 +23,8 @@ const MAX_STATIC_SHARED: usize = 48 * 1024;
 /// What an H100 allows a block after the host has asked for it; others allow less.
 const MAX_SHARED: usize = 227 * 1024;
 
-/// How a kernel is launched: `<<<grid, block, shared>>>`, and what the simulator wants to know besides.
+/// How a kernel is launched: `<<<grid, block, shared>>>`, and what the simulator wants to know
+/// besides.
 #[derive(Clone, Debug)]
 pub struct Launch {
     pub(crate) grid: [u32; 3],
@@ -77,13 +70,15 @@ impl Launch {
         self
     }
 
-    /// Instructions that the warps of one block may execute together before it counts as endless (50 million unless told).
+    /// Instructions that the warps of one block may execute together before it counts as endless
+    /// (50 million unless told).
     pub fn step_limit(mut self, instructions: u64) -> Self {
         self.step_limit = instructions;
         self
     }
 
-    /// The shape of a buffer or shared array, so that findings name elements: `.array("ks", 4, &[32, 65])`.
+    /// The shape of a buffer or shared array, so that findings name elements: `.array("ks", 4,
+    /// &[32, 65])`.
     pub fn array(mut self, name: &str, element: usize, shape: &[usize]) -> Self {
         self.arrays.push(Array {
             name: name.into(),
@@ -93,7 +88,8 @@ impl Launch {
         self
     }
 
-    /// How many threads of the CPU work on it: all cores unless told. The result is the same for any number.
+    /// How many threads of the CPU work on it: all cores unless told. The result is the same for
+    /// any number.
     pub fn workers(mut self, workers: usize) -> Self {
         self.workers = workers;
         self
@@ -106,7 +102,7 @@ impl Launch {
             .fold(1, u64::saturating_mul)
     }
 
-    fn blocks(&self) -> usize {
+    pub(crate) fn blocks(&self) -> usize {
         self.grid
             .iter()
             .map(|extent| *extent as usize)
@@ -138,18 +134,20 @@ macro_rules! arguments {
 arguments! { u32 i32 u64 i64 f32 f64 }
 
 impl Kernel {
-    /// Runs the kernel to its end, or until a block has to stop. What it wrote is in `memory` afterwards.
+    /// Runs the kernel to its end, or until a block has to stop. What it wrote is in `memory`
+    /// afterwards.
     ///
-    /// Blocks run side by side, each on the memory as it was at the start; what they wrote is joined in their order. A
-    /// kernel with atomics on global memory runs block after block, each on what those before left. Either way the outcome
-    /// does not depend on the number of cores. If a block stops, those after it count as never started.
+    /// Blocks run side by side, each on the memory as it was at the start; what they wrote is
+    /// joined in their order. A kernel with atomics on global memory runs block after block, each
+    /// on what those before left. Either way the outcome does not depend on the number of cores. If
+    /// a block stops, those after it count as never started.
     ///
     /// Costs time in proportion to the instructions that warps execute.
     ///
     /// # Errors
     ///
-    /// If the arguments do not fit the parameters, or the launch asks for more than a GPU has. What the kernel does wrong is
-    /// no error but a [`Finding`](crate::Finding) in the report.
+    /// If the arguments do not fit the parameters, or the launch asks for more than a GPU has. What
+    /// the kernel does wrong is no error but a [`Finding`](crate::Finding) in the report.
     pub fn launch(
         &self,
         memory: &mut Memory,
@@ -307,88 +305,4 @@ fn granule(code: &[Instruction], wanted: Space) -> usize {
             _ => None,
         });
     sizes.min().unwrap_or(4).min(4)
-}
-
-/// What is known when some of the blocks are done.
-struct Join<'k> {
-    commit: Commit<'k>,
-    counts: Vec<Counts>,
-    findings: Findings,
-    completed: bool,
-}
-
-impl Join<'_> {
-    fn add(&mut self, number: usize, finished: Finished, regions: &mut [Region]) {
-        for (all, one) in self.counts.iter_mut().zip(finished.counts) {
-            *all += one;
-        }
-        self.findings.merge(finished.findings);
-        self.commit
-            .block(number as u32, finished.pages, regions, &mut self.findings);
-        self.completed &= finished.completed;
-    }
-
-    /// Each block on what those before left, if they can wait for one another; else on the memory as it was.
-    fn one_by_one(&mut self, common: &Common, memory: &mut Memory, atomics: bool) {
-        let start = if atomics {
-            Vec::new()
-        } else {
-            memory.regions.clone()
-        };
-        for number in 0..common.launch.blocks() {
-            let regions = if atomics { &memory.regions } else { &start };
-            let finished = run(common, number, regions);
-            self.add(number, finished, &mut memory.regions);
-            if !self.completed {
-                return;
-            }
-        }
-    }
-
-    fn side_by_side(&mut self, common: &Common, memory: &mut Memory) {
-        let start = memory.regions.clone();
-        let blocks = common.launch.blocks();
-        let next = AtomicUsize::new(0);
-        // Blocks after the first that stops are not started; those before it have been.
-        let end = AtomicUsize::new(blocks);
-        thread::scope(|scope| {
-            let (sender, receiver) = mpsc::sync_channel(2 * common.launch.workers);
-            for _ in 0..common.launch.workers {
-                let (sender, next, end, start) = (sender.clone(), &next, &end, &start);
-                scope.spawn(move || {
-                    loop {
-                        let number = next.fetch_add(1, Ordering::Relaxed);
-                        if number >= end.load(Ordering::Relaxed) {
-                            return;
-                        }
-                        let finished = run(common, number, start);
-                        if !finished.completed {
-                            end.fetch_min(number + 1, Ordering::Relaxed);
-                        }
-                        if sender.send((number, finished)).is_err() {
-                            return;
-                        }
-                    }
-                });
-            }
-            drop(sender);
-            let mut waiting = BTreeMap::new();
-            let mut wanted = 0;
-            for (number, finished) in receiver {
-                waiting.insert(number, finished);
-                while let Some(finished) = waiting.remove(&wanted) {
-                    if self.completed {
-                        self.add(wanted, finished, &mut memory.regions);
-                    }
-                    wanted += 1;
-                }
-            }
-        });
-    }
-}
-
-fn run(common: &Common, number: usize, regions: &[Region]) -> Finished {
-    let [x, y, _] = common.launch.grid.map(|extent| extent as usize);
-    let index = [number % x, number / x % y, number / x / y].map(|axis| axis as u32);
-    Block::new(common, index, View::new(regions, common.granules[1])).run()
 }

@@ -1,7 +1,8 @@
-//! PTX text as tokens with line numbers (PTX ISA, section 4.1–4.4). Borrowed from the text: nothing is copied.
+//! PTX text as tokens with line numbers (PTX ISA, section 4.1–4.4). Borrowed from the text: nothing
+//! is copied.
 
-/// One token. A word is everything that holds together without space: a directive, an opcode with its modifiers,
-/// a register, a number, a label.
+/// One token. A word is everything that holds together without space: a directive, an opcode with
+/// its modifiers, a register, a number, a label.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Token<'a> {
     Word(&'a str),

@@ -1,14 +1,14 @@
 //! A GPU for those who have none: runs PTX on the CPU, checks every access, and counts what moves.
 //!
-//! [`Module::parse`] reads the PTX that NVRTC or nvcc made of a CUDA kernel, [`Memory`] holds its buffers, and
-//! [`Kernel::launch`] runs a grid of thread blocks: warps of 32 lanes that part and meet again, barriers, shuffles, shared
-//! memory, atomics. The [`Report`] says what the kernel did wrong, with the lines of its source (compile with
-//! `--generate-line-info`), and what it cost.
+//! [`Module::parse`] reads the PTX that NVRTC or nvcc made of a CUDA kernel, [`Memory`] holds its
+//! buffers, and [`Kernel::launch`] runs a grid of thread blocks: warps of 32 lanes that part and
+//! meet again, barriers, shuffles, shared memory, atomics. The [`Report`] says what the kernel did
+//! wrong, with the lines of its source (compile with `--generate-line-info`), and what it cost.
 //!
 //! # A kernel to follow by hand
 //!
-//! Eight threads; each adds its own index to its number and passes the sum to its right neighbour by a shuffle. The lane
-//! without a left neighbour keeps its own.
+//! Eight threads; each adds its own index to its number and passes the sum to its right neighbour
+//! by a shuffle. The lane without a left neighbour keeps its own.
 //!
 //! ```
 //! use ptx_sim::{Launch, Memory, Module};
@@ -43,14 +43,16 @@
 //!
 //! # What it knows, and what it does not
 //!
-//! The list of opcodes and modifiers is closed: anything else is an error that names the instruction and its line. Missing
-//! are calls of functions that were not inlined, textures, `cp.async`, `ldmatrix` and `mma`, clusters, barriers other than
-//! barrier 0, directed rounding except for f32 `add`, `sub`, `mul` and `fma`, and 64-bit-carry arithmetic.
+//! The list of opcodes and modifiers is closed: anything else is an error that names the
+//! instruction and its line. Missing are calls of functions that were not inlined, textures,
+//! `cp.async`, `ldmatrix` and `mma`, clusters, barriers other than barrier 0, and directed rounding
+//! except for f32 `add`, `sub`, `mul` and `fma`.
 //!
-//! It is not cycle-accurate and has no caches: it counts, and [`Device`] turns counts into lower bounds of a stated model.
-//! It sees one order of execution. Races on shared memory, and between blocks, it finds by what was touched and not by what
-//! came out, so the order does not matter; a race on global memory *within* a block it does not see. `.approx` functions are
-//! as exact as their type allows, where a GPU's are a little worse. NaNs have no particular payload.
+//! It is not cycle-accurate and has no caches: it counts, and [`Device`] turns counts into lower
+//! bounds of a stated model. It sees one order of execution. Races on shared memory, and between
+//! blocks, it finds by what was touched and not by what came out, so the order does not matter; a
+//! race on global memory *within* a block it does not see. `.approx` functions are as exact as
+//! their type allows, where a GPU's are a little worse. NaNs have no particular payload.
 
 mod access;
 mod block;
@@ -64,13 +66,16 @@ mod execute;
 mod finding;
 mod half;
 mod instruction;
+mod join;
 mod lane;
 mod launch;
 mod lex;
 mod memory;
 mod module;
 mod operand;
+mod order;
 mod parse;
+mod reach;
 mod report;
 mod roofline;
 mod scope;

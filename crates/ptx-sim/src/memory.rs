@@ -1,4 +1,5 @@
-//! Global memory as the host sees it: named buffers, with a memory of which bytes were ever written.
+//! Global memory as the host sees it: named buffers, with a memory of which bytes were ever
+//! written.
 
 /// The first buffer's address; those that follow lie after it with room between them.
 const FIRST: u64 = 1 << 36;
@@ -74,7 +75,8 @@ impl Memory {
         self.place(name, bytes, None)
     }
 
-    /// A buffer of so many values that nobody has written: reading one before writing it is a finding.
+    /// A buffer of so many values that nobody has written: reading one before writing it is a
+    /// finding.
     pub fn alloc_uninit<T: Element>(&mut self, name: &str, len: usize) -> Buffer {
         let bytes = len * T::SIZE;
         // 0xCD… is no plausible number in any type: what leaks is seen.

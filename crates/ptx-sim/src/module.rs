@@ -18,8 +18,8 @@ impl Module {
     ///
     /// # Errors
     ///
-    /// A directive, opcode, modifier or operand that is not known: the error names it and its line. The limits are listed
-    /// in the documentation of this crate.
+    /// A directive, opcode, modifier or operand that is not known: the error names it and its line.
+    /// The limits are listed in the documentation of this crate.
     pub fn parse(ptx: &str) -> Result<Module, ParseError> {
         parse::module(ptx)
     }
@@ -55,6 +55,8 @@ pub struct Kernel {
     pub(crate) name: String,
     pub(crate) parameters: Vec<Parameter>,
     pub(crate) code: Vec<Instruction>,
+    /// The order in which lanes go (see `order`).
+    pub(crate) ranks: Vec<u32>,
     /// Registers of each class: predicates, 32 bits, 64 bits.
     pub(crate) registers: [u32; 3],
     pub(crate) constants: Vec<Constant>,
@@ -90,7 +92,8 @@ impl Kernel {
         self.shared_bytes
     }
 
-    /// Bytes of local memory that a thread takes: arrays that are indexed at run time do not fit in registers.
+    /// Bytes of local memory that a thread takes: arrays that are indexed at run time do not fit in
+    /// registers.
     pub fn local_bytes(&self) -> usize {
         self.local_bytes
     }

@@ -21,7 +21,8 @@ pub struct Report {
     pub completed: bool,
     /// What it cost in all.
     pub total: Counts,
-    /// What it cost, line by line of the source (`None` for instructions without one), in the order of the lines.
+    /// What it cost, line by line of the source (`None` for instructions without one), in the order
+    /// of the lines.
     pub lines: Vec<(Option<u32>, Counts)>,
     /// Blocks of the grid.
     pub blocks: u64,

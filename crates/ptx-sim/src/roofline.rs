@@ -1,7 +1,7 @@
 //! From counts to a lower bound on time: a stated model, never a measurement.
 //!
-//! A launch takes at least as long as the busiest of four resources needs for its part, if every part ran at its peak and
-//! all overlapped perfectly:
+//! A launch takes at least as long as the busiest of four resources needs for its part, if every
+//! part ran at its peak and all overlapped perfectly:
 //!
 //! | resource | work | peak |
 //! | --- | --- | --- |
@@ -10,8 +10,8 @@
 //! | shared memory | wavefronts | 1 a cycle and multiprocessor |
 //! | device memory | distinct sectors | the data sheet's bandwidth |
 //!
-//! Fewer blocks than multiprocessors leave some of them idle, and the model says so. It leaves out latency, occupancy,
-//! caches that are too small, and the launch itself: a real run is slower.
+//! Fewer blocks than multiprocessors leave some of them idle, and the model says so. It leaves out
+//! latency, occupancy, caches that are too small, and the launch itself: a real run is slower.
 
 use crate::report::Report;
 
@@ -31,8 +31,9 @@ pub struct Device {
 }
 
 impl Device {
-    /// GPUs to compare with. From NVIDIA's “Turing GPU Architecture”, “A100 Tensor Core GPU Architecture”, “Ada GPU
-    /// Architecture” and “H100 Tensor Core GPU Architecture” white papers and data sheets.
+    /// GPUs to compare with. From NVIDIA's “Turing GPU Architecture”, “A100 Tensor Core GPU
+    /// Architecture”, “Ada GPU Architecture” and “H100 Tensor Core GPU Architecture” white papers
+    /// and data sheets.
     pub const KNOWN: [Device; 4] = [
         Device {
             name: "T4",

@@ -1,4 +1,5 @@
-//! The names of a kernel while it is read: registers, variables, labels, and the constants that become registers.
+//! The names of a kernel while it is read: registers, variables, labels, and the constants that
+//! become registers.
 
 use std::collections::HashMap;
 
@@ -9,8 +10,8 @@ use crate::{
     types::{CONST_WINDOW, Class, Space, Type},
 };
 
-/// Room between two shared arrays, so that running over the end of one is seen. A multiple of every alignment and of the
-/// banks' 128 bytes: it changes no bank.
+/// Room between two shared arrays, so that running over the end of one is seen. A multiple of every
+/// alignment and of the banks' 128 bytes: it changes no bank.
 pub(crate) const GAP: usize = 1024;
 
 /// What a module declares outside its kernels.
@@ -31,6 +32,8 @@ pub(crate) struct Scope<'m> {
     counts: [u32; 3],
     locals: HashMap<String, u64>,
     constants: HashMap<(Class, Value), u32>,
+    /// The carry flag, once it is used.
+    carry: Option<u32>,
 }
 
 impl<'m> Scope<'m> {
@@ -42,6 +45,7 @@ impl<'m> Scope<'m> {
             counts: [0; 3],
             locals: HashMap::new(),
             constants: HashMap::new(),
+            carry: None,
         }
     }
 
@@ -69,6 +73,12 @@ impl<'m> Scope<'m> {
             .last_mut()
             .expect("the kernel's own scope")
             .insert(name, register);
+    }
+
+    /// The predicate that holds the carry.
+    pub(crate) fn carry(&mut self) -> u32 {
+        let known = self.carry.unwrap_or_else(|| self.fresh(Class::Pred).index);
+        *self.carry.insert(known)
     }
 
     /// Registers of each class: predicates, 32 bits, 64 bits.

@@ -1,9 +1,10 @@
-//! A block's shared memory, and beside every granule of it a record of who touched it since the last barrier.
+//! A block's shared memory, and beside every granule of it a record of who touched it since the
+//! last barrier.
 
 use crate::{
-    access::{Bytes, leading},
     lane::LANES,
     module::Variable,
+    reach::{Bits, leading},
     scope::GAP,
 };
 
@@ -178,23 +179,60 @@ impl Shared {
         Some((array, (address - array.offset as u64) as usize))
     }
 
-    pub(crate) fn read(&self, address: u64, size: usize) -> Bytes {
+    pub(crate) fn read(&self, address: u64, size: usize) -> Bits {
         leading(&self.bytes[address as usize..], size)
     }
 
-    pub(crate) fn write(&mut self, address: u64, bytes: &[u8]) {
-        self.bytes[address as usize..][..bytes.len()].copy_from_slice(bytes);
+    pub(crate) fn write(&mut self, address: u64, size: usize, bits: Bits) {
+        self.bytes[address as usize..][..size].copy_from_slice(&bits.to_le_bytes()[..size]);
     }
 
-    /// Records an access of `size` bytes and says what is wrong with it, if anything. Lanes that write the same `bytes` by
-    /// the same instruction do not race.
+    /// The same as [`Shared::touch`] and a read, for the common case: nobody has written there
+    /// since the last barrier, and this warp was the last to read. Nothing otherwise. Most of an
+    /// attention kernel's accesses are of this kind; it takes a third off the time of the whole.
+    #[inline]
+    pub(crate) fn read_quietly(&mut self, address: u64, size: usize, who: Who) -> Option<Bits> {
+        let end = address
+            .checked_add(size as u64)
+            .filter(|end| *end <= self.bytes.len() as u64)?;
+        let (
+            epoch,
+            Who {
+                warp,
+                step,
+                lanes,
+                instruction,
+            },
+        ) = (self.epoch, who);
+        let granules =
+            &mut self.granules[address as usize >> self.shift..end as usize >> self.shift];
+        let quiet = address & (size as u64 - 1) == 0
+            && granules.iter().all(|granule| {
+                let last = &granule.readers[0];
+                granule.inside
+                    && granule.written
+                    && granule.writer.epoch != epoch
+                    && (last.epoch, last.step, last.warp) == (epoch, step, warp)
+            });
+        if !quiet {
+            return None;
+        }
+        for granule in granules {
+            granule.readers[0].lanes |= lanes;
+            granule.readers[0].instruction = instruction as u32;
+        }
+        Some(leading(&self.bytes[address as usize..], size))
+    }
+
+    /// Records an access of `size` bytes and says what is wrong with it, if anything. Lanes that
+    /// write the same `bits` by the same instruction do not race.
     pub(crate) fn touch(
         &mut self,
         address: u64,
         size: usize,
         what: Use,
         who: Who,
-        bytes: Option<&[u8]>,
+        bits: Option<Bits>,
     ) -> Option<Trouble> {
         let end = address.saturating_add(size as u64);
         if end > self.bytes.len() as u64 {
@@ -213,7 +251,7 @@ impl Shared {
             lanes,
             instruction: instruction as u32,
         };
-        let alike = bytes == Some(&self.bytes[address as usize..end as usize]);
+        let alike = bits.is_some_and(|bits| bits == leading(&self.bytes[address as usize..], size));
         let mut trouble = None;
         let first = address as usize >> self.shift;
         for (at, granule) in self.granules[first..end as usize >> self.shift]

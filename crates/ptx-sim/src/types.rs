@@ -7,7 +7,8 @@ pub(crate) enum Type {
     Pred, B8, U8, S8, B16, U16, S16, F16, Bf16, B32, U32, S32, F32, F16x2, Bf16x2, B64, U64, S64, F64,
 }
 
-/// The register files: predicates are one bit a lane; 8- and 16-bit values live in 32-bit registers.
+/// The register files: predicates are one bit a lane; 8- and 16-bit values live in 32-bit
+/// registers.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) enum Class {
     Pred,
@@ -95,8 +96,8 @@ pub(crate) enum Space {
     Const,
 }
 
-/// Where the windows of shared, local and constant memory lie in the generic address space. Buffers of global
-/// memory lie below (see `memory`).
+/// Where the windows of shared, local and constant memory lie in the generic address space. Buffers
+/// of global memory lie below (see `memory`).
 pub(crate) const SHARED_WINDOW: u64 = 1 << 60;
 pub(crate) const LOCAL_WINDOW: u64 = 2 << 60;
 pub(crate) const CONST_WINDOW: u64 = 3 << 60;

@@ -1,12 +1,14 @@
-//! Global memory as one block sees it: the memory at the start of the launch, and what the block wrote itself.
+//! Global memory as one block sees it: the memory at the start of the launch, and what the block
+//! wrote itself.
 //!
-//! On a GPU blocks run in any order, so a block must not depend on what another writes. Here none can: each works on its own
-//! copy of the pages it writes, and remembers what it touched. That makes blocks independent of one another, the result the
-//! same on any number of cores, and races between blocks visible when the copies are joined (see `commit`).
+//! On a GPU blocks run in any order, so a block must not depend on what another writes. Here none
+//! can: each works on its own copy of the pages it writes, and remembers what it touched. That
+//! makes blocks independent of one another, the result the same on any number of cores, and races
+//! between blocks visible when the copies are joined (see `commit`).
 
 use crate::{
-    access::{Bytes, leading},
     memory::Region,
+    reach::{Bits, leading},
 };
 
 /// Bytes of a page.
@@ -16,7 +18,8 @@ pub(crate) const PAGE: usize = 4096;
 pub(crate) const FENCED: u32 = 1 << 31;
 pub(crate) const ATOMIC: u32 = 1 << 30;
 
-/// What a block did to a page. A mark is 0, or 1 + the instruction's index, with flags; one for each granule.
+/// What a block did to a page. A mark is 0, or 1 + the instruction's index, with flags; one for
+/// each granule.
 pub(crate) struct Page {
     pub(crate) read: Vec<u32>,
     pub(crate) written: Option<Written>,
@@ -70,7 +73,8 @@ impl<'m> View<'m> {
         (index as u32 + 1) | if self.fenced { FENCED } else { 0 } | if atomic { ATOMIC } else { 0 }
     }
 
-    /// `size` bytes, which lie within a page as they are aligned; and whether they were all written before.
+    /// `size` bytes, which lie within a page as they are aligned; and whether they were all written
+    /// before.
     pub(crate) fn read(
         &mut self,
         region: usize,
@@ -78,7 +82,7 @@ impl<'m> View<'m> {
         size: usize,
         index: usize,
         atomic: bool,
-    ) -> (Bytes, bool) {
+    ) -> (Bits, bool) {
         let (mark, granule) = (self.mark(index, atomic), self.granule);
         let base = &self.regions[region];
         let page = self.page(region, offset);
@@ -104,19 +108,20 @@ impl<'m> View<'m> {
         (out, known)
     }
 
-    /// Writes bytes, which lie within a page.
+    /// Writes `size` bytes, which lie within a page.
     pub(crate) fn write(
         &mut self,
         region: usize,
         offset: usize,
-        bytes: &[u8],
+        size: usize,
+        bits: Bits,
         index: usize,
         atomic: bool,
     ) {
         let (mark, granule) = (self.mark(index, atomic), self.granule);
         let base = &self.regions[region].bytes;
         let page = self.page(region, offset);
-        let (at, end) = (offset % PAGE, offset % PAGE + bytes.len());
+        let (at, end) = (offset % PAGE, offset % PAGE + size);
         let own = page.written.get_or_insert_with(|| {
             let start = offset - at;
             let mut bytes = base[start..base.len().min(start + PAGE)].to_vec();
@@ -126,7 +131,7 @@ impl<'m> View<'m> {
                 marks: vec![0; PAGE / granule],
             }
         });
-        own.bytes[at..end].copy_from_slice(bytes);
+        own.bytes[at..end].copy_from_slice(&bits.to_le_bytes()[..size]);
         remember(&mut own.marks[at / granule..end.div_ceil(granule)], mark);
     }
 }

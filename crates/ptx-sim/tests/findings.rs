@@ -149,7 +149,8 @@ fn races_within_a_warp() {
     );
 }
 
-/// All lanes read what one of them wrote: the reading lanes come as one access, and the writer is among them.
+/// All lanes read what one of them wrote: the reading lanes come as one access, and the writer is
+/// among them.
 #[test]
 fn a_broadcast_races_with_the_lane_that_wrote() {
     let body = |sync: &str| {
@@ -167,6 +168,19 @@ fn a_broadcast_races_with_the_lane_that_wrote() {
         run(32, 1, &[0; 64], &body("bar.warp.sync -1;")).1.findings,
         []
     );
+}
+
+/// A warp that reads and then writes races with another that has read before; and one that reads
+/// again what it has read races with the lane of its own that wrote in between.
+#[test]
+fn earlier_readers_are_not_forgotten() {
+    let written = ".shared .align 4 .b8 s[4]; st.shared.u32 [s], 1; bar.sync 0;";
+    let last = "ld.shared.u32 %x, [s]; bar.warp.sync -1; setp.eq.u32 %t, %i, 40;\n@%t st.shared.u32 [s], 2;";
+    let (_, report) = run(64, 1, &[0; 64], &format!("{written} {last}"));
+    assert_eq!(kinds(&report), [Kind::SharedRace]);
+    let again = "ld.shared.u32 %x, [s];\nsetp.eq.u32 %t, %i, 5; @%t st.shared.u32 [s], 2;\nld.shared.u32 %x, [s];";
+    let (_, report) = run(32, 1, &[0; 64], &format!("{written} {again}"));
+    assert_eq!(kinds(&report), [Kind::WarpRace, Kind::WarpRace]);
 }
 
 #[test]
@@ -205,6 +219,9 @@ fn races_between_blocks() {
     let (words, report) = run(1, 3, &[0; 64], &last("membar.gl;"));
     assert_eq!((report.findings.as_slice(), words[1]), (&[][..], 1));
     assert_eq!(kinds(&run(1, 3, &[0; 64], &last("")).1), [Kind::BlockRace]);
+    // A fence alone orders nothing: nobody waits for anybody.
+    let fence = "mov.u32 %x, %ctaid.x; mul.wide.u32 %b, %x, 4; add.s64 %b, %b, %p; st.global.u32 [%b], %x; membar.gl; ld.global.u32 %y, [%p];";
+    assert_eq!(one(1, 2, fence).0, Kind::BlockRace);
 }
 
 #[test]

@@ -142,7 +142,8 @@ fn random_words() {
     }
 }
 
-/// Bytes changed, tokens swapped, lines dropped and doubled in a kernel that works. Most of it still parses or nearly so.
+/// Bytes changed, tokens swapped, lines dropped and doubled in a kernel that works. Most of it
+/// still parses or nearly so.
 #[test]
 fn mutations() {
     let whole = sum();

@@ -1,4 +1,5 @@
-//! What is not known is an error that names the instruction and its line; what does not fit is refused before it runs.
+//! What is not known is an error that names the instruction and its line; what does not fit is
+//! refused before it runs.
 
 mod common;
 
@@ -20,10 +21,10 @@ fn refused(body: &str) -> String {
 
 #[test]
 fn the_error_names_the_instruction_and_both_lines() {
-    let error = refused("add.s32 %r0, %r1, %r2;\nadd.cc.u32 %r0, %r1, %r2;");
+    let error = refused("add.s32 %r0, %r1, %r2;\nadd.foo.u32 %r0, %r1, %r2;");
     assert_eq!(
         error,
-        "PTX line 9 (source line 77): modifier `.cc` of `add` is not supported, in `add.cc.u32 %r0 , %r1 , %r2 ;`"
+        "PTX line 9 (source line 77): modifier `.foo` of `add` is not supported, in `add.foo.u32 %r0 , %r1 , %r2 ;`"
     );
 }
 
@@ -38,7 +39,14 @@ fn opcodes_modifiers_and_types() {
             "cp.async.ca.shared.global [%d0], [%d1], 16;",
             "opcode `cp` is not supported",
         ),
-        ("call.uni foo;", "opcode `call` is not supported"),
+        (
+            "call.uni foo;",
+            "opcode `call` is not supported: the function was not inlined",
+        ),
+        (
+            "{ .param .b32 x; }",
+            "a call of a function that was not inlined",
+        ),
         ("add.rn.s32 %r0, %r1, %r2;", "modifier `.rn` of `add`"),
         ("add.foo.f32 %f0, %f1, %f2;", "modifier `.foo` of `add`"),
         ("add %r0, %r1, %r2;", "`add` names no type"),
@@ -60,11 +68,8 @@ fn opcodes_modifiers_and_types() {
         ("cvt.s32.f32 %r0, %f0;", "`cvt` needs one of `.rni`"),
         ("shfl.up.b32 %r0, %r1, 1, 0;", "without `.sync`"),
         ("bar.sync 1;", "only barrier 0"),
-        ("bar.sync 0, 64;", "only barrier 0"),
-        (
-            "bar.red.popc.u32 %r0, 0, %t0;",
-            "`bar` needs one of `.sync`",
-        ),
+        ("bar.sync 0, 64;", "operands needed: 1, given: 2"),
+        ("bar.arrive 0, 64;", "`bar` needs one of `.sync`"),
         ("setp.foo.s32 %t0, %r0, %r1;", "`setp` needs one of"),
         ("setp.num.s32 %t0, %r0, %r1;", "integers compare by"),
         (
@@ -91,7 +96,7 @@ fn opcodes_modifiers_and_types() {
 #[test]
 fn operands() {
     for (body, wanted) in [
-        ("add.s32 %r0, %r1;", "3 operands are needed, 2 are given"),
+        ("add.s32 %r0, %r1;", "operands needed: 3, given: 2"),
         (
             "add.s32 %r0, %r1, %d2;",
             "`%d2` is a 64-bit register, a register of at most 32 bits is needed",

@@ -1,9 +1,10 @@
-//! Real kernels, right and wrong: FlashAttention three ways passes without a finding, and with one line changed it is caught
-//! by name and line.
+//! Real kernels, right and wrong: FlashAttention three ways passes without a finding, and with one
+//! line changed it is caught by name and line.
 //!
-//! The PTX beside the kernels is what NVRTC 12.4.127 makes of them with `--gpu-architecture=compute_75
-//! --generate-line-info`. After a change, `cargo test -p ptx-sim --test seeded -- --ignored` writes the wrong kernels into
-//! the folder that `SEEDED` names; compile them and put their PTX here.
+//! The PTX beside the kernels is what NVRTC 12.4.127 makes of them with
+//! `--gpu-architecture=compute_75 --generate-line-info`. After a change, `cargo test -p ptx-sim
+//! --test seeded -- --ignored` writes the wrong kernels into the folder that `SEEDED` names;
+//! compile them and put their PTX here.
 
 use std::{env, fs, path::Path};
 
@@ -132,8 +133,8 @@ impl Problem {
         })
     }
 
-    /// Bytes that a tiled kernel reads and writes: queries once; keys and values once for each 16 queries that may see any
-    /// of their 32; results once.
+    /// Bytes that a tiled kernel reads and writes: queries once; keys and values once for each 16
+    /// queries that may see any of their 32; results once.
     fn bytes(&self) -> (u64, u64) {
         let tiles = (0..self.n).step_by(16).map(|row0| {
             let seen = if self.causal {
@@ -178,7 +179,7 @@ fn flash(module: &Module, problem: &Problem) -> Ran {
     let kernel = &module.kernels()[0];
     let pad = if kernel.name() == "flash_warp" { 4 } else { 1 };
     let launch = Launch::new([n.div_ceil(16) as u32, h as u32, 1], [128, 1, 1])
-        .step_limit(2_000_000)
+        .step_limit(300_000)
         .array("ks", 4, &[32, D + pad])
         .array("vs", 4, &[32, D])
         .array("ps", 4, &[16, 32]);
@@ -305,6 +306,77 @@ fn right_kernels_move_what_the_closed_form_says_and_no_more() {
         ];
         assert_eq!(scored, each, "the lines add up to the total");
     }
+}
+
+/// The functions of CUDA's mathematical library against the host's, on numbers small and large:
+/// sines of large numbers are reduced by a product of 160 bits with carries.
+#[test]
+fn the_mathematical_library_runs() {
+    let module = read(include_str!("seeded/math.ptx"));
+    let x: Vec<f32> = vec![
+        0.001, 0.3, 1.0, 1.5, 2.75, 3.5, 10.0, 77.7, 1234.5, 9.87e4, 1.5e5, 3.3e6,
+    ];
+    let want: [fn(f64) -> f64; 24] = [
+        f64::sin,
+        f64::cos,
+        f64::tan,
+        f64::exp,
+        f64::ln,
+        |a| a.powf(1.5),
+        f64::tanh,
+        |a| if a < 4.0 { erf(a) } else { 1.0 },
+        f64::sqrt,
+        |a| 1.0 / a.sqrt(),
+        f64::cbrt,
+        |a| a % 3.0,
+        f64::round,
+        f64::round_ties_even,
+        f64::exp2,
+        f64::ln_1p,
+        |a| a.atan2(2.0),
+        f64::exp,
+        f64::ln,
+        f64::sqrt,
+        |a| 1.0 / a,
+        |a| ((a as f32 * 1e6) as i64 % 1_000_003) as f64,
+        |a| ((a as f32 * 1e6) as u64 / 7) as f64,
+        |a| f64::from(a as i32 / 7 + a as i32 % 13),
+    ];
+    for (which, want) in want.iter().enumerate() {
+        let mut memory = Memory::new();
+        let (input, out) = (
+            memory.alloc("x", &x),
+            memory.alloc_uninit::<f32>("out", x.len()),
+        );
+        let arguments = [
+            input.into(),
+            out.into(),
+            (x.len() as i32).into(),
+            (which as i32).into(),
+        ];
+        let launch = Launch::new([1, 1, 1], [32, 1, 1]);
+        let report = module.kernels()[0]
+            .launch(&mut memory, &launch, &arguments)
+            .expect("a launch that fits");
+        assert_eq!(report.findings, []);
+        for (a, got) in x.iter().zip(memory.read::<f32>(out)) {
+            let want = want(f64::from(*a)) as f32;
+            let close = want == got || (want - got).abs() <= 4e-6 * want.abs().max(1e-3);
+            assert!(close, "function {which} of {a}: {got}, should be {want}");
+        }
+    }
+}
+
+/// The error function by its series, good enough below 4.
+fn erf(x: f64) -> f64 {
+    let mut term = x;
+    let mut sum = x;
+    for n in 1..200 {
+        let n = f64::from(n);
+        term *= -x * x / n;
+        sum += term / (2.0 * n + 1.0);
+    }
+    sum * 2.0 / std::f64::consts::PI.sqrt()
 }
 
 /// The work of the tiles that causal attention visits, and nothing for those it skips.

@@ -60,21 +60,65 @@ fn votes_and_reductions() {
 }
 
 #[test]
+fn matches() {
+    let got = lanes("and.b32 %y, %i, 3; match.any.sync.b32 %x, %y, -1;");
+    assert_eq!((got[0], got[5]), (0x1111_1111, 0x2222_2222));
+    let got = lanes("match.all.sync.b32 %x|%t, %i, -1; @%t mov.u32 %x, 9;");
+    assert_eq!(got[0], 0);
+    let got = lanes("mov.u32 %y, 4; match.all.sync.b32 %x|%t, %y, -1; @!%t mov.u32 %x, 9;");
+    assert_eq!(got[0], u32::MAX);
+}
+
+#[test]
+fn the_whole_block_votes_at_a_barrier() {
+    let count = "setp.lt.u32 %t, %i, 40; bar.red.popc.u32 %x, 0, %t; st.global.u32 [%a], %x;";
+    let (words, report) = run(64, 1, &[0; 64], count);
+    assert_eq!(
+        (report.findings.as_slice(), words[0], words[63]),
+        (&[][..], 40, 40)
+    );
+    assert_eq!(report.total.barriers, 1);
+    for (op, want) in [("and", 0), ("or", 1)] {
+        let body = format!(
+            "setp.lt.u32 %t, %i, 40; bar.red.{op}.pred %u, 0, %t; selp.u32 %x, 1, 0, %u; st.global.u32 [%a], %x;"
+        );
+        assert_eq!(run(64, 1, &[0; 64], &body).0[50], want, "{op}");
+    }
+}
+
+#[test]
 fn lanes_part_and_meet_again() {
-    // Even lanes run a loop as long as their number, odd ones do not; the shuffle behind it finds all.
+    // Even lanes run a loop as long as their number, odd ones do not; the shuffle behind it finds
+    // all.
     let got = lanes(
         "and.b32 %y, %i, 1; setp.eq.u32 %t, %y, 1; mov.u32 %x, 0;
          @%t bra $OUT;
          $LOOP: setp.ge.u32 %u, %x, %i; @%u bra $OUT; add.u32 %x, %x, 1; bra $LOOP;
          $OUT: shfl.sync.bfly.b32 %y, %x, 1, 31, -1; add.u32 %x, %x, %y; activemask.b32 %z; add.u32 %x, %x, %z;",
     );
-    // Each pair adds up its even number (odd lanes did not count), plus the mask of all lanes, which is −1.
+    // Each pair adds up its even number (odd lanes did not count), plus the mask of all lanes,
+    // which is −1.
     assert_eq!(
         got,
         (0..32)
             .map(|lane: u32| (lane & !1).wrapping_sub(1))
             .collect::<Vec<_>>()
     );
+}
+
+/// A way that the compiler has moved behind the place where it joins: the shuffle waits for it.
+#[test]
+fn lanes_meet_where_code_was_moved_to_the_end() {
+    let (words, report) = run(
+        32,
+        1,
+        &[0; 64],
+        "setp.lt.u32 %t, %i, 16; mov.u32 %x, %i; @%t bra $FAR;
+         $JOIN: shfl.sync.bfly.b32 %y, %x, 16, 31, -1; st.global.u32 [%a], %y; ret;
+         $FAR: add.u32 %x, %x, 100; bra $JOIN;",
+    );
+    assert_eq!(report.findings, []);
+    assert_eq!((words[0], words[31]), (16, 115));
 }
 
 #[test]

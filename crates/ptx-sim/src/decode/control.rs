@@ -1,9 +1,10 @@
 //! Branches, barriers, fences and the end of a thread (PTX ISA, sections 9.7.12 and 9.7.13).
 
 use crate::{
-    decode::{B32, Context, Decoded, Modifiers, count},
-    instruction::Action,
+    decode::{B32, Context, Decoded, Modifiers, count, only, predicate},
+    instruction::{Action, Register, Vote},
     operand::Operand,
+    types::Type,
 };
 
 pub(crate) fn decode<'a>(
@@ -40,14 +41,41 @@ pub(crate) fn decode<'a>(
         }
         "bar" | "barrier" => {
             m.take("cta");
-            m.need(&[("sync", ())])?;
+            let vote = if m.take("red") {
+                let mode =
+                    m.need(&[("popc", Vote::Count), ("and", Vote::All), ("or", Vote::Any)])?;
+                let kind = m.kind()?;
+                only(
+                    m,
+                    kind,
+                    &[if mode == Vote::Count {
+                        Type::U32
+                    } else {
+                        Type::Pred
+                    }],
+                )?;
+                count(operands, 3)?;
+                let index = cx.scope.destination_of(&operands[0], kind.class())?;
+                Some((
+                    mode,
+                    Register {
+                        class: kind.class(),
+                        index,
+                    },
+                    predicate(cx, &operands[2])?,
+                ))
+            } else {
+                m.need(&[("sync", ())])?;
+                count(operands, 1)?;
+                None
+            };
             m.take("aligned");
-            if operands != [Operand::Integer(0)] {
+            if operands[usize::from(vote.is_some())] != Operand::Integer(0) {
                 return Err(
                     "only barrier 0, and with all threads of the block, is supported".into(),
                 );
             }
-            Action::Barrier
+            Action::Barrier { vote }
         }
         "membar" => {
             m.need(&[("gl", ()), ("sys", ()), ("cta", ())])?;

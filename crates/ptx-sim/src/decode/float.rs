@@ -1,7 +1,7 @@
 //! Floating-point arithmetic (PTX ISA, sections 9.7.3 to 9.7.5).
 //!
-//! The `.approx` functions are computed as exactly as f32 allows. A GPU's are a little worse: `ex2.approx` errs by up to
-//! 2⁻²² of the result. A test that has to hold on both allows for that.
+//! The `.approx` functions are computed as exactly as f32 allows. A GPU's are a little worse:
+//! `ex2.approx` errs by up to 2⁻²² of the result. A test that has to hold on both allows for that.
 
 use crate::{
     decode::Modifiers,
@@ -38,7 +38,8 @@ macro_rules! single {
     };
 }
 
-/// One formula for the four half types, from that of one half; the operands are f64 that hold halves.
+/// One formula for the four half types, from that of one half; the operands are f64 that hold
+/// halves.
 macro_rules! halves {
     ($kind:expr, |$($x:ident),+| $body:expr) => {
         match $kind {
@@ -54,7 +55,8 @@ macro_rules! halves {
     };
 }
 
-/// The formula of a floating-point opcode and its operations a lane, or none if the opcode is not one.
+/// The formula of a floating-point opcode and its operations a lane, or none if the opcode is not
+/// one.
 pub(crate) fn find(m: &mut Modifiers, kind: Type) -> Result<Option<(Formula, u64)>, String> {
     let formula = match kind {
         Type::F32 => single(m)?,
@@ -201,6 +203,16 @@ fn double(m: &mut Modifiers) -> Result<Option<Formula>, String> {
             m.need(&[("rn", ())])?;
             lanes!(|a: f64, b: f64| -> f64 { a / b })
         }
+        "rcp" if m.take("approx") => {
+            m.need(&[("ftz", ())])?;
+            lanes!(|a: f64| -> f64 {
+                1.0 / if a.is_subnormal() {
+                    0f64.copysign(a)
+                } else {
+                    a
+                }
+            })
+        }
         "rcp" => {
             m.need(&[("rn", ())])?;
             lanes!(|a: f64| -> f64 { 1.0 / a })
@@ -209,7 +221,10 @@ fn double(m: &mut Modifiers) -> Result<Option<Formula>, String> {
             m.need(&[("rn", ())])?;
             lanes!(|a: f64| -> f64 { a.sqrt() })
         }
-        "rsqrt" => approx(m, |_| Ok(lanes!(|a: f64| -> f64 { 1.0 / a.sqrt() })))?,
+        "rsqrt" => {
+            m.take("ftz");
+            approx(m, |_| Ok(lanes!(|a: f64| -> f64 { 1.0 / a.sqrt() })))?
+        }
         "neg" => lanes!(|a: f64| -> f64 { -a }),
         "abs" => lanes!(|a: f64| -> f64 { a.abs() }),
         "min" => lanes!(|a: f64, b: f64| -> f64 { least(a, b) }),
@@ -220,7 +235,8 @@ fn double(m: &mut Modifiers) -> Result<Option<Formula>, String> {
     Ok(Some(formula))
 }
 
-/// Halves are computed once in f64 and rounded once: as exact as IEEE 754 asks (see [`fma_to_odd`]).
+/// Halves are computed once in f64 and rounded once: as exact as IEEE 754 asks (see
+/// [`fma_to_odd`]).
 fn half(m: &mut Modifiers, kind: Type) -> Result<Option<Formula>, String> {
     let opcode = m.opcode;
     let formula = match opcode {

@@ -6,7 +6,8 @@ use crate::{
     types::Type,
 };
 
-/// One formula for every integer type; `u16 u32 u64` for the unsigned ones, `i16 i32 i64` for the signed.
+/// One formula for every integer type; `u16 u32 u64` for the unsigned ones, `i16 i32 i64` for the
+/// signed.
 macro_rules! integers {
     ($m:expr, $kind:expr, |$($x:ident),+| $body:expr) => {
         match $kind {
@@ -48,7 +49,8 @@ pub(crate) fn find(m: &mut Modifiers, kind: Type) -> Result<Option<Formula>, Str
             Part::High => product_high_plus(m, kind)?,
             Part::Wide => product_wide_plus(m, kind)?,
         },
-        // The hardware answers a division by zero with all ones, and its remainder with the dividend.
+        // The hardware answers a division by zero with all ones, and its remainder with the
+        // dividend.
         "div" => integers!(m, kind, |a, b| if b == 0 { !b } else { a.wrapping_div(b) }),
         "rem" => integers!(m, kind, |a, b| if b == 0 { a } else { a.wrapping_rem(b) }),
         "neg" => match kind {
@@ -62,6 +64,36 @@ pub(crate) fn find(m: &mut Modifiers, kind: Type) -> Result<Option<Formula>, Str
             Type::S32 => lanes!(|a: i32| -> i32 { a.wrapping_abs() }),
             Type::S64 => lanes!(|a: i64| -> i64 { a.wrapping_abs() }),
             kind => return Err(m.unsupported(kind)),
+        },
+        "sad" => match kind {
+            Type::U16 => lanes!(|a: u16, b: u16, c: u16| -> u16 { c.wrapping_add(a.abs_diff(b)) }),
+            Type::S16 => {
+                lanes!(|a: i16, b: i16, c: i16| -> i16 { c.wrapping_add_unsigned(a.abs_diff(b)) })
+            }
+            Type::U32 => lanes!(|a: u32, b: u32, c: u32| -> u32 { c.wrapping_add(a.abs_diff(b)) }),
+            Type::S32 => {
+                lanes!(|a: i32, b: i32, c: i32| -> i32 { c.wrapping_add_unsigned(a.abs_diff(b)) })
+            }
+            Type::U64 => lanes!(|a: u64, b: u64, c: u64| -> u64 { c.wrapping_add(a.abs_diff(b)) }),
+            Type::S64 => {
+                lanes!(|a: i64, b: i64, c: i64| -> i64 { c.wrapping_add_unsigned(a.abs_diff(b)) })
+            }
+            kind => return Err(m.unsupported(kind)),
+        },
+        "dp4a" => match (kind, m.kind()?) {
+            (Type::U32, Type::U32) => {
+                lanes!(|a: u32, b: u32, c: u32| -> u32 { dot_of_bytes(a, b, c, false, false) })
+            }
+            (Type::U32, Type::S32) => {
+                lanes!(|a: u32, b: u32, c: u32| -> u32 { dot_of_bytes(a, b, c, false, true) })
+            }
+            (Type::S32, Type::U32) => {
+                lanes!(|a: u32, b: u32, c: u32| -> u32 { dot_of_bytes(a, b, c, true, false) })
+            }
+            (Type::S32, Type::S32) => {
+                lanes!(|a: u32, b: u32, c: u32| -> u32 { dot_of_bytes(a, b, c, true, true) })
+            }
+            (kind, _) => return Err(m.unsupported(kind)),
         },
         "popc" => match kind {
             Type::B32 => lanes!(|a: u32| -> u32 { a.count_ones() }),
@@ -106,6 +138,21 @@ pub(crate) fn find(m: &mut Modifiers, kind: Type) -> Result<Option<Formula>, Str
         _ => return Ok(None),
     };
     Ok(Some(formula))
+}
+
+/// c plus the products of the four bytes of a and b, each signed or not.
+fn dot_of_bytes(a: u32, b: u32, c: u32, a_signed: bool, b_signed: bool) -> u32 {
+    let value = |byte: u8, signed| {
+        if signed {
+            i32::from(byte as i8)
+        } else {
+            i32::from(byte)
+        }
+    };
+    let pairs = a.to_le_bytes().into_iter().zip(b.to_le_bytes());
+    pairs.fold(c, |sum, (a, b)| {
+        sum.wrapping_add((value(a, a_signed) * value(b, b_signed)) as u32)
+    })
 }
 
 fn product_high(m: &Modifiers, kind: Type) -> Result<Formula, String> {
@@ -178,7 +225,8 @@ fn product_wide_plus(m: &Modifiers, kind: Type) -> Result<Formula, String> {
     })
 }
 
-/// The place of the highest bit that differs from the sign, or all ones; with `.shiftamt` the shift that brings it to the top.
+/// The place of the highest bit that differs from the sign, or all ones; with `.shiftamt` the shift
+/// that brings it to the top.
 fn bfind(m: &mut Modifiers, kind: Type) -> Result<Formula, String> {
     let shift = m.take("shiftamt");
     Ok(match (kind, shift) {
@@ -214,7 +262,8 @@ fn bfind(m: &mut Modifiers, kind: Type) -> Result<Formula, String> {
     })
 }
 
-/// `n` bits from bit `at`; beyond the value come zeros, or copies of its sign; signed fields are sign-extended.
+/// `n` bits from bit `at`; beyond the value come zeros, or copies of its sign; signed fields are
+/// sign-extended.
 fn extract(a: u64, width: u32, signed: bool, at: u32, n: u32) -> u64 {
     let (at, n) = (at & 0xff, n & 0xff);
     if n == 0 {

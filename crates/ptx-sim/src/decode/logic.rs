@@ -19,7 +19,8 @@ macro_rules! bits {
     };
 }
 
-/// The formula of a logical opcode, or none if the opcode is not one. `lop3` and `prmt` carry a table or a mode: see below.
+/// The formula of a logical opcode, or none if the opcode is not one. `lop3` and `prmt` carry a
+/// table or a mode: see below.
 pub(crate) fn find(m: &mut Modifiers, kind: Type) -> Result<Option<Formula>, String> {
     let formula = match m.opcode {
         "and" => bits!(m, kind, |a, b| a & b),
@@ -77,7 +78,8 @@ pub(crate) fn find(m: &mut Modifiers, kind: Type) -> Result<Option<Formula>, Str
     Ok(Some(formula))
 }
 
-/// The funnel shift: 64 bits `b:a`, shifted; the left one keeps the upper half, the right one the lower.
+/// The funnel shift: 64 bits `b:a`, shifted; the left one keeps the upper half, the right one the
+/// lower.
 fn shf(m: &mut Modifiers, kind: Type) -> Result<Formula, String> {
     if kind != Type::B32 {
         return Err(m.unsupported(kind));

@@ -16,7 +16,8 @@ const SPACES: [(&str, Space); 6] = [
     ("const", Space::Const),
 ];
 
-/// Hints and orderings that change nothing here: caches are not simulated, and every access goes to memory.
+/// Hints and orderings that change nothing here: caches are not simulated, and every access goes to
+/// memory.
 const HINTS: [&str; 12] = [
     "nc",
     "ca",
@@ -79,7 +80,8 @@ pub(crate) fn decode(
     })
 }
 
-/// The registers of a vector, or of the one value. A register may be wider than the value in memory.
+/// The registers of a vector, or of the one value. A register may be wider than the value in
+/// memory.
 fn values(
     cx: &mut Context,
     operand: &Operand,

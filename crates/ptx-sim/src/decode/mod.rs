@@ -1,7 +1,10 @@
-//! From an opcode with modifiers and operands to an [`Instruction`]: the list of everything that is supported.
+//! From an opcode with modifiers and operands to an [`Instruction`]: the list of everything that is
+//! supported.
 //!
-//! Each part takes the modifiers it knows; what is left over is an error. So is an operand of the wrong register class.
+//! Each part takes the modifiers it knows; what is left over is an error. So is an operand of the
+//! wrong register class.
 
+mod carry;
 mod compare;
 mod control;
 mod convert;
@@ -54,6 +57,15 @@ pub(crate) fn instruction<'a>(
     operands: &[Operand<'a>],
 ) -> Result<Decoded<'a>, String> {
     let mut m = Modifiers::split(word);
+    let keeps = m.take("cc");
+    if carry::is_one(m.opcode, keeps) {
+        let action = carry::decode(cx, &mut m, keeps, operands)?;
+        m.finish()?;
+        return Ok(action.into());
+    }
+    if keeps {
+        return Err(format!("modifier `.cc` of `{}` is not supported", m.opcode));
+    }
     let decoded = match m.opcode {
         "bra" | "ret" | "exit" | "trap" | "bar" | "barrier" | "membar" | "fence" | "nanosleep" => {
             control::decode(cx, &mut m, operands)?
@@ -61,7 +73,9 @@ pub(crate) fn instruction<'a>(
         "ld" | "ldu" | "st" | "atom" | "red" | "prefetch" | "prefetchu" => {
             memory::decode(cx, &mut m, operands)?.into()
         }
-        "shfl" | "vote" | "redux" | "activemask" => warp::decode(cx, &mut m, operands)?.into(),
+        "shfl" | "vote" | "match" | "redux" | "activemask" => {
+            warp::decode(cx, &mut m, operands)?.into()
+        }
         "mov" | "cvta" | "isspacep" => moves::decode(cx, &mut m, operands)?.into(),
         "setp" => setp(cx, &mut m, operands)?.into(),
         _ => computation(cx, &mut m, operands)?,
@@ -78,7 +92,12 @@ fn computation<'a>(
     let (formula, flops) = if m.opcode == "cvt" {
         (convert::find(m)?, 0)
     } else if !KNOWN.contains(&m.opcode) {
-        return Err(format!("opcode `{}` is not supported", m.opcode));
+        let why = if m.opcode == "call" {
+            ": the function was not inlined"
+        } else {
+            ""
+        };
+        return Err(format!("opcode `{}` is not supported{why}", m.opcode));
     } else {
         let kind = m.kind()?;
         let found = match logic::find(m, kind)? {
@@ -95,12 +114,13 @@ fn computation<'a>(
     })
 }
 
-/// Every opcode that computes, whatever its types.
-const KNOWN: [&str; 45] = [
-    "add", "sub", "mul", "mad", "fma", "div", "rem", "neg", "abs", "min", "max", "popc", "clz",
-    "brev", "bfind", "bfe", "bfi", "and", "or", "xor", "not", "cnot", "shl", "shr", "shf", "selp",
-    "prmt", "lop3", "rcp", "sqrt", "rsqrt", "ex2", "lg2", "sin", "cos", "tanh", "copysign",
-    "testp", "cvt", "mov", "setp", "cvta", "isspacep", "vote", "shfl",
+/// Every opcode that computes lane by lane, whatever its types; conversions and carries come
+/// before.
+const KNOWN: &[&str] = &[
+    "add", "sub", "mul", "mad", "fma", "div", "rem", "neg", "abs", "min", "max", "sad", "dp4a",
+    "popc", "clz", "brev", "bfind", "bfe", "bfi", "and", "or", "xor", "not", "cnot", "shl", "shr",
+    "shf", "selp", "prmt", "lop3", "rcp", "sqrt", "rsqrt", "ex2", "lg2", "sin", "cos", "tanh",
+    "copysign", "testp",
 ];
 
 /// A formula with its operands, of the number and classes that it wants.
@@ -164,7 +184,7 @@ fn count(operands: &[Operand], wanted: usize) -> Result<(), String> {
         Ok(())
     } else {
         Err(format!(
-            "{wanted} operands are needed, {} are given",
+            "operands needed: {wanted}, given: {}",
             operands.len()
         ))
     }

@@ -1,4 +1,5 @@
-//! The modifiers of an opcode, taken one by one: what nobody takes is an error, so nothing is ignored in silence.
+//! The modifiers of an opcode, taken one by one: what nobody takes is an error, so nothing is
+//! ignored in silence.
 
 use crate::types::Type;
 

@@ -1,4 +1,5 @@
-//! Instructions by which the lanes of a warp talk to each other (PTX ISA, sections 9.7.8.6 and 9.7.12).
+//! Instructions by which the lanes of a warp talk to each other (PTX ISA, sections 9.7.8.6 and
+//! 9.7.12).
 
 use crate::{
     decode::{B32, Context, Modifiers, count, only, predicate},
@@ -29,6 +30,7 @@ pub(crate) fn decode(
     match m.opcode {
         "shfl" => shuffle(cx, m, operands),
         "vote" => vote(cx, m, operands),
+        "match" => matching(cx, m, operands),
         _ => reduce(cx, m, operands),
     }
 }
@@ -92,6 +94,33 @@ fn vote(cx: &mut Context, m: &mut Modifiers, operands: &[Operand]) -> Result<Act
         mode,
         into,
         test,
+        members,
+    })
+}
+
+fn matching(cx: &mut Context, m: &mut Modifiers, operands: &[Operand]) -> Result<Action, String> {
+    let all = m.need(&[("all", true), ("any", false)])?;
+    let kind = m.kind()?;
+    only(m, kind, &[Type::B32, Type::B64])?;
+    count(operands, 3)?;
+    let (into, agree) = match &operands[0] {
+        Operand::Pair(into, agree) if all => (
+            cx.scope.destination_of(into, B32)?,
+            Some(cx.scope.destination_of(agree, Class::Pred)?),
+        ),
+        into => (cx.scope.destination_of(into, B32)?, None),
+    };
+    let class = kind.class();
+    let from = Register {
+        class,
+        index: cx.scope.register(cx.kernel, &operands[1], class)?,
+    };
+    let members = cx.scope.register(cx.kernel, &operands[2], B32)?;
+    Ok(Action::Match {
+        all,
+        into,
+        agree,
+        from,
         members,
     })
 }

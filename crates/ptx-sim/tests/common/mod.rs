@@ -82,7 +82,8 @@ pub fn eval(op: &str, classes: &[Class], rows: &[&[u64]]) -> Vec<u64> {
     memory.read(out)
 }
 
-/// Checks an instruction against a table: each row is its inputs and the output that is wanted. NaN stands for any NaN.
+/// Checks an instruction against a table: each row is its inputs and the output that is wanted. NaN
+/// stands for any NaN.
 #[track_caller]
 pub fn table(op: &str, classes: &[Class], rows: &[(&[u64], u64)]) {
     let inputs: Vec<&[u64]> = rows.iter().map(|row| row.0).collect();
@@ -100,7 +101,8 @@ pub fn table(op: &str, classes: &[Class], rows: &[(&[u64], u64)]) {
     }
 }
 
-/// Runs a body with one buffer `%p` of 64 words on a block of `threads`, and gives the words and the report.
+/// Runs a body with one buffer `%p` of 64 words on a block of `threads`, and gives the words and
+/// the report.
 pub fn run(threads: u32, blocks: u32, words: &[u32], body: &str) -> (Vec<u32>, Report) {
     let start =
         ".reg .b64 %p, %a, %b; .reg .b32 %i, %x, %y, %z; .reg .pred %t, %u; .reg .f32 %f, %g;
