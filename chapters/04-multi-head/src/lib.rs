@@ -9,20 +9,27 @@
 //! *may attend*.
 
 mod block;
+mod decode;
 mod error;
 pub mod exercises;
+pub mod figures;
 pub mod given;
 mod heads;
+mod look;
 mod multi_head;
 mod norm;
 mod rope;
 mod rotary_attention;
+mod transformer;
 
 pub use block::{EncoderBlock, decoder_block, encoder_block};
+pub use decode::{Written, step_by_step, teacher_forced};
 pub use error::{LayerError, divides};
 pub use given::{AttentionLayer, DecoderBlock, FeedForward, LayerNorm, Layout, Rotary};
 pub use heads::{merge_heads, split_heads};
+pub use look::{Looks, head_weights, looks};
 pub use multi_head::{attend_heads, multi_head_attention};
 pub use norm::layer_norm;
 pub use rope::rope;
 pub use rotary_attention::{rotary_self_attention, turned};
+pub use transformer::Transformer;

@@ -2,6 +2,7 @@
 
 use attn_viz::{Figure, Grid};
 use ch03_scaled_dot_product::figures as ch03;
+use ch04_multi_head::figures as ch04;
 use std::collections::BTreeMap;
 
 /// Draws one figure.
@@ -36,6 +37,8 @@ impl Registry {
         };
         registry.figures.extend(ch03::figures());
         registry.tables.extend(ch03::tables());
+        registry.figures.extend(ch04::figures());
+        registry.tables.extend(ch04::tables());
         registry
     }
 }
