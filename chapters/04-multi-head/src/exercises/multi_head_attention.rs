@@ -139,7 +139,7 @@ fn cases(seed: u64) -> Vec<Case> {
         &mut loud.layer.w_k,
         &mut loud.layer.w_v,
     ] {
-        weights.slice_mut(s![.., 8..16]).mapv_inplace(|w| 5.0 - w);
+        weights.slice_mut(s![.., 8..16]).mapv_inplace(|w| -2.0 * w);
     }
     cases.extend([quiet, loud]);
     cases
