@@ -3,7 +3,6 @@
 use attn_core::shape::ShapeError;
 use std::{error::Error, fmt};
 
-// ANCHOR: layer_error
 /// Weights or sequences that do not fit together. Each message names the thing and both sizes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LayerError {
@@ -32,7 +31,6 @@ pub enum LayerError {
         positions: usize,
     },
 }
-// ANCHOR_END: layer_error
 
 impl fmt::Display for LayerError {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {

@@ -33,3 +33,8 @@ pub use norm::layer_norm;
 pub use rope::rope;
 pub use rotary_attention::{rotary_self_attention, turned};
 pub use transformer::Transformer;
+
+/// Makes the Rust in the book's page on this chapter a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../../book/src/ch04-multi-head.md")]
+struct Book;

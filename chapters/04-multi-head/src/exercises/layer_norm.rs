@@ -60,8 +60,8 @@ pub fn exercise() -> Exercise<Body, Case, Array2<f32>> {
 fn cases(seed: u64) -> Vec<Case> {
     let mut random = Random::new(seed);
     let by_hand = Case {
-        about: "by hand: deviations ±1, gain 2, bias 10".into(),
-        x: array![[3.0, 5.0], [5.0, 3.0]],
+        about: "by hand: the rows become (−1, 1) and (1, −1)".into(),
+        x: array![[3.0, 5.0], [9.0, 1.0]],
         norm: LayerNorm {
             gain: array![2.0, 2.0],
             bias: array![10.0, 0.0],
