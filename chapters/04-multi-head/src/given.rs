@@ -78,8 +78,8 @@ impl AttentionLayer {
 }
 
 // ANCHOR: layout
-/// Which two numbers of a vector are turned together by [`rope`](crate::rope). Of d numbers, pair
-/// `i` of d/2 is
+/// Which two numbers of a vector are turned together by `rope`. Of d numbers, pair `i` of
+/// d/2 is
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Layout {
     /// the numbers 2i and 2i + 1: neighbours.
@@ -108,7 +108,7 @@ pub struct LayerNorm {
     pub bias: Array1<f32>,
 }
 
-/// Added to the variance in [`layer_norm`](crate::layer_norm).
+/// Added to the variance in `layer_norm`.
 pub const EPSILON: f32 = 1e-5;
 // ANCHOR_END: layer_norm_weights
 

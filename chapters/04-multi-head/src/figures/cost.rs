@@ -52,23 +52,18 @@ pub(super) fn table() -> String {
         table += &format!(
             "| {h} | {} | {} | {} | {} | {bleu} |\n",
             512 / h,
-            mega(sizes.projection_flop(), "MFLOP"),
-            mega(sizes.attention_flop(), "MFLOP"),
-            mega(sizes.exponentials(), "million"),
+            flop(sizes.projection_flop()),
+            flop(sizes.attention_flop()),
+            format!("{:.2}\u{a0}million", sizes.exponentials() as f64 / 1e6),
         );
     }
     table
 }
 
-/// Millions, in three digits.
-fn mega(count: u64, unit: &str) -> String {
-    let millions = count as f64 / 1e6;
-    let decimals = if millions >= 100.0 {
-        0
-    } else if millions >= 10.0 {
-        1
-    } else {
-        2
-    };
-    format!("{millions:.decimals$}\u{a0}{unit}")
+/// Three digits, in thousands of millions where there are so many.
+fn flop(count: u64) -> String {
+    match count {
+        1_000_000_000.. => format!("{:.2}\u{a0}GFLOP", count as f64 / 1e9),
+        _ => format!("{:.0}\u{a0}MFLOP", count as f64 / 1e6),
+    }
 }
