@@ -50,11 +50,11 @@ pub(super) fn table() -> String {
             h,
         };
         table += &format!(
-            "| {h} | {} | {} | {} | {} | {bleu} |\n",
+            "| {h} | {} | {} | {} | {:.2}\u{a0}million | {bleu} |\n",
             512 / h,
             flop(sizes.projection_flop()),
             flop(sizes.attention_flop()),
-            format!("{:.2}\u{a0}million", sizes.exponentials() as f64 / 1e6),
+            sizes.exponentials() as f64 / 1e6,
         );
     }
     table
