@@ -3,7 +3,7 @@
 use attn_core::{Mask, random::Random};
 use ch03_scaled_dot_product::attention;
 use ch04_multi_head::{
-    AttentionLayer, LayerError, LayerNorm, Layout, Rotary, layer_norm, merge_heads,
+    AttentionLayer, LayerError, LayerNorm, Layout, Rotary, head_weights, layer_norm, merge_heads,
     multi_head_attention, rope, rotary_self_attention, split_heads,
 };
 use ndarray::{Array1, Array2, ArrayView2, Axis, concatenate, s};
@@ -121,6 +121,27 @@ fn self_attention_follows_a_permutation_of_its_tokens() {
             |x: &Array2<f32>| rotary_self_attention(&layer, x.view(), rotary(layout), &Mask::None);
         let apart = with(&permuted) - with(&x).select(Axis(0), &order);
         assert!(apart.fold(0.0_f32, |most, x| most.max(x.abs())) > 0.01);
+    }
+}
+
+/// What is shown of a layer is what it does: its weights, times the values, mixed.
+#[test]
+fn the_weights_shown_are_those_that_are_used() {
+    let layer = layer(29, 3, 4, 12, 12);
+    let x = normal(30, 9, 12);
+    let x = x.view();
+    let v = split_heads(x.dot(&layer.w_v).view(), 3);
+    let mixed = |rotary| {
+        let weights = head_weights(&layer, x, x, rotary, &Mask::Causal);
+        let heads = weights.outer_iter().zip(v.outer_iter());
+        let heads: Vec<_> = heads.map(|(weights, v)| weights.dot(&v)).collect();
+        concatenate![Axis(1), heads[0], heads[1], heads[2]].dot(&layer.w_o)
+    };
+    let plain = multi_head_attention(&layer, x, x, &Mask::Causal);
+    near(mixed(None).view(), plain.view(), 2e-6);
+    for rotary in BOTH.map(rotary) {
+        let turned = rotary_self_attention(&layer, x, rotary, &Mask::Causal);
+        near(mixed(Some(rotary)).view(), turned.view(), 2e-6);
     }
 }
 
