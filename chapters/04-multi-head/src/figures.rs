@@ -1,5 +1,6 @@
 //! The figures and tables of the book's page on this chapter, computed by the chapter's own code.
 
+mod accuracy;
 pub mod cost;
 pub mod diagonal;
 mod heads;
@@ -29,6 +30,7 @@ pub fn figures() -> Vec<Drawn> {
 /// The tables of this chapter.
 pub fn tables() -> Vec<Written> {
     vec![
+        ("ch04/accuracy", accuracy::table),
         ("ch04/cost", cost::table),
         ("ch04/diagonal", diagonal::table),
     ]

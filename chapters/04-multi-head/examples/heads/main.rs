@@ -18,9 +18,9 @@ use std::{io::Write, path::PathBuf, process::ExitCode};
 #[derive(Parser)]
 #[command(name = "heads")]
 pub struct Args {
-    /// A date, or up to eight, as people write them
-    #[arg(default_value = "the 3rd of May, 1979", allow_hyphen_values = true)]
-    text: String,
+    /// A date, or up to eight, as people write them [default: the 3rd of May, 1979]
+    #[arg(allow_negative_numbers = true)]
+    text: Vec<String>,
     /// Which block of the decoder to look into, 0 or 1
     #[arg(long, value_name = "B", default_value_t = 1, value_parser = clap::value_parser!(u8).range(0..2))]
     block: u8,
@@ -30,6 +30,16 @@ pub struct Args {
     /// Another file of weights [default: the trained ones]
     #[arg(long, value_name = "FILE")]
     weights: Option<PathBuf>,
+}
+
+impl Args {
+    /// What the model reads; quotes around it may be left out.
+    fn text(&self) -> String {
+        match self.text.as_slice() {
+            [] => "the 3rd of May, 1979".into(),
+            words => words.join(" "),
+        }
+    }
 }
 
 /// Everything that is printed.

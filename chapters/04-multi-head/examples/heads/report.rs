@@ -12,7 +12,8 @@ use std::fmt::Write;
 
 /// The whole demonstration.
 pub fn report(weights: &Weights, args: &Args) -> Result<String> {
-    let source = encode_source(&args.text)?;
+    let read = args.text();
+    let source = encode_source(&read)?;
     let model = Transformer::new(weights)?;
     let memory = model.encode(&source)?;
     let written = step_by_step(&model, memory.view(), LONGEST_TARGET - 1)?;
@@ -25,7 +26,7 @@ pub fn report(weights: &Weights, args: &Args) -> Result<String> {
     target.extend(&written.tokens);
     let layers = looks(&model, memory.view(), &target)?;
     let mut text = String::new();
-    let _ = writeln!(text, "read     {}", args.text.trim());
+    let _ = writeln!(text, "read     {}", read.trim());
     for date in dates {
         let _ = writeln!(text, "wrote    {date}");
     }
