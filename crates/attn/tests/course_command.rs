@@ -456,7 +456,7 @@ fn what_does_not_exist_is_said_in_one_line() {
         ),
         (&["check", "40"], "error: there is no chapter 40; open are "),
         (&["hint", "softmax"], "error: “softmax” is not an exercise"),
-        (&["reset", "11"], "error: chapter 11 "),
+        (&["reset", "12"], "error: chapter 12 "),
         (&["check", "three"], "error: invalid value 'three'"),
     ] {
         let ended = copy.attn(arguments);
