@@ -158,7 +158,7 @@ fn the_turn_worked_by_hand() {
 #[test]
 fn the_first_pair_turns_fast_and_the_last_hardly_at_all() {
     let turns = |i: f64| std::f64::consts::TAU / 10_000.0_f64.powf(-2.0 * i / 64.0);
-    assert!((6.28..6.29).contains(&turns(0.0)));
+    assert!((6.2..6.4).contains(&turns(0.0)));
     assert!(
         (47_000.0..47_200.0).contains(&turns(31.0)),
         "{}",
