@@ -224,7 +224,7 @@ fn rotation_does_not_make_scores_smaller_with_distance_by_itself() {
     };
     println!("q = k: {:?}", [0, 1, 16, 64, 256].map(score));
     assert_eq!(score(0), 8.0);
-    assert!(score(64) < 4.0);
+    assert!((3.4..3.6).contains(&score(64)));
 }
 
 // Norms

@@ -8,12 +8,16 @@ use std::fmt::Write;
 /// Rows and columns that are drawn: a date, and what fits into 80 columns.
 const ROWS: usize = 11;
 const COLUMNS: usize = 37;
+/// Smaller weights are left blank, or the picture would be grey all over.
+const FAINT: f32 = 0.1;
 
 /// From what was written to what was read, (h, n, m).
 pub fn cross(weights: &Array3<f32>, source: &[usize], target: &[usize], block: u8) -> String {
     let columns = labels(source, decode_source);
     let title = format!(
-        "Cross-attention of decoder block {block}: to write a character (rows), where the heads\nlook in what was read (columns; ^ start, $ end, █ all of the weight)"
+        "Cross-attention of decoder block {block}: to write a character (rows),\n\
+         where the heads look in what was read (columns; ^ start, $ end).\n\
+         Blank: below a tenth; █: near one."
     );
     heads(&title, weights, &columns, target)
 }
@@ -23,7 +27,9 @@ pub fn own(weights: &Array3<f32>, target: &[usize], block: u8) -> String {
     let mut columns = labels(target, decode_target);
     columns.pop(); // the end has not been read
     let title = format!(
-        "Self-attention of decoder block {block}: to write a character (rows), where the heads look\nin what was written before (columns; ^ start, █ all of the weight)"
+        "Self-attention of decoder block {block}: to write a character (rows),\n\
+         where the heads look in what was written before (columns; ^ start).\n\
+         Blank: below a tenth; █: near one."
     );
     heads(&title, weights, &columns, target)
 }
@@ -48,7 +54,9 @@ fn heads(title: &str, weights: &Array3<f32>, columns: &[char], target: &[usize])
     for (head, weights) in weights.outer_iter().enumerate() {
         let names: String = columns[..shown].iter().map(|c| format!("{c} ")).collect();
         let _ = write!(text, "\nhead {head}\n    {}\n", names.trim_end());
-        let drawn = shades(weights.slice(s![..rows, ..shown]), 1.0);
+        let seen = weights.slice(s![..rows, ..shown]);
+        let seen = seen.mapv(|w| if w < FAINT { 0.0 } else { w });
+        let drawn = shades(seen.view(), 1.0);
         // Row t writes token t + 1.
         for (row, name) in drawn.lines().zip(&written[1..]) {
             let _ = writeln!(text, "  {name} {}", row.trim_end());
