@@ -20,6 +20,41 @@ fn refusal(args: &[&str]) -> String {
 }
 
 #[test]
+fn a_date_is_read_and_every_head_is_drawn() {
+    let text = run(&[]).expect("a date");
+    assert!(
+        text.starts_with("read     the 3rd of May, 1979\nwrote    1979-05-03\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("the decoder ran 11 times and computed 66 rows"),
+        "{text}"
+    );
+    for head in 0..4 {
+        assert!(text.contains(&format!("\nhead {head}\n")), "{text}");
+    }
+    let own = run(&["--own", "--block", "0", "the", "3rd", "of", "May,", "1979"]).expect("a date");
+    assert!(own.contains("Self-attention of decoder block 0"), "{own}");
+    let list = run(&["4 jul 1976; 29 february 2000"]).expect("two dates");
+    assert!(
+        list.contains("wrote    1976-07-04\nwrote    2000-02-29\n"),
+        "{list}"
+    );
+    for text in [text, own, list] {
+        for line in text.lines() {
+            assert!(line.chars().count() <= 80, "{line}");
+        }
+    }
+}
+
+#[test]
+fn a_text_without_a_date_is_refused() {
+    for text in ["hello", "see you in the garden"] {
+        assert_eq!(refusal(&[text]), "the model finds no date in this text");
+    }
+}
+
+#[test]
 fn text_that_the_model_does_not_take_is_refused() {
     assert_eq!(
         refusal(&[""]),

@@ -3,7 +3,7 @@
 
 use attn_dates::{
     LONGEST_TARGET, Model, POSITIONS, Weights, fixture,
-    vocabulary::{START, encode_source, encode_target},
+    vocabulary::{START, decode_target, encode_source, encode_target},
 };
 use ch04_multi_head::{LayerError, Transformer, Written, looks, step_by_step, teacher_forced};
 use ndarray::{Array2, Axis, s};
@@ -23,7 +23,7 @@ fn near(what: &str, a: &Array2<f32>, b: &Array2<f32>, allowed: f32) {
 const TEXTS: [&str; 4] = [
     "the 3rd of May, 1979",
     "1/2/2003",
-    "4 jul 1776; 29 february 2000",
+    "4 jul 1976; 29 february 2000",
     "no date at all",
 ];
 
@@ -106,6 +106,44 @@ fn what_is_shown_of_the_heads_are_weights() {
                 .own
                 .indexed_iter()
                 .all(|((_, i, j), &w)| j <= i || w == 0.0)
+        );
+    }
+}
+
+/// What the page says of “the 3rd of May, 1979”: the year is read from its digits, the month from
+/// its name, the day from the 3. The weights of all heads of both blocks are added up.
+#[test]
+fn the_heads_look_at_what_they_copy() {
+    let model = trained();
+    let text = TEXTS[0];
+    let source = encode_source(text).unwrap();
+    let memory = model.encode(&source).unwrap();
+    let written = step_by_step(&model, memory.view(), LONGEST_TARGET - 1).unwrap();
+    assert_eq!(decode_target(&written.tokens), "1979-05-03");
+    let mut target = vec![START];
+    target.extend(&written.tokens);
+    let layers = looks(&model, memory.view(), &target).unwrap();
+    let sum: Array2<f32> = layers
+        .iter()
+        .map(|layer| layer.cross.sum_axis(Axis(0)))
+        .fold(
+            Array2::zeros((target.len(), source.len())),
+            |sum, weights| sum + weights,
+        );
+    // Position 0 is the start.
+    let place = |part: &str| text.find(part).expect("a part of the text") + 1;
+    let year = place("1979");
+    for (row, from) in [
+        (2, year + 2..year + 3),
+        (3, year + 3..year + 4),
+        (6, place("May")..place("May") + 3),
+        (9, place("3")..place("3") + 1),
+    ] {
+        let weights = sum.row(row);
+        let best = (0..source.len()).max_by(|&a, &b| weights[a].total_cmp(&weights[b]));
+        assert!(
+            from.contains(&best.unwrap()),
+            "row {row}: {best:?}, {weights:.2}"
         );
     }
 }

@@ -61,7 +61,7 @@ fn strongest(weights: ArrayView2<f32>, rows: &[String], columns: &[String]) -> S
     best.collect::<Vec<_>>().join(", ")
 }
 
-/// Layer and head of each figure.
+/// Block and head of each figure.
 const FETCHING: (usize, usize) = (1, 0);
 const OTHER: (usize, usize) = (0, 0);
 const OWN: (usize, usize) = (0, 0);
@@ -82,7 +82,7 @@ fn cross((layer, head): (usize, usize)) -> Figure {
     } = &*SEEN;
     let weights = layers[layer].cross.index_axis(Axis(0), head);
     let title = format!(
-        "Cross-attention of head {head} in decoder layer {layer}: for each character written (rows), the weights over “{TEXT}”"
+        "Cross-attention of head {head} in decoder block {layer}: for each character written (rows), the weights over “{TEXT}”"
     );
     let alternative = format!(
         "The largest weight of each row: {}.",
@@ -107,7 +107,7 @@ pub fn own() -> Figure {
     let mut read = vec!["start".to_string()];
     read.extend(written[..written.len() - 1].iter().cloned());
     let title = format!(
-        "Self-attention of head {head} in decoder layer {layer}: for each character written (rows), the weights over what was written before"
+        "Self-attention of head {head} in decoder block {layer}: for each character written (rows), the weights over what was written before"
     );
     let alternative = format!(
         "Nothing above the diagonal: the mask is causal. The largest weight of each row: {}.",
