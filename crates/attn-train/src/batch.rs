@@ -35,15 +35,20 @@ impl Batch {
             let source = encode_source(&example.source)?;
             let target = encode_target(&example.target);
             batch.lengths.push(source.len());
-            batch.source.push(source.iter().map(|id| *id as u32).collect());
+            batch
+                .source
+                .push(source.iter().map(|id| *id as u32).collect());
             let numbers = target.iter().map(|id| *id as u32);
-            batch.fed.push([START as u32].into_iter().chain(numbers.clone()).collect());
+            batch
+                .fed
+                .push([START as u32].into_iter().chain(numbers.clone()).collect());
             batch.wanted.push(numbers.chain([END as u32]).collect());
             batch.steps.push(target.len() + 1);
         }
         for rows in [&mut batch.source, &mut batch.fed, &mut batch.wanted] {
             let longest = rows.iter().map(Vec::len).max().unwrap_or(0);
-            rows.iter_mut().for_each(|row| row.resize(longest, END as u32));
+            rows.iter_mut()
+                .for_each(|row| row.resize(longest, END as u32));
         }
         Ok(batch)
     }
@@ -71,9 +76,10 @@ impl Batch {
     /// 1 at the target's positions and 0 at its padding: batch × n.
     pub fn target_weights(&self) -> Result<Tensor> {
         let width = self.wanted.first().map_or(0, Vec::len);
-        let rows = self.steps.iter().flat_map(|steps| {
-            (0..width).map(move |t| if t < *steps { 1.0 } else { 0.0 })
-        });
+        let rows = self
+            .steps
+            .iter()
+            .flat_map(|steps| (0..width).map(move |t| if t < *steps { 1.0 } else { 0.0 }));
         let rows: Vec<f32> = rows.collect();
         Ok(Tensor::from_vec(rows, (self.len(), width), &Device::Cpu)?)
     }
@@ -83,7 +89,11 @@ impl Batch {
 pub fn tensor(rows: &[Vec<u32>]) -> Result<Tensor> {
     let width = rows.first().map_or(0, Vec::len);
     let numbers: Vec<u32> = rows.concat();
-    Ok(Tensor::from_vec(numbers, (rows.len(), width), &Device::Cpu)?)
+    Ok(Tensor::from_vec(
+        numbers,
+        (rows.len(), width),
+        &Device::Cpu,
+    )?)
 }
 
 /// One column of the rows.
@@ -95,7 +105,7 @@ pub fn column(rows: &[Vec<u32>], at: usize) -> Result<Tensor> {
 /// How many batches share a draw of examples, so that each can hold lists of like length.
 const ROUND: u64 = 4;
 /// The fewest lists in a batch.
-const SMALLEST: usize = 16;
+const SMALLEST: usize = 8;
 /// Of the lists of one date, one in so many is no date.
 const NONSENSE: usize = 12;
 
@@ -119,9 +129,8 @@ impl Batches {
         }
     }
 
-    /// The two halves of a step's batch. All lists of it have the same number of dates: from 1 to
-    /// a longest that grows to 8 over the first half of the run; `n` dates come `1/n` as often as
-    /// one, so that no length takes the most time.
+    /// The two halves of a step's batch. All its lists have the same number of dates, which is as
+    /// likely to be any from 1 to a longest that grows to 8 over the first half of the run.
     pub fn halves(&mut self, step: u64) -> Result<[Batch; 2]> {
         let round = step / ROUND;
         if self.round.as_ref().is_none_or(|(known, _)| *known != round) {
@@ -134,11 +143,14 @@ impl Batches {
 
     fn draw(&self, round: u64) -> Vec<Vec<Example>> {
         // Seeds of neighbouring runs must not share rounds.
-        let seed = self.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(round);
+        let seed = self
+            .seed
+            .wrapping_mul(0x9E37_79B9_7F4A_7C15)
+            .wrapping_add(round);
         let mut random = attn_core::random::Random::new(!seed);
         let mut generator = Generator::new(seed, Split::Train);
         let longest = 1 + 16 * round * ROUND / self.steps.max(1);
-        let n = list_length(&mut random, longest.min(8) as usize);
+        let n = 1 + random.below(longest.min(8) as usize);
         let half = (self.size / n).max(SMALLEST).div_ceil(2);
         let count = 2 * half * ROUND as usize;
         let mut examples: Vec<Example> = (0..count)
@@ -158,17 +170,4 @@ impl Batches {
         }
         parts
     }
-}
-
-fn list_length(random: &mut attn_core::random::Random, longest: usize) -> usize {
-    // In units of 1/840, the least common multiple of 1 to 8.
-    let total: usize = (1..=longest).map(|n| 840 / n).sum();
-    let mut at = random.below(total);
-    for n in 1..longest {
-        if at < 840 / n {
-            return n;
-        }
-        at -= 840 / n;
-    }
-    longest
 }

@@ -34,7 +34,10 @@ pub fn safetensors(
         .map(|(_, _, values)| values.iter().flat_map(|x| x.to_le_bytes()).collect())
         .collect();
     let views = tensors.iter().zip(&bytes).map(|((name, shape, _), bytes)| {
-        Ok((name.clone(), TensorView::new(Dtype::F32, shape.clone(), bytes)?))
+        Ok((
+            name.clone(),
+            TensorView::new(Dtype::F32, shape.clone(), bytes)?,
+        ))
     });
     let views = views.collect::<Result<Vec<_>>>()?;
     let metadata: HashMap<String, String> = metadata

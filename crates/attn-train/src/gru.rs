@@ -33,7 +33,9 @@ pub fn encode(net: &Net, inputs: &[Tensor]) -> Result<Tensor> {
 /// The encoder's input as its part of the gates, `W_ih x + b_ih`.
 pub fn gates_of_input(net: &Net, part: &str, x: &Tensor) -> Result<Tensor> {
     // The decoder's input is the embedding, then the context.
-    let weight = net.get(&format!("{part}.weight_ih"))?.narrow(1, 0, EMBEDDING)?;
+    let weight = net
+        .get(&format!("{part}.weight_ih"))?
+        .narrow(1, 0, EMBEDDING)?;
     let gates = project(x, &weight)?;
     Ok(gates.broadcast_add(net.get(&format!("{part}.bias_ih"))?)?)
 }
@@ -49,12 +51,19 @@ fn step(net: &Net, part: &str, input: &Tensor, state: &Tensor) -> Result<Tensor>
 pub fn decode(net: &Net, batch: &Batch, states: &Tensor) -> Result<Output> {
     let (examples, width, _) = states.dims3()?;
     // Each example ends at its own length.
-    let last = batch.lengths.iter().enumerate().map(|(b, length)| (b * width + length - 1) as u32);
+    let last = batch
+        .lengths
+        .iter()
+        .enumerate()
+        .map(|(b, length)| (b * width + length - 1) as u32);
     let last = Tensor::from_vec(last.collect::<Vec<_>>(), examples, &Device::Cpu)?;
     let last = states.reshape(((), STATE))?.index_select(&last, 0)?;
 
     let table = gates_of_input(net, "decoder", net.get("decoder.embedding")?)?;
-    let weight = net.get("decoder.weight_ih")?.narrow(1, EMBEDDING, STATE)?.contiguous()?;
+    let weight = net
+        .get("decoder.weight_ih")?
+        .narrow(1, EMBEDDING, STATE)?
+        .contiguous()?;
     let attention = Attention::new(net, batch, states)?;
     let fixed = project(&last, &weight)?;
     let mut state = last.clone();

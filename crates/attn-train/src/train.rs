@@ -34,6 +34,26 @@ const SAVE_EVERY: u64 = 50;
 const WARM_UP: u64 = 100;
 
 impl Run {
+    /// The runs that made the course's weights.
+    pub fn usual(model: Model) -> Self {
+        Run {
+            model,
+            seed: 1,
+            steps: 2000,
+            batch: 64,
+            rate: 0.003,
+        }
+    }
+
+    /// A run of seconds.
+    pub fn smoke(model: Model) -> Self {
+        Run {
+            steps: 24,
+            batch: 16,
+            ..Run::usual(model)
+        }
+    }
+
     /// The run in words, as the command's options.
     pub fn describe(&self) -> String {
         format!(
@@ -65,8 +85,13 @@ pub fn train(run: &Run, checkpoint: &Path, mut report: impl FnMut(u64, f64)) -> 
     let mut batches = Batches::new(run.seed, run.batch, run.steps);
     while at.done < run.steps {
         let (loss, gradients) = loss_and_gradients(&at.net, &batches.halves(at.done)?)?;
-        ensure!(loss.is_finite(), "the loss of step {} is {loss}: the rate is too high", at.done + 1);
-        at.adam.step(&at.net, &gradients, at.done + 1, run.rate_at(at.done))?;
+        ensure!(
+            loss.is_finite(),
+            "the loss of step {} is {loss}: the rate is too high",
+            at.done + 1
+        );
+        at.adam
+            .step(&at.net, &gradients, at.done + 1, run.rate_at(at.done))?;
         at.done += 1;
         if at.done.is_multiple_of(SAVE_EVERY) || at.done == run.steps {
             at.save(run, checkpoint)?;
@@ -88,7 +113,9 @@ pub fn forward(net: &Net, batch: &Batch) -> Result<Output> {
 pub fn loss(output: &Output, batch: &Batch) -> Result<Tensor> {
     let wanted = tensor(&batch.wanted)?.unsqueeze(2)?;
     let log = log_softmax(&output.logits)?.gather(&wanted, D::Minus1)?;
-    Ok((log.squeeze(2)? * batch.target_weights()?)?.sum_all()?.neg()?)
+    Ok((log.squeeze(2)? * batch.target_weights()?)?
+        .sum_all()?
+        .neg()?)
 }
 
 /// The mean loss a character and its gradients. The halves are computed side by side; their sum
@@ -104,7 +131,10 @@ pub fn loss_and_gradients(net: &Net, halves: &[Batch; 2]) -> Result<(f64, Values
             };
             Ok((name.clone(), values))
         });
-        Ok((f64::from(loss.to_scalar::<f32>()?), values.collect::<Result<Values>>()?))
+        Ok((
+            f64::from(loss.to_scalar::<f32>()?),
+            values.collect::<Result<Values>>()?,
+        ))
     };
     let (one, two) = thread::scope(|scope| {
         let two = scope.spawn(|| half(&halves[1]));

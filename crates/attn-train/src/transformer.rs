@@ -7,10 +7,7 @@ use crate::{
 use anyhow::Result;
 use attn_dates::{HEADS, LAYERS, POSITIONS, WIDTH};
 use candle_core::{Device, Tensor};
-use candle_nn::{
-    ops::layer_norm_slow,
-    rotary_emb::rope_i_slow,
-};
+use candle_nn::{ops::layer_norm_slow, rotary_emb::rope_i_slow};
 
 const HEAD: usize = WIDTH / HEADS;
 
@@ -56,7 +53,9 @@ fn embed(net: &Net, part: &str, rows: &[Vec<u32>]) -> Result<Tensor> {
     let ids = tensor(rows)?;
     let (batch, width) = ids.dims2()?;
     let table = net.get(&format!("{part}.embedding"))?;
-    Ok(table.index_select(&ids.flatten_all()?, 0)?.reshape((batch, width, WIDTH))?)
+    Ok(table
+        .index_select(&ids.flatten_all()?, 0)?
+        .reshape((batch, width, WIDTH))?)
 }
 
 fn norm(net: &Net, name: &str, x: &Tensor) -> Result<Tensor> {
@@ -83,7 +82,9 @@ fn heads(
     let split = |x: &Tensor, matrix: &str| -> Result<Tensor> {
         let x = project(x, net.get(&format!("{name}.{matrix}"))?)?;
         let rows = x.dim(1)?;
-        Ok(x.reshape((batch, rows, HEADS, HEAD))?.transpose(1, 2)?.contiguous()?)
+        Ok(x.reshape((batch, rows, HEADS, HEAD))?
+            .transpose(1, 2)?
+            .contiguous()?)
     };
     let (mut q, mut k, v) = (split(a, "query")?, split(b, "key")?, split(b, "value")?);
     if let Some(rope) = rope {
@@ -93,7 +94,10 @@ fn heads(
     let scores = (q.matmul(&k.t()?)? / (HEAD as f64).sqrt())?;
     let weights = softmax(&scores.broadcast_add(mask)?)?;
     let out = weights.matmul(&v)?.transpose(1, 2)?.contiguous()?;
-    project(&out.reshape((batch, n, WIDTH))?, net.get(&format!("{name}.out"))?)
+    project(
+        &out.reshape((batch, n, WIDTH))?,
+        net.get(&format!("{name}.out"))?,
+    )
 }
 
 fn padding(batch: &Batch) -> Result<Tensor> {
@@ -101,10 +105,13 @@ fn padding(batch: &Batch) -> Result<Tensor> {
 }
 
 fn causal(n: usize) -> Result<Tensor> {
-    let rows = (0..n).flat_map(|i| {
-        (0..n).map(move |j| if j <= i { 0.0 } else { f32::NEG_INFINITY })
-    });
-    Ok(Tensor::from_vec(rows.collect::<Vec<f32>>(), (n, n), &Device::Cpu)?)
+    let rows =
+        (0..n).flat_map(|i| (0..n).map(move |j| if j <= i { 0.0 } else { f32::NEG_INFINITY }));
+    Ok(Tensor::from_vec(
+        rows.collect::<Vec<f32>>(),
+        (n, n),
+        &Device::Cpu,
+    )?)
 }
 
 /// The table of rotations.
