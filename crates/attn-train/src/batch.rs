@@ -1,8 +1,9 @@
 //! Examples side by side: padded to one length, with what is padding marked.
 
 use anyhow::Result;
+use attn_core::random::Random;
 use attn_dates::{
-    generator::{Example, Generator, Split},
+    generator::{Example, Generator, LONGEST_LIST, Split},
     vocabulary::{END, START, encode_source, encode_target},
 };
 use candle_core::{Device, Tensor};
@@ -102,72 +103,48 @@ pub fn column(rows: &[Vec<u32>], at: usize) -> Result<Tensor> {
     Ok(Tensor::from_vec(numbers, rows.len(), &Device::Cpu)?)
 }
 
-/// How many batches share a draw of examples, so that each can hold lists of like length.
-const ROUND: u64 = 4;
-/// The fewest lists in a batch.
-const SMALLEST: usize = 8;
+/// The fewest lists in a part of a batch.
+const FEWEST: usize = 6;
 /// Of the lists of one date, one in so many is no date.
-const NONSENSE: usize = 12;
+const NONSENSE: usize = 6;
 
 /// The batches of a training run: the seed and the number of the step determine each, so that a run
 /// that is resumed sees the same ones.
 pub struct Batches {
-    seed: u64,
-    size: usize,
-    steps: u64,
-    round: Option<(u64, Vec<Vec<Example>>)>,
+    /// The run's.
+    pub seed: u64,
+    /// About how many dates a batch holds.
+    pub size: usize,
+    /// How many batches there are.
+    pub steps: u64,
 }
 
 impl Batches {
-    /// About `size` dates a batch, in two halves; `steps` batches in all.
-    pub fn new(seed: u64, size: usize, steps: u64) -> Self {
-        Batches {
-            seed,
-            size,
-            steps,
-            round: None,
-        }
-    }
-
-    /// The two halves of a step's batch. All its lists have the same number of dates, which is as
-    /// likely to be any from 1 to a longest that grows to 8 over the first half of the run.
-    pub fn halves(&mut self, step: u64) -> Result<[Batch; 2]> {
-        let round = step / ROUND;
-        if self.round.as_ref().is_none_or(|(known, _)| *known != round) {
-            self.round = Some((round, self.draw(round)));
-        }
-        let (_, parts) = self.round.as_ref().expect("just drawn");
-        let at = 2 * (step % ROUND) as usize;
-        Ok([Batch::new(&parts[at])?, Batch::new(&parts[at + 1])?])
-    }
-
-    fn draw(&self, round: u64) -> Vec<Vec<Example>> {
-        // Seeds of neighbouring runs must not share rounds.
+    /// The two halves of a step's batch, each in two parts of lists of one length: `n` dates, any
+    /// number as likely as the others, and `longest + 1 − n`. So the halves take about as long as
+    /// each other, and every step sees short lists and long ones: steps that saw one length each
+    /// forgot the others. The longest grows from 1 to 8 over the first third of the run.
+    pub fn halves(&self, step: u64) -> Result<[Vec<Batch>; 2]> {
+        // Neighbouring seeds must not share batches.
         let seed = self
             .seed
             .wrapping_mul(0x9E37_79B9_7F4A_7C15)
-            .wrapping_add(round);
-        let mut random = attn_core::random::Random::new(!seed);
+            .wrapping_add(step);
+        let mut random = Random::new(!seed);
         let mut generator = Generator::new(seed, Split::Train);
-        let longest = 1 + 16 * round * ROUND / self.steps.max(1);
-        let n = 1 + random.below(longest.min(8) as usize);
-        let half = (self.size / n).max(SMALLEST).div_ceil(2);
-        let count = 2 * half * ROUND as usize;
-        let mut examples: Vec<Example> = (0..count)
-            .map(|_| {
-                if n == 1 && random.below(NONSENSE) == 0 {
-                    generator.nonsense()
-                } else {
-                    generator.list(n)
-                }
-            })
-            .collect();
-        examples.sort_by_key(|example| example.source.len());
-        let mut parts: Vec<Vec<Example>> = examples.chunks(half).map(<[_]>::to_vec).collect();
-        // Long ones last in every round would be a rhythm.
-        for i in (1..parts.len()).rev() {
-            parts.swap(i, random.below(i + 1));
-        }
-        parts
+        let longest = (1 + 24 * step / self.steps).min(LONGEST_LIST as u64) as usize;
+        let lengths = [(); 2].map(|()| 1 + random.below(longest));
+        let mut part = |n: usize| {
+            let lists = (self.size / (4 * n)).max(FEWEST);
+            let examples = (0..lists).map(|_| match n {
+                1 if random.below(NONSENSE) == 0 => generator.nonsense(),
+                n => generator.list(n),
+            });
+            Batch::new(&examples.collect::<Vec<_>>())
+        };
+        let [one, two] = lengths;
+        let mut half =
+            |n: usize| -> Result<Vec<Batch>> { Ok(vec![part(n)?, part(longest + 1 - n)?]) };
+        Ok([half(one)?, half(two)?])
     }
 }

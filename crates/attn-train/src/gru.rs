@@ -1,7 +1,8 @@
 //! The three recurrent models, as `attn-dates` states them.
 
 use crate::{
-    batch::{Batch, column},
+    batch::{Batch, column, tensor},
+    cell::{Cell, Sequence},
     net::{Net, Output, project, softmax},
 };
 use anyhow::Result;
@@ -10,27 +11,13 @@ use candle_core::{DType, Device, Tensor};
 
 /// All logits of a batch under teacher forcing.
 pub fn forward(net: &Net, batch: &Batch) -> Result<Output> {
-    // A character has only 44 values, so its part of the gates is a table: 44×384.
-    let table = gates_of_input(net, "encoder", net.get("encoder.embedding")?)?;
-    let width = batch.source.first().map_or(0, Vec::len);
-    let inputs = (0..width).map(|j| Ok(table.index_select(&column(&batch.source, j)?, 0)?));
-    let inputs = inputs.collect::<Result<Vec<_>>>()?;
-    let states = encode(net, &inputs)?;
+    // A character has only 44 values, so its part of the gates is a row of a table.
+    let table = gates_of_input(net, "encoder", net.get("encoder.embedding")?)?; // 44×384
+    let states = encode(net, &look_up(&table, &batch.source)?)?;
     decode(net, batch, &states)
 }
 
-/// The states after each input: batch × m × 128. `inputs` are the inputs' parts of the gates.
-pub fn encode(net: &Net, inputs: &[Tensor]) -> Result<Tensor> {
-    let mut state = Tensor::zeros((inputs[0].dim(0)?, STATE), DType::F32, &Device::Cpu)?;
-    let mut states = Vec::new();
-    for input in inputs {
-        state = step(net, "encoder", input, &state)?;
-        states.push(state.clone());
-    }
-    Ok(Tensor::stack(&states, 1)?)
-}
-
-/// The encoder's input as its part of the gates, `W_ih x + b_ih`.
+/// The input as its part of the gates, `W_ih x + b_ih`; x has any number of leading axes.
 pub fn gates_of_input(net: &Net, part: &str, x: &Tensor) -> Result<Tensor> {
     // The decoder's input is the embedding, then the context.
     let weight = net
@@ -40,69 +27,96 @@ pub fn gates_of_input(net: &Net, part: &str, x: &Tensor) -> Result<Tensor> {
     Ok(gates.broadcast_add(net.get(&format!("{part}.bias_ih"))?)?)
 }
 
-/// One GRU step from the input's part of the gates, batch × 384.
-fn step(net: &Net, part: &str, input: &Tensor, state: &Tensor) -> Result<Tensor> {
-    let gates = project(state, net.get(&format!("{part}.weight_hh"))?)?;
-    let gates = gates.broadcast_add(net.get(&format!("{part}.bias_hh"))?)?;
-    Ok(input.apply_op3(&gates, state, crate::cell::Cell)?)
+/// The rows of the table that the numbers choose: steps × batch × 384.
+fn look_up(table: &Tensor, numbers: &[Vec<u32>]) -> Result<Tensor> {
+    let ids = tensor(numbers)?.t()?.contiguous()?;
+    let (steps, batch) = ids.dims2()?;
+    Ok(table
+        .index_select(&ids.flatten_all()?, 0)?
+        .reshape((steps, batch, ()))?)
+}
+
+/// The states after each input, batch × m × 128. `inputs` are the inputs' parts of the gates,
+/// m × batch × 384.
+pub fn encode(net: &Net, inputs: &Tensor) -> Result<Tensor> {
+    let first = Tensor::zeros((inputs.dim(1)?, STATE), DType::F32, &Device::Cpu)?;
+    sequence(net, "encoder", inputs, &first)
+}
+
+/// All states of a GRU whose inputs are known, batch × steps × 128.
+fn sequence(net: &Net, part: &str, inputs: &Tensor, first: &Tensor) -> Result<Tensor> {
+    let weight = turned(net.get(&format!("{part}.weight_hh"))?)?;
+    let bias = net.get(&format!("{part}.bias_hh"))?.unsqueeze(0)?;
+    let weights = Tensor::cat(&[&weight, &bias], 0)?; // 129×384
+    let states = inputs.apply_op3(&weights, first, Sequence)?;
+    Ok(states.transpose(0, 1)?.contiguous()?)
+}
+
+/// A weight on its side. It is turned once: turned in each step, it would be turned back in each
+/// step of the gradient too, which took a third of the time.
+fn turned(weight: &Tensor) -> Result<Tensor> {
+    Ok(weight.t()?.contiguous()?)
 }
 
 /// All logits from the encoder's states, batch × m × 128.
 pub fn decode(net: &Net, batch: &Batch, states: &Tensor) -> Result<Output> {
-    let (examples, width, _) = states.dims3()?;
-    // Each example ends at its own length.
-    let last = batch
-        .lengths
-        .iter()
-        .enumerate()
-        .map(|(b, length)| (b * width + length - 1) as u32);
-    let last = Tensor::from_vec(last.collect::<Vec<_>>(), examples, &Device::Cpu)?;
-    let last = states.reshape(((), STATE))?.index_select(&last, 0)?;
-
-    let table = gates_of_input(net, "decoder", net.get("decoder.embedding")?)?;
-    let weight = net
-        .get("decoder.weight_ih")?
-        .narrow(1, EMBEDDING, STATE)?
-        .contiguous()?;
-    let attention = Attention::new(net, batch, states)?;
-    let fixed = project(&last, &weight)?;
-    let mut state = last.clone();
+    let last = last(batch, states)?;
+    let table = gates_of_input(net, "decoder", net.get("decoder.embedding")?)?; // 14×384
+    let weight = net.get("decoder.weight_ih")?.narrow(1, EMBEDDING, STATE)?;
+    let weight = turned(&weight)?; // 128×384, the context's
+    let Some(attention) = Attention::new(net, batch, states)? else {
+        let inputs = look_up(&table, &batch.fed)?.broadcast_add(&last.matmul(&weight)?)?;
+        let states = sequence(net, "decoder", &inputs, &last)?;
+        let context = last.unsqueeze(1)?.broadcast_as(states.shape())?;
+        return Ok(Output {
+            logits: net.linear("readout", &Tensor::cat(&[&states, &context], 2)?)?,
+            alignment: None,
+        });
+    };
+    let hidden = turned(net.get("decoder.weight_hh")?)?;
+    let bias = net.get("decoder.bias_hh")?;
+    let mut state = last;
     let (mut read, mut alignment) = (Vec::new(), Vec::new());
     for t in 0..batch.fed.first().map_or(0, Vec::len) {
+        let (context, weights) = attention.look(&state)?;
+        // Looked up step by step: a part of a tensor has a gradient as large as the whole.
         let input = table.index_select(&column(&batch.fed, t)?, 0)?;
-        let (context, input) = match &attention {
-            None => (last.clone(), (input + &fixed)?),
-            Some(attention) => {
-                let (context, weights) = attention.look(&state)?;
-                alignment.push(weights);
-                let input = (input + project(&context, &weight)?)?;
-                (context, input)
-            }
-        };
-        state = step(net, "decoder", &input, &state)?;
+        let input = (input + context.matmul(&weight)?)?;
+        let gates = state.matmul(&hidden)?.broadcast_add(bias)?;
+        state = input.apply_op3(&gates, &state, Cell)?;
         read.push(Tensor::cat(&[&state, &context], 1)?);
+        alignment.push(weights);
     }
-    let alignment = match attention {
-        None => None,
-        Some(_) => Some(Tensor::stack(&alignment, 1)?),
-    };
     Ok(Output {
         logits: net.linear("readout", &Tensor::stack(&read, 1)?)?,
-        alignment,
+        alignment: Some(Tensor::stack(&alignment, 1)?),
     })
+}
+
+/// The last state of each example: it ends at its own length.
+fn last(batch: &Batch, states: &Tensor) -> Result<Tensor> {
+    let (examples, width, _) = states.dims3()?;
+    let lengths = batch.lengths.iter().enumerate();
+    let ends: Vec<u32> = lengths
+        .map(|(b, length)| (b * width + length - 1) as u32)
+        .collect();
+    let ends = Tensor::from_vec(ends, examples, &Device::Cpu)?;
+    Ok(states.reshape(((), STATE))?.index_select(&ends, 0)?)
 }
 
 /// Dot or additive attention over the encoder's states.
 struct Attention<'a> {
     states: &'a Tensor,
     mask: Tensor,
-    additive: Option<Additive<'a>>,
+    additive: Option<Additive>,
 }
 
-struct Additive<'a> {
-    query: &'a Tensor,
+struct Additive {
+    /// `W_q` on its side: 128×32.
+    query: Tensor,
     /// `W_k h` of all states, the same at every step.
     keys: Tensor,
+    /// `v`: 32×1.
     score: Tensor,
 }
 
@@ -112,9 +126,9 @@ impl<'a> Attention<'a> {
             Model::Fixed | Model::Transformer => return Ok(None),
             Model::Dot => None,
             Model::Additive => Some(Additive {
-                query: net.get("attention.query")?,
+                query: turned(net.get("attention.query")?)?,
                 keys: project(states, net.get("attention.key")?)?,
-                score: net.get("attention.score")?.unsqueeze(0)?,
+                score: net.get("attention.score")?.unsqueeze(1)?,
             }),
         };
         Ok(Some(Attention {
@@ -129,9 +143,12 @@ impl<'a> Attention<'a> {
         let scores = match &self.additive {
             None => self.states.matmul(&state.unsqueeze(2)?)?.squeeze(2)?,
             Some(additive) => {
-                let query = project(state, additive.query)?.unsqueeze(1)?;
+                let query = state.matmul(&additive.query)?.unsqueeze(1)?;
                 let sum = additive.keys.broadcast_add(&query)?.tanh()?;
-                project(&sum, &additive.score)?.squeeze(2)?
+                let (batch, width, _) = sum.dims3()?;
+                sum.reshape((batch * width, ()))?
+                    .matmul(&additive.score)?
+                    .reshape((batch, width))?
             }
         };
         let weights = softmax(&(scores + &self.mask)?)?;

@@ -1,12 +1,12 @@
 //! How well a trained model does on what it never saw.
 
 use crate::{
-    batch::{Batch, column},
+    batch::{Batch, tensor},
     gru,
     net::Net,
     train::{forward, loss},
 };
-use anyhow::Result;
+use anyhow::{Context, Result};
 use attn_dates::{
     Model,
     generator::{Example, Generator, LONGEST_LIST, Split},
@@ -166,23 +166,17 @@ fn lists_of_norms(net: &Net) -> Result<Vec<Vec<f64>>> {
         batch.wanted.iter_mut().for_each(|row| row.truncate(1));
         batch.steps.fill(1);
         let embedding = net.get("encoder.embedding")?;
-        let width = batch.source[0].len();
-        let embedded = (0..width).map(|j| {
-            let rows = embedding.index_select(&column(&batch.source, j)?, 0)?;
-            Ok(Var::from_tensor(&rows.detach())?)
-        });
-        let embedded = embedded.collect::<Result<Vec<Var>>>()?;
-        let inputs = embedded
-            .iter()
-            .map(|x| gru::gates_of_input(net, "encoder", x));
-        let states = gru::encode(net, &inputs.collect::<Result<Vec<_>>>()?)?;
+        let ids = tensor(&batch.source)?.t()?.contiguous()?; // m × batch
+        let (width, count) = ids.dims2()?;
+        let embedded = embedding.index_select(&ids.flatten_all()?, 0)?;
+        let embedded = Var::from_tensor(&embedded.reshape((width, count, ()))?.detach())?;
+        let states = gru::encode(net, &gru::gates_of_input(net, "encoder", &embedded)?)?;
         let output = gru::decode(net, &batch, &states)?;
         let gradients = loss(&output, &batch)?.backward()?;
-        let norms = embedded.iter().map(|x| match gradients.get(x) {
-            Some(gradient) => Ok(gradient.sqr()?.sum(1)?.sqrt()?.to_vec1::<f32>()?),
-            None => Ok(vec![0.0; batch.len()]),
-        });
-        let norms = norms.collect::<Result<Vec<Vec<f32>>>>()?;
+        let gradient = gradients
+            .get(&embedded)
+            .context("the loss depends on the source")?;
+        let norms = gradient.sqr()?.sum(2)?.sqrt()?.to_vec2::<f32>()?; // m × batch
         for (b, length) in batch.lengths.iter().enumerate() {
             lists.push((0..*length).rev().map(|j| f64::from(norms[j][b])).collect());
         }

@@ -39,8 +39,11 @@ impl Run {
         Run {
             model,
             seed: 1,
-            steps: 2000,
-            batch: 64,
+            steps: match model {
+                Model::Transformer => 4000,
+                _ => 2400,
+            },
+            batch: 96,
             rate: 0.003,
         }
     }
@@ -82,7 +85,11 @@ pub fn train(run: &Run, checkpoint: &Path, mut report: impl FnMut(u64, f64)) -> 
     };
     // So that a place where nothing can be saved is known before the work, not after it.
     at.save(run, checkpoint)?;
-    let mut batches = Batches::new(run.seed, run.batch, run.steps);
+    let batches = Batches {
+        seed: run.seed,
+        size: run.batch,
+        steps: run.steps,
+    };
     while at.done < run.steps {
         let (loss, gradients) = loss_and_gradients(&at.net, &batches.halves(at.done)?)?;
         ensure!(
@@ -120,9 +127,10 @@ pub fn loss(output: &Output, batch: &Batch) -> Result<Tensor> {
 
 /// The mean loss a character and its gradients. The halves are computed side by side; their sum
 /// does not depend on which is ready first.
-pub fn loss_and_gradients(net: &Net, halves: &[Batch; 2]) -> Result<(f64, Values)> {
-    let half = |batch: &Batch| -> Result<(f64, Values)> {
-        let loss = loss(&forward(net, batch)?, batch)?;
+pub fn loss_and_gradients(net: &Net, halves: &[Vec<Batch>; 2]) -> Result<(f64, Values)> {
+    let half = |parts: &[Batch]| -> Result<(f64, Values)> {
+        let losses = parts.iter().map(|batch| loss(&forward(net, batch)?, batch));
+        let loss = Tensor::stack(&losses.collect::<Result<Vec<_>>>()?, 0)?.sum_all()?;
         let gradients = loss.backward()?;
         let values = net.vars.iter().map(|(name, var)| {
             let values = match gradients.get(var) {
@@ -141,7 +149,11 @@ pub fn loss_and_gradients(net: &Net, halves: &[Batch; 2]) -> Result<(f64, Values
         (half(&halves[0]), two.join().expect("candle does not panic"))
     });
     let ((loss, mut gradients), (other_loss, others)) = (one?, two?);
-    let characters = halves.iter().map(Batch::characters).sum::<usize>();
+    let characters = halves
+        .iter()
+        .flatten()
+        .map(Batch::characters)
+        .sum::<usize>();
     for (sum, other) in gradients.values_mut().zip(others.values()) {
         for (x, y) in sum.iter_mut().zip(other) {
             *x = (*x + y) / characters as f32;
