@@ -14,9 +14,7 @@ pub fn table() -> String {
         let found = measured
             .iter()
             .find(|row| row.dates == dates && row.held_out == held_out);
-        found.map_or(String::new(), |row| {
-            format!("{:.1} % of {}", 100.0 * row.share(), row.lists)
-        })
+        found.map_or(String::new(), |row| format!("{:.0} %", 100.0 * row.share()))
     };
     let mut table = String::from(
         "| dates in the list | days never seen | days and forms never seen |\n\

@@ -64,7 +64,7 @@ fn strongest(weights: ArrayView2<f32>, rows: &[String], columns: &[String]) -> S
 /// Block and head of each figure.
 const FETCHING: (usize, usize) = (1, 0);
 const OTHER: (usize, usize) = (0, 0);
-const OWN: (usize, usize) = (0, 0);
+const OWN: (usize, usize) = (1, 2);
 
 pub fn fetching() -> Figure {
     cross(FETCHING)
