@@ -28,6 +28,8 @@ torch.use_deterministic_algorithms(True)
 torch.set_num_threads(1)
 torch.set_grad_enabled(False)
 
+EPSILON = float(np.float32(1e-5))  # the course's is an f32
+
 tensors: dict[str, np.ndarray] = {}
 
 
@@ -160,7 +162,7 @@ def norm_weights(random, d_model):
 def layer_norm_cases():
     def case(name, x, random):
         gain, bias = norm_weights(random, x.shape[1])
-        out = layer_norm(x.double(), x.shape[1:], gain.double(), bias.double(), eps=1e-5)
+        out = layer_norm(x.double(), x.shape[1:], gain.double(), bias.double(), eps=EPSILON)
         record("layer_norm", name, x=x, gain=gain, bias=bias, out=out)
 
     for seed, (n, width) in enumerate([(1, 1), (5, 7), (33, 31), (127, 129)], start=200):
@@ -199,7 +201,7 @@ def block_cases():
             x, memory = normal(random, n, d_model), normal(random, m, d_memory)
 
             def seen(x, i):
-                return layer_norm(x, x.shape[1:], norms[i][0].double(), norms[i][1].double(), eps=1e-5)
+                return layer_norm(x, x.shape[1:], norms[i][0].double(), norms[i][1].double(), eps=EPSILON)
 
             y = x.double()
             looked = seen(y, 0)

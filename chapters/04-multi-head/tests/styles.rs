@@ -303,14 +303,14 @@ mod norms {
         (&x - &mean) / (variance + EPSILON).sqrt() * &norm.gain + &norm.bias
     }
 
-    /// Mean of squares less square of mean; multiplied by 1/√ instead of divided.
-    pub fn by_squares(x: ArrayView2<f32>, norm: &LayerNorm) -> Array2<f32> {
+    /// Deviations summed backwards; multiplied by 1/√ instead of divided.
+    pub fn backwards(x: ArrayView2<f32>, norm: &LayerNorm) -> Array2<f32> {
         let mut y = x.to_owned();
         for mut row in y.rows_mut() {
             let width = row.len() as f32;
             let mean = row.iter().rev().sum::<f32>() / width;
-            let squares = row.iter().map(|x| x * x).sum::<f32>() / width;
-            let scale = 1.0 / (squares - mean * mean + EPSILON).sqrt();
+            let squares = row.iter().rev().map(|x| (x - mean).powi(2)).sum::<f32>();
+            let scale = 1.0 / (squares / width + EPSILON).sqrt();
             for (column, x) in row.iter_mut().enumerate() {
                 *x = (*x - mean) * scale * norm.gain[column] + norm.bias[column];
             }
@@ -334,7 +334,7 @@ fn layer_norm_in_other_styles() {
     use norms::*;
     layer_norm::exercise().assert_accepts(&[
         ("whole arrays", whole_arrays as layer_norm::Body),
-        ("mean of squares", by_squares),
+        ("backwards", backwards),
         ("f64 inside", wide),
     ]);
 }
@@ -347,7 +347,7 @@ fn block_in_place(
     memory_mask: &Mask,
 ) -> Array2<f32> {
     let mut x = x.to_owned();
-    let seen = norms::by_squares(x.view(), &block.norm_1);
+    let seen = norms::backwards(x.view(), &block.norm_1);
     x += &rotary_by_slices(
         &block.self_attention,
         seen.view(),

@@ -16,7 +16,7 @@ use std::{io::Write, path::PathBuf, process::ExitCode};
 
 /// A Transformer with four heads reads a written date.
 #[derive(Parser)]
-#[command(name = "heads")]
+#[command(name = "cargo attn run 4", bin_name = "cargo attn run 4")]
 pub struct Args {
     /// A date, or up to eight, as people write them [default: the 3rd of May, 1979]
     #[arg(allow_negative_numbers = true)]

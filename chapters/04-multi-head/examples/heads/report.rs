@@ -3,7 +3,8 @@
 use super::{Args, picture};
 use anyhow::Result;
 use attn_dates::{
-    LONGEST_TARGET, Weights, answer,
+    LONGEST_TARGET, Weights,
+    answer::{self, NoDate},
     vocabulary::{END, START, decode_target, encode_source},
 };
 use ch03_scaled_dot_product::softmax_rows;
@@ -18,7 +19,8 @@ pub fn report(weights: &Weights, args: &Args) -> Result<String> {
     let memory = model.encode(&source)?;
     let written = step_by_step(&model, memory.view(), LONGEST_TARGET - 1)?;
     let lowest = written.lowest_probability();
-    let dates = answer::read(&decode_target(&written.tokens), written.ended, lowest)?;
+    let dates = answer::read(&decode_target(&written.tokens), written.ended, lowest);
+    let dates = dates.map_err(shortened)?;
     let forced = teacher_forced(&model, memory.view(), &written.tokens)?;
     let apart = (&written.logits - &forced).fold(0.0_f32, |most, x| most.max(x.abs()));
 
@@ -50,6 +52,16 @@ pub fn report(weights: &Weights, args: &Args) -> Result<String> {
         false => picture::cross(cross, &source, &target, args.block),
     };
     Ok(text)
+}
+
+/// What does not end need not be shown to its end.
+fn shortened(error: NoDate) -> NoDate {
+    match error {
+        NoDate::Endless { output } if output.len() > 22 => NoDate::Endless {
+            output: format!("{}…", &output[..22]), // ISO dates are ASCII
+        },
+        error => error,
+    }
 }
 
 /// What was written first: each character with its probability.

@@ -116,9 +116,7 @@ fn mistakes() -> Vec<Mistake<Body>> {
             when: "a column is divided by h instead of d to find its head",
             body: |x| {
                 let (h, n, d) = x.dim();
-                Array2::from_shape_fn((n, h * d), |(i, column)| {
-                    x[[(column / h).min(h - 1), i, (column % h).min(d - 1)]]
-                })
+                Array2::from_shape_fn((n, h * d), |(i, column)| x[[column / h, i, column % h]])
             },
         },
         Mistake {

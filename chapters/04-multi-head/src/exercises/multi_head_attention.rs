@@ -107,8 +107,9 @@ fn cases(seed: u64) -> Vec<Case> {
     let square = widths(4, 8, 8, 32, 32);
     let mut cases = vec![
         by_hand(),
-        case("cross", (5, 7), widths(2, 4, 3, 6, 5), Mask::None),
         case("one head", (4, 6), widths(1, 4, 4, 4, 4), Mask::None),
+        case("cross", (6, 6), square, Mask::None),
+        case("cross", (5, 7), widths(2, 4, 3, 6, 5), Mask::None),
         case("one token", (1, 1), widths(3, 1, 2, 4, 4), Mask::None),
         case("cross", (7, 5), square, Mask::None),
         case("cross, query 0 sees nothing", (6, 5), square, Mask::Causal),

@@ -259,7 +259,7 @@ fn mistakes() -> Vec<Mistake<Body>> {
         },
         Mistake {
             name: "column-in-exponent",
-            when: "the exponent is made from the number of the column instead of the pair: −4i/d for neighbours",
+            when: "the exponent is −4i/d: it is made from the number of the column instead of the pair, or divided by d/2 instead of d",
             body: |x, start, r| {
                 with_angle(x, start, r.layout, |p, i, d| p * r.base.powf(-4.0 * i / d))
             },
@@ -299,6 +299,39 @@ fn mistakes() -> Vec<Mistake<Body>> {
                 with_turn(x, start, r.layout, right(r.base), |a, b, sin, cos| {
                     let a = a * cos - b * sin;
                     (a, a * sin + b * cos)
+                })
+            },
+        },
+        Mistake {
+            name: "half-the-other-way",
+            when: "in the half layout the two numbers of a pair are exchanged: the first half is the a, the second the b",
+            body: |x, start, r| match r.layout {
+                Layout::Interleaved => crate::rope(x, start, r),
+                Layout::Half => with_angle(x, start, r.layout, |p, i, d| -right(r.base)(p, i, d)),
+            },
+        },
+        Mistake {
+            name: "pairs-from-one",
+            when: "the pairs are counted from 1 in the exponent, so that even the first turns too slowly",
+            body: |x, start, r| {
+                with_angle(x, start, r.layout, |p, i, d| right(r.base)(p, i + 1.0, d))
+            },
+        },
+        Mistake {
+            name: "start-times-row",
+            when: "the position is start times the row instead of start plus the row",
+            body: |x, start, r| {
+                with_angle(x, 0, r.layout, |p, i, d| {
+                    right(r.base)(start as f32 * p, i, d)
+                })
+            },
+        },
+        Mistake {
+            name: "second-minus",
+            when: "the second number has a minus before b·cos: that mirrors the pair instead of turning it",
+            body: |x, start, r| {
+                with_turn(x, start, r.layout, right(r.base), |a, b, sin, cos| {
+                    (a * cos - b * sin, a * sin - b * cos)
                 })
             },
         },

@@ -149,6 +149,14 @@ fn mistakes() -> Vec<Mistake<Body>> {
             },
         },
         Mistake {
+            name: "times-h",
+            when: "a head starts at column head·h instead of head·d",
+            body: |x, h| {
+                let d = x.ncols() / h;
+                Array3::from_shape_fn((h, x.nrows(), d), |(head, i, c)| x[[i, head * h + c]])
+            },
+        },
+        Mistake {
             name: "heads-reversed",
             when: "the heads come in reverse order",
             body: |x, h| {

@@ -192,27 +192,101 @@ pub fn all() -> Vec<Mistake<Body>> {
             name: "layers-swapped",
             when: "the weights of self- and cross-attention are exchanged",
             body: |block, x, memory, memory_mask| {
-                let swapped = DecoderBlock {
-                    self_attention: block.cross_attention.clone(),
-                    cross_attention: block.self_attention.clone(),
-                    ..block.clone()
-                };
-                match memory.ncols() == x.ncols() {
-                    true => crate::decoder_block(&swapped, x, memory, memory_mask),
-                    // The widths do not fit, so nobody gets this far.
-                    false => crate::decoder_block(block, x, memory, memory_mask),
-                }
+                let parts = parts(block, memory, memory_mask);
+                let seen = layer_norm(x, &block.norm_1);
+                let own = &block.cross_attention;
+                let own = rotary_self_attention(own, seen.view(), block.rotary, &Mask::Causal);
+                let x = &x + &own;
+                let seen = norm(&x, &block.norm_2);
+                let cross = &block.self_attention;
+                let x = &x + &multi_head_attention(cross, seen.view(), memory, memory_mask);
+                &x + &parts.network(&norm(&x, &block.norm_3))
+            },
+        },
+        Mistake {
+            name: "self-weights-for-cross",
+            when: "cross-attention uses the weights of self-attention",
+            body: |block, x, memory, memory_mask| {
+                let parts = parts(block, memory, memory_mask);
+                let x = &x + &parts.own(&layer_norm(x, &block.norm_1), &Mask::Causal);
+                let seen = norm(&x, &block.norm_2);
+                let cross = &block.self_attention;
+                let x = &x + &multi_head_attention(cross, seen.view(), memory, memory_mask);
+                &x + &parts.network(&norm(&x, &block.norm_3))
+            },
+        },
+        Mistake {
+            name: "causal-for-the-memory",
+            when: "cross-attention gets the causal mask instead of the memory's",
+            body: |block, x, memory, _| crate::decoder_block(block, x, memory, &Mask::Causal),
+        },
+        Mistake {
+            name: "cross-on-the-input",
+            when: "what cross-attention finds is added to the block's input, so that what self-attention added is lost",
+            body: |block, x, memory, memory_mask| {
+                let parts = parts(block, memory, memory_mask);
+                let after = &x + &parts.own(&layer_norm(x, &block.norm_1), &Mask::Causal);
+                let x = &x + &parts.cross(&norm(&after, &block.norm_2));
+                &x + &parts.network(&norm(&x, &block.norm_3))
+            },
+        },
+        Mistake {
+            name: "stale-norm",
+            when: "the first normalised x is used for all three parts: it has to be normalised anew after each addition",
+            body: |block, x, memory, memory_mask| {
+                let parts = parts(block, memory, memory_mask);
+                let seen = layer_norm(x, &block.norm_1);
+                let x = &x + &parts.own(&seen, &Mask::Causal);
+                let x = &x + &parts.cross(&seen);
+                &x + &parts.network(&seen)
+            },
+        },
+        Mistake {
+            name: "raw-self",
+            when: "self-attention sees x as it is, not normalised",
+            body: |block, x, memory, memory_mask| {
+                let parts = parts(block, memory, memory_mask);
+                let x = &x + &parts.own(&x.to_owned(), &Mask::Causal);
+                let x = &x + &parts.cross(&norm(&x, &block.norm_2));
+                &x + &parts.network(&norm(&x, &block.norm_3))
+            },
+        },
+        Mistake {
+            name: "raw-cross",
+            when: "cross-attention sees x as it is, not normalised",
+            body: |block, x, memory, memory_mask| {
+                let parts = parts(block, memory, memory_mask);
+                let x = &x + &parts.own(&layer_norm(x, &block.norm_1), &Mask::Causal);
+                let x = &x + &parts.cross(&x);
+                &x + &parts.network(&norm(&x, &block.norm_3))
+            },
+        },
+        Mistake {
+            name: "raw-network",
+            when: "the feed-forward network sees x as it is, not normalised",
+            body: |block, x, memory, memory_mask| {
+                let parts = parts(block, memory, memory_mask);
+                let x = &x + &parts.own(&layer_norm(x, &block.norm_1), &Mask::Causal);
+                let x = &x + &parts.cross(&norm(&x, &block.norm_2));
+                &x + &parts.network(&x)
+            },
+        },
+        Mistake {
+            name: "norms-swapped",
+            when: "norm_2 and norm_3 are exchanged",
+            body: |block, x, memory, memory_mask| {
+                let parts = parts(block, memory, memory_mask);
+                let x = &x + &parts.own(&layer_norm(x, &block.norm_1), &Mask::Causal);
+                let x = &x + &parts.cross(&norm(&x, &block.norm_3));
+                &x + &parts.network(&norm(&x, &block.norm_2))
             },
         },
         Mistake {
             name: "memory-normalised",
             when: "the memory is normalised before cross-attention; it comes from the encoder as it should be",
-            body: |block, x, memory, memory_mask| match memory.ncols() == x.ncols() {
-                true => {
-                    let seen = layer_norm(memory, &block.norm_2);
-                    crate::decoder_block(block, x, seen.view(), memory_mask)
-                }
-                false => crate::decoder_block(block, x, memory, memory_mask),
+            body: |block, x, memory, memory_mask| {
+                let seen = layer_norm(memory, &block.norm_2);
+                crate::decoder_block(block, x, seen.view(), memory_mask)
             },
         },
     ]

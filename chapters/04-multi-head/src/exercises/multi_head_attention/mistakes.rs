@@ -203,17 +203,37 @@ pub fn all() -> Vec<Mistake<Body>> {
             },
         },
         Mistake {
+            name: "keys-and-values-swapped",
+            when: "keys and values are exchanged: w_v makes the keys, or attention gets v before k",
+            body: |layer, x, memory, mask| {
+                let [q, k, v] = project(layer, x, memory);
+                merge_heads(attend_heads(q.view(), v.view(), k.view(), mask).view()).dot(&layer.w_o)
+            },
+        },
+        Mistake {
+            name: "values-from-x",
+            when: "the values are made from x instead of the memory",
+            body: |layer, x, memory, mask| {
+                let [q, k, _] = project(layer, x, memory);
+                let v = split_heads(x.dot(&layer.w_v).view(), layer.h);
+                merge_heads(attend_heads(q.view(), k.view(), v.view(), mask).view()).dot(&layer.w_o)
+            },
+        },
+        Mistake {
+            name: "keys-and-values-from-x",
+            when: "keys and values are made from x: the memory is not looked at",
+            body: |layer, x, _, mask| {
+                let [q, k, v] = project(layer, x, x);
+                merge_heads(attend_heads(q.view(), k.view(), v.view(), mask).view()).dot(&layer.w_o)
+            },
+        },
+        Mistake {
             name: "w-o-transposed",
             when: "W_o is applied transposed",
             body: |layer, x, memory, mask| {
                 let [q, k, v] = project(layer, x, memory);
                 let heads = merge_heads(attend_heads(q.view(), k.view(), v.view(), mask).view());
-                if layer.w_o.is_square() {
-                    heads.dot(&layer.w_o.t())
-                } else {
-                    // The shapes do not fit, so nobody gets this far.
-                    heads.dot(&layer.w_o)
-                }
+                heads.dot(&layer.w_o.t())
             },
         },
     ]

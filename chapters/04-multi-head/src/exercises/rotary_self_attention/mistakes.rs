@@ -33,14 +33,6 @@ fn other(layout: Layout) -> Layout {
     }
 }
 
-/// The heads turned, if their width allows it: whoever turned an odd width would see a panic.
-fn turned_if_even(heads: Array3<f32>, rotary: Rotary) -> Array3<f32> {
-    match heads.dim().2.is_multiple_of(2) {
-        true => turned(heads, rotary),
-        false => heads,
-    }
-}
-
 pub fn all() -> Vec<Mistake<Body>> {
     vec![
         Mistake {
@@ -48,11 +40,7 @@ pub fn all() -> Vec<Mistake<Body>> {
             when: "the values are turned too: they are what is fetched, and are to arrive as they are",
             body: |layer, x, rotary, mask| {
                 with(layer, x, mask, |[q, k, v]| {
-                    [
-                        turned(q, rotary),
-                        turned(k, rotary),
-                        turned_if_even(v, rotary),
-                    ]
+                    [turned(q, rotary), turned(k, rotary), turned(v, rotary)]
                 })
             },
         },
@@ -89,12 +77,9 @@ pub fn all() -> Vec<Mistake<Body>> {
         Mistake {
             name: "x-turned",
             when: "x is turned before the projections, instead of the queries and keys after them",
-            body: |layer, x, rotary, mask| match x.ncols().is_multiple_of(2) {
-                true => {
-                    let x = rope(x, 0, rotary);
-                    multi_head_attention(layer, x.view(), x.view(), mask)
-                }
-                false => multi_head_attention(layer, x, x, mask),
+            body: |layer, x, rotary, mask| {
+                let x = rope(x, 0, rotary);
+                multi_head_attention(layer, x.view(), x.view(), mask)
             },
         },
         Mistake {
@@ -141,13 +126,18 @@ pub fn all() -> Vec<Mistake<Body>> {
                 let [q, k, v] = [&layer.w_q, &layer.w_k, &layer.w_v]
                     .map(|w| split_heads(x.dot(w).view(), layer.h));
                 let heads = attend_heads(q.view(), k.view(), v.view(), mask);
-                merge_heads(turned_if_even(heads, rotary).view()).dot(&layer.w_o)
+                merge_heads(turned(heads, rotary).view()).dot(&layer.w_o)
             },
         },
         Mistake {
             name: "mask-ignored",
             when: "the mask is not handed on to the heads",
             body: |layer, x, rotary, _| rotary_self_attention(layer, x, rotary, &Mask::None),
+        },
+        Mistake {
+            name: "always-causal",
+            when: "the mask is always causal, whatever was asked for",
+            body: |layer, x, rotary, _| rotary_self_attention(layer, x, rotary, &Mask::Causal),
         },
         Mistake {
             name: "no-w-o",
