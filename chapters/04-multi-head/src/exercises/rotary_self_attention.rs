@@ -84,8 +84,8 @@ fn by_hand() -> Case {
         layer: AttentionLayer {
             w_q: second_pair.clone(),
             w_k: second_pair,
-            w_v: array![[0.0], [4.0]],
-            w_o: array![[1.0, 10.0]],
+            w_v: array![[0.0, 0.0], [4.0, 0.0]],
+            w_o: array![[1.0, 10.0], [0.0, 1.0]],
             h: 1,
         },
         x: array![[1.0, 0.0], [1.0, 1.0]],
@@ -123,13 +123,14 @@ fn cases(seed: u64) -> Vec<Case> {
     use Layout::{Half, Interleaved};
     vec![
         by_hand(),
-        case(1, (2, 2, 3, 5), Interleaved, Mask::None),
+        case(1, (2, 2, 2, 6), Interleaved, Mask::None),
         case(4, (1, 4, 4, 6), Half, Mask::None),
-        case(5, (2, 4, 3, 6), Interleaved, Mask::None),
+        case(5, (2, 4, 2, 6), Interleaved, Mask::None),
         case(6, (4, 6, 6, 24), Half, Mask::Causal),
         case(31, (3, 8, 6, 16), Interleaved, both),
         case(33, (3, 8, 6, 16), Half, Mask::Prefix(5)),
         case(127, (4, 8, 8, 32), Interleaved, Mask::Causal),
+        case(7, (2, 4, 3, 5), Half, Mask::None),
     ]
 }
 
