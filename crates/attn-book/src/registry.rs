@@ -3,6 +3,7 @@
 use attn_viz::{Figure, Grid};
 use ch03_scaled_dot_product::figures as ch03;
 use ch09_flash_cuda::figures as ch09;
+use ch04_multi_head::figures as ch04;
 use std::collections::BTreeMap;
 
 /// Draws one figure.
@@ -39,6 +40,8 @@ impl Registry {
         registry.tables.extend(ch03::tables());
         registry.figures.extend(ch09::figures());
         registry.tables.extend(ch09::tables());
+        registry.figures.extend(ch04::figures());
+        registry.tables.extend(ch04::tables());
         registry
     }
 }

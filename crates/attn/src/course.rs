@@ -12,7 +12,6 @@ use std::{
 pub const PLANNED: &[(u32, &str)] = &[
     (1, "RNN attention: why look back"),
     (2, "Additive attention and its family"),
-    (4, "Multi-head, self, cross, and positions"),
     (5, "KV cache"),
     (6, "MQA and GQA"),
     (7, "MLA and absorption"),
