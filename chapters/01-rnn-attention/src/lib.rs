@@ -17,7 +17,7 @@ mod generate;
 pub mod given;
 mod gru;
 pub mod influence;
-mod rnn;
+pub mod rnn;
 mod softmax;
 
 pub use attend::{attend_all, decode_attending};
