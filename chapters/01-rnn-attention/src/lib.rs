@@ -6,7 +6,8 @@
 //!
 //! Here are the parts, one a file: the softmax of one vector, the recurrence with its encoder and
 //! decoder, the same decoder with attention, the GRU that trained models use, and two ways to run a
-//! decoder: on its own tokens (greedy) and on the true ones (teacher forcing).
+//! decoder: on its own tokens (greedy) and on the true ones (teacher forcing). [`translator`] runs
+//! the trained models of `attn-dates` with them.
 //!
 //! Shapes: vectors are rows, so a projection is `x W`. `states` m×d, one a source token; `state` d.
 
@@ -19,6 +20,7 @@ mod gru;
 pub mod influence;
 pub mod rnn;
 mod softmax;
+pub mod translator;
 
 pub use attend::{attend_all, decode_attending};
 pub use generate::{greedy, teacher_forcing};

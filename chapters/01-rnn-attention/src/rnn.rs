@@ -1,3 +1,5 @@
+//! The plain recurrent network: one step, the encoder, and the decoder with a fixed context.
+
 use crate::given::Rnn;
 use attn_core::shape::expect_equal;
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, concatenate};
