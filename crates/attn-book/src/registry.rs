@@ -1,6 +1,7 @@
 //! Everything that the chapters compute for the book.
 
 use attn_viz::{Figure, Grid};
+use ch01_rnn_attention::figures as ch01;
 use ch03_scaled_dot_product::figures as ch03;
 use std::collections::BTreeMap;
 
@@ -34,6 +35,8 @@ impl Registry {
             figures: figures.into(),
             tables: [("notation/causal-limits", causal_limits as Write)].into(),
         };
+        registry.figures.extend(ch01::figures());
+        registry.tables.extend(ch01::tables());
         registry.figures.extend(ch03::figures());
         registry.tables.extend(ch03::tables());
         registry
