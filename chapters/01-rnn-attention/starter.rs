@@ -83,11 +83,7 @@ pub fn attend_all(state: ArrayView1<f32>, states: ArrayView2<f32>) -> Attended {
 ///
 /// Bahdanau et al., arXiv:1409.0473, §3.1: `s_{i−1}`, the state “just before emitting y_i”, scores.
 #[track_caller]
-pub fn decode_attending(
-    rnn: &Rnn,
-    states: ArrayView2<f32>,
-    inputs: ArrayView2<f32>,
-) -> Decoded {
+pub fn decode_attending(rnn: &Rnn, states: ArrayView2<f32>, inputs: ArrayView2<f32>) -> Decoded {
     let (m, d) = states.dim();
     rnn.expect_shapes(inputs.ncols() + d, d);
     assert!(m > 0, "no states to attend to");
@@ -144,6 +140,9 @@ pub fn teacher_forcing(
     start: usize,
     targets: &[usize],
 ) -> f32 {
-    assert!(!targets.is_empty(), "no targets, so their mean means nothing");
+    assert!(
+        !targets.is_empty(),
+        "no targets, so their mean means nothing"
+    );
     todo!("1.9: the mean loss when the decoder is fed the true tokens")
 }

@@ -10,7 +10,6 @@ use std::{
 
 /// The chapters that are not written yet, for the map.
 pub const PLANNED: &[(u32, &str)] = &[
-    (2, "Additive attention and its family"),
     (4, "Multi-head, self, cross, and positions"),
     (5, "KV cache"),
     (6, "MQA and GQA"),
