@@ -2,6 +2,7 @@
 
 use attn_viz::{Figure, Grid};
 use ch01_rnn_attention::figures as ch01;
+use ch02_additive_attention::figures as ch02;
 use ch03_scaled_dot_product::figures as ch03;
 use std::collections::BTreeMap;
 
@@ -37,6 +38,8 @@ impl Registry {
         };
         registry.figures.extend(ch01::figures());
         registry.tables.extend(ch01::tables());
+        registry.figures.extend(ch02::figures());
+        registry.tables.extend(ch02::tables());
         registry.figures.extend(ch03::figures());
         registry.tables.extend(ch03::tables());
         registry
