@@ -2,6 +2,7 @@
 
 mod cost;
 pub mod saturation;
+mod trained;
 
 use attn_viz::Figure;
 
@@ -13,7 +14,10 @@ pub type Written = (&'static str, fn() -> String);
 
 /// The figures of this chapter.
 pub fn figures() -> Vec<Drawn> {
-    vec![("ch02/saturation", saturation::figure)]
+    vec![
+        ("ch02/saturation", saturation::figure),
+        ("ch02/alignment", trained::alignment),
+    ]
 }
 
 /// The tables of this chapter.
@@ -21,5 +25,6 @@ pub fn tables() -> Vec<Written> {
     vec![
         ("ch02/saturation", saturation::table),
         ("ch02/cost", cost::table),
+        ("ch02/exact", trained::exact_table),
     ]
 }

@@ -132,7 +132,7 @@ fn without_the_tanh_a_query_cannot_choose() {
     };
     let (q, k) = (random.normal((4, 5)), random.normal((8, 5)));
     let linear = |i: usize| {
-        let sums = k.dot(&additive.w_k) + &q.dot(&additive.w_q).row(i);
+        let sums = k.dot(&additive.w_k) + q.dot(&additive.w_q).row(i);
         softmax(sums.dot(&additive.v).view())
     };
     for i in 1..4 {

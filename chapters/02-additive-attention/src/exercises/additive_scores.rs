@@ -101,7 +101,7 @@ fn judge(cases: &[Case], answers: &[Array2<f32>]) -> Result<(), Finding> {
             // A tanh is at most 1, so a score is at most ‖v‖₁.
             let most = additive.v.mapv(f32::abs).sum();
             for ((i, j), s) in scores.indexed_iter() {
-                require(!(s.abs() > most * 1.0001 + 1e-6), || {
+                require(s.abs() <= most * 1.0001 + 1e-6, || {
                     format!(
                         "result[{i},{j}] is {s:.4}, but no score can be beyond ±‖v‖₁ = {most:.4}"
                     )

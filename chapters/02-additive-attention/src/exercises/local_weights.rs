@@ -139,7 +139,7 @@ fn outside_is_zero(
             })?;
         }
         let sum = row.sum();
-        require(!(sum > 1.0001), || {
+        require(sum <= 1.0001, || {
             format!("row {i} sums to {sum:.4}, more than 1")
         })?;
     }
