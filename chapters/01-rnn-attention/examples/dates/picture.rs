@@ -3,15 +3,13 @@
 use attn_core::heatmap::shades;
 use attn_dates::vocabulary::{END, START, decode_source};
 use ch01_rnn_attention::translator::Translation;
-use ndarray::{Axis, s};
+use ndarray::{ArrayView1, s};
 use std::ops::Range;
 
 /// Source positions that fit into 80 columns, two characters each, beside the row's name.
 const WIDE: usize = 36;
 /// A weight below this is left blank, so that what is looked at stands out.
 const BLANK: f32 = 0.02;
-/// A weight from which on a position counts as looked at, when only a part of a text fits.
-const SEEN: f32 = 0.1;
 /// The characters of one date and the comma or the end after it.
 const DATE: usize = 11;
 
@@ -61,17 +59,24 @@ fn spaced(text: &str) -> String {
     text.trim_end().to_string()
 }
 
-/// All positions if they fit; otherwise as many as fit around those that these rows looked at.
+/// All positions if they fit; otherwise as many as fit around the one that half of these rows look
+/// before, and half behind.
 fn columns(translation: &Translation, rows: Range<usize>) -> Range<usize> {
     let m = translation.source.len();
     if m <= WIDE {
         return 0..m;
     }
-    let most = translation
-        .weights
-        .slice(s![rows, ..])
-        .fold_axis(Axis(0), 0.0_f32, |most, &w| most.max(w));
-    let first = most.iter().position(|&w| w >= SEEN).unwrap_or(0);
-    let first = first.min(m - WIDE);
+    let weights = translation.weights.slice(s![rows, ..]);
+    let mut looked: Vec<usize> = weights.rows().into_iter().map(most_looked_at).collect();
+    looked.sort_unstable();
+    let middle = looked[looked.len() / 2];
+    let first = middle.saturating_sub(WIDE / 2).min(m - WIDE);
     first..first + WIDE
+}
+
+fn most_looked_at(weights: ArrayView1<f32>) -> usize {
+    (0..weights.len()).fold(
+        0,
+        |best, j| if weights[j] > weights[best] { j } else { best },
+    )
 }
