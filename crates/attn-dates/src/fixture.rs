@@ -1,7 +1,9 @@
 //! What candle computes with the trained weights on a few inputs, under teacher forcing: a
 //! from-scratch forward pass has to give the same to 1e-4.
 
+use crate::Model;
 use ndarray::Array2;
+use safetensors::SafeTensors;
 
 /// One input with its teacher-forced output.
 #[derive(Clone, Debug)]
@@ -18,8 +20,40 @@ pub struct Fixture {
     pub alignment: Option<Array2<f32>>,
 }
 
-/// What candle computes with [`Weights::trained`](crate::Weights::trained). None until the models
-/// are trained.
-pub fn fixtures(_model: crate::Model) -> Vec<Fixture> {
-    Vec::new()
+/// What candle computes with [`Weights::trained`](crate::Weights::trained): one date, three dates,
+/// a text that is no date, and a list of eight that no training saw.
+pub fn fixtures(model: Model) -> Vec<Fixture> {
+    let bytes = match model {
+        Model::Fixed => include_bytes!("../fixtures/gru-fixed.safetensors").as_slice(),
+        Model::Dot => include_bytes!("../fixtures/gru-dot.safetensors"),
+        Model::Additive => include_bytes!("../fixtures/gru-additive.safetensors"),
+        Model::Transformer => include_bytes!("../fixtures/transformer.safetensors"),
+    };
+    parse(bytes).expect("this file is part of the program")
+}
+
+fn parse(bytes: &[u8]) -> Option<Vec<Fixture>> {
+    let (_, header) = SafeTensors::read_metadata(bytes).ok()?;
+    let file = SafeTensors::deserialize(bytes).ok()?;
+    let texts = header.metadata().as_ref()?;
+    let fixtures = (0..).map_while(|i| Some((i, texts.get(&format!("{i}.source"))?)));
+    let fixtures = fixtures.map(|(i, source)| {
+        Some(Fixture {
+            source: source.clone(),
+            target: texts.get(&format!("{i}.target"))?.clone(),
+            logits: matrix(&file, &format!("{i}.logits"))?,
+            alignment: matrix(&file, &format!("{i}.alignment")),
+        })
+    });
+    fixtures.collect()
+}
+
+fn matrix(file: &SafeTensors, name: &str) -> Option<Array2<f32>> {
+    let view = file.tensor(name).ok()?;
+    let &[rows, columns] = view.shape() else {
+        return None;
+    };
+    let (numbers, _) = view.data().as_chunks();
+    let values = numbers.iter().map(|bytes| f32::from_le_bytes(*bytes));
+    Array2::from_shape_vec((rows, columns), values.collect()).ok()
 }

@@ -44,7 +44,7 @@ pub const HELD_OUT: [Form; 6] = [
     Form("{nth} of {mon}, {year}"),
     Form("{wkd} {year}/{m}/{day}"),
     Form("{year} {mon} {nth}"),
-    Form("{dd} {mon} {year}"),
+    Form("{dd} {mon}, {year}"),
     Form("{wkd}, {month} {nth} {year}"),
 ];
 

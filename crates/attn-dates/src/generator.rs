@@ -36,6 +36,23 @@ pub struct Generator {
     split: Split,
 }
 
+/// A fingerprint of what a seed's training examples are made of: FNV-1a, 64 bits, over 1,024 of
+/// them. Weights carry it, so that a change of the task that would need new weights is noticed.
+pub fn fingerprint(seed: u64) -> String {
+    let mut generator = Generator::new(seed, Split::Train);
+    let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
+    for i in 0..1024 {
+        let example = match i % (LONGEST_LIST + 1) {
+            0 => generator.nonsense(),
+            n => generator.list(n),
+        };
+        for byte in format!("{}\t{}\n", example.source, example.target).bytes() {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+    }
+    format!("{hash:016x}")
+}
+
 /// Words of everyday letters, none of them a month or a day.
 const WORDS: [&str; 32] = [
     "hello", "thank", "you", "please", "invoice", "number", "meeting", "room", "apple", "bread",

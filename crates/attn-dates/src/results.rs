@@ -33,19 +33,21 @@ impl Accuracy {
     }
 }
 
-/// How strongly the loss of a model's first output depends on a character, by its distance from
-/// the end of the source.
+/// How strongly the loss of a model's first output depends on a character, by its distance.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Gradient {
-    /// The model.
+    /// The model: with a fixed context or with dot attention.
     pub model: Model,
-    /// How many positions the character stands before the end marker.
+    /// Whether its weights are trained, or those that training begins with.
+    pub trained: bool,
+    /// How many positions before the end marker the character stands.
     pub distance: usize,
-    /// The norm of the gradient of the loss of the first output with respect to the character's
-    /// embedding: the mean over the lists.
-    pub mean: f64,
-    /// The median over the lists.
-    pub median: f64,
+    /// The norm of the gradient of the first output's loss, in nats, with respect to the
+    /// character's embedding; the mean over the lists.
+    pub norm: f64,
+    /// The same with each list's norms divided by their sum, so that all lists count alike, however
+    /// small their loss is.
+    pub share: f64,
 }
 
 /// All that was measured, in the order of models, what was held out, and length.
@@ -66,15 +68,20 @@ pub fn accuracy() -> Vec<Accuracy> {
         .collect()
 }
 
-/// The gradient's norm against distance, of the models with and without dot attention, on held-out
-/// lists of eight dates.
+/// The gradient's norm against distance, of the models with a fixed context and with dot attention,
+/// over 100 held-out lists of eight dates: as far back as the shortest of them goes.
 pub fn gradients() -> Vec<Gradient> {
     let number = |field: &str| field.parse().expect("a number");
     let row = |fields: Vec<&str>| Gradient {
         model: fields[0].parse().expect("the name of a model"),
-        distance: whole(fields[1]),
-        mean: number(fields[2]),
-        median: number(fields[3]),
+        trained: match fields[1] {
+            "trained" => true,
+            "first" => false,
+            other => panic!("{other} are no weights"),
+        },
+        distance: whole(fields[2]),
+        norm: number(fields[3]),
+        share: number(fields[4]),
     };
     rows(include_str!("../data/gradients.csv"))
         .map(row)

@@ -2,7 +2,7 @@
 
 use crate::Model;
 use attn_core::random::Random;
-use ndarray::{ArrayD, ArrayView1, ArrayView2, Ix1, Ix2};
+use ndarray::{ArrayD, ArrayView1, ArrayView2, ArrayViewD, Ix1, Ix2};
 use safetensors::{Dtype, SafeTensors};
 use std::{
     collections::{BTreeMap, HashMap},
@@ -213,8 +213,13 @@ impl Weights {
 
     /// The weights that the course trained; they are part of the program.
     pub fn trained(model: Model) -> Self {
-        // Until the models are trained.
-        Weights::random(model, 1)
+        let bytes = match model {
+            Model::Fixed => include_bytes!("../weights/gru-fixed.safetensors").as_slice(),
+            Model::Dot => include_bytes!("../weights/gru-dot.safetensors"),
+            Model::Additive => include_bytes!("../weights/gru-additive.safetensors"),
+            Model::Transformer => include_bytes!("../weights/transformer.safetensors"),
+        };
+        Weights::parse(model, bytes).expect("this file is part of the program")
     }
 
     /// Untrained weights: normal, divided by the square root of the last axis. For tests of a
@@ -240,6 +245,13 @@ impl Weights {
     /// Where they come from.
     pub fn about(&self) -> &About {
         &self.about
+    }
+
+    /// All tensors by name.
+    pub fn tensors(&self) -> impl Iterator<Item = (&str, ArrayViewD<'_, f32>)> {
+        self.tensors
+            .iter()
+            .map(|(name, tensor)| (name.as_str(), tensor.view()))
     }
 
     /// A tensor with two axes.
