@@ -7,7 +7,7 @@ use ndarray::Array1;
 /// result has `limit` tokens.
 ///
 /// `step(token)` feeds one token to the decoder, which keeps its own state, and gives one logit for
-/// each token of the vocabulary.
+/// each token of the vocabulary. Logits are compared, and may be of any size.
 pub fn greedy(
     step: &mut dyn FnMut(usize) -> Array1<f32>,
     start: usize,
@@ -44,7 +44,7 @@ fn largest(logits: &Array1<f32>) -> usize {
 
 // ANCHOR: teacher_forcing
 /// Teacher forcing: feed `start`, and after it the *true* tokens, whatever the decoder would have
-/// chosen. The result is the loss: the mean over the targets of `−ln p`, where p is the probability
+/// chosen. The last target is not fed. The result is the loss: the mean over the targets of `−ln p`, where p is the probability
 /// that the decoder gave to the target.
 ///
 /// `step(token)` is as for `greedy`; the softmax of its logits are the probabilities. `targets` are

@@ -14,10 +14,14 @@ use std::{io::Write, path::PathBuf, process::ExitCode};
 
 /// Turns written dates into ISO dates, and shows where the model looked.
 #[derive(Parser)]
-#[command(name = "dates")]
+#[command(name = "dates", bin_name = "cargo attn run 1")]
 pub struct Args {
     /// A written date, or several: letters, digits, spaces and , - . / ;
-    #[arg(value_name = "TEXT", default_value = "the 3rd of May, 1979")]
+    #[arg(
+        value_name = "TEXT",
+        allow_hyphen_values = true,
+        default_value = "the 3rd of May, 1979"
+    )]
     text: Vec<String>,
     /// Weights for the model with attention, in place of the course's own
     #[arg(long, value_name = "FILE")]

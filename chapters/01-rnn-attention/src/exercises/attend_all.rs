@@ -188,6 +188,36 @@ fn mistakes() -> Vec<Mistake<Body>> {
             },
         },
         Mistake {
+            name: "best-context",
+            when: "the weights are right, but the context is the state with the largest weight instead of their mean",
+            body: |state, states| {
+                let weights = crate::attend_all(state, states).weights;
+                let largest = weights.fold(0.0_f32, |most, &w| most.max(w));
+                let best = weights.iter().position(|&w| w == largest).unwrap_or(0);
+                Attended {
+                    context: states.row(best).to_owned(),
+                    weights,
+                }
+            },
+        },
+        Mistake {
+            name: "mean-context",
+            when: "the weights are right, but the context is the plain mean of the states",
+            body: |state, states| Attended {
+                context: states.mean_axis(Axis(0)).expect("at least one state"),
+                ..crate::attend_all(state, states)
+            },
+        },
+        Mistake {
+            name: "cosine",
+            when: "the scores are divided by the lengths of both states: that is a cosine, not a dot product",
+            body: |state, states| {
+                let length = |x: ArrayView1<f32>| x.dot(&x).sqrt();
+                let lengths = states.map_axis(Axis(1), |row| length(row) * length(state));
+                under(softmax((states.dot(&state) / lengths).view()), states)
+            },
+        },
+        Mistake {
             name: "scaled",
             when: "the scores are divided by √d, as chapter 3 will; here they are the plain dot products",
             body: |state, states| {

@@ -30,7 +30,7 @@ impl Fields for Case {
 
     fn label(&self) -> String {
         let (m, (d_in, d)) = (self.inputs.nrows(), self.rnn.w_x.dim());
-        format!("m={m} d_in={d_in} d={d}, {}", self.about)
+        format!("m={m} d_in={d_in} d={d}{}", self.about)
     }
 }
 
@@ -70,7 +70,7 @@ pub(super) fn counting_rnn() -> Rnn {
 fn cases(seed: u64) -> Vec<Case> {
     let mut random = Random::new(seed);
     let by_hand = Case {
-        about: "by hand: 3/5, then 4/5".into(),
+        about: ", by hand: 3/5, then 4/5".into(),
         rnn: counting_rnn(),
         inputs: array![[1.0], [1.0]],
     };
@@ -81,10 +81,10 @@ fn cases(seed: u64) -> Vec<Case> {
     };
     vec![
         by_hand,
-        case("one token", 1, (3, 2)),
+        case(", one token", 1, (3, 2)),
         case("", 3, (4, 4)),
         case("", 7, (3, 5)),
-        case("nothing to read", 0, (2, 3)),
+        case(", nothing to read", 0, (2, 3)),
         case("", 33, (31, 16)),
         case("", 129, (8, 33)),
     ]
@@ -155,6 +155,28 @@ fn mistakes() -> Vec<Mistake<Body>> {
             name: "backwards",
             when: "the sequence is read from its end",
             body: |rnn, inputs| crate::encode(rnn, inputs.slice(s![..;-1, ..])),
+        },
+        Mistake {
+            name: "first-token-skipped",
+            when: "the loop begins with the second token: the first is never read, and its row stays zeros",
+            body: |rnn, inputs| {
+                let mut states = Array2::zeros((inputs.nrows(), rnn.width()));
+                if inputs.nrows() > 1 {
+                    let rest = crate::encode(rnn, inputs.slice(s![1.., ..]));
+                    states.slice_mut(s![1.., ..]).assign(&rest);
+                }
+                states
+            },
+        },
+        Mistake {
+            name: "same-token",
+            when: "every step reads the first token",
+            body: |rnn, inputs| match inputs.rows().into_iter().next() {
+                Some(first) => {
+                    crate::encode(rnn, first.broadcast(inputs.raw_dim()).expect("a row"))
+                }
+                None => crate::encode(rnn, inputs),
+            },
         },
         Mistake {
             name: "starts-with-ones",

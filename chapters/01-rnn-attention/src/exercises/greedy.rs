@@ -11,11 +11,13 @@ use serde::{Deserialize, Serialize};
 /// What is written.
 pub type Body = fn(&mut dyn FnMut(usize) -> Array1<f32>, usize, usize, usize) -> Vec<usize>;
 
-/// A decoder whose logits depend on the token that it is fed: row `token` of `logits`, v×v.
+/// A decoder whose logits depend on the token that it is fed and on the time: at step t (from 0)
+/// they are row `token` of `logits` (v×v) plus t times `drift` (v).
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Case {
     about: String,
     logits: Array2<f32>,
+    drift: Array1<f32>,
     start: usize,
     end: usize,
     limit: usize,
@@ -25,6 +27,7 @@ impl Fields for Case {
     fn fields(&self) -> Vec<Field> {
         vec![
             field("logits, a row for each token that is fed", &self.logits),
+            field("added to them at each further step", &self.drift),
             field(
                 "the rest",
                 format!(
@@ -38,6 +41,13 @@ impl Fields for Case {
     fn label(&self) -> String {
         let (v, limit) = (self.logits.nrows(), self.limit);
         format!("{v} tokens, limit {limit}, {}", self.about)
+    }
+}
+
+impl Case {
+    /// The logits after step t, which is fed this token.
+    fn logits(&self, token: usize, t: usize) -> Array1<f32> {
+        &self.logits.row(token) + &self.drift * t as f32
     }
 }
 
@@ -73,7 +83,7 @@ pub fn exercise() -> Exercise<Body, Case, Answer> {
                     fed.len() < TOO_MANY,
                     "more than {TOO_MANY} steps were asked for"
                 );
-                case.logits.row(token).to_owned()
+                case.logits(token, fed.len() - 1)
             };
             let tokens = greedy(&mut step, case.start, case.end, case.limit);
             Answer { tokens, fed }
@@ -98,6 +108,7 @@ fn cases(seed: u64) -> Vec<Case> {
             [0.0, 2.0, 1.0, 1.5],
             [9.0, 0.0, 0.0, 0.0],
         ],
+        drift: Array1::zeros(4),
         start: 0,
         end: 3,
         limit: 10,
@@ -110,6 +121,7 @@ fn cases(seed: u64) -> Vec<Case> {
             [0.0, 5.0, 0.0, 9.0],
             [0.0; 4]
         ],
+        drift: Array1::zeros(4),
         start: 0,
         end: 3,
         limit: 5,
@@ -117,6 +129,7 @@ fn cases(seed: u64) -> Vec<Case> {
     let circle = Case {
         about: "it goes round in circles: only the limit ends it".into(),
         logits: array![[0.0, 1.0, -1.0], [1.0, 0.0, -1.0], [-2.0, -3.0, -4.0]],
+        drift: Array1::zeros(3),
         start: 2,
         end: 2,
         limit: 6,
@@ -124,6 +137,7 @@ fn cases(seed: u64) -> Vec<Case> {
     let at_once = Case {
         about: "the end comes at once".into(),
         logits: array![[-3.0, -1.0], [0.0, 0.0]],
+        drift: Array1::zeros(2),
         start: 0,
         end: 1,
         limit: 4,
@@ -138,17 +152,56 @@ fn cases(seed: u64) -> Vec<Case> {
         limit: 1,
         ..by_hand.clone()
     };
+    let repeats = Case {
+        about: "2, 2, 1, then the end".into(),
+        drift: array![0.0, 1.5, 0.0, 2.0],
+        logits: array![
+            [0.0, 0.0, 5.0, 0.0],
+            [0.0, 0.0, 0.0, 0.0],
+            [0.0, 0.0, 2.0, -3.0],
+            [0.0; 4],
+        ],
+        ..by_hand.clone()
+    };
+    let start_again = Case {
+        about: "the start token is written too".into(),
+        logits: array![[0.0, 3.0, 0.0], [2.0, 1.0, 0.0], [0.0; 3]],
+        drift: array![0.0, 0.0, 0.6],
+        start: 0,
+        end: 2,
+        limit: 9,
+    };
+    let large = Case {
+        about: "logits of 100 and 200".into(),
+        logits: array![[100.0, 200.0, 0.0], [200.0, 100.0, 300.0], [0.0; 3]],
+        drift: Array1::zeros(3),
+        start: 0,
+        end: 2,
+        limit: 9,
+    };
     // A decoder that would write for ever, and is stopped.
     let mut long = random.normal((33, 33));
     long.column_mut(5).fill(-9.0);
     let long = Case {
         about: "standard normal, all below zero".into(),
         logits: long - 10.0,
+        drift: Array1::zeros(33),
         start: 7,
         end: 5,
         limit: 31,
     };
-    vec![by_hand, ties, circle, at_once, nothing, one, long]
+    vec![
+        by_hand,
+        ties,
+        circle,
+        at_once,
+        nothing,
+        one,
+        repeats,
+        start_again,
+        large,
+        long,
+    ]
 }
 
 /// Token by token, with no regard to how the reference does it.
@@ -157,7 +210,7 @@ fn expected(case: &Case) -> Answer {
     let mut token = case.start;
     for _ in 0..case.limit {
         fed.push(token);
-        let row = case.logits.row(token);
+        let row = case.logits(token, fed.len() - 1);
         let better = |a: usize, b: usize| row[a] > row[b];
         token = (1..row.len()).fold(0, |best, next| if better(next, best) { next } else { best });
         if token == case.end {
@@ -171,11 +224,10 @@ fn expected(case: &Case) -> Answer {
 fn judge(cases: &[Case], answers: &[Answer]) -> Result<(), Finding> {
     each(cases, answers, |case, answer| {
         let expected = expected(case);
-        let written = answer.tokens.len();
-        require(written <= case.limit, || {
+        require(answer.tokens.len() <= case.limit, || {
             format!(
-                "{written} tokens were written, at most {} may be",
-                case.limit
+                "tokens are {:?}, which is more than the limit of {}",
+                answer.tokens, case.limit
             )
         })?;
         require(answer.tokens == expected.tokens, || {
@@ -302,6 +354,73 @@ fn mistakes() -> Vec<Mistake<Body>> {
             name: "one-too-many",
             when: "the limit is checked too late: one token more than the limit is written",
             body: |step, start, end, limit| with(step, (start, end, limit + 1), first_largest),
+        },
+        Mistake {
+            name: "limit-after",
+            when: "the limit is looked at after a token was written, so that one is written even where none may be",
+            body: |step, start, end, limit| with(step, (start, end, limit.max(1)), first_largest),
+        },
+        Mistake {
+            name: "stops-at-a-repeat",
+            when: "it stops when the same token comes twice in a row; a text may repeat itself",
+            body: |step, start, end, limit| {
+                let (mut tokens, mut token): (Vec<usize>, usize) = (Vec::new(), start);
+                while tokens.len() < limit {
+                    token = first_largest(&step(token));
+                    if token == end || tokens.last() == Some(&token) {
+                        break;
+                    }
+                    tokens.push(token);
+                }
+                tokens
+            },
+        },
+        Mistake {
+            name: "stops-at-the-start",
+            when: "it stops when the decoder writes the start token: only the end token ends a text",
+            body: |step, start, end, limit| {
+                with(step, (start, end, limit), |logits| {
+                    let token = first_largest(logits);
+                    if token == start { end } else { token }
+                })
+            },
+        },
+        Mistake {
+            name: "start-forbidden",
+            when: "the start token is never chosen, however likely it is",
+            body: |step, start, end, limit| {
+                with(step, (start, end, limit), |logits| {
+                    let mut others = logits.clone();
+                    if start != end {
+                        others[start] = f32::NEG_INFINITY;
+                    }
+                    first_largest(&others)
+                })
+            },
+        },
+        Mistake {
+            name: "overflow",
+            when: "exp is taken of the logits before they are compared: large ones overflow and all look alike; the largest logit has the largest probability anyway",
+            body: |step, start, end, limit| {
+                with(step, (start, end, limit), |logits| {
+                    let exp = logits.exp();
+                    let sum = exp.sum();
+                    first_largest(&(exp / sum))
+                })
+            },
+        },
+        Mistake {
+            name: "start-counted",
+            when: "the result begins with the start token, which also counts towards the limit",
+            body: |step, start, end, limit| {
+                let mut tokens = vec![start];
+                tokens.extend(with(
+                    step,
+                    (start, end, limit.saturating_sub(1)),
+                    first_largest,
+                ));
+                tokens
+            },
         },
         Mistake {
             name: "start-included",

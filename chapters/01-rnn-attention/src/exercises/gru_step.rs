@@ -196,6 +196,53 @@ fn mistakes() -> Vec<Mistake<Body>> {
             },
         },
         Mistake {
+            name: "sigmoid-sign",
+            when: "the sigmoid has the wrong sign, 1/(1 + e^a): both gates open where they should close",
+            body: |gru, x, state| {
+                let Gates { r, z, .. } = gates(gru, x, state);
+                let (from_x, from_h) = block(gru, x, state, 2);
+                mix(
+                    &(1.0 - z),
+                    &(from_x + (1.0 - r) * &from_h).mapv(f32::tanh),
+                    state,
+                )
+            },
+        },
+        Mistake {
+            name: "candidate-whole",
+            when: "the candidate is not multiplied by 1 − z: n + z ⊙ state is no mixture",
+            body: |gru, x, state| {
+                let Gates { z, n, .. } = gates(gru, x, state);
+                n + z * &state
+            },
+        },
+        Mistake {
+            name: "update-for-reset",
+            when: "the candidate is made with the update gate z where the reset gate r belongs",
+            body: |gru, x, state| {
+                let z = gate(gru, x, state, 1);
+                let (from_x, from_h) = block(gru, x, state, 2);
+                mix(&z, &(from_x + &z * &from_h).mapv(f32::tanh), state)
+            },
+        },
+        Mistake {
+            name: "reset-for-update",
+            when: "candidate and old state are mixed with the reset gate r where the update gate z belongs",
+            body: |gru, x, state| {
+                let Gates { r, n, .. } = gates(gru, x, state);
+                mix(&r, &n, state)
+            },
+        },
+        Mistake {
+            name: "no-product",
+            when: "the reset gate is multiplied with the state itself, which never goes through W_h",
+            body: |gru, x, state| {
+                let Gates { r, z, .. } = gates(gru, x, state);
+                let (from_x, _) = block(gru, x, state, 2);
+                mix(&z, &(from_x + &r * &state).mapv(f32::tanh), state)
+            },
+        },
+        Mistake {
             name: "no-reset",
             when: "the reset gate is not used",
             body: |gru, x, state| {

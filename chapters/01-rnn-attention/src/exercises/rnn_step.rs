@@ -134,6 +134,16 @@ fn mistakes() -> Vec<Mistake<Body>> {
             body: |rnn, x, state| (x.dot(&rnn.w_x) + state.dot(&rnn.w_h)).mapv(f32::tanh),
         },
         Mistake {
+            name: "bias-twice",
+            when: "the bias is added twice, once to each product",
+            body: |rnn, x, state| (sum(rnn, x, state) + &rnn.b).mapv(f32::tanh),
+        },
+        Mistake {
+            name: "tanh-of-the-state",
+            when: "the tanh is taken of the state's part alone, and the input's part is added to it",
+            body: |rnn, x, state| x.dot(&rnn.w_x) + (state.dot(&rnn.w_h) + &rnn.b).mapv(f32::tanh),
+        },
+        Mistake {
             name: "no-state",
             when: "the state before is not used, so that nothing is remembered",
             body: |rnn, x, _| (x.dot(&rnn.w_x) + &rnn.b).mapv(f32::tanh),

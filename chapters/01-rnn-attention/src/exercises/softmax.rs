@@ -66,6 +66,8 @@ fn cases(seed: u64) -> Vec<Case> {
         case("all below zero", random.normal(31).mapv(|s| -3.0 - s.abs())),
         case("standard normal", random.normal(33)),
         case("wide", random.normal(129) * 5.0),
+        case("all near −80", random.normal(5) - 76.0),
+        case("all near 75", random.normal(5) + 75.0),
     ]
 }
 
@@ -80,8 +82,11 @@ fn judge(cases: &[Case], answers: &[Array1<f32>]) -> Result<(), Finding> {
         let exact = oracle::array(oracle::softmax(&oracle::vector::<f64>(scores.view())));
         let loops = oracle::array(oracle::softmax(&scores.to_vec()));
         let plain = scores.exp() / scores.exp().sum();
+        // Right too, and a little less exact far from zero.
+        let log_sum = scores.exp().sum().ln();
+        let by_log = scores.mapv(|s| (s - log_sum).exp());
         let reference = crate::softmax(scores.view());
-        let expected = Expected::new(exact, &[&reference, &loops, &plain]);
+        let expected = Expected::new(exact, &[&reference, &loops, &plain, &by_log]);
         close("result", weights, &expected)
     })
 }
@@ -116,6 +121,15 @@ fn mistakes() -> Vec<Mistake<Body>> {
             name: "by-the-count",
             when: "the exponentials are divided by how many there are instead of their sum",
             body: |scores| scores.exp() / scores.len() as f32,
+        },
+        Mistake {
+            name: "epsilon",
+            when: "a small number is added to the sum: where all scores are far below zero it is larger than the sum itself",
+            body: |scores| {
+                let exp = scores.exp();
+                let sum = exp.sum() + 1e-8;
+                exp / sum
+            },
         },
         Mistake {
             name: "minus",

@@ -65,48 +65,55 @@ pub fn percent(share: f64) -> String {
     format!("{:.1} %", 100.0 * share)
 }
 
-/// The gradient's median norm by distance from the end, averaged over steps of the distance so that
-/// the curve can be read.
-fn by_distance(model: Model) -> Vec<(f64, f64)> {
-    const STEP: usize = 8;
-    let rows: Vec<Gradient> = gradients()
-        .into_iter()
-        .filter(|row| row.model == model)
+/// Neighbouring distances that are averaged, so that the curve can be read.
+const STEP: usize = 8;
+
+/// The share of the gradient's norm by distance from the end.
+fn by_distance(model: Model, trained: bool) -> Vec<(f64, f64)> {
+    let rows = gradients().into_iter();
+    let rows: Vec<Gradient> = rows
+        .filter(|row| row.model == model && row.trained == trained)
         .collect();
-    let chunks = rows.chunks(STEP).filter(|chunk| chunk.len() == STEP);
     let mean = |chunk: &[Gradient], of: fn(&Gradient) -> f64| {
         chunk.iter().map(of).sum::<f64>() / chunk.len() as f64
     };
+    let chunks = rows.chunks(STEP).filter(|chunk| chunk.len() == STEP);
     let point = |chunk| {
         (
             mean(chunk, |row| row.distance as f64),
-            mean(chunk, |row| row.mean),
+            mean(chunk, |row| row.share),
         )
     };
     chunks.map(point).collect()
 }
 
 pub(super) fn gradient() -> Figure {
-    let [fixed, dot] = [Model::Fixed, Model::Dot].map(by_distance);
-    let ends = |points: &[(f64, f64)]| match (points.first(), points.last()) {
-        (Some(near), Some(far)) => format!(
-            "{:.1e} near the end to {:.1e} at {:.0} characters",
-            near.1, far.1, far.0
-        ),
-        _ => "nothing yet".into(),
-    };
-    let alternative = format!(
-        "Without attention the norm goes from {}; with dot attention from {}.",
-        ends(&fixed),
-        ends(&dot)
-    );
-    let title = "How strongly the loss of the first character that is written depends on each character that was read: norm of the gradient, mean over held-out lists of eight dates and over eight neighbouring characters";
-    Lines::new(title, &alternative)
+    let curves = [
+        ("fixed context, untrained", Model::Fixed, false),
+        ("dot attention, untrained", Model::Dot, false),
+        ("fixed context, trained", Model::Fixed, true),
+        ("dot attention, trained", Model::Dot, true),
+    ];
+    let curves = curves.map(|(name, model, trained)| (name, by_distance(model, trained)));
+    let ends = curves
+        .iter()
+        .map(|(name, points)| match (points.first(), points.last()) {
+            (Some(near), Some(far)) => format!(
+                "{name}, {:.1e} near the end and {:.1e} at {:.0} characters",
+                near.1, far.1, far.0
+            ),
+            _ => format!("{name}, not measured"),
+        });
+    let ends: Vec<String> = ends.collect();
+    let alternative = format!("The share of one character: {}.", ends.join("; "));
+    let title = "What the loss of the first character that is written depends on: the share of each character that was read in the gradient's norm, by its distance from the end. Mean over held-out lists of eight dates and over eight neighbouring characters";
+    let mut lines = Lines::new(title, &alternative)
         .x(Axis::linear("distance from the end of the text (characters)").from_zero())
-        .y(Axis::log("norm of the gradient"))
-        .series("fixed context", fixed)
-        .series("dot attention", dot)
-        .figure()
+        .y(Axis::log("share of the gradient's norm"));
+    for (name, points) in curves {
+        lines = lines.series(name, points);
+    }
+    lines.figure()
 }
 
 pub(super) fn alignment() -> Figure {

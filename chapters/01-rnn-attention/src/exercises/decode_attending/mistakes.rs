@@ -3,7 +3,7 @@
 use super::Body;
 use crate::{Attended, Decoded, Rnn, attend_all, exercises::decode::shifted, rnn_step};
 use attn_exercise::Mistake;
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, concatenate};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, concatenate, s};
 
 fn last(states: ArrayView2<f32>) -> Array1<f32> {
     states.row(states.nrows() - 1).to_owned()
@@ -95,6 +95,33 @@ pub(super) fn mistakes() -> Vec<Mistake<Body>> {
                 weights[m - 1] = 1.0;
                 run(rnn, (last(states), m), inputs, |_, _| {
                     under(weights.clone(), states)
+                })
+            },
+        },
+        Mistake {
+            name: "context-unused",
+            when: "the weights are right, but the step reads the encoder's last state instead of the context",
+            body: |rnn, states, inputs| {
+                let first = last(states);
+                run(rnn, (first.clone(), states.nrows()), inputs, |_, state| {
+                    Attended {
+                        context: first.clone(),
+                        ..attend_all(state, states)
+                    }
+                })
+            },
+        },
+        Mistake {
+            name: "only-up-to-t",
+            when: "step t looks at the encoder's states up to t alone: the decoder may look at all of them",
+            body: |rnn, states, inputs| {
+                let m = states.nrows();
+                run(rnn, (last(states), m), inputs, |t, state| {
+                    let seen = (t + 1).min(m);
+                    let some = attend_all(state, states.slice(s![..seen, ..]));
+                    let mut weights = Array1::zeros(m);
+                    weights.slice_mut(s![..seen]).assign(&some.weights);
+                    Attended { weights, ..some }
                 })
             },
         },
