@@ -16,12 +16,30 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     };
     let failed = || format!("{} cannot be written", path.display());
     std::fs::create_dir_all(folder).with_context(failed)?;
-    let mut file = NamedTempFile::new_in(folder).with_context(failed)?;
+    let mut file = beside(folder).with_context(failed)?;
     file.write_all(bytes).with_context(failed)?;
     // A full disk may show only here.
     file.as_file().sync_all().with_context(failed)?;
-    file.persist(path).with_context(failed)?;
+    // The error would keep the temporary file alive.
+    file.persist(path)
+        .map_err(|error| error.error)
+        .with_context(failed)?;
     Ok(())
+}
+
+/// A file for everybody to read, as far as the user's mask allows: temporary ones are private.
+#[cfg(unix)]
+fn beside(folder: &Path) -> std::io::Result<NamedTempFile> {
+    use std::{fs::Permissions, os::unix::fs::PermissionsExt};
+    let readable = Permissions::from_mode(0o666);
+    tempfile::Builder::new()
+        .permissions(readable)
+        .tempfile_in(folder)
+}
+
+#[cfg(not(unix))]
+fn beside(folder: &Path) -> std::io::Result<NamedTempFile> {
+    NamedTempFile::new_in(folder)
 }
 
 /// Named tensors and texts as a safetensors file.

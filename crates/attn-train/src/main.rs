@@ -106,6 +106,7 @@ fn run_training(args: Train) -> Result<()> {
         steps: args.steps.unwrap_or(usual.steps),
         batch: args.batch.unwrap_or(usual.batch),
         rate: args.rate.unwrap_or(usual.rate),
+        ..usual
     };
     let kind = if args.smoke { "smoke" } else { "run" };
     let out = args.out.unwrap_or_else(|| match args.smoke {

@@ -26,11 +26,11 @@ pub struct Run {
     pub batch: usize,
     /// The highest learning rate.
     pub rate: f64,
+    /// How many steps go by between two savings of a checkpoint; it changes no result.
+    pub save_every: u64,
 }
 
-/// Between two savings of a checkpoint.
-const SAVE_EVERY: u64 = 50;
-/// The rate rises over so many steps before it falls.
+/// The rate rises over so many steps before it falls; over a quarter of a shorter run.
 const WARM_UP: u64 = 100;
 
 impl Run {
@@ -45,6 +45,7 @@ impl Run {
             },
             batch: 96,
             rate: 0.003,
+            save_every: 50,
         }
     }
 
@@ -67,7 +68,8 @@ impl Run {
 
     /// The learning rate of a step, from 0: up to the highest in a line, then down half a cosine.
     pub fn rate_at(&self, step: u64) -> f64 {
-        let rise = (step + 1) as f64 / WARM_UP as f64;
+        let warm_up = WARM_UP.min(self.steps.div_ceil(4));
+        let rise = (step + 1) as f64 / warm_up as f64;
         let fall = 0.5 + 0.5 * (PI * step as f64 / self.steps as f64).cos();
         self.rate * fall * rise.min(1.0)
     }
@@ -100,7 +102,7 @@ pub fn train(run: &Run, checkpoint: &Path, mut report: impl FnMut(u64, f64)) -> 
         at.adam
             .step(&at.net, &gradients, at.done + 1, run.rate_at(at.done))?;
         at.done += 1;
-        if at.done.is_multiple_of(SAVE_EVERY) || at.done == run.steps {
+        if at.done.is_multiple_of(run.save_every) || at.done == run.steps {
             at.save(run, checkpoint)?;
         }
         report(at.done, loss);

@@ -91,8 +91,9 @@ fn heads(
         q = rope.turn(&q)?;
         k = rope.turn(&k)?;
     }
-    let scores = (q.matmul(&k.t()?)? / (HEAD as f64).sqrt())?;
-    let weights = softmax(&scores.broadcast_add(mask)?)?;
+    // The queries are fewer numbers than the scores; √16 is a power of two, so it is the same.
+    let q = (q / (HEAD as f64).sqrt())?;
+    let weights = softmax(&q.matmul(&k.t()?)?.broadcast_add(mask)?)?;
     let out = weights.matmul(&v)?.transpose(1, 2)?.contiguous()?;
     project(
         &out.reshape((batch, n, WIDTH))?,

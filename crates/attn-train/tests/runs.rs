@@ -52,8 +52,8 @@ fn a_smoke_run_of_each_model_learns_and_writes_weights_that_load() {
 fn a_run_goes_on_where_it_stood() {
     let folder = tempdir().unwrap();
     let run = Run {
-        batch: 8,
-        steps: 55,
+        steps: 6,
+        save_every: 2,
         ..Run::smoke(Model::Fixed)
     };
     let mut losses = Vec::new();
@@ -63,10 +63,10 @@ fn a_run_goes_on_where_it_stood() {
     .unwrap();
 
     let checkpoint = folder.path().join("stopped");
-    // As if killed after step 53: the last checkpoint is of step 50.
+    // As if killed after step 5: the last checkpoint is of step 4.
     let stop = std::panic::AssertUnwindSafe(|| {
         train(&run, &checkpoint, |step, _| {
-            if step == 53 {
+            if step == 5 {
                 std::panic::resume_unwind(Box::new(()));
             }
         })
@@ -75,7 +75,7 @@ fn a_run_goes_on_where_it_stood() {
     let mut rest = Vec::new();
     let resumed = train(&run, &checkpoint, |step, loss| rest.push((step, loss))).unwrap();
 
-    let expected: Vec<(u64, f64)> = (51..).zip(losses[50..].iter().copied()).collect();
+    let expected: Vec<(u64, f64)> = (5..).zip(losses[4..].iter().copied()).collect();
     assert_eq!(rest, expected);
     assert_eq!(resumed.values().unwrap(), whole.values().unwrap());
 }
@@ -86,7 +86,6 @@ fn a_checkpoint_of_another_run_or_a_damaged_one_is_refused() {
     let checkpoint = folder.path().join("checkpoint");
     let run = Run {
         steps: 2,
-        batch: 8,
         ..Run::smoke(Model::Fixed)
     };
     train(&run, &checkpoint, |_, _| {}).unwrap();
