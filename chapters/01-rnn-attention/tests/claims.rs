@@ -1,8 +1,14 @@
 //! What the chapter's text says, as tests: the numbers printed there are asserted here.
 
 use attn_core::random::Random;
+use attn_dates::{
+    Model, Weights,
+    results::{HeldOut, gradients},
+};
 use ch01_rnn_attention::{
-    Attended, Gru, Rnn, attend_all, decode, decode_attending, encode, greedy, gru_step,
+    Attended, Gru, Rnn, attend_all, decode, decode_attending, encode,
+    figures::trained::shares,
+    greedy, gru_step,
     influence::{Influence, LONGEST, influence, network},
     rnn::spectral_norm,
     rnn_step, softmax, teacher_forcing,
@@ -250,4 +256,59 @@ fn a_recurrence_that_is_not_contractive_may_forget_or_not() {
     println!("ρ = 3: {three:.1e}; ρ = 6: {six:.1e}");
     assert!(three < 0.01);
     assert!(six > 0.5);
+}
+
+/// The page compares two models that were trained alike.
+#[test]
+fn the_two_models_were_trained_for_as_many_steps() {
+    let steps = |model| Weights::trained(model).about().steps.clone();
+    assert_eq!(steps(Model::Fixed), steps(Model::Dot));
+}
+
+/// What the page says of its figure of lists that come out right.
+#[test]
+fn with_attention_longer_lists_come_out_right_and_without_it_they_do_not() {
+    let [fixed, dot] = [Model::Fixed, Model::Dot].map(|model| shares(model, HeldOut::Days));
+    println!("fixed {fixed:?}\ndot {dot:?}");
+    assert_eq!((fixed.len(), dot.len()), (8, 8));
+    assert!(dot[0].1 > 0.9);
+    for ((dates, fixed), (_, dot)) in fixed.iter().zip(&dot) {
+        assert!(dot > fixed, "{dates} dates: {dot}, {fixed}");
+    }
+    assert!(
+        fixed[0].1 < dot[0].1 - 0.1,
+        "behind at a single date already"
+    );
+    assert!(fixed[3].1 < 0.1, "four dates: at once");
+    assert!(dot[3].1 > 0.5 && dot[7].1 < dot[0].1, "slowly");
+}
+
+/// What the page says of its figure of gradients.
+#[test]
+fn the_gradient_vanishes_before_training_without_attention_alone() {
+    let share = |model, trained: bool, distance: std::ops::Range<usize>| {
+        let rows = gradients().into_iter();
+        let rows: Vec<f64> = rows
+            .filter(|row| row.model == model && row.trained == trained)
+            .filter(|row| distance.contains(&row.distance))
+            .map(|row| row.share)
+            .collect();
+        rows.iter().sum::<f64>() / rows.len() as f64
+    };
+    // A factor of about a thousand every 16 characters.
+    for from in [16, 32, 48] {
+        let factor = share(Model::Fixed, false, from..from + 8)
+            / share(Model::Fixed, false, from + 16..from + 24);
+        println!("untrained, fixed, {from}: a factor of {factor:.0}");
+        assert!((500.0..2000.0).contains(&factor), "{factor}");
+    }
+    for (model, trained) in [
+        (Model::Dot, false),
+        (Model::Fixed, true),
+        (Model::Dot, true),
+    ] {
+        let ratio = share(model, trained, 16..32) / share(model, trained, 64..80);
+        println!("{model}, trained {trained}: {ratio:.2}");
+        assert!((0.3..3.0).contains(&ratio), "{model}: {ratio}");
+    }
 }

@@ -1,6 +1,8 @@
 //! What the chapter's text says, as tests: the numbers printed there are asserted here.
 
 use attn_core::random::Random;
+use attn_dates::{Model, Weights, results::HeldOut};
+use ch01_rnn_attention::figures::trained::shares;
 use ch01_rnn_attention::softmax;
 use ch02_additive_attention::{
     Additive, Concat, Pointer, additive_scores, concat_scores,
@@ -323,4 +325,26 @@ fn a_row_of_local_weights_sums_to_less_than_one() {
         sums.fold(0.0_f32, |a, &b| a.max(b))
     );
     assert!(sums.iter().all(|&sum| 0.1 < sum && sum < 1.0));
+}
+
+/// What the page says of the two trained models.
+#[test]
+fn the_additive_model_is_right_more_often_than_the_dot_one() {
+    let [dot, additive] = [Model::Dot, Model::Additive].map(|model| shares(model, HeldOut::Days));
+    println!("dot {dot:?}\nadditive {additive:?}");
+    assert!(additive[0].1 > 0.98 && additive[7].1 > 0.9);
+    for ((dates, dot), (_, additive)) in dot.iter().zip(&additive).skip(1) {
+        assert!(additive > dot, "{dates} dates: {additive}, {dot}");
+    }
+    let steps = |model| Weights::trained(model).about().steps.clone();
+    assert_eq!(steps(Model::Additive), steps(Model::Dot));
+    let numbers = |model: Model| -> usize {
+        let shapes = model.tensors();
+        shapes
+            .iter()
+            .map(|(_, shape)| shape.iter().product::<usize>())
+            .sum()
+    };
+    assert_eq!(numbers(Model::Dot), 179_022);
+    assert_eq!(numbers(Model::Additive), 179_022 + 8_224);
 }

@@ -60,8 +60,8 @@ fn pictures(dot: &Translation, additive: &Translation) -> String {
         width = m
     );
     let [left, right] = [dot, additive].map(|translation| rows(translation, m));
-    for ((name, left), right) in written(additive).iter().zip(left).zip(right) {
-        text += format!("  {name} {left}   {right}").trim_end();
+    for ((name, left), right) in written(dot, additive).iter().zip(left).zip(right) {
+        text += format!(" {name} {left}   {right}").trim_end();
         text.push('\n');
     }
     if dot.source.len() > m {
@@ -91,9 +91,9 @@ fn spreads(dot: &Translation, additive: &Translation) -> String {
          \x20  at  weight   spread       at  weight   spread\n",
     );
     let steps = dot.weights.rows().into_iter().zip(additive.weights.rows());
-    for (name, (dot_row, additive_row)) in written(additive).iter().zip(steps) {
+    for (name, (dot_row, additive_row)) in written(dot, additive).iter().zip(steps) {
         text += &format!(
-            "{name}  {}        {}\n",
+            "{name} {}        {}\n",
             one(dot, dot_row),
             one(additive, additive_row)
         );
@@ -117,9 +117,21 @@ fn one(translation: &Translation, weights: ArrayView1<f32>) -> String {
     )
 }
 
-/// The characters of the first date, and what follows it.
-fn written(translation: &Translation) -> Vec<char> {
-    translation.output.chars().chain(['$']).take(DATE).collect()
+/// What both wrote for the first date and right after it: one character a step, or both where they
+/// differ.
+fn written(dot: &Translation, additive: &Translation) -> Vec<String> {
+    let characters = |translation: &Translation| -> Vec<char> {
+        translation.output.chars().chain(['$']).take(DATE).collect()
+    };
+    let both = characters(dot).into_iter().zip(characters(additive));
+    let name = |(a, b)| {
+        if a == b {
+            format!(" {a}")
+        } else {
+            format!("{a}{b}")
+        }
+    };
+    both.map(name).collect()
 }
 
 /// A source token as one character: ^ for the start, $ for the end.
