@@ -78,6 +78,36 @@ fn held_out_lists_come_out_right_as_often_as_was_measured() {
     }
 }
 
+/// The page says that dot attention puts its weight on one position and additive attention spreads
+/// it, and why: the scores of the one lie further apart.
+#[test]
+fn dot_scores_lie_further_apart_than_additive_ones() {
+    let text = "the 3rd of May, 1979";
+    let weights = Weights::trained(Model::Additive);
+    let bound = 2.0 * weights.vector("attention.score").mapv(f32::abs).sum();
+    let additive = translator().translate(text).expect("a text").weights;
+    let dot = Translator::dot(&Weights::trained(Model::Dot));
+    let dot = dot.translate(text).expect("a text").weights;
+    // Mean over the steps of the largest weight and of the largest lead, ln(largest / smallest).
+    let means = |weights: &ndarray::Array2<f32>| {
+        let n = weights.nrows() as f32;
+        let rows = weights.rows().into_iter().map(|row| {
+            let largest = row.fold(0.0_f32, |most, &w| most.max(w));
+            let smallest = row.fold(1.0_f32, |least, &w| least.min(w));
+            (
+                largest / n,
+                (largest / smallest.max(f32::MIN_POSITIVE)).ln() / n,
+            )
+        });
+        rows.fold((0.0, 0.0), |sum, row| (sum.0 + row.0, sum.1 + row.1))
+    };
+    let (dot, additive) = (means(&dot), means(&additive));
+    println!("dot {dot:?}, additive {additive:?}, bound {bound}");
+    assert!(dot.0 > 0.85 && additive.0 < 0.75);
+    assert!(dot.1 > 2.0 * additive.1);
+    assert!(additive.1 < bound / 2.0);
+}
+
 #[test]
 fn what_is_printed_fits_80_columns() {
     let list = "the 3rd of May, 1979; 4 May 1980; 5 May 1981; 6 May 1982; 7 May 1983; 8 May 1984";
