@@ -213,7 +213,7 @@ fn mistakes() -> Vec<Mistake<Body>> {
             when: "the candidate is not multiplied by 1 − z: n + z ⊙ state is no mixture",
             body: |gru, x, state| {
                 let Gates { z, n, .. } = gates(gru, x, state);
-                n + z * &state
+                n + z * state
             },
         },
         Mistake {
