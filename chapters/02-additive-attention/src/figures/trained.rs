@@ -12,7 +12,7 @@ pub fn alignment() -> Figure {
 
 pub fn exact_table() -> String {
     let mut table = String::from(
-        "| dates in the list | dot, held-out days | additive, held-out days | dot, held-out forms too | additive, held-out forms too |\n\
+        "| dates | dot | additive | dot, new forms | additive, new forms |\n\
          | ---: | ---: | ---: | ---: | ---: |\n",
     );
     let of = |held_out| [Model::Dot, Model::Additive].map(|model| shares(model, held_out));
