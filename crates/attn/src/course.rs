@@ -10,8 +10,6 @@ use std::{
 
 /// The chapters that are not written yet, for the map.
 pub const PLANNED: &[(u32, &str)] = &[
-    (1, "RNN attention: why look back"),
-    (2, "Additive attention and its family"),
     (5, "KV cache"),
     (6, "MQA and GQA"),
     (7, "MLA and absorption"),
