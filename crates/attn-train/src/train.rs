@@ -40,8 +40,8 @@ impl Run {
             model,
             seed: 1,
             steps: match model {
-                Model::Transformer => 4000,
-                _ => 2400,
+                Model::Transformer => 2400,
+                _ => 1200,
             },
             batch: 96,
             rate: 0.003,
