@@ -27,7 +27,8 @@ pub fn with_mistake(course: &Course, chapter: &Chapter, id: &str, mistake: &str)
 }
 
 /// Lays the known mistakes of all exercises into the learner's file, in rounds of one an exercise,
-/// and returns how many there were. Each has to be rejected and named, each by another name.
+/// and returns how many there were. Each has to be rejected and named, each by another name. A chapter
+/// at a time, so that only its check program is compiled.
 pub fn check_mistakes(newcomer: &Newcomer) -> Result<usize> {
     let verified = newcomer.attn(&["dev", "verify", "--json"])?;
     let verified: Value = serde_json::from_str(json(&verified.output))?;
@@ -40,31 +41,10 @@ pub fn check_mistakes(newcomer: &Newcomer) -> Result<usize> {
     left.retain(|id, _| ch09_flash_cuda::exercises::mistakes(id).is_empty());
     let all: u64 = left.values().sum();
     let mut named = BTreeSet::new();
-    for round in 0..left.values().copied().max().unwrap_or(0) {
-        newcomer.write_answers(|course, chapter| {
-            let mut text = starter::solved(course, chapter)?;
-            for exercise in &chapter.exercises {
-                if left.get(&exercise.id).is_some_and(|count| round < *count) {
-                    let nth = format!(".into_iter().nth({round}).unwrap()");
-                    text = starter::with_body(
-                        &text,
-                        exercise,
-                        &calling(course, chapter, exercise, &nth)?,
-                    )?;
-                }
-            }
-            Ok(text)
-        })?;
-        let checked = newcomer.attn(&["check", "--json"])?;
-        let checked: Value = serde_json::from_str(json(&checked.output))?;
-        for report in checked["exercises"].as_array().context("reports")? {
-            let id = report["id"].as_str().context("an id")?;
-            let diagnosis = report["verdict"]["diagnosis"]["mistake"].as_str();
-            if left.get(id).is_some_and(|count| round < *count) {
-                let name = diagnosis.with_context(|| format!("not named: {report}"))?;
-                let first = named.insert((id.to_string(), name.to_string()));
-                ensure!(first, "two mistakes of {id} are called {name}");
-            }
+    for chapter in &Course::load(&newcomer.root)?.chapters {
+        let counts = chapter.exercises.iter().filter_map(|e| left.get(&e.id));
+        for round in 0..counts.copied().max().unwrap_or(0) {
+            named.extend(check_round(newcomer, chapter.number, round, &left)?);
         }
     }
     ensure!(
@@ -73,6 +53,39 @@ pub fn check_mistakes(newcomer: &Newcomer) -> Result<usize> {
         named.len()
     );
     Ok(named.len())
+}
+
+/// Lays the known mistake `round` of each of a chapter's exercises into the learner's file, and
+/// returns what they were named.
+fn check_round(
+    newcomer: &Newcomer,
+    number: u32,
+    round: u64,
+    mistakes: &BTreeMap<String, u64>,
+) -> Result<Vec<(String, String)>> {
+    let wrong = |id: &str| mistakes.get(id).is_some_and(|count| round < *count);
+    newcomer.write_answers(|course, chapter| {
+        let mut text = starter::solved(course, chapter)?;
+        let exercises = chapter.exercises.iter().filter(|e| wrong(&e.id));
+        for exercise in exercises.filter(|_| chapter.number == number) {
+            let nth = format!(".into_iter().nth({round}).unwrap()");
+            let code = calling(course, chapter, exercise, &nth)?;
+            text = starter::with_body(&text, exercise, &code)?;
+        }
+        Ok(text)
+    })?;
+    let checked = newcomer.attn(&["check", &number.to_string(), "--json"])?;
+    let checked: Value = serde_json::from_str(json(&checked.output))?;
+    let mut named = Vec::new();
+    for report in checked["exercises"].as_array().context("reports")? {
+        let id = report["id"].as_str().context("an id")?;
+        if wrong(id) {
+            let diagnosis = report["verdict"]["diagnosis"]["mistake"].as_str();
+            let name = diagnosis.with_context(|| format!("not named: {report}"))?;
+            named.push((id.to_string(), name.to_string()));
+        }
+    }
+    Ok(named)
 }
 
 /// A learner's CUDA with a known mistake of chapter 9 in it.

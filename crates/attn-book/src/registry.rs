@@ -4,8 +4,8 @@ use attn_viz::{Figure, Grid};
 use ch01_rnn_attention::figures as ch01;
 use ch02_additive_attention::figures as ch02;
 use ch03_scaled_dot_product::figures as ch03;
-use ch09_flash_cuda::figures as ch09;
 use ch04_multi_head::figures as ch04;
+use ch09_flash_cuda::figures as ch09;
 use std::collections::BTreeMap;
 
 /// Draws one figure.

@@ -59,6 +59,11 @@ impl Batch {
         self.source.len()
     }
 
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.source.is_empty()
+    }
+
     /// How many characters are predicted, padding left out.
     pub fn characters(&self) -> usize {
         self.steps.iter().sum()
