@@ -144,8 +144,7 @@ impl Pages for Live {
                 let text = match backup {
                     None => "It is its starter already.".into(),
                     Some(backup) => {
-                        let backup = backup.strip_prefix(&self.course.root).unwrap_or(&backup);
-                        let backup = backup.display();
+                        let backup = self.course.relative(&backup).display();
                         format!("Back to its starter. Your file as it was: {backup}")
                     }
                 };

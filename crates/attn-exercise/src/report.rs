@@ -47,6 +47,13 @@ pub enum Verdict {
     },
 }
 
+impl Verdict {
+    /// Whether it is right on all cases.
+    pub fn is_passed(&self) -> bool {
+        matches!(self, Verdict::Passed { .. })
+    }
+}
+
 /// The first case on which an answer failed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Failure {

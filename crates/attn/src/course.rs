@@ -141,6 +141,11 @@ impl Course {
         })
     }
 
+    /// A file's path as it is said: from the root on, if it is below it.
+    pub fn relative<'a>(&self, file: &'a Path) -> &'a Path {
+        file.strip_prefix(&self.root).unwrap_or(file)
+    }
+
     /// The chapter with this number.
     ///
     /// # Errors

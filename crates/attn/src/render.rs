@@ -93,13 +93,10 @@ pub fn printed(report: &Report) -> Option<String> {
         return None;
     };
     let printed = report.printed.iter().find(|p| p.case == failure.case)?;
-    let lines: Vec<&str> = printed.text.lines().collect();
-    let mut text = format!("printed in case {}:", printed.case);
     // `dbg!` names the file by way of the check program that includes it.
-    let lines: Vec<String> = lines
-        .iter()
-        .map(|line| line.replace("/src/../exercise.rs", "/exercise.rs"))
-        .collect();
+    let said = printed.text.replace("/src/../exercise.rs", "/exercise.rs");
+    let lines: Vec<&str> = said.lines().collect();
+    let mut text = format!("printed in case {}:", printed.case);
     for line in lines.iter().take(20) {
         text += &format!("\n│ {line}");
     }

@@ -9,8 +9,8 @@
 //! // END SOLUTION
 //! ```
 //!
-//! becomes `todo!("3.1: what is to be done")` (in CUDA `todo("…");`, a macro of the chapter's), and what stands between a bare `// SOLUTION` and `// END SOLUTION`
-//! is left out.
+//! becomes `todo!("3.1: what is to be done")` (in CUDA `todo("…");`, a macro of the chapter's), and
+//! what stands between a bare `// SOLUTION` and `// END SOLUTION` is left out.
 //!
 //! In the starter, and so in the learner's file, each exercise is a [section](Section) that starts with a heading line.
 

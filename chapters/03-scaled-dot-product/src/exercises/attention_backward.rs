@@ -129,16 +129,21 @@ fn parts(
     d_out: ArrayView2<f32>,
 ) -> Parts {
     let weights = softmax_rows(masked_scores(q, k, mask).view());
-    let d_weights = d_out.dot(&v.t());
-    Parts {
-        d_scores: softmax_backward(weights.view(), d_weights.view()),
-        scale: 1.0 / (q.ncols() as f32).sqrt(),
-        weights,
-        d_weights,
-    }
+    Parts::of(weights, q.ncols(), v, d_out)
 }
 
 impl Parts {
+    /// Of these weights, with queries of width `d`.
+    fn of(weights: Array2<f32>, d: usize, v: ArrayView2<f32>, d_out: ArrayView2<f32>) -> Self {
+        let d_weights = d_out.dot(&v.t());
+        Parts {
+            d_scores: softmax_backward(weights.view(), d_weights.view()),
+            scale: 1.0 / (d as f32).sqrt(),
+            weights,
+            d_weights,
+        }
+    }
+
     /// The gradients, with these factors in place of 1/√d.
     fn gradients(
         &self,
@@ -219,11 +224,11 @@ fn mistakes() -> Vec<Mistake<Body>> {
             name: "mask-after-softmax",
             when: "the mask is applied to the weights after the softmax, so that they no longer sum to one",
             body: |q, k, v, mask, d_out| {
-                let mut parts = parts(q, k, v, &Mask::None, d_out);
-                Zip::from(&mut parts.weights)
+                let mut weights = softmax_rows(masked_scores(q, k, &Mask::None).view());
+                Zip::from(&mut weights)
                     .and(&crate::allowed(mask, q.nrows(), k.nrows()))
                     .for_each(|w, &may| *w = if may { *w } else { 0.0 });
-                parts.d_scores = softmax_backward(parts.weights.view(), parts.d_weights.view());
+                let parts = Parts::of(weights, q.ncols(), v, d_out);
                 parts.gradients(q, k, d_out, (parts.scale, parts.scale))
             },
         },
@@ -233,9 +238,7 @@ fn mistakes() -> Vec<Mistake<Body>> {
             body: |q, k, v, mask, d_out| {
                 let mut scores = masked_scores(q, k, mask);
                 scores.mapv_inplace(|s| s.max(-1e9));
-                let mut parts = parts(q, k, v, mask, d_out);
-                parts.weights = softmax_rows(scores.view());
-                parts.d_scores = softmax_backward(parts.weights.view(), parts.d_weights.view());
+                let parts = Parts::of(softmax_rows(scores.view()), q.ncols(), v, d_out);
                 parts.gradients(q, k, d_out, (parts.scale, parts.scale))
             },
         },

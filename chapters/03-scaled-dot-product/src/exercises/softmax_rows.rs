@@ -119,6 +119,12 @@ fn row_max(x: ArrayView2<f32>) -> Array2<f32> {
         .insert_axis(Axis(1))
 }
 
+/// One number for the whole matrix, 1×1.
+fn matrix_max(x: ArrayView2<f32>) -> Array2<f32> {
+    let max = x.fold(f32::NEG_INFINITY, |max, &s| max.max(s));
+    Array2::from_elem((1, 1), max)
+}
+
 /// Exponentials over their sum along `axis`, with `shift` taken off first.
 fn normalise(x: ArrayView2<f32>, shift: &Array2<f32>, axis: Axis) -> Array2<f32> {
     let exp = (&x - shift).exp();
@@ -150,7 +156,7 @@ fn mistakes() -> Vec<Mistake<Body>> {
             name: "whole-matrix",
             when: "everything is divided by the sum over the whole matrix instead of the row's sum",
             body: |x| {
-                let exp = (&x - x.fold(f32::NEG_INFINITY, |max, &s| max.max(s))).exp();
+                let exp = (&x - &matrix_max(x)).exp();
                 let sum = exp.sum();
                 exp / sum
             },
@@ -158,19 +164,12 @@ fn mistakes() -> Vec<Mistake<Body>> {
         Mistake {
             name: "matrix-max",
             when: "the maximum of the whole matrix is subtracted instead of the row's, so that a row far below it vanishes",
-            body: |x| {
-                let max = x.fold(f32::NEG_INFINITY, |max, &s| max.max(s));
-                let weights = normalise(x, &Array2::from_elem((1, 1), max), Axis(1));
-                zero_empty_rows(x, weights)
-            },
+            body: |x| zero_empty_rows(x, normalise(x, &matrix_max(x), Axis(1))),
         },
         Mistake {
             name: "matrix-max-nan",
             when: "the maximum of the whole matrix is subtracted instead of the row's, and a row far below it is 0/0",
-            body: |x| {
-                let max = x.fold(f32::NEG_INFINITY, |max, &s| max.max(s));
-                normalise(x, &Array2::from_elem((1, 1), max), Axis(1))
-            },
+            body: |x| normalise(x, &matrix_max(x), Axis(1)),
         },
         Mistake {
             name: "no-exp",

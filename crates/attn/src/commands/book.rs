@@ -2,20 +2,13 @@
 
 use crate::{Course, compile, program};
 use anyhow::Result;
-use std::{
-    io::{self, IsTerminal},
-    process::Command,
-};
+use std::process::Command;
 
 /// Compiles the book's program and becomes it, with these arguments.
 ///
 /// # Errors
 /// When it does not compile or cannot be started.
 pub fn book(course: &Course, arguments: &[&str]) -> Result<bool> {
-    if !io::stderr().is_terminal() {
-        // Where no progress can be shown.
-        eprintln!("{} …", compile::BOOK);
-    }
     let program = compile::book(course)?;
     program::become_it(
         Command::new(program)

@@ -162,7 +162,7 @@ fn unknown_ids(course: &Course) -> Result<Vec<String>> {
                 .map(|found| found[1].to_string())
             {
                 if let Err(error) = course.exercise(&id) {
-                    let page = page.strip_prefix(&course.root).unwrap_or(&page);
+                    let page = course.relative(&page);
                     faults.push(format!("{}:{}: {error}", page.display(), i + 1));
                 }
             }
