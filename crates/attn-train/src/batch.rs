@@ -55,7 +55,7 @@ impl Batch {
     }
 
     /// How many examples there are.
-    pub fn len(&self) -> usize {
+    pub fn examples(&self) -> usize {
         self.source.len()
     }
 
@@ -76,7 +76,11 @@ impl Batch {
             (0..width).map(move |j| if j < *length { 0.0 } else { f32::NEG_INFINITY })
         });
         let rows: Vec<f32> = rows.collect();
-        Ok(Tensor::from_vec(rows, (self.len(), width), &Device::Cpu)?)
+        Ok(Tensor::from_vec(
+            rows,
+            (self.examples(), width),
+            &Device::Cpu,
+        )?)
     }
 
     /// 1 at the target's positions and 0 at its padding: batch × n.
@@ -87,7 +91,11 @@ impl Batch {
             .iter()
             .flat_map(|steps| (0..width).map(move |t| if t < *steps { 1.0 } else { 0.0 }));
         let rows: Vec<f32> = rows.collect();
-        Ok(Tensor::from_vec(rows, (self.len(), width), &Device::Cpu)?)
+        Ok(Tensor::from_vec(
+            rows,
+            (self.examples(), width),
+            &Device::Cpu,
+        )?)
     }
 }
 

@@ -85,7 +85,7 @@ pub fn matches(net: &Net, batch: &Batch) -> Result<usize> {
         let steps = batch.steps[*b];
         likeliest[*b][..steps] == batch.wanted[*b][..steps]
     };
-    Ok((0..batch.len()).filter(right).count())
+    Ok((0..batch.examples()).filter(right).count())
 }
 
 /// The shares of exact matches for lists of 1 to 8 dates, with three digits.
