@@ -9,10 +9,9 @@ use crate::{
 use anyhow::{Context, Result, ensure};
 use std::time::Duration;
 
-/// From a save to the verdict in the page it should be two seconds, and is on an idle machine, once
-/// the dependencies are compiled. A machine that tests is seldom idle, so this is what is enforced;
-/// what it took is printed.
-const AT_ONCE: Duration = Duration::from_secs(10);
+/// How long a verdict may take on a machine that does other things too. How long it took is printed:
+/// about a second where nothing else runs.
+const WARM: Duration = Duration::from_secs(120);
 
 pub fn nothing_is_solved_at_first(world: &World) -> Result<()> {
     world.course.save(&world.course.starter()?)?;
@@ -37,7 +36,7 @@ pub fn a_save_is_judged_at_once(world: &World) -> Result<()> {
 
     world.course.save(&wrong)?;
     let diagnosis = "the scores are not divided by √d";
-    let red = boxes::wait(&page, "3.3 to fail", AT_ONCE, |boxes| {
+    let red = boxes::wait(&page, "3.3 to fail", WARM, |boxes| {
         let failed = |shown: &boxes::Box| shown.words == FAILED && shown.text.contains(diagnosis);
         boxes::of(boxes, "3.3").is_ok_and(failed)
     })?;
@@ -45,12 +44,12 @@ pub fn a_save_is_judged_at_once(world: &World) -> Result<()> {
     ensure!(r > g && r > b, "({r}, {g}, {b}) is not red");
 
     world.course.save(&solved)?;
-    let green = boxes::wait(&page, "3.3 to pass", AT_ONCE, |boxes| {
+    let green = boxes::wait(&page, "3.3 to pass", WARM, |boxes| {
         boxes::of(boxes, "3.3").is_ok_and(|shown| shown.words == PASSED)
     })?;
     let [r, g, b] = boxes::of(&boxes::all(&page)?, "3.3")?.colour;
     ensure!(g > r && g > b, "({r}, {g}, {b}) is not green");
-    boxes::wait(&page, "six passes again", AT_ONCE, boxes::every(PASSED))?;
+    boxes::wait(&page, "six passes again", WARM, boxes::every(PASSED))?;
     eprintln!("  from a save to the page: {red:.1?} until red, {green:.1?} until green");
     Ok(())
 }

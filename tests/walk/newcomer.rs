@@ -1,7 +1,10 @@
 //! Somebody who has just cloned the course.
 
 use anyhow::{Context, Result, bail, ensure};
-use attn::{Chapter, Course};
+use attn::{
+    Chapter, Course,
+    copy::{WHOLE, copy},
+};
 use std::{
     env, fs,
     io::{BufRead, BufReader},
@@ -26,30 +29,12 @@ pub struct Ended {
 }
 
 impl Newcomer {
-    /// Lays down what git has, or would add: nothing that is ignored.
+    /// Lays down what the course is made of.
     pub fn arrive() -> Result<Self> {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        let listing = Command::new("git")
-            .args([
-                "ls-files",
-                "-z",
-                "--cached",
-                "--others",
-                "--exclude-standard",
-            ])
-            .current_dir(&source)
-            .output()
-            .context("git is needed to know which files belong to the course")?;
-        ensure!(listing.status.success(), "git ls-files failed");
         let dir = tempfile::tempdir()?;
         let root = dir.path().join("course");
-        for file in String::from_utf8(listing.stdout)?.split_terminator('\0') {
-            let (from, to) = (source.join(file), root.join(file));
-            if from.is_file() {
-                fs::create_dir_all(to.parent().context("a folder")?)?;
-                fs::copy(from, to)?;
-            }
-        }
+        copy(&source, &root, WHOLE)?;
         Ok(Newcomer { root, _dir: dir })
     }
 

@@ -1,9 +1,9 @@
 use ndarray::{Array1, ArrayView1, ArrayView2};
 
 // ANCHOR: weighted_sum
-/// The sum of the rows of `values`, each times its weight: `out[c] = Σ_j weights[j] · values[j,c]`.
+/// The sum of the rows of `values`, each times its weight: `result[c] = Σ_j weights[j] · values[j,c]`.
 ///
-/// Shapes: `weights` m, `values` m×d_v, `out` d_v. The weights are used as they are. They sum to
+/// Shapes: `weights` m, `values` m×d_v, the result d_v. The weights are used as they are. They sum to
 /// one; or all of them are zero, and then so is the result.
 pub fn weighted_sum(weights: ArrayView1<f32>, values: ArrayView2<f32>) -> Array1<f32> {
     // SOLUTION 0.1: add up the rows, each times its weight

@@ -141,11 +141,13 @@ impl Pages for Live {
             Action::Reset(id) => {
                 let (chapter, _) = self.course.exercise(&id)?;
                 let backup = answers::reset(&self.course, chapter, Some(&id))?;
-                let backup = backup.strip_prefix(&self.course.root).unwrap_or(&backup);
-                let text = format!(
-                    "Back to its starter. Your file as it was: {}",
-                    backup.display()
-                );
+                let text = match backup {
+                    None => "It is its starter already.".into(),
+                    Some(backup) => {
+                        let backup = self.course.relative(&backup).display();
+                        format!("Back to its starter. Your file as it was: {backup}")
+                    }
+                };
                 Ok(json!({ "text": text }))
             }
             Action::Check(id) => {

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, bail};
 use attn_book::{
     Build, Live, Registry,
-    server::{NoCourse, Server, Site, watch},
+    server::{Course, NoCourse, Server, Site, watch},
 };
 use clap::{Parser, Subcommand};
 use std::{
@@ -147,8 +147,7 @@ fn start(builder: Build, port: u16, open: bool) -> Result<()> {
     let root = builder.book.parent().context("the book is in no folder")?;
     let live = Arc::new(Live::new(attn::Course::load(root)?)?);
     let site = Arc::new(Site::new(build(&builder)?));
-    let server = Server::bind(site.clone(), live.clone(), port)?;
-    finish(&format!("read it at {} (Ctrl-C ends this)", server.url()));
+    let server = bind(&site, live.clone(), port)?;
     if open && opener::open_browser(server.url()).is_err() {
         finish("no browser was found; open that address in one");
     }
@@ -158,10 +157,21 @@ fn start(builder: Build, port: u16, open: bool) -> Result<()> {
     Ok(())
 }
 
+fn bind(site: &Arc<Site>, course: Arc<dyn Course>, port: u16) -> Result<Server> {
+    let server = Server::bind(site.clone(), course, port)?;
+    let url = server.url();
+    if port != 0 && server.port() != port {
+        finish(&format!(
+            "port {port} is taken, perhaps by another `cargo attn start`"
+        ));
+    }
+    finish(&format!("read it at {url} (Ctrl-C ends this)"));
+    Ok(server)
+}
+
 fn serve(builder: Build, port: u16) -> Result<()> {
     let site = Arc::new(Site::new(build(&builder)?));
-    let server = Server::bind(site.clone(), Arc::new(NoCourse), port)?;
-    finish(&format!("read it at {} (Ctrl-C ends this)", server.url()));
+    let server = bind(&site, Arc::new(NoCourse), port)?;
     thread::spawn(move || watch(&builder, &site, finish));
     server.run();
     Ok(())

@@ -1,8 +1,12 @@
 //! Everything that the chapters compute for the book.
 
 use attn_viz::{Figure, Grid};
+use ch01_rnn_attention::figures as ch01;
+use ch02_additive_attention::figures as ch02;
 use ch03_scaled_dot_product::figures as ch03;
+use ch04_multi_head::figures as ch04;
 use ch08_flash_cpu::figures as ch08;
+use ch09_flash_cuda::figures as ch09;
 use std::collections::BTreeMap;
 
 /// Draws one figure.
@@ -35,10 +39,18 @@ impl Registry {
             figures: figures.into(),
             tables: [("notation/causal-limits", causal_limits as Write)].into(),
         };
+        registry.figures.extend(ch01::figures());
+        registry.tables.extend(ch01::tables());
+        registry.figures.extend(ch02::figures());
+        registry.tables.extend(ch02::tables());
         registry.figures.extend(ch03::figures());
         registry.tables.extend(ch03::tables());
+        registry.figures.extend(ch04::figures());
+        registry.tables.extend(ch04::tables());
         registry.figures.extend(ch08::figures());
         registry.tables.extend(ch08::tables());
+        registry.figures.extend(ch09::figures());
+        registry.tables.extend(ch09::tables());
         registry
     }
 }

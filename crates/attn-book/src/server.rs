@@ -111,6 +111,11 @@ impl Server {
         format!("http://127.0.0.1:{}/", self.port)
     }
 
+    /// The port that was free.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Answers requests until the process ends.
     pub fn run(&self) {
         thread::scope(|scope| {

@@ -4,7 +4,7 @@
 use ndarray::{Array, Dimension, ShapeBuilder};
 use ndarray_rand::{
     RandomExt,
-    rand::SeedableRng,
+    rand::{RngCore, SeedableRng},
     rand_distr::{StandardNormal, Uniform},
 };
 use rand_chacha::ChaCha8Rng;
@@ -33,5 +33,24 @@ impl Random {
     pub fn uniform<D: Dimension, S: ShapeBuilder<Dim = D>>(&mut self, shape: S) -> Array<f32, D> {
         let unit = Uniform::new(0.0, 1.0).expect("0 < 1");
         Array::random_using(shape, unit, &mut self.0)
+    }
+
+    /// A whole number from `0` to `end − 1`, each as likely as the others (but for one part in
+    /// 2⁶⁴/`end`).
+    ///
+    /// # Panics
+    /// If `end` is 0.
+    ///
+    /// ```
+    /// use attn_core::random::Random;
+    /// let mut dice = Random::new(7);
+    /// assert!((0..100).all(|_| dice.below(6) < 6));
+    /// ```
+    #[track_caller]
+    pub fn below(&mut self, end: usize) -> usize {
+        assert!(end > 0, "there is no whole number below 0");
+        // The upper half of a product: unlike a library's way, it cannot change with an update.
+        let wide = u128::from(self.0.next_u64()) * end as u128;
+        (wide >> 64) as usize
     }
 }

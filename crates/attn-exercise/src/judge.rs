@@ -83,9 +83,11 @@ pub fn close<D: Dimension>(
         if !right {
             let at = position(index.as_array_view().as_slice().unwrap_or(&[]));
             let (x, e) = apart(f64::from(x), e);
-            return Err(format!(
-                "{name}{at} is {x}, should be {e} (allowed error {allowed:.0e})"
-            ));
+            let how = match *allowed {
+                0.0 => "exactly".to_string(),
+                allowed => format!("allowed error {allowed:.0e}"),
+            };
+            return Err(format!("{name}{at} is {x}, should be {e} ({how})"));
         }
     }
     Ok(())
@@ -149,7 +151,11 @@ fn apart(x: f64, e: f64) -> (String, String) {
     if short.0 != short.1 {
         return short;
     }
-    (format!("{x:.8e}"), format!("{e:.8e}"))
+    let digits = |x: f64| match x.abs() {
+        size if (1e-3..1e5).contains(&size) => format!("{x:.8}"),
+        _ => format!("{x:.8e}"),
+    };
+    (digits(x), digits(e))
 }
 
 /// 0 for equal infinities, NaN (never within tolerance) where either is NaN.
@@ -186,6 +192,19 @@ mod tests {
         assert_eq!(
             close("lse", &array![f32::NEG_INFINITY, f32::NAN], &expected).unwrap_err(),
             "lse[1] is NaN, should be 0.5000 (allowed error 5e-7)"
+        );
+    }
+
+    #[test]
+    fn numbers_are_told_apart() {
+        let close = |x, e| close("y", &array![x], &Expected::new(array![e], &[])).unwrap_err();
+        assert_eq!(
+            close(0.99998, 1.0),
+            "y[0] is 0.99997997, should be 1.00000000 (allowed error 1e-6)"
+        );
+        assert_eq!(
+            close(1e-30, 0.0),
+            "y[0] is 1.00e-30, should be 0.0000 (exactly)"
         );
     }
 

@@ -28,6 +28,10 @@ pub enum Verdict {
         todo: String,
         /// Where it stands.
         place: Option<Place>,
+        /// How many cases are right without it.
+        right: usize,
+        /// How many cases there are.
+        of: usize,
     },
     /// It called another exercise's function, which is unsolved.
     WaitsOn {
@@ -41,6 +45,13 @@ pub enum Verdict {
         /// The compiler's messages, shortened to the learner's file.
         errors: Vec<String>,
     },
+}
+
+impl Verdict {
+    /// Whether it is right on all cases.
+    pub fn is_passed(&self) -> bool {
+        matches!(self, Verdict::Passed { .. })
+    }
 }
 
 /// The first case on which an answer failed.

@@ -12,6 +12,7 @@ use crate::{
 use process_wrap::std::CommandWrap;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{
+    collections::BTreeMap,
     env,
     fs::{self, File},
     io,
@@ -42,15 +43,37 @@ impl Default for Limits {
     }
 }
 
-/// What a worker left behind: the answers to the first cases, and what stopped it before the rest.
+/// What a worker left behind.
 pub(crate) struct Run<A> {
+    /// In the order of the cases, without those that failed.
     answers: Vec<A>,
-    stopped: Option<Symptom>,
+    /// The cases that gave no answer, from 0. After a crash or a time limit no more were tried.
+    failed: BTreeMap<usize, Symptom>,
     printed: Vec<Printed>,
 }
 
 /// How the message of a `todo!` begins.
 const TODO: &str = "not yet implemented";
+
+/// How the message of [`does_not_compile`] begins.
+const REFUSED: &str = "does not compile: ";
+
+/// For answers in a language that the check program compiles itself: ends the case, and the verdict
+/// is that the answer does not compile.
+///
+/// # Panics
+/// Always; that is how it ends the case.
+pub fn does_not_compile(message: &str) -> ! {
+    panic!("{REFUSED}{message}")
+}
+
+/// For answers in another language: ends the case, and the verdict is that this todo was reached.
+///
+/// # Panics
+/// Always; that is how it ends the case.
+pub fn todo_reached(what: &str) -> ! {
+    todo!("{what}")
+}
 
 impl<B, C, A> Check for Answered<B, C, A>
 where
@@ -125,12 +148,17 @@ where
         let verdict = match self.first_failure(cases, run) {
             None => Verdict::Passed { cases: cases.len() },
             Some((_, Symptom::Panicked { message, place })) if message.starts_with(TODO) => {
-                unsolved(self.exercise.id, &message, place)
+                let right = self.right(cases, run);
+                unsolved(self.exercise.id, &message, place, right, cases.len())
+            }
+            Some((_, Symptom::Panicked { message, .. })) if message.starts_with(REFUSED) => {
+                let errors = vec![message[REFUSED.len()..].to_string()];
+                Verdict::DoesNotCompile { errors }
             }
             Some((case, symptom)) => Verdict::Failed(Failure {
                 case: case + 1,
                 label: cases[case].label(),
-                right: self.right(cases, &run.answers),
+                right: self.right(cases, run),
                 of: cases.len(),
                 symptom,
                 diagnosis: self.diagnose(run, mistake)?,
@@ -145,18 +173,21 @@ where
 
     /// The first case that failed, and how.
     fn first_failure(&self, cases: &[C], run: &Run<A>) -> Option<(usize, Symptom)> {
-        let came_back = run.answers.len();
-        match (self.exercise.judge)(&cases[..came_back], &run.answers) {
+        let failed = run.failed.first_key_value();
+        let before = failed.map_or(cases.len(), |(case, _)| *case);
+        match (self.exercise.judge)(&cases[..before], &run.answers[..before]) {
             Err(Finding { case, what }) => Some((case, Symptom::Wrong { what })),
-            Ok(()) => run.stopped.clone().map(|symptom| (came_back, symptom)),
+            Ok(()) => failed.map(|(case, symptom)| (*case, symptom.clone())),
         }
     }
 
     /// How many cases are right, each looked at alone.
-    fn right(&self, cases: &[C], answers: &[A]) -> usize {
-        let pairs = cases.chunks(1).zip(answers.chunks(1));
-        pairs
-            .filter(|(case, answer)| (self.exercise.judge)(case, answer).is_ok())
+    fn right(&self, cases: &[C], run: &Run<A>) -> usize {
+        let cases = cases.chunks(1).enumerate();
+        let came_back = cases.filter(|(case, _)| !run.failed.contains_key(case));
+        came_back
+            .zip(run.answers.chunks(1))
+            .filter(|((_, case), answer)| (self.exercise.judge)(case, answer).is_ok())
             .count()
     }
 
@@ -221,7 +252,7 @@ where
         let frames = read_frames(&fs::read(path("outcomes")).unwrap_or_default());
         let mut run = Run {
             answers: Vec::new(),
-            stopped: None,
+            failed: BTreeMap::new(),
             printed: Vec::new(),
         };
         let mut start = 0;
@@ -231,47 +262,55 @@ where
             start = end;
             match outcome {
                 Outcome::Answer(answer) => run.answers.push(answer),
-                Outcome::Panic(panic) => run.stopped = Some(panic.into()),
+                Outcome::Panic(panic) => {
+                    run.failed.insert(run.tried(), panic.into());
+                }
             }
         }
-        if run.stopped.is_none() && run.answers.len() < cases.len() {
+        if run.tried() < cases.len() {
             let rest = &text[start..];
-            run.stopped = Some(ended.symptom(&String::from_utf8_lossy(rest), limits));
             run.print(rest);
+            let symptom = ended.symptom(&String::from_utf8_lossy(rest), limits);
+            run.failed.insert(run.tried(), symptom);
         }
         Ok(run)
     }
 }
 
 impl<A> Run<A> {
-    /// Notes what the case after the last answer printed, shortened.
+    /// How many cases have come to an end.
+    fn tried(&self) -> usize {
+        self.answers.len() + self.failed.len()
+    }
+
+    /// Notes what the next case printed, shortened.
     fn print(&mut self, text: &[u8]) {
         const MOST: usize = 2000;
         let mut text = String::from_utf8_lossy(text).into_owned();
         if let Some((end, _)) = text.char_indices().nth(MOST) {
             text.truncate(end);
-            text.push_str("…\n");
+            text.push_str("… (the rest is not shown)\n");
         }
         if !text.trim().is_empty() {
-            let case = self.answers.len() + 1;
+            let case = self.tried() + 1;
             self.printed.push(Printed { case, text });
         }
     }
 }
 
-/// Whether a mistake's run explains an answer's: the same answers, and the same panic if there was
-/// one.
+/// Whether a mistake's run explains an answer's: the same answers, and the same panics on the same
+/// cases.
 fn explains<A: Fields>(mistake: &Run<A>, answer: &Run<A>) -> bool {
-    let stopped_alike = match (&mistake.stopped, &answer.stopped) {
-        (None, None) => true,
-        (
-            Some(Symptom::Panicked { message: a, .. }),
-            Some(Symptom::Panicked { message: b, .. }),
-        ) => a == b,
-        _ => false,
+    let message = |symptom: &Symptom| match symptom {
+        Symptom::Panicked { message, .. } => Some(message.clone()),
+        _ => None,
     };
-    stopped_alike
+    let fails_alike = |((i, a), (j, b)): ((&usize, &Symptom), (&usize, &Symptom))| {
+        i == j && message(a).is_some() && message(a) == message(b)
+    };
+    mistake.failed.len() == answer.failed.len()
         && mistake.answers.len() == answer.answers.len()
+        && mistake.failed.iter().zip(&answer.failed).all(fails_alike)
         && mistake
             .answers
             .iter()
@@ -281,11 +320,16 @@ fn explains<A: Fields>(mistake: &Run<A>, answer: &Run<A>) -> bool {
 
 /// The verdict on a `todo!` that was reached: this exercise's own, or that of another one which it
 /// calls.
-fn unsolved(id: &str, message: &str, place: Option<Place>) -> Verdict {
+fn unsolved(id: &str, message: &str, place: Option<Place>, right: usize, of: usize) -> Verdict {
     let todo = message[TODO.len()..].trim_start_matches(": ").to_string();
     match todo.split_once(": ") {
         Some((on, _)) if on != id && is_id(on) => Verdict::WaitsOn { on: on.into() },
-        _ => Verdict::Unsolved { todo, place },
+        _ => Verdict::Unsolved {
+            todo,
+            place,
+            right,
+            of,
+        },
     }
 }
 

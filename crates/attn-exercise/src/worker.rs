@@ -50,7 +50,7 @@ const ANSWERS: &str = "exercise.rs";
 /// The stack of the thread that runs the body: the same on every platform.
 const STACK: usize = 16 << 20;
 
-/// Runs a body on the cases in `dir` up to its first panic.
+/// Runs a body on the cases in `dir`; a panic costs only its own.
 pub(crate) fn work<B, C, A>(answered: &Answered<B, C, A>, who: Who, dir: &Path) -> io::Result<()>
 where
     B: Sync,
@@ -70,13 +70,9 @@ where
                 Ok(answer) => Outcome::Answer(answer),
                 Err(_) => Outcome::Panic(latest.lock().expect("not poisoned").clone()),
             };
-            let last = matches!(outcome, Outcome::Panic(_));
             io::stdout().flush()?;
             let printed = fs::metadata(&printed)?.len();
             write_frame(&mut outcomes, &Frame { outcome, printed })?;
-            if last {
-                break;
-            }
         }
         Ok(())
     };

@@ -100,6 +100,14 @@ const ANSWERS: &[(&str, Body)] = &[
     }),
     ("1.14", |x| then(x, loop_with_a_child)),
     ("1.15", |x| if x.len() > 1 { square(x) } else { double(x) }),
+    ("1.18", |_| {
+        attn_exercise::does_not_compile("line 3: expected a ;")
+    }),
+    ("1.19", |_| attn_exercise::todo_reached("1.19: double it")),
+    ("1.17", |x| {
+        assert!(x[0] != 1.0, "case 2 only");
+        double(x)
+    }),
     ("1.16", |x| {
         thread::spawn(|| panic!("in a thread")).join().ok();
         double(x)
@@ -224,7 +232,7 @@ fn tests() -> Vec<(&'static str, fn())> {
             assert!(matches!(check("1.1").verdict, Verdict::Passed { cases: 3 }));
         }),
         ("a todo is unsolved, with its text and place", || {
-            let Verdict::Unsolved { todo, place } = check("1.2").verdict else {
+            let Verdict::Unsolved { todo, place, .. } = check("1.2").verdict else {
                 panic!()
             };
             assert_eq!(todo, "1.2: double it");
@@ -240,6 +248,22 @@ fn tests() -> Vec<(&'static str, fn())> {
             };
             assert_eq!(message, "on purpose");
             assert!(place.expect("a place").line > 0);
+        }),
+        ("after a panic the other cases are still looked at", || {
+            let failure = failure("1.17");
+            assert_eq!((failure.case, failure.right, failure.of), (2, 2, 3));
+        }),
+        ("an answer in another language may not compile", || {
+            let Verdict::DoesNotCompile { errors } = check("1.18").verdict else {
+                panic!()
+            };
+            assert_eq!(errors, ["line 3: expected a ;"]);
+        }),
+        ("an answer in another language may be unsolved", || {
+            let Verdict::Unsolved { todo, .. } = check("1.19").verdict else {
+                panic!()
+            };
+            assert_eq!(todo, "1.19: double it");
         }),
         ("a wrong shape is named", || {
             let what = "y has shape 3, should be 1".to_string();

@@ -1,8 +1,9 @@
 //! The learner's file: made from the starter, reset and updated, never overwritten without a
 //! backup.
 
-use crate::{Chapter, Course, files, starter};
+use crate::{Chapter, Course, Exercise, Language, files, progress, starter};
 use anyhow::{Context, Result};
+use regex::Regex;
 use std::path::PathBuf;
 
 /// Where the starter is kept that a learner's file was made from, so that a newer one can be
@@ -43,21 +44,46 @@ pub fn line(course: &Course, chapter: &Chapter, id: &str) -> Result<usize> {
     Ok(section.map_or(1, |section| section.lines.start + 1))
 }
 
-/// Puts one exercise, or the whole file, back to the starter. Returns where the old file was copied
-/// to.
+/// The chapter's other exercises whose functions the learner's answer to this one calls.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn calls<'a>(course: &Course, chapter: &'a Chapter, id: &str) -> Result<Vec<&'a Exercise>> {
+    // In CUDA each answer is tried among the reference's other functions, so that it waits on nobody's.
+    if chapter.language == Language::Cuda {
+        return Ok(Vec::new());
+    }
+    let text = files::read(&ensure(course, chapter)?)?;
+    let section = starter::section(&text, id).unwrap_or_default();
+    let code: Vec<&str> = section
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.starts_with("//"))
+        .collect();
+    let code = code.join("\n");
+    let others = chapter.exercises.iter().filter(|other| other.id != id);
+    let called = |other: &&Exercise| {
+        let call = Regex::new(&format!(r"\b{}\(", other.item));
+        call.is_ok_and(|call| call.is_match(&code))
+    };
+    Ok(others.filter(called).collect())
+}
+
+/// Puts one exercise, or the whole file, back to the starter; what is put back is no longer solved.
+/// Returns where the old file was copied to, if it was any different.
 ///
 /// # Errors
 /// When a file cannot be read or written; the learner's file is then unchanged.
-pub fn reset(course: &Course, chapter: &Chapter, id: Option<&str>) -> Result<PathBuf> {
+pub fn reset(course: &Course, chapter: &Chapter, id: Option<&str>) -> Result<Option<PathBuf>> {
     let file = ensure(course, chapter)?;
     let fresh = files::read(&course.root.join(chapter.starter()))?;
+    let old = files::read(&file)?;
     let text = match id {
         None => fresh.clone(),
         Some(id) => {
             let section = starter::section(&fresh, id)
                 .with_context(|| format!("{} has no {id}", chapter.starter().display()))?;
-            let text = files::read(&file)?;
-            starter::with_section(&text, id, &section).with_context(|| {
+            starter::with_section(&old, id, &section).with_context(|| {
                 format!(
                     "{} has no heading “━━ {id} …” any more; `cargo attn reset {}` puts back the whole file",
                     chapter.answers().display(),
@@ -66,12 +92,23 @@ pub fn reset(course: &Course, chapter: &Chapter, id: Option<&str>) -> Result<Pat
             })?
         }
     };
-    let backup = files::backup(&file, &backups(course, chapter))?;
     if id.is_none() {
         files::write(&base(course, chapter), &fresh)?;
     }
+    if text == old {
+        return Ok(None);
+    }
+    let backup = files::backup(&file, &backups(course, chapter))?;
     files::write(&file, &text)?;
-    Ok(backup)
+    progress::change(course, |progress| {
+        let ids = chapter.exercises.iter().map(|exercise| &exercise.id);
+        for reset in ids.filter(|it| id.is_none_or(|id| id == it.as_str())) {
+            if let Some(standing) = progress.0.get_mut(reset) {
+                standing.solved = false;
+            }
+        }
+    })?;
+    Ok(Some(backup))
 }
 
 /// What became of an update.

@@ -136,6 +136,9 @@ impl From<Message> for Error {
     }
 }
 
+/// How much of a compiler's message is shown.
+const LINES: usize = 16;
+
 impl Error {
     /// Such as `E0425`; none for a syntax error.
     pub fn code(&self) -> Option<&str> {
@@ -175,9 +178,13 @@ impl Error {
         name.filter(|_| unknown)
     }
 
-    /// The message without its trailing notes, at most 16 lines.
+    /// The message, cut to its first lines.
     pub fn short(&self) -> String {
-        let lines: Vec<&str> = self.message.rendered.trim_end().lines().take(16).collect();
+        let rendered = self.message.rendered.trim_end();
+        let mut lines: Vec<&str> = rendered.lines().take(LINES).collect();
+        if rendered.lines().count() > LINES {
+            lines.push("…");
+        }
         lines.join("\n")
     }
 }

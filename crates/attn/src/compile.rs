@@ -14,6 +14,7 @@ use attn_exercise::Verdict;
 use regex::Regex;
 use std::{
     collections::BTreeMap,
+    io::{self, IsTerminal},
     path::{Path, PathBuf},
 };
 
@@ -134,6 +135,10 @@ pub fn example(course: &Course, chapter: &Chapter, name: &str) -> Result<PathBuf
 pub fn book(course: &Course) -> Result<PathBuf> {
     let arguments = ["build", "--package", "attn-book", "--bin", "attn-book"];
     let what = "Compiling the book's program (the first time takes about a minute)";
+    if !io::stderr().is_terminal() {
+        // Where no progress can be shown.
+        eprintln!("{what} …");
+    }
     match build(&course.root, &arguments, what)? {
         Outcome::Program(program) => Ok(program),
         Outcome::Errors(errors) => bail!("attn-book does not compile:\n{}", text(&errors)),

@@ -10,13 +10,9 @@ use std::{
 
 /// The chapters that are not written yet, for the map.
 pub const PLANNED: &[(u32, &str)] = &[
-    (1, "RNN attention: why look back"),
-    (2, "Additive attention and its family"),
-    (4, "Multi-head, self, cross, and positions"),
     (5, "KV cache"),
     (6, "MQA and GQA"),
     (7, "MLA and absorption"),
-    (9, "FlashAttention in CUDA, without a GPU"),
     (10, "Paged attention"),
     (11, "Linear attention"),
     (12, "Sparse attention, and mixing"),
@@ -57,6 +53,35 @@ pub struct Chapter {
     /// The name of its crate.
     #[serde(skip)]
     pub package: String,
+    /// What its exercises are written in; known by the sources of the reference.
+    #[serde(skip)]
+    pub language: Language,
+}
+
+/// What a learner's file is written in.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum Language {
+    /// Compiled into the check program.
+    #[default]
+    Rust,
+    /// Compiled by the check program itself, when it runs.
+    Cuda,
+}
+
+impl Language {
+    fn of(source: &Path) -> Self {
+        match source.extension() {
+            Some(extension) if extension == "cu" => Language::Cuda,
+            _ => Language::Rust,
+        }
+    }
+
+    fn file(self, stem: &str) -> String {
+        match self {
+            Language::Rust => format!("{stem}.rs"),
+            Language::Cuda => format!("{stem}.cu"),
+        }
+    }
 }
 
 /// An exercise as `chapter.toml` describes it.
@@ -113,6 +138,11 @@ impl Course {
             root: root.to_path_buf(),
             chapters,
         })
+    }
+
+    /// A file's path as it is said: from the root on, if it is below it.
+    pub fn relative<'a>(&self, file: &'a Path) -> &'a Path {
+        file.strip_prefix(&self.root).unwrap_or(file)
     }
 
     /// The chapter with this number.
@@ -187,10 +217,18 @@ impl Chapter {
         let mut chapter: Chapter =
             toml::from_str(&text).with_context(|| file.display().to_string())?;
         let prefix = format!("{}.", chapter.number);
-        for Exercise { id, .. } in &chapter.exercises {
+        if let Some(first) = chapter.exercises.first() {
+            chapter.language = Language::of(&first.source);
+        }
+        for Exercise { id, source, .. } in &chapter.exercises {
             ensure!(
                 id.starts_with(&prefix),
                 "{}: exercise {id} does not begin with {prefix}",
+                file.display()
+            );
+            ensure!(
+                Language::of(source) == chapter.language,
+                "{}: exercise {id} is in another language than the first; a learner has one file",
                 file.display()
             );
         }
@@ -202,12 +240,12 @@ impl Chapter {
 
     /// The learner's file, relative to the root.
     pub fn answers(&self) -> PathBuf {
-        self.dir.join("exercise.rs")
+        self.dir.join(self.language.file("exercise"))
     }
 
     /// The unsolved file, relative to the root.
     pub fn starter(&self) -> PathBuf {
-        self.dir.join("starter.rs")
+        self.dir.join(self.language.file("starter"))
     }
 }
 

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use std::{
     fs,
-    io::Write,
+    io::{self, Write},
     path::{Path, PathBuf},
 };
 use tempfile::NamedTempFile;
@@ -16,7 +16,7 @@ pub fn write(file: &Path, text: &str) -> Result<()> {
     let attempt = || -> Result<()> {
         let dir = file.parent().context("it has no folder")?;
         fs::create_dir_all(dir)?;
-        let mut beside = NamedTempFile::new_in(dir)?;
+        let mut beside = beside(file, dir)?;
         beside.write_all(text.as_bytes())?;
         beside.as_file().sync_all()?;
         beside.persist(file)?;
@@ -28,6 +28,21 @@ pub fn write(file: &Path, text: &str) -> Result<()> {
             file.display()
         )
     })
+}
+
+/// A temporary file with the permissions that `file` has or would get.
+fn beside(file: &Path, dir: &Path) -> io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    let old = fs::metadata(file).map(|old| old.permissions());
+    #[cfg(unix)]
+    let old = old.or_else(|_| {
+        use std::os::unix::fs::PermissionsExt;
+        io::Result::Ok(fs::Permissions::from_mode(0o666))
+    });
+    match old {
+        Ok(permissions) => builder.permissions(permissions).tempfile_in(dir),
+        Err(_) => builder.tempfile_in(dir),
+    }
 }
 
 /// Copies `file` into `dir` under the next free number, and returns where: `exercise.1.rs`,

@@ -5,6 +5,7 @@
 //! * [`starter`]: how the learner's file is generated from the reference, and its sections.
 //! * [`answers`]: the learner's file: created, reset, updated, never overwritten without a backup.
 //! * [`compile`]: builds check programs; one exercise that does not compile costs only itself.
+//! * [`copy`]: the course laid into another folder.
 //! * [`check()`]: from a target to verdicts, with the progress noted.
 //! * [`progress`]: what has been solved, in `.attn/`.
 //! * [`commands`]: what each subcommand prints.
@@ -14,6 +15,7 @@ mod cargo;
 pub mod check;
 pub mod commands;
 pub mod compile;
+pub mod copy;
 mod course;
 pub mod files;
 pub mod program;
@@ -22,4 +24,4 @@ pub mod render;
 pub mod starter;
 
 pub use check::check;
-pub use course::{Chapter, Course, Exercise, PLANNED, Target};
+pub use course::{Chapter, Course, Exercise, Language, PLANNED, Target};

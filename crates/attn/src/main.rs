@@ -8,8 +8,8 @@ use std::process::ExitCode;
 #[derive(Parser)]
 #[command(name = "cargo attn", bin_name = "cargo attn", version)]
 struct Arguments {
-    /// Print JSON
-    #[arg(long)]
+    /// Print JSON: the standing, `check`, `dev verify`, and errors
+    #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
     command: Option<Command>,
@@ -35,9 +35,6 @@ enum Command {
         /// Make other cases
         #[arg(long, default_value_t = attn::check::SEED)]
         seed: u64,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
     },
     /// Check again on every save, until Ctrl-C
     Watch { target: Option<Target> },
@@ -118,11 +115,7 @@ enum Dev {
         check: bool,
     },
     /// Prove every check: starters unsolved, references right, known mistakes rejected and named
-    Verify {
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
+    Verify,
     /// Compute the oracle files again, where PyTorch is installed
     Oracles {
         /// The Python to run
@@ -133,10 +126,14 @@ enum Dev {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    let json = arguments.json;
     match run(arguments) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(1),
         Err(error) => {
+            if json {
+                println!("{}", serde_json::json!({ "error": format!("{error:#}") }));
+            }
             anstream::eprintln!("error: {error:#}");
             ExitCode::from(2)
         }
@@ -153,7 +150,6 @@ fn run(Arguments { json, command }: Arguments) -> anyhow::Result<bool> {
             target,
             solution,
             seed,
-            json,
         }) => commands::check(&course, &all(target), solution, seed, json),
         Some(Command::Watch { target }) => commands::watch(&course, &all(target)),
         Some(Command::Try {
@@ -186,7 +182,7 @@ fn run(Arguments { json, command }: Arguments) -> anyhow::Result<bool> {
         Some(Command::Book(Book::Tables)) => commands::book(&course, &["tables"]),
         Some(Command::Doctor) => commands::doctor(&course),
         Some(Command::Dev(Dev::Starters { check })) => commands::starters(&course, check),
-        Some(Command::Dev(Dev::Verify { json })) => commands::verify(&course, json),
+        Some(Command::Dev(Dev::Verify)) => commands::verify(&course, json),
         Some(Command::Dev(Dev::Oracles { python })) => commands::oracles(&course, &python),
     }
 }

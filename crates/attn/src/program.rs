@@ -1,6 +1,6 @@
-//! Talking to a chapter's check program.
+//! Starting programs: talking to a chapter's check program, and becoming another one.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Error, Result, bail};
 use attn_exercise::Request;
 use serde::de::DeserializeOwned;
 use std::{
@@ -38,4 +38,21 @@ pub fn ask<T: DeserializeOwned>(
         bail!("{}", complaint.trim());
     }
     Ok(())
+}
+
+/// Becomes another program, so that its exit status is ours and whatever ends us ends it. Returns
+/// only if that fails.
+///
+/// # Errors
+/// When it cannot be started.
+pub fn become_it(command: &mut Command) -> Result<bool> {
+    let name = format!("{} cannot be started", command.get_program().display());
+    #[cfg(unix)]
+    let error = std::os::unix::process::CommandExt::exec(command);
+    #[cfg(not(unix))]
+    let error = match command.status() {
+        Ok(status) => std::process::exit(status.code().unwrap_or(1)),
+        Err(error) => error,
+    };
+    Err(Error::new(error).context(name))
 }

@@ -3,7 +3,7 @@
 
 use crate::{Course, files};
 use anyhow::{Context, Result};
-use attn_exercise::{Report, Verdict};
+use attn_exercise::Report;
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
@@ -31,6 +31,13 @@ impl Progress {
     /// How an exercise stands; unsolved if it was never checked.
     pub fn of(&self, id: &str) -> Standing {
         self.0.get(id).cloned().unwrap_or_default()
+    }
+
+    /// Takes over a verdict.
+    pub fn note(&mut self, report: &Report) {
+        let standing = self.0.entry(report.id.clone()).or_default();
+        standing.solved = report.verdict.is_passed();
+        standing.solved_once |= standing.solved;
     }
 }
 
@@ -79,10 +86,6 @@ pub fn change(course: &Course, edit: impl FnOnce(&mut Progress)) -> Result<()> {
 /// As for [`change`].
 pub fn note(course: &Course, reports: &[Report]) -> Result<()> {
     change(course, |progress| {
-        for report in reports {
-            let standing = progress.0.entry(report.id.clone()).or_default();
-            standing.solved = matches!(report.verdict, Verdict::Passed { .. });
-            standing.solved_once |= standing.solved;
-        }
+        reports.iter().for_each(|report| progress.note(report));
     })
 }

@@ -26,14 +26,21 @@ pub fn verdict(exercise: &Exercise, verdict: &Verdict) {
             let right = format!("{} points, all {cases} cases right", exercise.points);
             line(&"✓".green().to_string(), exercise, &right);
         }
-        Verdict::Unsolved { todo, .. } => {
+        Verdict::Unsolved {
+            todo,
+            place,
+            right,
+            of,
+        } => {
             // The starter's own todo says at length what the title says in short.
-            let what = if todo.starts_with(&format!("{}: ", exercise.id)) {
-                &exercise.title
-            } else {
-                todo
+            let own = todo.starts_with(&format!("{}: ", exercise.id));
+            let right = match place {
+                _ if own => format!("todo: {}", exercise.title),
+                Some(Place { line, .. }) if todo.is_empty() => {
+                    format!("todo in line {line}; {right} of {of} cases right")
+                }
+                _ => format!("todo: {todo}; {right} of {of} cases right"),
             };
-            let right = format!("todo: {what}");
             line(&"·".dimmed().to_string(), exercise, &shorten(&right, 47));
         }
         Verdict::WaitsOn { on } => {
@@ -51,7 +58,7 @@ pub fn verdict(exercise: &Exercise, verdict: &Verdict) {
 }
 
 /// What a verdict says, a paragraph each: the case, what is wrong with it, the diagnosis; or the
-/// compiler's first message. Nothing for an exercise that is right or not begun.
+/// compiler's first message; how far an unsolved one is. Nothing for one that is right or not begun.
 pub fn explanation(course: &Course, verdict: &Verdict) -> Vec<String> {
     match verdict {
         Verdict::Failed(failure) => {
@@ -71,6 +78,11 @@ pub fn explanation(course: &Course, verdict: &Verdict) -> Vec<String> {
             errors.first().cloned().into_iter().chain(more).collect()
         }
         Verdict::WaitsOn { on } => vec![format!("It calls {on}, which is not solved yet.")],
+        Verdict::Unsolved { right, of, .. } if *right > 0 => {
+            vec![format!(
+                "A todo is still reached; {right} of {of} cases are right without it."
+            )]
+        }
         Verdict::Passed { .. } | Verdict::Unsolved { .. } => Vec::new(),
     }
 }
@@ -81,7 +93,9 @@ pub fn printed(report: &Report) -> Option<String> {
         return None;
     };
     let printed = report.printed.iter().find(|p| p.case == failure.case)?;
-    let lines: Vec<&str> = printed.text.lines().collect();
+    // `dbg!` names the file by way of the check program that includes it.
+    let said = printed.text.replace("/src/../exercise.rs", "/exercise.rs");
+    let lines: Vec<&str> = said.lines().collect();
     let mut text = format!("printed in case {}:", printed.case);
     for line in lines.iter().take(20) {
         text += &format!("\n│ {line}");
@@ -126,6 +140,12 @@ pub fn details(course: &Course, exercise: &Exercise, report: &Report) {
             println!("{}", textwrap::indent(&text, "  "));
         }
     }
+}
+
+/// That a wrong answer calls another exercise's function, which may be what is wrong.
+pub fn doubtful(other: &Exercise) {
+    let Exercise { id, item, .. } = other;
+    println!("  It calls {item}, which has not passed yet: cargo attn check {id}");
 }
 
 /// What happened, in words.

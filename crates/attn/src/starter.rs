@@ -9,12 +9,12 @@
 //! // END SOLUTION
 //! ```
 //!
-//! becomes `todo!("3.1: what is to be done")`, and what stands between a bare `// SOLUTION` and `// END SOLUTION`
-//! is left out.
+//! becomes `todo!("3.1: what is to be done")` (in CUDA `todo("…");`, a macro of the chapter's), and
+//! what stands between a bare `// SOLUTION` and `// END SOLUTION` is left out.
 //!
 //! In the starter, and so in the learner's file, each exercise is a [section](Section) that starts with a heading line.
 
-use crate::{Chapter, Course, Exercise, files};
+use crate::{Chapter, Course, Exercise, Language, files};
 use anyhow::{Context, Result, bail, ensure};
 use std::ops::Range;
 
@@ -26,28 +26,42 @@ const HEADING: &str = "// ━━ ";
 /// # Errors
 /// Names the file and what is wrong with its markers.
 pub fn generate(course: &Course, chapter: &Chapter) -> Result<String> {
-    let Chapter {
-        number,
-        title,
-        imports,
-        ..
-    } = chapter;
-    let mut text = format!(
-        "//! Chapter {number} · {title}: your answers.\n\
-         //!\n\
-         //! Replace each `todo!`, save, and run `cargo attn check {number}`. Stuck? `cargo attn hint {number}.1`.\n\
-         //! Add helpers and imports as you like; keep the headings and the first line of each function.\n\
-         #![allow(unused)] // what is imported below waits to be used\n\n\
-         {}\n",
-        imports.trim()
-    );
+    let mut text = preamble(chapter);
     for exercise in &chapter.exercises {
         let region = region(course, chapter, exercise)?;
-        let unsolved = unsolved(&region, exercise)
+        let unsolved = unsolved(&region, exercise, chapter.language)
             .with_context(|| format!("{}: {}", exercise.source.display(), exercise.item))?;
         text.push_str(&format!("\n{}\n\n{}\n", heading(exercise), unsolved.trim()));
     }
     Ok(text)
+}
+
+/// What a learner's file begins with.
+fn preamble(chapter: &Chapter) -> String {
+    let Chapter {
+        number,
+        title,
+        imports,
+        language,
+        ..
+    } = chapter;
+    let (comment, todo, allow) = match language {
+        Language::Rust => (
+            "//!",
+            "todo!",
+            "#![allow(unused)] // what is imported below waits to be used\n",
+        ),
+        Language::Cuda => ("//", "todo", ""),
+    };
+    format!(
+        "{comment} Chapter {number} · {title}: your answers.\n\
+         {comment}\n\
+         {comment} Replace each `{todo}`, save, and run `cargo attn check {number}`. Stuck? `cargo attn hint {number}.1`.\n\
+         {comment} Add helpers and imports as you like; keep the headings and the first line of each function.\n\
+         {allow}\n\
+         {}\n",
+        imports.trim()
+    )
 }
 
 fn heading(exercise: &Exercise) -> String {
@@ -118,7 +132,7 @@ impl<'a> Marker<'a> {
 }
 
 /// A region with its solution taken out.
-fn unsolved(region: &str, exercise: &Exercise) -> Result<String> {
+fn unsolved(region: &str, exercise: &Exercise, language: Language) -> Result<String> {
     let (mut text, mut inside, mut todos) = (String::new(), false, 0);
     for line in region.lines() {
         match Marker::of(line) {
@@ -132,7 +146,10 @@ fn unsolved(region: &str, exercise: &Exercise) -> Result<String> {
                         exercise.id
                     );
                     let indent = &line[..line.len() - line.trim_start().len()];
-                    text.push_str(&format!("{indent}todo!({todo:?})\n"));
+                    text.push_str(&match language {
+                        Language::Rust => format!("{indent}todo!({todo:?})\n"),
+                        Language::Cuda => format!("{indent}todo({todo:?});\n"),
+                    });
                     todos += 1;
                 }
             }
@@ -247,4 +264,34 @@ pub fn signature(starter: &str, id: &str) -> Result<String> {
     let start = stub.find("pub fn").unwrap_or(0);
     let end = stub.find(" {").unwrap_or(stub.len());
     Ok(stub[start..end].replace("( ", "(").replace(", )", ")"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kernel_is_taken_out_as_a_function_is() {
+        let exercise: Exercise = toml::from_str(
+            r#"id = "9.1"
+            item = "sum"
+            title = "A sum"
+            source = "src/sum.cu"
+            points = 1
+            minutes = 1
+            hints = []"#,
+        )
+        .expect("an exercise");
+        let region = [
+            "__global__ void sum(const float* x, float* y) {",
+            "    // SOLUTION 9.1: add them up",
+            "    y[0] = x[0] + x[1];",
+            "    // END SOLUTION",
+            "}",
+        ]
+        .join("\n");
+        let text = |language| unsolved(&region, &exercise, language).expect("well marked");
+        assert!(text(Language::Cuda).contains("\n    todo(\"9.1: add them up\");\n}"));
+        assert!(text(Language::Rust).contains("\n    todo!(\"9.1: add them up\")\n}"));
+    }
 }

@@ -54,6 +54,8 @@ fn cases(seed: u64) -> Vec<Case> {
     zero_row.row_mut(1).fill(0.0);
     let mut small_row = positive((4, 3));
     small_row.row_mut(2).mapv_inplace(|x| x * 1e-6);
+    let mut tiny_row = positive((3, 3));
+    tiny_row.row_mut(0).mapv_inplace(|x| x * 1e-30);
     vec![
         case(
             "by hand: quarters, halves and a one",
@@ -63,6 +65,7 @@ fn cases(seed: u64) -> Vec<Case> {
         case("exp of standard normal", positive((4, 4))),
         case("row 1 all zero", zero_row),
         case("row 2 a million times smaller", small_row),
+        case("row 0 tiny, but not zero", tiny_row),
         case("exp of standard normal", positive((33, 31))),
         case("exp of standard normal", positive((127, 129))),
     ]
@@ -141,6 +144,11 @@ fn mistakes() -> Vec<Mistake<Body>> {
                 let exp = x.exp();
                 &exp / &row_sum(exp.view())
             },
+        },
+        Mistake {
+            name: "threshold",
+            when: "a small sum is replaced as if it were 0: only a sum of exactly 0 must not divide",
+            body: |x| &x / &row_sum(x).mapv(|sum| if sum < 1e-12 { 1.0 } else { sum }),
         },
         Mistake {
             name: "epsilon",

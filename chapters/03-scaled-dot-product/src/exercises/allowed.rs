@@ -157,6 +157,30 @@ fn mistakes() -> Vec<Mistake<Body>> {
             },
         },
         Mistake {
+            name: "saturated",
+            when: "m − n is held at zero (saturating_sub): with more queries than keys the limit starts too high",
+            body: |mask, n, m| {
+                let causal = |i, j, n, m| j <= i64::max(m - n, 0) + i;
+                Rules { causal, ..RIGHT }.table(mask, n, m)
+            },
+        },
+        Mistake {
+            name: "underflow",
+            when: "m − n is computed in usize, which cannot go below zero; move n to the other side: j + n ≤ m + i",
+            body: |mask, n, m| {
+                let limit = |i| m - n + i;
+                let needs_limit = |mask: &Mask| matches!(mask, Mask::Causal | Mask::Prefix(_));
+                let all = match mask {
+                    Mask::All(masks) => masks.as_slice(),
+                    mask => std::slice::from_ref(mask),
+                };
+                if all.iter().any(needs_limit) {
+                    (0..n).for_each(|i| assert!(limit(i) < n + m));
+                }
+                crate::allowed(mask, n, m)
+            },
+        },
+        Mistake {
             name: "mirrored-offset",
             when: "the offset of the causal limit has the wrong sign (j ≤ n − m + i)",
             body: |mask, n, m| {

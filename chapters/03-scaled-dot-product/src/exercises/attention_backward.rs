@@ -10,7 +10,7 @@ use attn_exercise::{
     Exercise, Field, Fields, Finding, Mistake, field,
     judge::{Expected, close, each},
 };
-use ndarray::{Array2, ArrayView2, Axis};
+use ndarray::{Array2, ArrayView2, Axis, Zip};
 use serde::{Deserialize, Serialize};
 
 /// What is written.
@@ -129,16 +129,21 @@ fn parts(
     d_out: ArrayView2<f32>,
 ) -> Parts {
     let weights = softmax_rows(masked_scores(q, k, mask).view());
-    let d_weights = d_out.dot(&v.t());
-    Parts {
-        d_scores: softmax_backward(weights.view(), d_weights.view()),
-        scale: 1.0 / (q.ncols() as f32).sqrt(),
-        weights,
-        d_weights,
-    }
+    Parts::of(weights, q.ncols(), v, d_out)
 }
 
 impl Parts {
+    /// Of these weights, with queries of width `d`.
+    fn of(weights: Array2<f32>, d: usize, v: ArrayView2<f32>, d_out: ArrayView2<f32>) -> Self {
+        let d_weights = d_out.dot(&v.t());
+        Parts {
+            d_scores: softmax_backward(weights.view(), d_weights.view()),
+            scale: 1.0 / (d as f32).sqrt(),
+            weights,
+            d_weights,
+        }
+    }
+
     /// The gradients, with these factors in place of 1/√d.
     fn gradients(
         &self,
@@ -195,6 +200,45 @@ fn mistakes() -> Vec<Mistake<Body>> {
             body: |q, k, v, mask, d_out| {
                 let mut parts = parts(q, k, v, mask, d_out);
                 parts.d_scores = &parts.weights * &parts.d_weights;
+                parts.gradients(q, k, d_out, (parts.scale, parts.scale))
+            },
+        },
+        Mistake {
+            name: "no-softmax",
+            when: "the step back through the softmax is left out: the gradient of the weights is used as that of the scores",
+            body: |q, k, v, mask, d_out| {
+                let mut parts = parts(q, k, v, mask, d_out);
+                parts.d_scores = parts.d_weights.clone();
+                parts.gradients(q, k, d_out, (parts.scale, parts.scale))
+            },
+        },
+        Mistake {
+            name: "swapped",
+            when: "dq and dk stand in each other's place",
+            body: |q, k, v, mask, d_out| {
+                let Gradients { dq, dk, dv } = crate::attention_backward(q, k, v, mask, d_out);
+                Gradients { dq: dk, dk: dq, dv }
+            },
+        },
+        Mistake {
+            name: "mask-after-softmax",
+            when: "the mask is applied to the weights after the softmax, so that they no longer sum to one",
+            body: |q, k, v, mask, d_out| {
+                let mut weights = softmax_rows(masked_scores(q, k, &Mask::None).view());
+                Zip::from(&mut weights)
+                    .and(&crate::allowed(mask, q.nrows(), k.nrows()))
+                    .for_each(|w, &may| *w = if may { *w } else { 0.0 });
+                let parts = Parts::of(weights, q.ncols(), v, d_out);
+                parts.gradients(q, k, d_out, (parts.scale, parts.scale))
+            },
+        },
+        Mistake {
+            name: "finite-mask",
+            when: "forbidden scores are set to −1e9 instead of −∞: a row that may attend to nothing gets equal weights, and gradients",
+            body: |q, k, v, mask, d_out| {
+                let mut scores = masked_scores(q, k, mask);
+                scores.mapv_inplace(|s| s.max(-1e9));
+                let parts = Parts::of(softmax_rows(scores.view()), q.ncols(), v, d_out);
                 parts.gradients(q, k, d_out, (parts.scale, parts.scale))
             },
         },

@@ -71,7 +71,7 @@ fn cases(seed: u64) -> Vec<Case> {
         }
     };
     let by_hand = Case {
-        about: "by hand: ±3/16 · 4".into(),
+        about: "by hand: 3/4 and −3/4".into(),
         weights: array![[0.25, 0.75]],
         d_weights: array![[4.0, 0.0]],
     };
@@ -160,6 +160,19 @@ fn mistakes() -> Vec<Mistake<Body>> {
             name: "plain-row-sum",
             when: "the sum is over d_weights alone, without the weights in it",
             body: |w, d| &w * &(&d - &row_sums(d)),
+        },
+        Mistake {
+            name: "no-insert-axis",
+            when: "the row sums are used without insert_axis(Axis(1)): an array of one axis is laid along the columns, not along the rows",
+            body: |w, d| {
+                let sums = (&w * &d).sum_axis(Axis(1));
+                &w * &(&d - &sums)
+            },
+        },
+        Mistake {
+            name: "softmax-again",
+            when: "a softmax is taken of the weights, which have been through it already",
+            body: |w, d| crate::softmax_backward(softmax_rows(w).view(), d),
         },
         Mistake {
             name: "squared-weights",

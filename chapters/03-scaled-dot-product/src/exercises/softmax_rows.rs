@@ -104,7 +104,8 @@ fn by_log_sum_exp(x: ArrayView2<f32>) -> Array2<f32> {
 
 fn steps(Case { x, .. }: &Case) -> Vec<Field> {
     let row_max = row_max(x.view());
-    let exp = (x - &row_max).exp();
+    // A row that is all −∞ has no steps: its weights are zero.
+    let exp = zero_empty_rows(x.view(), (x - &row_max).exp());
     let row_sum = exp.sum_axis(Axis(1)).insert_axis(Axis(1));
     vec![
         field("row_max", &row_max),
@@ -116,6 +117,12 @@ fn steps(Case { x, .. }: &Case) -> Vec<Field> {
 fn row_max(x: ArrayView2<f32>) -> Array2<f32> {
     x.fold_axis(Axis(1), f32::NEG_INFINITY, |max, &s| max.max(s))
         .insert_axis(Axis(1))
+}
+
+/// One number for the whole matrix, 1×1.
+fn matrix_max(x: ArrayView2<f32>) -> Array2<f32> {
+    let max = x.fold(f32::NEG_INFINITY, |max, &s| max.max(s));
+    Array2::from_elem((1, 1), max)
 }
 
 /// Exponentials over their sum along `axis`, with `shift` taken off first.
@@ -149,7 +156,7 @@ fn mistakes() -> Vec<Mistake<Body>> {
             name: "whole-matrix",
             when: "everything is divided by the sum over the whole matrix instead of the row's sum",
             body: |x| {
-                let exp = (&x - x.fold(f32::NEG_INFINITY, |max, &s| max.max(s))).exp();
+                let exp = (&x - &matrix_max(x)).exp();
                 let sum = exp.sum();
                 exp / sum
             },
@@ -157,11 +164,12 @@ fn mistakes() -> Vec<Mistake<Body>> {
         Mistake {
             name: "matrix-max",
             when: "the maximum of the whole matrix is subtracted instead of the row's, so that a row far below it vanishes",
-            body: |x| {
-                let max = x.fold(f32::NEG_INFINITY, |max, &s| max.max(s));
-                let weights = normalise(x, &Array2::from_elem((1, 1), max), Axis(1));
-                zero_empty_rows(x, weights)
-            },
+            body: |x| zero_empty_rows(x, normalise(x, &matrix_max(x), Axis(1))),
+        },
+        Mistake {
+            name: "matrix-max-nan",
+            when: "the maximum of the whole matrix is subtracted instead of the row's, and a row far below it is 0/0",
+            body: |x| normalise(x, &matrix_max(x), Axis(1)),
         },
         Mistake {
             name: "no-exp",
@@ -178,7 +186,7 @@ fn mistakes() -> Vec<Mistake<Body>> {
         },
         Mistake {
             name: "empty-row-nan",
-            when: "a row that is all −∞ is not taken out first: −∞ − (−∞) is NaN",
+            when: "a row that is all −∞ is not taken out first: −∞ − (−∞), like 0/0, is NaN",
             body: |x| normalise(x, &row_max(x), Axis(1)),
         },
         Mistake {

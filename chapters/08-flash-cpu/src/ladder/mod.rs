@@ -7,9 +7,16 @@
 //! on it, as does +∞ among a row's scores. Rows that may not attend to it do not feel it, except on
 //! the rung `naive`, which multiplies hidden values by 0.
 
-// Kernels count through registers: a call to copy a slice, or a closure that is not inlined, would
-// take them through memory.
-#![allow(clippy::needless_range_loop, clippy::manual_memcpy)]
+#![allow(
+    clippy::needless_range_loop,
+    clippy::manual_memcpy,
+    reason = "loops of a fixed length over arrays stay in registers; calls of memcpy do not"
+)]
+#![allow(clippy::too_many_arguments, reason = "the sizes of a tile")]
+#![allow(
+    clippy::approx_constant,
+    reason = "a fitted coefficient, near ln 2 but not it"
+)]
 
 mod backward;
 mod decode;

@@ -1,6 +1,11 @@
 //! `cargo attn check` and `cargo attn watch`.
 
-use crate::{Course, Target, answers, check as run_check, check::SEED, progress, render};
+use crate::{
+    Course, Target, answers, check as run_check,
+    check::SEED,
+    progress::{self, Progress},
+    render,
+};
 use anstream::println;
 use anyhow::Result;
 use attn_exercise::{Report, Verdict};
@@ -62,12 +67,22 @@ pub fn check_aloud(
     let mut chapter_shown = None;
     // Only the first wrong answer in detail, with a blank line on either side.
     let (mut detailed, mut gap) = (false, false);
+    // What is right so far; the reference has no progress.
+    let mut standing = match solution {
+        true => Progress::default(),
+        false => progress::load(course)?,
+    };
     let reports = run_check(course, target, solution, seed, |report| {
         also(report);
+        standing.note(report);
         let Ok((chapter, exercise)) = course.exercise(&report.id) else {
             return;
         };
         if chapter_shown != Some(chapter.number) {
+            if chapter_shown.is_some() {
+                println!();
+                gap = false;
+            }
             render::chapter(chapter);
             chapter_shown = Some(chapter.number);
         }
@@ -84,6 +99,13 @@ pub fn check_aloud(
             detailed = true;
             gap = true;
             render::details(course, exercise, report);
+            if !solution {
+                let calls = answers::calls(course, chapter, &exercise.id).unwrap_or_default();
+                let doubtful = calls
+                    .into_iter()
+                    .filter(|other| !standing.of(&other.id).solved);
+                doubtful.for_each(render::doubtful);
+            }
         }
     })?;
     let (solved, points) = (passed(&reports).count(), points(course, &reports));
@@ -95,8 +117,7 @@ pub fn check_aloud(
 }
 
 fn passed(reports: &[Report]) -> impl Iterator<Item = &Report> {
-    let passed = |report: &&Report| matches!(report.verdict, Verdict::Passed { .. });
-    reports.iter().filter(passed)
+    reports.iter().filter(|report| report.verdict.is_passed())
 }
 
 fn points(course: &Course, reports: &[Report]) -> u32 {
@@ -106,9 +127,7 @@ fn points(course: &Course, reports: &[Report]) -> u32 {
 
 /// One line on what to do now.
 fn advise(course: &Course, reports: &[Report]) -> Result<()> {
-    let open = reports
-        .iter()
-        .find(|report| !matches!(report.verdict, Verdict::Passed { .. }));
+    let open = reports.iter().find(|report| !report.verdict.is_passed());
     let id = match open {
         Some(Report {
             verdict: Verdict::WaitsOn { on },

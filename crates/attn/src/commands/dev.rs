@@ -1,6 +1,6 @@
 //! `cargo attn dev`: for those who write the course.
 
-use crate::{Chapter, Course, compile, files, program, starter};
+use crate::{Chapter, Course, Language, compile, files, program, starter};
 use anstream::println;
 use anyhow::{Context, Result, ensure};
 use attn_exercise::{Request, Verification};
@@ -133,7 +133,9 @@ fn metadata_faults(course: &Course, chapter: &Chapter) -> Vec<String> {
     }
     let overlay = format!("overlay/{:02}/exercise.rs", chapter.number);
     let check = chapter.dir.join("src/check.rs");
-    if !fs::read_to_string(course.root.join(&check)).is_ok_and(|text| text.contains(&overlay)) {
+    if chapter.language == Language::Rust
+        && !fs::read_to_string(course.root.join(&check)).is_ok_and(|text| text.contains(&overlay))
+    {
         faults.push(format!("{} does not name {overlay}", check.display()));
     }
     for exercise in &chapter.exercises {
@@ -160,7 +162,7 @@ fn unknown_ids(course: &Course) -> Result<Vec<String>> {
                 .map(|found| found[1].to_string())
             {
                 if let Err(error) = course.exercise(&id) {
-                    let page = page.strip_prefix(&course.root).unwrap_or(&page);
+                    let page = course.relative(&page);
                     faults.push(format!("{}:{}: {error}", page.display(), i + 1));
                 }
             }

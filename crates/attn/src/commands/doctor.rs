@@ -1,10 +1,10 @@
 //! `cargo attn doctor`: what is there, what is missing, and what that costs.
 
-use crate::{Course, answers, progress, render};
+use crate::{Chapter, Course, Language, answers, progress, render};
 use anstream::println;
 use anyhow::Result;
 use owo_colors::OwoColorize;
-use std::{path::Path, process::Command};
+use std::{env, path::Path, process::Command};
 
 /// Looks at everything the course needs or can use, a line each.
 ///
@@ -49,6 +49,13 @@ pub fn doctor(course: &Course) -> Result<bool> {
             },
         );
     }
+    if let Some(chapter) = course
+        .chapters
+        .iter()
+        .find(|c| c.language == Language::Cuda)
+    {
+        cuda(course, chapter);
+    }
     match output("python3", &["-c", "import torch; print(torch.__version__)"]) {
         Some(version) => say(&"✓".green().to_string(), "PyTorch", version.trim()),
         None => say(
@@ -66,6 +73,37 @@ pub fn doctor(course: &Course) -> Result<bool> {
         }
     );
     Ok(well)
+}
+
+/// What a chapter in CUDA can use. It needs none of it: its kernels run in the simulator, from PTX that is committed.
+fn cuda(course: &Course, chapter: &Chapter) {
+    let (number, dir) = (chapter.number, chapter.dir.display());
+    let found = |what, found: &str| say(&"✓".green().to_string(), what, found);
+    let missing = |what, missing: &str| say(&"·".dimmed().to_string(), what, missing);
+    match output("nvidia-smi", &["--query-gpu=name", "--format=csv,noheader"]) {
+        Some(name) => found("GPU", name.trim()),
+        None => missing(
+            "GPU",
+            &format!("none found; chapter {number} runs in the simulator"),
+        ),
+    }
+    let cache = course.root.join(".attn/nvrtc/nvidia");
+    if cache.join("cuda_nvrtc").is_dir() {
+        return found("NVRTC", ".attn/nvrtc");
+    }
+    let python = if cfg!(windows) { "py" } else { "python3" };
+    let how = match (env::consts::OS, env::consts::ARCH) {
+        ("linux" | "windows", "x86_64") => format!(
+            "{python} -m pip install --no-deps --target .attn/nvrtc --requirement {dir}/cuda-tools.txt"
+        ),
+        _ => "there is none for this system".into(),
+    };
+    missing(
+        "NVRTC",
+        &format!(
+            "not in .attn/nvrtc; you can run all of chapter {number} but your own CUDA, which has to be compiled: {how}"
+        ),
+    );
 }
 
 fn say(symbol: &str, what: &str, found: &str) {

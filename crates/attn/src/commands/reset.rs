@@ -23,7 +23,13 @@ pub fn reset(course: &Course, target: &Target) -> Result<bool> {
         "{what} is back to its starter in {}",
         chapter.answers().display()
     );
-    println!("Your file as it was: {}", relative(course, &backup));
+    match backup {
+        Some(backup) => println!(
+            "Your file as it was: {}",
+            course.relative(&backup).display()
+        ),
+        None => println!("It was so already."),
+    }
     Ok(true)
 }
 
@@ -39,7 +45,10 @@ pub fn update(course: &Course, number: u32) -> Result<bool> {
         Update::Merged { changes, backup } => {
             println!("{changes}");
             println!("Taken over into {}", file.display());
-            println!("Your file as it was: {}", relative(course, &backup));
+            println!(
+                "Your file as it was: {}",
+                course.relative(&backup).display()
+            );
         }
         Update::Conflict { changes } => {
             println!("{changes}");
@@ -52,11 +61,4 @@ pub fn update(course: &Course, number: u32) -> Result<bool> {
         }
     }
     Ok(true)
-}
-
-fn relative(course: &Course, file: &std::path::Path) -> String {
-    file.strip_prefix(&course.root)
-        .unwrap_or(file)
-        .display()
-        .to_string()
 }

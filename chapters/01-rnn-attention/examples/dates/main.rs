@@ -1,0 +1,58 @@
+//! Written dates into ISO dates, by two models trained for it: one that has to remember the text in
+//! a single vector, and one that looks back at it.
+//!
+//! `cargo attn run 1 the 3rd of May, 1979; Thu 4.5.1979`
+
+mod picture;
+pub mod report;
+
+use anyhow::Result;
+use attn_dates::{Model, Weights};
+use ch01_rnn_attention::translator::Translator;
+use clap::Parser;
+use std::{io::Write, path::PathBuf, process::ExitCode};
+
+/// Turns written dates into ISO dates, and shows where the model looked.
+#[derive(Parser)]
+#[command(name = "dates", bin_name = "cargo attn run 1")]
+pub struct Args {
+    /// A written date, or several: letters, digits, spaces and , - . / ;
+    #[arg(
+        value_name = "TEXT",
+        allow_hyphen_values = true,
+        default_value = "the 3rd of May, 1979"
+    )]
+    text: Vec<String>,
+    /// Weights for the model with attention, in place of the course's own
+    #[arg(long, value_name = "FILE")]
+    weights: Option<PathBuf>,
+}
+
+/// Everything that is printed.
+///
+/// # Errors
+/// When the text is none that the models take, or the weights cannot be used.
+pub fn run(args: &Args) -> Result<String> {
+    let attending = match &args.weights {
+        Some(path) => Weights::read(Model::Dot, path)?,
+        None => Weights::trained(Model::Dot),
+    };
+    let text = args.text.join(" ");
+    let fixed = Translator::fixed(&Weights::trained(Model::Fixed)).translate(&text)?;
+    let attending = Translator::dot(&attending).translate(&text)?;
+    Ok(report::report(&fixed, &attending))
+}
+
+fn main() -> ExitCode {
+    match run(&Args::parse()) {
+        Ok(text) => {
+            // Whoever reads this may stop early, as `head` does.
+            let _ = std::io::stdout().write_all(text.as_bytes());
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! What is printed: at most 80 columns.
+
+use super::picture;
+use attn_dates::vocabulary::decode_source;
+use ch01_rnn_attention::translator::Translation;
+
+/// The whole demonstration.
+pub fn report(fixed: &Translation, attending: &Translation) -> String {
+    let source = decode_source(&attending.source);
+    let mut text = format!(
+        "Reads\n{}\nWithout attention, from its last state alone\n{}\nWith attention\n{}",
+        wrapped(&source),
+        answer(fixed),
+        answer(attending),
+    );
+    if attending.dates.is_ok() {
+        text += "\n";
+        text += &picture::looked(attending);
+    }
+    text
+}
+
+/// The dates, one a line, or why there are none.
+fn answer(translation: &Translation) -> String {
+    match &translation.dates {
+        Ok(dates) => dates.iter().map(|date| format!("  {date}\n")).collect(),
+        Err(reason) => wrapped(&reason.to_string()),
+    }
+}
+
+/// A text in indented lines of at most 78 characters, broken between words where it can be.
+fn wrapped(text: &str) -> String {
+    let mut lines = vec![String::new()];
+    for word in text.split_inclusive(' ') {
+        for piece in pieces(word, 72) {
+            let line = lines.last_mut().expect("there is one");
+            if line.chars().count() + piece.chars().count() <= 76 {
+                line.push_str(&piece);
+            } else {
+                lines.push(piece);
+            }
+        }
+    }
+    let lines = lines.iter().map(|line| format!("  {}\n", line.trim_end()));
+    lines.collect()
+}
+
+/// A word in pieces of at most so many characters.
+fn pieces(word: &str, most: usize) -> Vec<String> {
+    let characters: Vec<char> = word.chars().collect();
+    let pieces = characters.chunks(most).map(|piece| piece.iter().collect());
+    pieces.collect()
+}

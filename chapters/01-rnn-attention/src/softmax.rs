@@ -1,0 +1,17 @@
+use ndarray::{Array1, ArrayView1};
+
+// ANCHOR: softmax
+/// Softmax of one vector: `weights[j] = exp(scores[j]) / Σ_l exp(scores[l])`.
+///
+/// Shapes: m in, m out; the weights are positive and sum to one. The scores are of ordinary size,
+/// between −80 and 80.
+pub fn softmax(scores: ArrayView1<f32>) -> Array1<f32> {
+    // SOLUTION 1.1: turn the scores into weights that sum to one
+    // Taking the largest off first changes no weight, and no score can overflow then: chapter 3.
+    let largest = scores.fold(f32::NEG_INFINITY, |most, &s| most.max(s));
+    let exp = scores.mapv(|s| (s - largest).exp());
+    let sum = exp.sum();
+    exp / sum
+    // END SOLUTION
+}
+// ANCHOR_END: softmax

@@ -1,0 +1,58 @@
+//! Two models that turn written dates into ISO dates, one with dot attention and one with additive
+//! attention: where each looks, side by side, and the scores behind it.
+//!
+//! `cargo attn run 2 the 3rd of May, 1979`
+
+pub mod report;
+
+use anyhow::Result;
+use attn_dates::{Model, Weights};
+use ch01_rnn_attention::translator::Translator;
+use ch02_additive_attention::additive_translator;
+use clap::Parser;
+use std::{io::Write, path::PathBuf, process::ExitCode};
+
+/// Turns written dates into ISO dates, and shows where dot and additive attention looked.
+#[derive(Parser)]
+#[command(name = "scores", bin_name = "cargo attn run 2")]
+pub struct Args {
+    /// A written date, or several: letters, digits, spaces and , - . / ;
+    #[arg(
+        value_name = "TEXT",
+        allow_hyphen_values = true,
+        default_value = "the 3rd of May, 1979"
+    )]
+    text: Vec<String>,
+    /// Weights for the model with additive attention, in place of the course's own
+    #[arg(long, value_name = "FILE")]
+    weights: Option<PathBuf>,
+}
+
+/// Everything that is printed.
+///
+/// # Errors
+/// When the text is none that the models take, or the weights cannot be used.
+pub fn run(args: &Args) -> Result<String> {
+    let additive = match &args.weights {
+        Some(path) => Weights::read(Model::Additive, path)?,
+        None => Weights::trained(Model::Additive),
+    };
+    let text = args.text.join(" ");
+    let dot = Translator::dot(&Weights::trained(Model::Dot)).translate(&text)?;
+    let additive = additive_translator(&additive).translate(&text)?;
+    Ok(report::report(&dot, &additive))
+}
+
+fn main() -> ExitCode {
+    match run(&Args::parse()) {
+        Ok(text) => {
+            // Whoever reads this may stop early, as `head` does.
+            let _ = std::io::stdout().write_all(text.as_bytes());
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! The check program: joins this chapter's exercises to the answers in one file. See
+//! `attn-exercise`.
+
+use ch02_additive_attention::exercises::*;
+use std::process::ExitCode;
+
+#[rustfmt::skip] // rustfmt would insist that the file exists
+#[cfg_attr(not(any(learner, overlay)), path = "../starter.rs")]
+#[cfg_attr(learner, path = "../exercise.rs")]
+#[cfg_attr(overlay, path = "../../../.attn/overlay/02/exercise.rs")]
+mod answers;
+
+fn main() -> ExitCode {
+    attn_exercise::main(vec![
+        additive_scores::exercise().answered_by(answers::additive_scores),
+        general_scores::exercise().answered_by(answers::general_scores),
+        concat_scores::exercise().answered_by(answers::concat_scores),
+        location_weights::exercise().answered_by(answers::location_weights),
+        local_weights::exercise().answered_by(answers::local_weights),
+        finite_differences::exercise().answered_by(answers::finite_differences),
+    ])
+}

@@ -1,0 +1,38 @@
+use crate::{Additive, additive_scores};
+use attn_dates::{Model, Weights};
+use ch01_rnn_attention::{
+    Attended, softmax,
+    translator::{Look, Translator},
+};
+use ndarray::{ArrayView1, ArrayView2, Axis};
+
+/// A look back with additive scores: chapter 1's, but for the score.
+///
+/// Shapes: `state` d, `states` m×d; `context` d, `weights` m.
+#[track_caller]
+pub fn additive_look(
+    additive: &Additive,
+    state: ArrayView1<f32>,
+    states: ArrayView2<f32>,
+) -> Attended {
+    let scores = additive_scores(additive, state.insert_axis(Axis(0)), states); // 1×m
+    let weights = softmax(scores.row(0)); // m
+    let context = weights.dot(&states); // d
+    Attended { context, weights }
+}
+
+/// The trained model with additive attention.
+///
+/// # Panics
+/// If the weights are another model's.
+pub fn additive_translator(weights: &Weights) -> Translator {
+    assert_eq!(weights.model(), Model::Additive);
+    let additive = Additive {
+        // Stored as (outputs, inputs); vectors are rows here.
+        w_q: weights.matrix("attention.query").reversed_axes().to_owned(),
+        w_k: weights.matrix("attention.key").reversed_axes().to_owned(),
+        v: weights.vector("attention.score").to_owned(),
+    };
+    let look: Look = Box::new(move |state, states| additive_look(&additive, state, states));
+    Translator::new(weights, look)
+}

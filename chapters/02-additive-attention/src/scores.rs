@@ -1,0 +1,85 @@
+//! Scores that compare a query with a key: dot, additive, general and concat.
+
+use crate::given::{Additive, Concat, expect_between};
+use attn_core::shape::expect_equal;
+use ndarray::{Array2, ArrayView2, Axis, concatenate, s};
+
+/// The dot product of every query with every key: `q kᵀ`.
+///
+/// Shapes: `q` n×d, `k` m×d; n×m. Costs 2·n·m·d FLOPs.
+///
+/// Luong et al., arXiv:1508.04025, §3.1.
+#[track_caller]
+pub fn dot_scores(q: ArrayView2<f32>, k: ArrayView2<f32>) -> Array2<f32> {
+    expect_equal(("key width", k.ncols()), ("query width", q.ncols()));
+    q.dot(&k.t())
+}
+
+// ANCHOR: additive_scores
+/// Additive scores: `scores[i,j] = v · tanh(q_i W_q + k_j W_k)`.
+///
+/// Shapes: `q` n×d_q, `k` m×d_k; n×m. Costs 2·a·(n·d_q + m·d_k) + 4·n·m·a FLOPs, a tanh counted as
+/// one.
+///
+/// Bahdanau et al., arXiv:1409.0473, App. A.1.2.
+#[track_caller]
+pub fn additive_scores(additive: &Additive, q: ArrayView2<f32>, k: ArrayView2<f32>) -> Array2<f32> {
+    additive.expect_shapes(q, k);
+    // SOLUTION 2.1: project once, then add, bend and weigh for every pair
+    let from_q = q.dot(&additive.w_q); // n×a
+    let from_k = k.dot(&additive.w_k); // m×a
+    Array2::from_shape_fn((q.nrows(), k.nrows()), |(i, j)| {
+        let hidden = (&from_q.row(i) + &from_k.row(j)).mapv(f32::tanh); // a
+        hidden.dot(&additive.v)
+    })
+    // END SOLUTION
+}
+// ANCHOR_END: additive_scores
+
+// ANCHOR: general_scores
+/// General scores: `scores[i,j] = q_i W k_jᵀ`, for all pairs at once `q W kᵀ`.
+///
+/// Shapes: `w` d_q×d_k, `q` n×d_q, `k` m×d_k; n×m. Costs 2·n·d_q·d_k + 2·n·m·d_k FLOPs.
+///
+/// Luong et al., arXiv:1508.04025, §3.1.
+#[track_caller]
+pub fn general_scores(w: ArrayView2<f32>, q: ArrayView2<f32>, k: ArrayView2<f32>) -> Array2<f32> {
+    expect_between(w, q, k);
+    // SOLUTION 2.2: the queries, carried over to the keys' side, times the keys
+    q.dot(&w).dot(&k.t())
+    // END SOLUTION
+}
+// ANCHOR_END: general_scores
+
+// ANCHOR: concat_scores
+/// Concat scores: `scores[i,j] = v · tanh([q_i ; k_j] W)`, with the query before the key.
+///
+/// Shapes: `w` (d_q + d_k)×a, `q` n×d_q, `k` m×d_k; n×m. Written as it stands it costs
+/// 2·n·m·a·(d_q + d_k) FLOPs and more, since every pair is projected anew.
+///
+/// Luong et al., arXiv:1508.04025, §3.1.
+#[track_caller]
+pub fn concat_scores(concat: &Concat, q: ArrayView2<f32>, k: ArrayView2<f32>) -> Array2<f32> {
+    concat.expect_shapes(q, k);
+    // SOLUTION 2.3: join each query with each key, project, bend, weigh
+    Array2::from_shape_fn((q.nrows(), k.nrows()), |(i, j)| {
+        let both = concatenate![Axis(0), q.row(i), k.row(j)]; // d_q + d_k
+        both.dot(&concat.w).mapv(f32::tanh).dot(&concat.v)
+    })
+    // END SOLUTION
+}
+// ANCHOR_END: concat_scores
+
+/// The additive score that a concat score is: the rows of `w` that meet the query, and those that
+/// meet the key.
+///
+/// # Panics
+/// If there are fewer than `d_q` rows.
+#[track_caller]
+pub fn split(concat: &Concat, d_q: usize) -> Additive {
+    Additive {
+        w_q: concat.w.slice(s![..d_q, ..]).to_owned(),
+        w_k: concat.w.slice(s![d_q.., ..]).to_owned(),
+        v: concat.v.clone(),
+    }
+}

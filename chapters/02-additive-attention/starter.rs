@@ -1,0 +1,105 @@
+//! Chapter 2 · Additive attention and its family: your answers.
+//!
+//! Replace each `todo!`, save, and run `cargo attn check 2`. Stuck? `cargo attn hint 2.1`.
+//! Add helpers and imports as you like; keep the headings and the first line of each function.
+#![allow(unused)] // what is imported below waits to be used
+
+use ch01_rnn_attention::softmax;
+use ch02_additive_attention::given::{Additive, Concat, Pointer, expect_between, expect_positions};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, array, concatenate, s};
+
+// ━━ 2.1 Additive scores · 20 points · about 30 minutes ━━
+
+/// Additive scores: `scores[i,j] = v · tanh(q_i W_q + k_j W_k)`.
+///
+/// Shapes: `q` n×d_q, `k` m×d_k; n×m. Costs 2·a·(n·d_q + m·d_k) + 4·n·m·a FLOPs, a tanh counted as
+/// one.
+///
+/// Bahdanau et al., arXiv:1409.0473, App. A.1.2.
+#[track_caller]
+pub fn additive_scores(additive: &Additive, q: ArrayView2<f32>, k: ArrayView2<f32>) -> Array2<f32> {
+    additive.expect_shapes(q, k);
+    todo!("2.1: project once, then add, bend and weigh for every pair")
+}
+
+// ━━ 2.2 General scores · 10 points · about 10 minutes ━━
+
+/// General scores: `scores[i,j] = q_i W k_jᵀ`, for all pairs at once `q W kᵀ`.
+///
+/// Shapes: `w` d_q×d_k, `q` n×d_q, `k` m×d_k; n×m. Costs 2·n·d_q·d_k + 2·n·m·d_k FLOPs.
+///
+/// Luong et al., arXiv:1508.04025, §3.1.
+#[track_caller]
+pub fn general_scores(w: ArrayView2<f32>, q: ArrayView2<f32>, k: ArrayView2<f32>) -> Array2<f32> {
+    expect_between(w, q, k);
+    todo!("2.2: the queries, carried over to the keys' side, times the keys")
+}
+
+// ━━ 2.3 Concat scores · 10 points · about 15 minutes ━━
+
+/// Concat scores: `scores[i,j] = v · tanh([q_i ; k_j] W)`, with the query before the key.
+///
+/// Shapes: `w` (d_q + d_k)×a, `q` n×d_q, `k` m×d_k; n×m. Written as it stands it costs
+/// 2·n·m·a·(d_q + d_k) FLOPs and more, since every pair is projected anew.
+///
+/// Luong et al., arXiv:1508.04025, §3.1.
+#[track_caller]
+pub fn concat_scores(concat: &Concat, q: ArrayView2<f32>, k: ArrayView2<f32>) -> Array2<f32> {
+    concat.expect_shapes(q, k);
+    todo!("2.3: join each query with each key, project, bend, weigh")
+}
+
+// ━━ 2.4 Weights by location · 15 points · about 15 minutes ━━
+
+/// Location weights: each query has a score for each *position*, whatever the key there is, and the
+/// softmax runs over the m positions that there are: `weights[i] = softmax((q_i W)[..m])`.
+///
+/// Shapes: `w` d_q×s for at most s positions, `q` n×d_q, m ≤ s; n×m. Costs 2·n·d_q·s FLOPs.
+///
+/// Luong et al., arXiv:1508.04025, §3.1, Equation 8.
+#[track_caller]
+pub fn location_weights(w: ArrayView2<f32>, q: ArrayView2<f32>, m: usize) -> Array2<f32> {
+    expect_positions(w, q, m);
+    todo!("2.4: the softmax of the first m scores of each query")
+}
+
+// ━━ 2.5 A window that a query chooses · 25 points · about 35 minutes ━━
+
+/// Local weights with a predicted position (local-p). Each query i points at a position
+/// `p_i = m · sigmoid(v_p · tanh(q_i W_p))`, a real number between 0 and m. Keys are at the
+/// positions 0 … m − 1. Those further from `p_i` than `half` (D) get no weight. Among the others
+///
+/// ```text
+/// weights[i,j] = softmax over the window of scores[i,·], at j  ·  exp(−(j − p_i)² / (2σ²)),  σ = D/2
+/// ```
+///
+/// and the result is *not* normalised again: a row sums to less than one.
+///
+/// Shapes: `q` n×d_q, `scores` n×m with m ≥ 1; n×m. `half` ≥ 1.
+///
+/// Luong et al., arXiv:1508.04025, §3.2, Equations 9 and 10.
+#[track_caller]
+pub fn local_weights(
+    pointer: &Pointer,
+    q: ArrayView2<f32>,
+    scores: ArrayView2<f32>,
+    half: usize,
+) -> Array2<f32> {
+    pointer.expect_shapes(q, scores, half);
+    todo!("2.5: point, cut the window out, softmax inside it, and fade towards its edges")
+}
+
+// ━━ 2.6 Gradients by differences · 20 points · about 25 minutes ━━
+
+/// The gradient of `f` at `x`, by central differences: entry `[i,j]` is
+/// `(f(x with x[i,j] + h) − f(x with x[i,j] − h)) / (2h)`, all other entries as they are.
+///
+/// Shapes: as `x`. Costs two evaluations of `f` for each entry; the error is of the order of h²,
+/// plus that of the rounding of `f`, divided by h.
+pub fn finite_differences(
+    f: &dyn Fn(ArrayView2<f64>) -> f64,
+    x: ArrayView2<f64>,
+    h: f64,
+) -> Array2<f64> {
+    todo!("2.6: move one entry at a time, up and down")
+}

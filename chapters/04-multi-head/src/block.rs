@@ -1,0 +1,67 @@
+use crate::{
+    given::{AttentionLayer, DecoderBlock, FeedForward, LayerNorm, Rotary, expect_fit},
+    layer_norm, multi_head_attention, rotary_self_attention,
+};
+use attn_core::Mask;
+use ndarray::{Array2, ArrayView2};
+
+// ANCHOR: encoder_block
+/// The weights of one block of an encoder.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EncoderBlock {
+    /// Before self-attention.
+    pub norm_1: LayerNorm,
+    /// From each token to all of them.
+    pub self_attention: AttentionLayer,
+    /// How positions turn the queries and keys of self-attention.
+    pub rotary: Rotary,
+    /// Before the feed-forward network.
+    pub norm_2: LayerNorm,
+    /// The feed-forward network.
+    pub feed_forward: FeedForward,
+}
+
+/// One block of an encoder: every token sees every token that the mask allows, then a network sees
+/// each token by itself. Both are *added* to `x`, and both see it normalised.
+///
+/// Shapes: `x` n × d_model in and out.
+#[track_caller]
+pub fn encoder_block(block: &EncoderBlock, x: ArrayView2<f32>, mask: &Mask) -> Array2<f32> {
+    let seen = layer_norm(x, &block.norm_1);
+    let x = &x + &rotary_self_attention(&block.self_attention, seen.view(), block.rotary, mask);
+    let seen = layer_norm(x.view(), &block.norm_2);
+    &x + &block.feed_forward.apply(seen.view())
+}
+// ANCHOR_END: encoder_block
+
+// ANCHOR: decoder_block
+/// One block of a decoder: causal self-attention with rotated positions, then cross-attention to
+/// the memory (without positions), then the feed-forward network. Each is added to `x`, and each
+/// sees `x` normalised; the memory is used as it is.
+///
+/// Shapes: `x` n × d_model, `memory` m × d_memory, out n × d_model. `memory_mask` says which rows
+/// of the memory the cross-attention may see, n×m.
+///
+/// Source: Vaswani et al., arXiv:1706.03762, §3.1; the norm stands before each part, as in Xiong et
+/// al., arXiv:2002.04745, Figure 1(b).
+#[track_caller]
+pub fn decoder_block(
+    block: &DecoderBlock,
+    x: ArrayView2<f32>,
+    memory: ArrayView2<f32>,
+    memory_mask: &Mask,
+) -> Array2<f32> {
+    expect_fit(&block.cross_attention, x, memory, memory_mask);
+    // SOLUTION 4.7: three times: normalise, transform, add
+    let seen = layer_norm(x, &block.norm_1);
+    let layer = &block.self_attention;
+    let x = &x + &rotary_self_attention(layer, seen.view(), block.rotary, &Mask::Causal);
+
+    let seen = layer_norm(x.view(), &block.norm_2);
+    let x = &x + &multi_head_attention(&block.cross_attention, seen.view(), memory, memory_mask);
+
+    let seen = layer_norm(x.view(), &block.norm_3);
+    &x + &block.feed_forward.apply(seen.view())
+    // END SOLUTION
+}
+// ANCHOR_END: decoder_block

@@ -1,0 +1,23 @@
+//! The check program: joins this chapter's exercises to the answers in one file. See
+//! `attn-exercise`.
+
+use ch04_multi_head::exercises::*;
+use std::process::ExitCode;
+
+#[rustfmt::skip] // rustfmt would insist that the file exists
+#[cfg_attr(not(any(learner, overlay)), path = "../starter.rs")]
+#[cfg_attr(learner, path = "../exercise.rs")]
+#[cfg_attr(overlay, path = "../../../.attn/overlay/04/exercise.rs")]
+mod answers;
+
+fn main() -> ExitCode {
+    attn_exercise::main(vec![
+        split_heads::exercise().answered_by(answers::split_heads),
+        merge_heads::exercise().answered_by(answers::merge_heads),
+        multi_head_attention::exercise().answered_by(answers::multi_head_attention),
+        rope::exercise().answered_by(answers::rope),
+        rotary_self_attention::exercise().answered_by(answers::rotary_self_attention),
+        layer_norm::exercise().answered_by(answers::layer_norm),
+        decoder_block::exercise().answered_by(answers::decoder_block),
+    ])
+}

@@ -1,0 +1,40 @@
+//! Chapter 4: many heads, self- and cross-attention, and positions.
+//!
+//! A layer of a Transformer attends with several *heads* at once, each with queries, keys and values
+//! of its own: `out = [head_1 … head_h] W_o`. Here are its parts, one a file: dealing columns out to
+//! heads and back, multi-head attention, the rotations that tell it about order, layer
+//! normalisation, and the blocks of an encoder and a decoder that are made of them.
+//!
+//! Shapes: sequences are n × d_model, one token a row; heads lead, (h, n, d). `true` in a mask means
+//! *may attend*.
+
+mod block;
+mod decode;
+mod error;
+pub mod exercises;
+pub mod figures;
+pub mod given;
+mod heads;
+mod look;
+mod multi_head;
+mod norm;
+mod rope;
+mod rotary_attention;
+mod transformer;
+
+pub use block::{EncoderBlock, decoder_block, encoder_block};
+pub use decode::{Written, step_by_step, teacher_forced};
+pub use error::{LayerError, divides};
+pub use given::{AttentionLayer, DecoderBlock, FeedForward, LayerNorm, Layout, Rotary};
+pub use heads::{merge_heads, split_heads};
+pub use look::{Looks, head_weights, looks};
+pub use multi_head::{attend_heads, multi_head_attention};
+pub use norm::layer_norm;
+pub use rope::rope;
+pub use rotary_attention::{rotary_self_attention, turned};
+pub use transformer::Transformer;
+
+/// Makes the Rust in the book's page on this chapter a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../../book/src/ch04-multi-head.md")]
+struct Book;

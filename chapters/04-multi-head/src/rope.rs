@@ -1,0 +1,39 @@
+use crate::given::{Layout, Rotary, expect_pairs};
+use ndarray::{Array2, ArrayView2};
+
+// ANCHOR: rope
+/// Rotary position embedding: row `r` of `x` stands at position `p = start + r`, and each pair of
+/// its numbers is turned by an angle that grows with the position. Pair `i` of d/2 turns by
+/// `p · base^(−2i/d)`:
+///
+/// `(a, b) ↦ (a cos − b sin, a sin + b cos)`.
+///
+/// Which two numbers form pair `i` is the layout's: 2i and 2i + 1 (interleaved), or i and i + d/2
+/// (half). Shapes: n×d in and out, d even. The dot product of two rows then depends on the
+/// difference of their positions alone. Costs 3·n·d FLOPs and n·d/2 sines and cosines.
+///
+/// Source: Su et al., arXiv:2104.09864, §3.4.2, Equation 34.
+#[track_caller]
+pub fn rope(x: ArrayView2<f32>, start: usize, rotary: Rotary) -> Array2<f32> {
+    expect_pairs(x.ncols());
+    // SOLUTION 4.4: turn every pair of every row by its angle
+    let d = x.ncols();
+    let mut turned = x.to_owned();
+    for (r, mut row) in turned.rows_mut().into_iter().enumerate() {
+        let position = (start + r) as f32;
+        for i in 0..d / 2 {
+            let (first, second) = match rotary.layout {
+                Layout::Interleaved => (2 * i, 2 * i + 1),
+                Layout::Half => (i, i + d / 2),
+            };
+            let angle = position * rotary.base.powf(-2.0 * i as f32 / d as f32);
+            let (sin, cos) = angle.sin_cos();
+            let (a, b) = (row[first], row[second]);
+            row[first] = a * cos - b * sin;
+            row[second] = a * sin + b * cos;
+        }
+    }
+    turned
+    // END SOLUTION
+}
+// ANCHOR_END: rope

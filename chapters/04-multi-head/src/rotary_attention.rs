@@ -1,0 +1,44 @@
+use crate::{
+    attend_heads,
+    given::{AttentionLayer, Rotary, expect_fit},
+    merge_heads, rope, split_heads,
+};
+use attn_core::Mask;
+use ndarray::{Array2, Array3, ArrayView2, Axis};
+
+// ANCHOR: rotary_self_attention
+/// Multi-head self-attention that knows about order: in every head, the queries and the keys are
+/// turned by their positions before they are compared. The values are not turned.
+///
+/// Shapes: `x` n × d_model, out n × d_model. Row i of `x` stands at position i; each head is turned
+/// by itself, with the pairs of its own d columns.
+///
+/// Source: Su et al., arXiv:2104.09864, §3.2.2 and §3.4.2.
+#[track_caller]
+pub fn rotary_self_attention(
+    layer: &AttentionLayer,
+    x: ArrayView2<f32>,
+    rotary: Rotary,
+    mask: &Mask,
+) -> Array2<f32> {
+    expect_fit(layer, x, x, mask);
+    // SOLUTION 4.5: as multi-head attention, with the queries and keys of every head turned
+    let q = turned(split_heads(x.dot(&layer.w_q).view(), layer.h), rotary); // (h, n, d)
+    let k = turned(split_heads(x.dot(&layer.w_k).view(), layer.h), rotary); // (h, n, d)
+    let v = split_heads(x.dot(&layer.w_v).view(), layer.h); // (h, n, d_v)
+    let heads = attend_heads(q.view(), k.view(), v.view(), mask); // (h, n, d_v)
+    merge_heads(heads.view()).dot(&layer.w_o)
+    // END SOLUTION
+}
+
+// SOLUTION
+/// Every head turned by itself, from position 0: (h, n, d) in and out.
+pub fn turned(mut heads: Array3<f32>, rotary: Rotary) -> Array3<f32> {
+    for mut head in heads.axis_iter_mut(Axis(0)) {
+        let turned = rope(head.view(), 0, rotary);
+        head.assign(&turned);
+    }
+    heads
+}
+// END SOLUTION
+// ANCHOR_END: rotary_self_attention

@@ -1,0 +1,143 @@
+//! A kernel at work: a rung of the chapter, or one of your own, on random inputs.
+//!
+//! `cargo attn run 9 --rung tiled --causal`, or `cargo attn run 9 --kernel mine.cu --entry mine --rows 16 --block 128`
+
+mod report;
+
+use anyhow::{Context, Result, bail, ensure};
+use ch09_flash_cuda::{
+    Device, Inputs, Own, Program, Rung, Sizes, attention_by, attention_by_own, rung,
+};
+use clap::Parser;
+use std::{fs, io::Write, path::PathBuf, process::ExitCode};
+
+/// Runs a kernel on a GPU or in the simulator: the result, what is wrong, and what moved.
+#[derive(Parser)]
+#[command(name = "kernel")]
+struct Args {
+    /// A rung of the chapter: naive, tiled, warp, split or gqa
+    #[arg(long, value_name = "NAME", default_value = "warp")]
+    rung: String,
+    /// A CUDA file of your own, whose kernel has the parameters of kernels/warp.cu
+    #[arg(long, value_name = "FILE", requires = "entry", conflicts_with = "rung")]
+    kernel: Option<PathBuf>,
+    /// The name of your kernel, which is `extern "C"`
+    #[arg(long, value_name = "NAME", requires = "kernel")]
+    entry: Option<String>,
+    /// Queries of a block of yours: the grid is (⌈n/rows⌉, heads)
+    #[arg(long, value_name = "N", default_value_t = 16, requires = "kernel")]
+    rows: usize,
+    /// Threads of a block of yours: x, or x,y, or x,y,z
+    #[arg(
+        long,
+        value_name = "N",
+        default_value = "128",
+        value_delimiter = ',',
+        requires = "kernel"
+    )]
+    block: Vec<u32>,
+    /// Query heads
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    heads: usize,
+    /// Key/value heads [default: as many]
+    #[arg(long, value_name = "N")]
+    kv_heads: Option<usize>,
+    /// Queries of a head [default: 128, and 1 for split]
+    #[arg(short, value_name = "N")]
+    n: Option<usize>,
+    /// Keys of a head [default: 128]
+    #[arg(short, value_name = "N", default_value_t = 128)]
+    m: usize,
+    /// Numbers of a query, a key and a value: 64 or 128; with NVRTC also 32
+    #[arg(short, value_name = "N", default_value_t = 64)]
+    d: usize,
+    /// Query i sees the keys up to m − n + i
+    #[arg(long)]
+    causal: bool,
+}
+
+fn run(args: &Args) -> Result<String> {
+    let chosen = Rung::named(&args.rung).with_context(|| {
+        let names: Vec<&str> = Rung::ALL.iter().map(|rung| rung.name()).collect();
+        format!(
+            "there is no rung {}; there are {}",
+            args.rung,
+            names.join(", ")
+        )
+    })?;
+    let decodes = chosen == Rung::Split && args.kernel.is_none();
+    let sizes = Sizes {
+        heads: args.heads,
+        kv_heads: args.kv_heads.unwrap_or(args.heads),
+        n: args.n.unwrap_or(if decodes { 1 } else { 128 }),
+        m: args.m,
+        d: args.d,
+    };
+    let numbers = [sizes.heads, sizes.kv_heads, sizes.n, sizes.m, sizes.d];
+    ensure!(
+        numbers.iter().all(|size| (1..=1 << 16).contains(size)),
+        "every size has to be from 1 to 65536"
+    );
+    let product = |sizes: &[usize]| sizes.iter().product::<usize>();
+    // The simulator takes some 50 ns an entry; this is about a quarter of an hour.
+    ensure!(
+        product(&[sizes.heads, sizes.n, sizes.m]) <= 1 << 28,
+        "{} scores would take the simulator too long",
+        product(&[sizes.heads, sizes.n, sizes.m])
+    );
+    let inputs = Inputs::random(1, sizes, args.causal);
+    inputs.sizes()?;
+    let mut device = Device::open();
+    let (name, program, outcome) = match (&args.kernel, &args.entry) {
+        (Some(path), Some(entry)) => {
+            let source = fs::read_to_string(path).with_context(|| path.display().to_string())?;
+            let name = path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
+            let program = Program::compile(&name, &source, &rung::definitions(args.d)?)?;
+            let [x, y, z] = match args.block[..] {
+                [x] => [x, 1, 1],
+                [x, y] => [x, y, 1],
+                [x, y, z] => [x, y, z],
+                _ => bail!("--block takes one to three numbers"),
+            };
+            let own = Own {
+                entry,
+                rows: args.rows,
+                block: [x, y, z],
+            };
+            let outcome = attention_by_own(&mut device, &own, &program, &inputs)?;
+            (path.display().to_string(), program, outcome)
+        }
+        _ => {
+            let program = chosen.program(args.d)?;
+            let outcome = attention_by(&mut device, chosen, &program, &inputs, 0)?;
+            (format!("kernels/{}.cu", chosen.name()), program, outcome)
+        }
+    };
+    let own = args.kernel.is_some();
+    report::report(&report::Run {
+        name: &name,
+        rung: (!own).then_some(chosen),
+        program: &program,
+        inputs: &inputs,
+        device: &device,
+        outcome: &outcome,
+    })
+}
+
+fn main() -> ExitCode {
+    match run(&Args::parse()) {
+        Ok(text) => {
+            // Whoever reads this may stop early, as `head` does.
+            let _ = std::io::stdout().write_all(text.as_bytes());
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

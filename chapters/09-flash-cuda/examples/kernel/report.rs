@@ -1,0 +1,236 @@
+//! What is printed about a run.
+
+use anyhow::Result;
+use attn_core::Mask;
+use ch03_scaled_dot_product::exercises::oracle;
+use ch09_flash_cuda::{
+    Device, Inputs, Outcome, Program, Rung, program::Origin, ptxas, traffic::Traffic,
+};
+use ndarray::s;
+use ptx_sim::{Counts, Report};
+use std::fmt::Write;
+
+/// A run and what it was of.
+pub struct Run<'a> {
+    pub name: &'a str,
+    /// `None` for a kernel of the reader's own.
+    pub rung: Option<Rung>,
+    pub program: &'a Program,
+    pub inputs: &'a Inputs,
+    pub device: &'a Device,
+    pub outcome: &'a Outcome,
+}
+
+pub fn report(run: &Run) -> Result<String> {
+    let mut text = String::new();
+    let sizes = run.inputs.sizes()?;
+    writeln!(
+        text,
+        "{}   {} query heads, {} key/value heads, n = {}, m = {}, d = {}, {}",
+        run.name,
+        sizes.heads,
+        sizes.kv_heads,
+        sizes.n,
+        sizes.m,
+        sizes.d,
+        if run.inputs.causal {
+            "causal"
+        } else {
+            "no mask"
+        }
+    )?;
+    let origin = match run.outcome.origin {
+        Origin::Nvrtc => "compiled by NVRTC just now",
+        Origin::Committed => "committed beside the kernel, since NVRTC is not installed",
+    };
+    writeln!(
+        text,
+        "  PTX       {origin}\n  ran       {}",
+        run.device.words()
+    )?;
+    writeln!(text, "  result    {}", result(run.inputs, run.outcome))?;
+    findings(&mut text, run.outcome)?;
+    let stated = run
+        .rung
+        .map(|rung| Traffic::of(rung, sizes, run.inputs.causal));
+    for (at, report) in run.outcome.reports.iter().enumerate() {
+        counts(&mut text, report, stated.as_ref().map(|stated| stated[at]))?;
+        lines(&mut text, report, run.program.source())?;
+        bounds(&mut text, report)?;
+    }
+    registers(&mut text, run.program)?;
+    Ok(text)
+}
+
+/// How far the result is from exact.
+fn result(inputs: &Inputs, outcome: &Outcome) -> String {
+    let group = inputs.q.dim().0 / inputs.k.dim().0;
+    let mask = if inputs.causal {
+        Mask::Causal
+    } else {
+        Mask::None
+    };
+    let mut worst = 0.0_f64;
+    for (head, q) in inputs.q.outer_iter().enumerate() {
+        let [k, v] = [&inputs.k, &inputs.v].map(|array| array.slice(s![head / group, .., ..]));
+        let exact = oracle::attention::<f64>(q, k, v, &mask);
+        for (got, want) in outcome.out.slice(s![head, .., ..]).iter().zip(&exact.out) {
+            let error = (f64::from(*got) - want).abs();
+            worst = if error.is_nan() {
+                f64::INFINITY
+            } else {
+                worst.max(error)
+            };
+        }
+    }
+    match worst <= 1e-5 {
+        true => format!("right; the largest error is {worst:.0e}"),
+        false => format!("WRONG; the largest error is {worst:.0e} (allowed: 1e-5)"),
+    }
+}
+
+fn findings(text: &mut String, outcome: &Outcome) -> Result<()> {
+    let found = outcome.findings();
+    if outcome.reports.is_empty() {
+        return Ok(writeln!(
+            text,
+            "  findings  a GPU reports none, and no counts: the simulator does"
+        )?);
+    }
+    if found.is_empty() {
+        return Ok(writeln!(text, "  findings  none")?);
+    }
+    writeln!(text, "  findings")?;
+    for finding in found.iter().take(20) {
+        writeln!(text, "    {finding}")?;
+    }
+    if found.len() > 20 {
+        writeln!(text, "    … and {} more", found.len() - 20)?;
+    }
+    Ok(())
+}
+
+fn counts(text: &mut String, report: &Report, stated: Option<Traffic>) -> Result<()> {
+    let Counts {
+        instructions,
+        flops,
+        read_bytes,
+        written_bytes,
+        barriers,
+        ..
+    } = report.total;
+    writeln!(
+        text,
+        "\n{}: {} blocks, {} instructions of warps, {} FLOP, {} barriers",
+        report.kernel,
+        report.blocks,
+        grouped(instructions),
+        grouped(flops),
+        grouped(barriers)
+    )?;
+    let closed = match stated {
+        Some(stated) if stated == Traffic::counted(report) => ", as the closed form says",
+        Some(_) => ", which the closed form does not say",
+        None => "",
+    };
+    writeln!(
+        text,
+        "  global memory   {} bytes read, {} written{closed}",
+        grouped(read_bytes),
+        grouped(written_bytes)
+    )?;
+    writeln!(
+        text,
+        "                  {} sectors, {:.2}× the fewest",
+        grouped(report.total.sectors),
+        report.uncoalesced()
+    )?;
+    writeln!(
+        text,
+        "  shared memory   {} wavefronts, {:.2}× the fewest",
+        grouped(report.total.wavefronts),
+        report.bank_conflicts()
+    )?;
+    Ok(())
+}
+
+/// The lines that move something, with what they move.
+fn lines(text: &mut String, report: &Report, source: &str) -> Result<()> {
+    writeln!(
+        text,
+        "\n  line      read   written  sectors     (×)  wavefronts   (×)"
+    )?;
+    let source: Vec<&str> = source.lines().collect();
+    let ratio = |actual: u64, ideal: u64| match ideal {
+        0 => String::new(),
+        _ => format!("{:.2}", actual as f64 / ideal as f64),
+    };
+    for (line, counts) in &report.lines {
+        if counts.sectors + counts.wavefronts == 0 {
+            continue;
+        }
+        let line = line.unwrap_or(0);
+        let code = source
+            .get((line as usize).wrapping_sub(1))
+            .map_or("", |code| code.trim());
+        writeln!(
+            text,
+            "  {line:>4} {:>9} {:>9} {:>8} {:>7} {:>11} {:>5}   {}",
+            grouped(counts.read_bytes),
+            grouped(counts.written_bytes),
+            grouped(counts.sectors),
+            ratio(counts.sectors, counts.ideal_sectors),
+            grouped(counts.wavefronts),
+            ratio(counts.wavefronts, counts.ideal_wavefronts),
+            code.chars().take(70).collect::<String>()
+        )?;
+    }
+    Ok(())
+}
+
+fn bounds(text: &mut String, report: &Report) -> Result<()> {
+    writeln!(
+        text,
+        "\n  At least this long, by a model of four resources at their peak; no measured speed:"
+    )?;
+    for device in ptx_sim::Device::KNOWN {
+        let (seconds, resource) = device.bound(report).limit();
+        writeln!(
+            text,
+            "    {:<12} {:>8.2} µs, for {resource}",
+            device.name,
+            seconds * 1e6
+        )?;
+    }
+    Ok(())
+}
+
+fn registers(text: &mut String, program: &Program) -> Result<()> {
+    let Some(tool) = ptxas::find() else {
+        return Ok(writeln!(
+            text,
+            "\nptxas, which would tell the registers, is not installed: see cargo attn doctor"
+        )?);
+    };
+    writeln!(text)?;
+    for kernel in ptxas::resources_of(&tool, program.ptx())? {
+        writeln!(
+            text,
+            "{} on an A100, says ptxas: {} registers a thread, {} bytes of shared memory a block, {} bytes spilled",
+            kernel.name, kernel.registers, kernel.shared, kernel.spills
+        )?;
+    }
+    Ok(())
+}
+
+/// 65,536.
+fn grouped(n: u64) -> String {
+    let digits = n.to_string();
+    let groups: Vec<&str> = digits
+        .as_bytes()
+        .rchunks(3)
+        .rev()
+        .map(|group| std::str::from_utf8(group).unwrap_or(""))
+        .collect();
+    groups.join(",")
+}

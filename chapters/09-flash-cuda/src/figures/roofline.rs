@@ -1,0 +1,84 @@
+//! The roofline of an A100, and where the rungs stand under it: bounds of a model, nothing measured.
+
+use super::counted::{RUNGS, SIZES, compulsory};
+use attn_viz::{Axis, Figure, Lines};
+use ptx_sim::{Device, Report};
+
+/// The least time in seconds for the kernels of a rung, one after the other, and what most of it is for.
+fn least(device: &Device, reports: &[Report]) -> (f64, &'static str) {
+    let limits = || reports.iter().map(|report| device.bound(report).limit());
+    let longest = limits()
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .expect("a rung has a kernel");
+    (limits().map(|(seconds, _)| seconds).sum(), longest.1)
+}
+
+fn a100() -> Device {
+    *Device::KNOWN
+        .iter()
+        .find(|device| device.name.starts_with("A100"))
+        .expect("it is known")
+}
+
+/// FLOP that the result takes: the two products.
+fn useful() -> f64 {
+    4.0 * (SIZES.heads * SIZES.n * SIZES.m * SIZES.d) as f64
+}
+
+pub(super) fn figure() -> Figure {
+    let device = a100();
+    let (peak, bandwidth) = (device.peak_flops() / 1e12, device.bandwidth / 1e3);
+    let ridge = peak / bandwidth;
+    let points: Vec<(&str, f64, f64)> = RUNGS
+        .iter()
+        .map(|(rung, reports)| {
+            let intensity = useful() / compulsory(reports) as f64;
+            (
+                rung.name(),
+                intensity,
+                useful() / least(&device, reports).0 / 1e12,
+            )
+        })
+        .collect();
+    let said: Vec<String> = points
+        .iter()
+        .map(|(name, intensity, rate)| {
+            format!("{name} at {intensity:.1} FLOP a byte and at most {rate:.1} TFLOP/s")
+        })
+        .collect();
+    let alternative = format!(
+        "The roof rises with {bandwidth:.2} TB/s to {peak:.1} TFLOP/s at {ridge:.1} FLOP a byte. Under it stand {}.",
+        said.join(", ")
+    );
+    let roof = [(2.0, 2.0 * bandwidth), (ridge, peak), (100.0, peak)];
+    let lines = Lines::new(
+        "What the model allows on an A100: 16 heads, n = m = 128, d = 64. No measured speed",
+        &alternative,
+    )
+    .x(Axis::log("products, FLOP, per byte of device memory")
+        .ticks([2.0, 5.0, 10.0, 20.0, 50.0, 100.0]))
+    .y(Axis::log("at most (TFLOP/s)").ticks([2.0, 5.0, 10.0, 20.0]))
+    .series("roof", roof);
+    let lines = points.iter().fold(lines, |lines, (name, intensity, rate)| {
+        lines.series(name, [(*intensity, *rate)])
+    });
+    lines.figure()
+}
+
+/// The least time on each GPU.
+pub(super) fn table() -> String {
+    let mut table = String::from("| rung |");
+    Device::KNOWN
+        .iter()
+        .for_each(|device| table += &format!(" {} |", device.name));
+    table += "\n| --- |";
+    Device::KNOWN.iter().for_each(|_| table += " --- |");
+    for (rung, reports) in RUNGS.iter() {
+        table += &format!("\n| {} |", rung.name());
+        for device in Device::KNOWN {
+            let (seconds, resource) = least(&device, reports);
+            table += &format!(" {:.1} µs, {resource} |", seconds * 1e6);
+        }
+    }
+    table + "\n"
+}

@@ -1,0 +1,86 @@
+//! A GPU, if there is one.
+
+use crate::{
+    Error,
+    device::{Buffer, Launch},
+    foreign,
+    program::Program,
+};
+use cudarc::{
+    driver::{CudaContext, CudaSlice, CudaStream, LaunchConfig},
+    nvrtc::Ptx,
+};
+use std::sync::Arc;
+
+/// The first GPU of this machine.
+pub struct Gpu {
+    context: Arc<CudaContext>,
+    stream: Arc<CudaStream>,
+    name: String,
+    buffers: Vec<CudaSlice<f32>>,
+}
+
+impl Gpu {
+    /// Opens it.
+    ///
+    /// # Errors
+    /// Why there is none, in a few words.
+    pub fn open() -> Result<Self, String> {
+        if !foreign::driver_is_present() {
+            return Err("this machine has no CUDA driver".into());
+        }
+        let context = CudaContext::new(0)
+            .map_err(|error| format!("the CUDA driver gives no device: {error}"))?;
+        let name = context.name().unwrap_or_else(|_| "GPU 0".into());
+        let stream = context.default_stream();
+        Ok(Gpu {
+            context,
+            stream,
+            name,
+            buffers: Vec::new(),
+        })
+    }
+
+    /// What NVIDIA calls it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn alloc(&mut self, values: &[f32]) -> Result<Buffer, Error> {
+        self.buffers
+            .push(self.stream.clone_htod(values).map_err(refused)?);
+        Ok(Buffer::new(self.buffers.len() - 1))
+    }
+
+    pub(crate) fn read(&self, buffer: Buffer) -> Result<Vec<f32>, Error> {
+        self.stream
+            .clone_dtoh(&self.buffers[buffer.index()])
+            .map_err(refused)
+    }
+
+    pub(crate) fn launch(&mut self, program: &Program, launch: &Launch) -> Result<(), Error> {
+        launch.fits(program)?;
+        let module = self
+            .context
+            .load_module(Ptx::from_src(program.ptx()))
+            .map_err(refused)?;
+        let function = module.load_function(launch.kernel).map_err(refused)?;
+        let [grid_dim, block_dim] = [launch.grid, launch.block].map(|[x, y, z]| (x, y, z));
+        let config = LaunchConfig {
+            grid_dim,
+            block_dim,
+            shared_mem_bytes: 0,
+        };
+        foreign::launch(
+            &self.stream,
+            &function,
+            config,
+            &self.buffers,
+            &launch.arguments,
+        )
+    }
+}
+
+fn refused(error: cudarc::driver::DriverError) -> Error {
+    Error::Driver(error.to_string())
+}

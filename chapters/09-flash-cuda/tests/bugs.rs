@@ -1,0 +1,391 @@
+//! Bugs that people write, each seeded in a kernel of this chapter: the simulator has to name it, with its line.
+//!
+//! They are compiled here, so without NVRTC these tests are skipped, and with `ATTN_REQUIRE_NVRTC=1` they fail.
+
+mod common;
+
+use ch09_flash_cuda::{
+    Device, Inputs, Outcome, Program, Rung, Sizes, attention_by, exercises::body::changed, nvrtc,
+    rung,
+};
+use common::{sizes, wrong};
+use ptx_sim::{Counts, Kind};
+use std::env;
+
+/// A kernel with a bug in it, and what came of it; `None` without NVRTC.
+struct Bug {
+    source: String,
+    outcome: Outcome,
+    inputs: Inputs,
+}
+
+fn seed(rung: Rung, sizes: Sizes, changes: &[(&str, &str)]) -> Option<Bug> {
+    if !nvrtc::found() {
+        let how = nvrtc::how_to_get_it();
+        assert!(
+            env::var_os("ATTN_REQUIRE_NVRTC").is_none(),
+            "NVRTC is required here. {how}"
+        );
+        println!("skipped: NVRTC is not installed. {how}");
+        return None;
+    }
+    let source = changed(rung.source(), changes);
+    let definitions = rung::definitions(sizes.d).expect("a width of the course");
+    let program = Program::compile("bug.cu", &source, &definitions).expect("it compiles");
+    let inputs = Inputs::random(1, sizes, false);
+    let outcome = attention_by(&mut Device::simulator(), rung, &program, &inputs, 0)
+        .expect("it can be launched");
+    Some(Bug {
+        source,
+        outcome,
+        inputs,
+    })
+}
+
+impl Bug {
+    /// The numbers of the lines that hold this text.
+    fn lines(&self, text: &str) -> Vec<u32> {
+        let lines = self
+            .source
+            .lines()
+            .zip(1..)
+            .filter(|(line, _)| line.contains(text));
+        let lines: Vec<u32> = lines.map(|(_, number)| number).collect();
+        assert!(!lines.is_empty(), "no line holds {text}");
+        lines
+    }
+
+    /// Asserts that there is a finding of this kind at a line with this text, and that it names what it befell.
+    #[track_caller]
+    fn is_named(&self, kind: Kind, at: &str, name: &str) -> &Self {
+        let lines = self.lines(at);
+        let findings = || {
+            self.outcome
+                .reports
+                .iter()
+                .flat_map(|report| &report.findings)
+        };
+        let found = findings().any(|finding| {
+            let touches =
+                |place: ptx_sim::Place| place.source.is_some_and(|line| lines.contains(&line));
+            let here = touches(finding.place) || finding.other.is_some_and(touches);
+            finding.kind == kind && here && finding.text.contains(name)
+        });
+        let all: Vec<String> = findings().map(ToString::to_string).collect();
+        assert!(
+            found,
+            "no {kind:?} of {name} at {lines:?} among:\n{}",
+            all.join("\n")
+        );
+        self
+    }
+
+    /// Asserts that there is no finding and the result is right, and gives the counts of the line with this text.
+    #[track_caller]
+    fn is_right_but_slow(&self, at: &str) -> Counts {
+        assert_eq!(self.outcome.findings(), [""; 0]);
+        assert_eq!(wrong(&self.inputs, &self.outcome), None);
+        let line = self.lines(at)[0];
+        let mut counts = Counts::default();
+        self.outcome
+            .reports
+            .iter()
+            .for_each(|report| counts += report.line(line));
+        counts
+    }
+}
+
+const AFTER_LOAD: (&str, &str) = ("        __syncthreads();\n        // 2.", "        // 2.");
+const AFTER_SCORES: (&str, &str) = ("        __syncthreads();\n        // 3.", "        // 3.");
+const AFTER_SOFTMAX: (&str, &str) = ("        __syncthreads();\n        // 4.", "        // 4.");
+const AFTER_SUM: (&str, &str) = ("        __syncthreads();\n    }\n", "    }\n");
+
+#[test]
+fn barrier_missing_after_the_tile_is_loaded() {
+    if let Some(bug) = seed(Rung::Tiled, sizes(9, 40), &[AFTER_LOAD]) {
+        bug.is_named(Kind::SharedRace, "dot = fmaf(qs[row][c]", "`ks[");
+    }
+}
+
+#[test]
+fn barrier_missing_after_the_scores() {
+    if let Some(bug) = seed(Rung::Tiled, sizes(9, 40), &[AFTER_SCORES]) {
+        bug.is_named(Kind::SharedRace, "scores[row][lane] = visible", "`scores[");
+    }
+}
+
+#[test]
+fn barrier_missing_after_the_softmax() {
+    if let Some(bug) = seed(Rung::Tiled, sizes(9, 40), &[AFTER_SOFTMAX]) {
+        bug.is_named(
+            Kind::SharedRace,
+            "sum[e] *= correction[row]",
+            "`correction[",
+        );
+    }
+}
+
+#[test]
+fn barrier_missing_at_the_end_of_a_tile() {
+    if let Some(bug) = seed(Rung::Tiled, sizes(9, 40), &[AFTER_SUM]) {
+        bug.is_named(Kind::SharedRace, "vs[at / D][at % D] = inside", "`vs[");
+    }
+}
+
+/// The numbers are right by luck: the warp that loads is the first to run here.
+#[test]
+fn one_warp_loads_and_nobody_waits() {
+    let changes = [
+        AFTER_LOAD,
+        (
+            "for (int at = thread; at < KEYS * D; at += QUERIES * KEYS) {",
+            "for (int at = lane; row == 0 && at < KEYS * D; at += KEYS) {",
+        ),
+        (
+            "for (int at = thread; at < QUERIES * D; at += QUERIES * KEYS)",
+            "for (int at = lane; row == 0 && at < QUERIES * D; at += KEYS)",
+        ),
+    ];
+    if let Some(bug) = seed(Rung::Tiled, sizes(9, 20), &changes) {
+        assert_eq!(wrong(&bug.inputs, &bug.outcome), None);
+        bug.is_named(Kind::SharedRace, "ks[at / D][at % D] = inside", "`ks[");
+    }
+}
+
+#[test]
+fn barrier_that_half_a_warp_reaches() {
+    let change = (
+        "        __syncthreads();                    // the whole",
+        "        if (lane < 16) __syncthreads(); // the whole",
+    );
+    if let Some(bug) = seed(Rung::Warp, sizes(9, 40), &[change]) {
+        bug.is_named(
+            Kind::BarrierDivergence,
+            "if (lane < 16) __syncthreads();",
+            "16 of the 32 lanes",
+        );
+    }
+}
+
+#[test]
+fn barrier_that_one_warp_skips() {
+    let change = (
+        "        __syncthreads();                    // the whole",
+        "        if (first_row > 0) __syncthreads(); // the whole",
+    );
+    if let Some(bug) = seed(Rung::Warp, sizes(9, 40), &[change]) {
+        bug.is_named(Kind::BarrierDivergence, "__syncthreads();", "");
+    }
+}
+
+#[test]
+fn tile_without_padding() {
+    if let Some(bug) = seed(
+        Rung::Tiled,
+        sizes(9, 40),
+        &[(
+            "__shared__ float ks[KEYS][D + 1];",
+            "__shared__ float ks[KEYS][D];",
+        )],
+    ) {
+        // One wavefront for the query's number, the same for all lanes, and 32 for the keys'.
+        let counts = bug.is_right_but_slow("dot = fmaf(qs[row][c]");
+        assert_eq!(counts.wavefronts * 2, counts.ideal_wavefronts * 33);
+    }
+}
+
+#[test]
+fn keys_loaded_column_by_column() {
+    let change = (
+        "ks[at / D][at % D] = inside ? keys[(size_t)start * D + at] : 0.0f;",
+        "ks[at % KEYS][at / KEYS] = start + at % KEYS < m ? keys[(size_t)(start + at % KEYS) * D + at / KEYS] : 0.0f;",
+    );
+    if let Some(bug) = seed(Rung::Tiled, sizes(9, 64), &[change]) {
+        let counts = bug.is_right_but_slow("ks[at % KEYS][at / KEYS]");
+        assert_eq!(counts.sectors, counts.ideal_sectors * 8);
+    }
+}
+
+#[test]
+fn less_or_equal_at_the_edge_of_the_keys() {
+    let change = (
+        "const bool inside = start + at / D < m;",
+        "const bool inside = start + at / D <= m;",
+    );
+    if let Some(bug) = seed(Rung::Tiled, sizes(8, 40), &[change]) {
+        bug.is_named(Kind::OutOfBounds, "= inside ?", "reads byte 10240 of `k`");
+    }
+}
+
+#[test]
+fn no_guard_at_the_edge_of_the_output() {
+    if let Some(bug) = seed(
+        Rung::Warp,
+        sizes(9, 40),
+        &[("        if (i >= n) continue;\n", "")],
+    ) {
+        bug.is_named(Kind::OutOfBounds, "out[row * 32 + lane] = sum[r];", "`out`");
+    }
+}
+
+#[test]
+fn no_guard_in_a_grid_that_does_not_fit() {
+    if let Some(bug) = seed(
+        Rung::Naive,
+        sizes(9, 40),
+        &[("    if (i >= n || j >= m) return;\n", "")],
+    ) {
+        bug.is_named(Kind::OutOfBounds, "dot = fmaf(query[c], key[c], dot)", "");
+    }
+}
+
+#[test]
+fn tail_of_the_tile_not_cleared() {
+    let changes = [(
+        "ks[place(at / FOURS, at % FOURS)] = inside ? keys[start * FOURS + at] : zeros;",
+        "if (inside) ks[place(at / FOURS, at % FOURS)] = keys[start * FOURS + at];",
+    )];
+    if let Some(bug) = seed(Rung::Warp, sizes(9, 20), &changes) {
+        bug.is_named(
+            Kind::Uninitialised,
+            "const float4 key = ks[place(lane, four)];",
+            "`ks[",
+        );
+    }
+}
+
+#[test]
+fn tile_loaded_in_part() {
+    if let Some(bug) = seed(
+        Rung::Tiled,
+        sizes(8, 32),
+        &[("at < KEYS * D; at +=", "at < KEYS * D - 256; at +=")],
+    ) {
+        bug.is_named(Kind::Uninitialised, "dot = fmaf(qs[row][c]", "`ks[28][0]`");
+    }
+}
+
+#[test]
+fn shuffle_that_lanes_have_left() {
+    let change = (
+        "            const bool visible = j < m",
+        "            if (j >= m) continue;\n            const bool visible = j < m",
+    );
+    if let Some(bug) = seed(Rung::Warp, sizes(9, 20), &[change]) {
+        bug.is_named(
+            Kind::AbsentLanes,
+            "__shfl_xor_sync",
+            "names lanes that are elsewhere",
+        );
+    }
+}
+
+#[test]
+fn shuffle_of_half_a_warp() {
+    if let Some(bug) = seed(
+        Rung::Split,
+        sizes(1, 20),
+        &[(
+            "#define ALL_LANES 0xffffffffu",
+            "#define ALL_LANES 0x0000ffffu",
+        )],
+    ) {
+        bug.is_named(
+            Kind::AbsentLanes,
+            "__shfl_xor_sync",
+            "leaves out lanes that are here",
+        );
+    }
+}
+
+#[test]
+fn float4_from_an_odd_address() {
+    let change = (
+        "const float4* keys = k + (size_t)",
+        "const float4* keys = (const float4*)((const float*)k + 1) + (size_t)",
+    );
+    if let Some(bug) = seed(Rung::Warp, sizes(9, 40), &[change]) {
+        bug.is_named(
+            Kind::Misaligned,
+            "ks[place(at / FOURS, at % FOURS)] = inside",
+            "no multiple of 16",
+        );
+    }
+}
+
+#[test]
+fn axes_of_a_shared_array_swapped() {
+    if let Some(bug) = seed(
+        Rung::Tiled,
+        sizes(8, 32),
+        &[(
+            "        scores[row][lane] = visible",
+            "        scores[lane][row] = visible",
+        )],
+    ) {
+        bug.is_named(Kind::OutOfBounds, "scores[lane][row] = visible", "`scores`");
+    }
+}
+
+#[test]
+fn two_blocks_write_the_same_place() {
+    let two = Sizes {
+        heads: 2,
+        kv_heads: 2,
+        ..sizes(1, 20)
+    };
+    if let Some(bug) = seed(
+        Rung::Split,
+        two,
+        &[(
+            "const int part = head * splits + split;",
+            "const int part = split;",
+        )],
+    ) {
+        bug.is_named(Kind::BlockRace, "parts[part * 32 + lane] = sum;", "`parts`");
+    }
+}
+
+#[test]
+fn scores_that_are_read_but_never_written() {
+    let change = (
+        "    scores[((size_t)head",
+        "    if (j > i + 3) return;\n    scores[((size_t)head",
+    );
+    if let Some(bug) = seed(Rung::Naive, sizes(9, 40), &[change]) {
+        bug.is_named(
+            Kind::Uninitialised,
+            "row_max = fmaxf(row_max, row[j])",
+            "`scores`",
+        );
+    }
+}
+
+#[test]
+fn one_split_too_many() {
+    if let Some(bug) = seed(
+        Rung::Split,
+        sizes(1, 20),
+        &[(
+            "for (int s = 0; s < splits; ++s) {",
+            "for (int s = 0; s <= splits; ++s) {",
+        )],
+    ) {
+        bug.is_named(
+            Kind::OutOfBounds,
+            "const float weight = __expf(part_lse",
+            "`part_lse`",
+        );
+    }
+}
+
+#[test]
+fn a_loop_that_never_ends() {
+    let change = (
+        "start < m; start += KEYS) {",
+        "start < m; start += group - 1) {",
+    );
+    if let Some(bug) = seed(Rung::Tiled, sizes(1, 1), &[change]) {
+        bug.is_named(Kind::StepLimit, "", "it is still running");
+    }
+}

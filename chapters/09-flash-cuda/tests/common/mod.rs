@@ -1,0 +1,53 @@
+//! What the tests of this chapter share.
+#![allow(dead_code)] // each test program uses some of it
+
+use attn_core::Mask;
+use ch03_scaled_dot_product::exercises::oracle;
+use ch09_flash_cuda::{Inputs, Outcome, Sizes};
+use ndarray::{Axis, s};
+
+/// How far a kernel may be from the exact result: its exponentials are `ex2.approx`, good to two units in the last
+/// place of their argument.
+pub const TOLERANCE: f64 = 1e-5;
+
+/// One head of `d` = 64, unless told otherwise.
+pub fn sizes(n: usize, m: usize) -> Sizes {
+    Sizes {
+        heads: 1,
+        kv_heads: 1,
+        n,
+        m,
+        d: 64,
+    }
+}
+
+/// The first entry that is not what chapter 3's f64 oracle says, head by head.
+pub fn wrong(inputs: &Inputs, outcome: &Outcome) -> Option<String> {
+    let group = inputs.q.len_of(Axis(0)) / inputs.k.len_of(Axis(0));
+    let mask = if inputs.causal {
+        Mask::Causal
+    } else {
+        Mask::None
+    };
+    for (head, q) in inputs.q.outer_iter().enumerate() {
+        let [k, v] = [&inputs.k, &inputs.v].map(|array| array.slice(s![head / group, .., ..]));
+        let exact = oracle::attention::<f64>(q, k, v, &mask);
+        for ((i, c), want) in exact.out.indexed_iter() {
+            let got = f64::from(outcome.out[[head, i, c]]);
+            if !close(got, *want) {
+                return Some(format!("out[{head},{i},{c}] is {got}, should be {want}"));
+            }
+        }
+        for (i, want) in exact.lse.indexed_iter() {
+            let got = f64::from(outcome.lse[[head, i]]);
+            if !close(got, *want) {
+                return Some(format!("lse[{head},{i}] is {got}, should be {want}"));
+            }
+        }
+    }
+    None
+}
+
+fn close(got: f64, want: f64) -> bool {
+    got == want || (got - want).abs() <= TOLERANCE * want.abs().max(1.0)
+}

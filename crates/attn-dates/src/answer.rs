@@ -1,0 +1,94 @@
+//! What a model's output means, and when it means nothing.
+
+use crate::calendar::{Date, DateError};
+use std::{error::Error, fmt};
+
+/// Why an output is not taken for dates.
+#[derive(Clone, Debug, PartialEq)]
+pub enum NoDate {
+    /// The model wrote nothing: it was trained to do so where there is no date.
+    Nothing,
+    /// The model did not come to an end.
+    Endless {
+        /// What it had written when it was stopped.
+        output: String,
+    },
+    /// The model wrote something that is no list of days.
+    NotIso {
+        /// What it wrote.
+        output: String,
+        /// What is wrong with it.
+        error: DateError,
+    },
+    /// The model wrote days, but guessed.
+    Unsure {
+        /// What it wrote.
+        output: String,
+        /// The probability it gave to the character it was least sure of.
+        lowest: f32,
+    },
+}
+
+/// A model is believed when it gave each character that it wrote at least this probability: it
+/// thought every other choice less likely taken together.
+pub const SURE: f32 = 0.5;
+
+impl fmt::Display for NoDate {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            NoDate::Nothing => write!(f, "the model finds no date in this text"),
+            NoDate::Endless { output } => {
+                write!(
+                    f,
+                    "the model finds no date in this text: it wrote “{output}” and did not stop"
+                )
+            }
+            NoDate::NotIso { output, error } => {
+                write!(f, "the model wrote “{output}”, which is no date: {error}")
+            }
+            NoDate::Unsure { output, lowest } => write!(
+                f,
+                "the model is not sure that this is a date: it wrote “{output}”, but gave one \
+                 character a probability of only {lowest:.2}"
+            ),
+        }
+    }
+}
+
+impl Error for NoDate {}
+
+/// The days that a model found, from what it wrote: the output without the end marker, whether it
+/// ended, and the lowest of the probabilities that the model gave to the characters it wrote.
+///
+/// ```
+/// use attn_dates::answer::{NoDate, read};
+/// assert_eq!(read("1979-05-03,1980-01-04", true, 0.9).unwrap().len(), 2);
+/// assert_eq!(read("", true, 0.9), Err(NoDate::Nothing));
+/// assert!(matches!(read("1979-02-31", true, 0.9), Err(NoDate::NotIso { .. })));
+/// assert!(matches!(read("1979-05-03", true, 0.4), Err(NoDate::Unsure { .. })));
+/// ```
+///
+/// # Errors
+/// When the output is empty, endless, no list of ISO dates, or was guessed (see [`SURE`]).
+pub fn read(output: &str, ended: bool, lowest: f32) -> Result<Vec<Date>, NoDate> {
+    let written = output.to_string();
+    if !ended {
+        return Err(NoDate::Endless { output: written });
+    }
+    if output.is_empty() {
+        return Err(NoDate::Nothing);
+    }
+    let dates: Result<Vec<Date>, DateError> = output.split(',').map(str::parse).collect();
+    match dates {
+        Err(error) => Err(NoDate::NotIso {
+            output: written,
+            error,
+        }),
+        Ok(dates) if lowest >= SURE => Ok(dates),
+        // A probability that is not a number comes here too.
+        Ok(_) => Err(NoDate::Unsure {
+            output: written,
+            lowest,
+        }),
+    }
+}

@@ -1,0 +1,164 @@
+//! What the chapters load: weights, fixtures and measurements, written into `attn-dates`.
+
+use crate::{
+    batch::Batch,
+    files,
+    measure::{self, GradientRow},
+    net::Net,
+    train::{Run, forward},
+};
+use anyhow::{Context, Result, ensure};
+use attn_dates::{
+    FORMAT, Model, Weights,
+    generator::{Example, fingerprint},
+    results::{Accuracy, HeldOut},
+};
+use std::{
+    fmt::Write,
+    path::{Path, PathBuf},
+};
+
+/// Writes `weights/MODEL.safetensors` with where it comes from; gives its path.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn weights(net: &Net, run: &Run, accuracy: &[Accuracy], out: &Path) -> Result<PathBuf> {
+    let values = net.values()?;
+    let tensors: Vec<(String, Vec<usize>, &[f32])> = net
+        .model
+        .tensors()
+        .into_iter()
+        .map(|(name, shape)| {
+            let values = &values[&name][..];
+            (name, shape, values)
+        })
+        .collect();
+    let metadata = [
+        ("format", FORMAT.to_string()),
+        ("model", net.model.to_string()),
+        ("command", format!("attn-train {}", run.describe())),
+        ("seed", run.seed.to_string()),
+        ("steps", run.steps.to_string()),
+        ("data", fingerprint(run.seed)),
+        ("accuracy", measure::shares(accuracy, HeldOut::Days)),
+    ];
+    let path = path(out, net.model);
+    files::write(&path, &files::safetensors(&tensors, &metadata)?)?;
+    Ok(path)
+}
+
+fn path(out: &Path, model: Model) -> PathBuf {
+    out.join("weights").join(format!("{model}.safetensors"))
+}
+
+/// The models whose weights are there.
+///
+/// # Errors
+/// When there are none, or one of the files is damaged.
+pub fn nets(out: &Path) -> Result<Vec<Net>> {
+    let mut nets = Vec::new();
+    for model in Model::ALL {
+        let path = path(out, model);
+        if path.exists() {
+            let weights =
+                Weights::read(model, &path).with_context(|| path.display().to_string())?;
+            let values = weights.tensors();
+            let values =
+                values.map(|(name, tensor)| (name.to_string(), tensor.iter().copied().collect()));
+            nets.push(Net::from_values(model, values.collect())?);
+        }
+    }
+    ensure!(
+        !nets.is_empty(),
+        "there are no weights in {}",
+        out.join("weights").display()
+    );
+    Ok(nets)
+}
+
+/// The texts whose logits are kept: one date, three, eight that no training saw, and none.
+pub fn fixture_texts() -> Vec<Example> {
+    let example = |source: &str, target: &str| Example {
+        source: source.into(),
+        target: target.into(),
+    };
+    let mut texts = vec![
+        example("the 3rd of May, 1979", "1979-05-03"),
+        example(
+            "Thu 3.5.1979; February 29, 2000 and 1999/12/31",
+            "1979-05-03,2000-02-29,1999-12-31",
+        ),
+        example("hello", ""),
+    ];
+    texts.extend(measure::examples(HeldOut::Days, 8, 1));
+    texts
+}
+
+/// Writes `fixtures/MODEL.safetensors`: each text by itself, without padding.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn fixtures(net: &Net, out: &Path) -> Result<()> {
+    let texts = fixture_texts();
+    let (mut tensors, mut metadata) = (Vec::new(), Vec::new());
+    for (i, text) in texts.iter().enumerate() {
+        let output = forward(net, &Batch::new(std::slice::from_ref(text))?)?;
+        tensors.push((format!("{i}.logits"), output.logits));
+        tensors.extend(
+            output
+                .alignment
+                .map(|alignment| (format!("{i}.alignment"), alignment)),
+        );
+        metadata.push((format!("{i}.source"), text.source.clone()));
+        metadata.push((format!("{i}.target"), text.target.clone()));
+    }
+    let tensors = tensors.into_iter().map(|(name, tensor)| {
+        let tensor = tensor.squeeze(0)?;
+        Ok((
+            name,
+            tensor.dims().to_vec(),
+            tensor.flatten_all()?.to_vec1::<f32>()?,
+        ))
+    });
+    let tensors = tensors.collect::<Result<Vec<_>>>()?;
+    let tensors: Vec<_> = tensors
+        .iter()
+        .map(|(name, shape, values)| (name.clone(), shape.clone(), &values[..]))
+        .collect();
+    let metadata: Vec<(&str, String)> = metadata
+        .iter()
+        .map(|(key, value)| (key.as_str(), value.clone()))
+        .collect();
+    let path = out
+        .join("fixtures")
+        .join(format!("{}.safetensors", net.model));
+    files::write(&path, &files::safetensors(&tensors, &metadata)?)
+}
+
+/// Writes `data/accuracy.csv` and `data/gradients.csv`.
+///
+/// # Errors
+/// When a file cannot be written.
+pub fn data(accuracy: &[Accuracy], gradients: &[GradientRow], out: &Path) -> Result<()> {
+    let mut text = "model,held out,dates,exact,lists\n".to_string();
+    for row in accuracy {
+        let held_out = match row.held_out {
+            HeldOut::Days => "days",
+            HeldOut::Forms => "forms",
+        };
+        let (model, dates, exact, lists) = (row.model, row.dates, row.exact, row.lists);
+        writeln!(text, "{model},{held_out},{dates},{exact},{lists}")?;
+    }
+    files::write(&out.join("data/accuracy.csv"), text.as_bytes())?;
+    let mut text = "model,weights,distance,norm,share\n".to_string();
+    for row in gradients {
+        let weights = if row.trained { "trained" } else { "first" };
+        let (model, distance) = (row.model, row.distance);
+        writeln!(
+            text,
+            "{model},{weights},{distance},{:.4e},{:.4e}",
+            row.norm, row.share
+        )?;
+    }
+    files::write(&out.join("data/gradients.csv"), text.as_bytes())
+}

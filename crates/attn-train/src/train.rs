@@ -1,0 +1,165 @@
+//! A training run.
+
+use crate::{
+    adam::Values,
+    batch::{Batch, Batches, tensor},
+    checkpoint::Checkpoint,
+    gru,
+    net::{Net, Output, log_softmax},
+    transformer,
+};
+use anyhow::{Result, ensure};
+use attn_dates::Model;
+use candle_core::{D, Tensor};
+use std::{f64::consts::PI, path::Path, thread};
+
+/// What determines a run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Run {
+    /// The model.
+    pub model: Model,
+    /// The seed of its first weights and of its examples.
+    pub seed: u64,
+    /// How many batches it sees.
+    pub steps: u64,
+    /// How many lists a batch holds.
+    pub batch: usize,
+    /// The highest learning rate.
+    pub rate: f64,
+    /// How many steps go by between two savings of a checkpoint; it changes no result.
+    pub save_every: u64,
+}
+
+/// The rate rises over so many steps before it falls; over a quarter of a shorter run.
+const WARM_UP: u64 = 100;
+
+impl Run {
+    /// The runs that made the course's weights.
+    pub fn usual(model: Model) -> Self {
+        Run {
+            model,
+            seed: 1,
+            steps: match model {
+                Model::Transformer => 2400,
+                _ => 1200,
+            },
+            batch: 96,
+            rate: 0.003,
+            save_every: 50,
+        }
+    }
+
+    /// A run of seconds.
+    pub fn smoke(model: Model) -> Self {
+        Run {
+            steps: 24,
+            batch: 16,
+            ..Run::usual(model)
+        }
+    }
+
+    /// The run in words, as the command's options.
+    pub fn describe(&self) -> String {
+        format!(
+            "train {} --seed {} --steps {} --batch {} --rate {}",
+            self.model, self.seed, self.steps, self.batch, self.rate
+        )
+    }
+
+    /// The learning rate of a step, from 0: up to the highest in a line, then down half a cosine.
+    pub fn rate_at(&self, step: u64) -> f64 {
+        let warm_up = WARM_UP.min(self.steps.div_ceil(4));
+        let rise = (step + 1) as f64 / warm_up as f64;
+        let fall = 0.5 + 0.5 * (PI * step as f64 / self.steps as f64).cos();
+        self.rate * fall * rise.min(1.0)
+    }
+}
+
+/// Trains to the end, from the checkpoint if there is one; `report` is told of every step: how many
+/// are done, and the loss in nats a character.
+///
+/// # Errors
+/// When the checkpoint cannot be read or written or is of another run, or the loss is no number.
+pub fn train(run: &Run, checkpoint: &Path, mut report: impl FnMut(u64, f64)) -> Result<Net> {
+    let mut at = match Checkpoint::load(run, checkpoint)? {
+        Some(at) => at,
+        None => Checkpoint::start(run)?,
+    };
+    // So that a place where nothing can be saved is known before the work, not after it.
+    at.save(run, checkpoint)?;
+    let batches = Batches {
+        seed: run.seed,
+        size: run.batch,
+        steps: run.steps,
+    };
+    while at.done < run.steps {
+        let (loss, gradients) = loss_and_gradients(&at.net, &batches.halves(at.done)?)?;
+        ensure!(
+            loss.is_finite(),
+            "the loss of step {} is {loss}: the rate is too high",
+            at.done + 1
+        );
+        at.adam
+            .step(&at.net, &gradients, at.done + 1, run.rate_at(at.done))?;
+        at.done += 1;
+        if at.done.is_multiple_of(run.save_every) || at.done == run.steps {
+            at.save(run, checkpoint)?;
+        }
+        report(at.done, loss);
+    }
+    Ok(at.net)
+}
+
+/// All logits of a batch under teacher forcing.
+pub fn forward(net: &Net, batch: &Batch) -> Result<Output> {
+    match net.model {
+        Model::Transformer => transformer::forward(net, batch),
+        _ => gru::forward(net, batch),
+    }
+}
+
+/// The sum of the losses of all characters, in nats.
+pub fn loss(output: &Output, batch: &Batch) -> Result<Tensor> {
+    let wanted = tensor(&batch.wanted)?.unsqueeze(2)?;
+    let log = log_softmax(&output.logits)?.gather(&wanted, D::Minus1)?;
+    Ok((log.squeeze(2)? * batch.target_weights()?)?
+        .sum_all()?
+        .neg()?)
+}
+
+/// The mean loss a character and its gradients. The halves are computed side by side; their sum
+/// does not depend on which is ready first.
+pub fn loss_and_gradients(net: &Net, halves: &[Vec<Batch>; 2]) -> Result<(f64, Values)> {
+    let half = |parts: &[Batch]| -> Result<(f64, Values)> {
+        let losses = parts.iter().map(|batch| loss(&forward(net, batch)?, batch));
+        let loss = Tensor::stack(&losses.collect::<Result<Vec<_>>>()?, 0)?.sum_all()?;
+        let gradients = loss.backward()?;
+        let values = net.vars.iter().map(|(name, var)| {
+            let values = match gradients.get(var) {
+                Some(gradient) => gradient.flatten_all()?.to_vec1::<f32>()?,
+                None => vec![0.0; var.elem_count()],
+            };
+            Ok((name.clone(), values))
+        });
+        Ok((
+            f64::from(loss.to_scalar::<f32>()?),
+            values.collect::<Result<Values>>()?,
+        ))
+    };
+    let (one, two) = thread::scope(|scope| {
+        let two = scope.spawn(|| half(&halves[1]));
+        (half(&halves[0]), two.join().expect("candle does not panic"))
+    });
+    let ((loss, mut gradients), (other_loss, others)) = (one?, two?);
+    let characters = halves
+        .iter()
+        .flatten()
+        .map(Batch::characters)
+        .sum::<usize>();
+    for (sum, other) in gradients.values_mut().zip(others.values()) {
+        for (x, y) in sum.iter_mut().zip(other) {
+            *x = (*x + y) / characters as f32;
+        }
+    }
+    Ok(((loss + other_loss) / characters as f64, gradients))
+}

@@ -1,0 +1,75 @@
+//! A copy of the course in another folder.
+
+use anyhow::{Context, Result};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+use walkdir::WalkDir;
+
+/// All that the course is made of.
+pub const WHOLE: &[&str] = &[
+    ".cargo",
+    "Cargo.toml",
+    "Cargo.lock",
+    "README.md",
+    "book",
+    "chapters",
+    "crates",
+    "tests",
+];
+
+/// Makes `to` hold just these files and folders of the course in `from`, without the learner's
+/// answers, the progress and anything built. Files that are the same already are left alone, so that
+/// cargo does not compile them again.
+///
+/// The copy needs a target folder of its own: cargo tells packages apart by their place in the
+/// workspace, and would take the copy's artefacts for the original's.
+///
+/// # Errors
+/// Names the file that cannot be read, written or removed.
+pub fn copy(from: &Path, to: &Path, parts: &[&str]) -> Result<()> {
+    let mut wanted = BTreeSet::new();
+    for part in parts {
+        let there = WalkDir::new(from.join(part)).into_iter();
+        for entry in there.filter_entry(|entry| !is_ignored(entry.path())) {
+            let entry = entry?;
+            if entry.file_type().is_file() {
+                wanted.insert(entry.path().strip_prefix(from)?.to_path_buf());
+            }
+        }
+    }
+    fs::create_dir_all(to).with_context(|| to.display().to_string())?;
+    for entry in WalkDir::new(to).min_depth(1).contents_first(true) {
+        let entry = entry?;
+        if entry.file_type().is_dir() {
+            // Only what is empty can be removed so.
+            let _ = fs::remove_dir(entry.path());
+        } else if !wanted.contains(entry.path().strip_prefix(to)?) {
+            fs::remove_file(entry.path()).with_context(|| entry.path().display().to_string())?;
+        }
+    }
+    for file in &wanted {
+        copy_if_changed(&from.join(file), &to.join(file))
+            .with_context(|| format!("{} cannot be copied", file.display()))?;
+    }
+    Ok(())
+}
+
+fn copy_if_changed(from: &Path, to: &PathBuf) -> Result<()> {
+    let text = fs::read(from)?;
+    if fs::read(to).ok().as_ref() != Some(&text) {
+        fs::create_dir_all(to.parent().context("it is in no folder")?)?;
+        fs::write(to, text)?;
+    }
+    Ok(())
+}
+
+/// What git ignores.
+fn is_ignored(path: &Path) -> bool {
+    let is_answers = path.ends_with("exercise.rs") || path.ends_with("exercise.cu");
+    is_answers && path.with_file_name("chapter.toml").is_file()
+        || path.ends_with("book/book")
+        || path.ends_with("__pycache__")
+}
