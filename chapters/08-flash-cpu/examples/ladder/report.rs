@@ -39,19 +39,19 @@ impl Row {
     }
 }
 
-pub fn head() {
-    println!(
+pub fn head() -> String {
+    format!(
         "  {:<17} {:>10} {:>9} {:>11} {:>12} {:>11}",
         "rung", "time", "GFLOP/s", "moved*", "tiles", "memory**"
-    );
+    )
 }
 
-pub fn legend(sizes: &Sizes) {
+pub fn legend(sizes: &Sizes) -> String {
     let table = bytes(4 * (sizes.n * sizes.m) as u64);
-    println!(
-        "\n  *  by the model: between slow memory and a fast one that holds a tile of each kind"
-    );
-    println!("  ** measured, beside inputs and results; one table of scores would be {table}");
+    format!(
+        "  *  by the model: to and from a fast memory that holds a tile of each kind\n  \
+         ** measured, beside inputs and results; a table of scores would be {table}"
+    )
 }
 
 impl fmt::Display for Row {

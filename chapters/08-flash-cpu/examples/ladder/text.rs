@@ -4,7 +4,7 @@
 //! 256 rows of standard normal numbers from seed 8. Queries and keys are the embeddings, so that a
 //! byte attends to its like in like surroundings; values are the table's rows.
 
-use crate::Tensors;
+use super::Tensors;
 use anyhow::{Context, Result, ensure};
 use attn_core::random::Random;
 use ndarray::{Array1, Array2, Array3, Axis, s};
