@@ -1,33 +1,14 @@
 //! Pictures and traces for the eye; the proofs are in the other files.
 
-mod near;
-
 use attn_core::{heatmap, random::Random};
+use attn_snapshot::{Near, assert_compared, picture};
 use ch01_rnn_attention::{Rnn, attend_all, decode_attending, encode};
 use insta::assert_snapshot;
 use ndarray::array;
-use near::Near;
-use std::env;
 
-/// Insta can be told to accept or to pass over differences; then a green run says nothing.
 #[test]
 fn snapshots_are_compared_in_this_run() {
-    let off = |name: &str| env::var(name).is_ok_and(|value| value == "1");
-    assert!(
-        !off("INSTA_FORCE_PASS"),
-        "INSTA_FORCE_PASS=1: no snapshot can fail; unset it"
-    );
-    let update = env::var("INSTA_UPDATE").unwrap_or_default();
-    assert!(
-        !["always", "1", "force", "unseen"].contains(&update.as_str()),
-        "INSTA_UPDATE={update}: snapshots were written, not compared; run again without it"
-    );
-}
-
-/// Without the blanks at the ends of lines, which editors remove.
-fn picture(text: &str) -> String {
-    let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
-    lines.join("\n")
+    assert_compared();
 }
 
 fn rnn(seed: u64, d_in: usize, d: usize) -> Rnn {
@@ -68,12 +49,4 @@ fn where_a_seeded_decoder_looks() {
     };
     let decoded = decode_attending(&rnn(4, 2 + 4, 4), states.view(), inputs.view());
     assert_snapshot!(picture(&heatmap::shades(decoded.weights.view(), 1.0)));
-}
-
-#[test]
-fn numbers_are_compared_as_numbers_and_words_as_words() {
-    let near = Near { allowed: 1e-5 };
-    assert!(near.agree("context [0.12345]", "context [0.12346]"));
-    assert!(!near.agree("context [0.12345]", "context [0.12350]"));
-    assert!(!near.agree("context [1]", "weights [1]"));
 }

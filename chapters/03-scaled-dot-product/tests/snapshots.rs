@@ -1,33 +1,14 @@
 //! Pictures and traces for the eye; the proofs are in the other files.
 
-mod near;
-
 use attn_core::{Mask, heatmap, random::Random};
+use attn_snapshot::{Near, assert_compared, picture};
 use ch03_scaled_dot_product::{allowed, attention, masked_scores, softmax_rows};
 use insta::assert_snapshot;
 use ndarray::{Array2, array};
-use near::Near;
-use std::env;
 
-/// Insta can be told to accept or to pass over differences; then a green run says nothing.
 #[test]
 fn snapshots_are_compared_in_this_run() {
-    let off = |name: &str| env::var(name).is_ok_and(|value| value == "1");
-    assert!(
-        !off("INSTA_FORCE_PASS"),
-        "INSTA_FORCE_PASS=1: no snapshot can fail; unset it"
-    );
-    let update = env::var("INSTA_UPDATE").unwrap_or_default();
-    assert!(
-        !["always", "1", "force", "unseen"].contains(&update.as_str()),
-        "INSTA_UPDATE={update}: snapshots were written, not compared; run again without it"
-    );
-}
-
-/// Without the blanks at the ends of lines, which editors remove.
-fn picture(text: &str) -> String {
-    let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
-    lines.join("\n")
+    assert_compared();
 }
 
 fn mask(mask: &Mask, n: usize, m: usize) -> String {
@@ -112,16 +93,4 @@ fn steps(q: &Array2<f32>, k: &Array2<f32>, v: &Array2<f32>, mask: &Mask) -> Stri
         "scores\n{scores:.5}\nweights\n{weights:.5}\nout\n{:.5}\nlse\n{:.5}",
         output.out, output.lse
     )
-}
-
-#[test]
-fn numbers_are_compared_as_numbers_and_words_as_words() {
-    let near = Near { allowed: 1e-5 };
-    assert!(near.agree("out [[0.12345, -0.00000]]", "out [[0.12346,\n 0.00000]]"));
-    assert!(near.agree("lse [-inf, 100000]", "lse [-inf, 100000.5]"));
-    assert!(!near.agree("out [0.12345]", "out [0.12350]"));
-    assert!(!near.agree("lse [-inf]", "lse [inf]"));
-    assert!(!near.agree("lse [1]", "lse [NaN]"));
-    assert!(!near.agree("out [1, 2]", "out [1]"));
-    assert!(!near.agree("out [1]", "lse [1]"));
 }

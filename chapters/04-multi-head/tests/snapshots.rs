@@ -1,35 +1,16 @@
 //! Pictures and traces for the eye; the proofs are in the other files.
 
-mod near;
-
 use attn_core::{Mask, heatmap, random::Random};
+use attn_snapshot::{Near, assert_compared, picture};
 use ch04_multi_head::{
     AttentionLayer, Layout, Rotary, head_weights, multi_head_attention, rope, split_heads,
 };
 use insta::assert_snapshot;
 use ndarray::{Array2, Array3, array};
-use near::Near;
-use std::env;
 
-/// Insta can be told to accept or to pass over differences; then a green run says nothing.
 #[test]
 fn snapshots_are_compared_in_this_run() {
-    let off = |name: &str| env::var(name).is_ok_and(|value| value == "1");
-    assert!(
-        !off("INSTA_FORCE_PASS"),
-        "INSTA_FORCE_PASS=1: no snapshot can fail; unset it"
-    );
-    let update = env::var("INSTA_UPDATE").unwrap_or_default();
-    assert!(
-        !["always", "1", "force", "unseen"].contains(&update.as_str()),
-        "INSTA_UPDATE={update}: snapshots were written, not compared; run again without it"
-    );
-}
-
-/// Without the blanks at the ends of lines, which editors remove.
-fn picture(text: &str) -> String {
-    let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
-    lines.join("\n")
+    assert_compared();
 }
 
 /// Hundreds are the token, tens the head, units the place in it.

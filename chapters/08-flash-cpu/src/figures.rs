@@ -3,6 +3,7 @@
 
 mod bytes;
 mod measured;
+mod merging;
 mod tiles;
 
 use attn_viz::Figure;
@@ -16,6 +17,7 @@ pub type Written = (&'static str, fn() -> String);
 /// The figures of this chapter.
 pub fn figures() -> Vec<Drawn> {
     vec![
+        ("ch08/merging", merging::figure),
         ("ch08/tiles", tiles::figure),
         ("ch08/bytes", bytes::figure),
         ("ch08/ladder", measured::ladder),
@@ -25,6 +27,7 @@ pub fn figures() -> Vec<Drawn> {
 /// The tables of this chapter.
 pub fn tables() -> Vec<Written> {
     vec![
+        ("ch08/states", merging::table),
         ("ch08/bytes", bytes::table),
         ("ch08/sitting", measured::sitting),
         ("ch08/rungs", measured::rungs),
