@@ -1,10 +1,10 @@
-//! Every rung against the f64 oracle of chapter 3, at sizes that straddle warps and tiles, on poisoned buffers; and in
-//! the simulator without a finding, with the traffic that the closed forms state.
+//! Every rung against the f64 oracle of chapter 3 and the code of chapter 8, at sizes that straddle warps and tiles, on
+//! poisoned buffers; and in the simulator without a finding, with the traffic that the closed forms state.
 
 mod common;
 
 use ch09_flash_cuda::{Device, Inputs, Rung, Sizes, attention_by, rung::WIDTHS, traffic::Traffic};
-use common::{sizes, wrong};
+use common::{sizes, unlike_chapter_8, wrong};
 
 /// NaNs behind every input: more than any tile holds.
 const POISON: usize = 64 * 128;
@@ -20,6 +20,7 @@ fn check(rung: Rung, sizes: Sizes, causal: bool) {
     let program = rung.program(sizes.d).expect(&about);
     let outcome = attention_by(&mut device, rung, &program, &inputs, POISON).expect(&about);
     assert_eq!(wrong(&inputs, &outcome), None, "{about} {}", device.words());
+    assert_eq!(unlike_chapter_8(&inputs, &outcome), None, "{about}");
     assert!(outcome.stayed_inside, "{about}: it wrote behind an output");
     assert_eq!(outcome.findings(), [""; 0], "{about}");
     if let Device::Simulator { .. } = device {

@@ -3,6 +3,7 @@
 
 use attn_core::Mask;
 use ch03_scaled_dot_product::exercises::oracle;
+use ch08_flash_cpu::{Block, Traffic, flash_heads};
 use ch09_flash_cuda::{Inputs, Outcome, Sizes};
 use ndarray::{Axis, s};
 
@@ -46,6 +47,20 @@ pub fn wrong(inputs: &Inputs, outcome: &Outcome) -> Option<String> {
         }
     }
     None
+}
+
+/// The first entry that is not what chapter 8's code gives.
+pub fn unlike_chapter_8(inputs: &Inputs, outcome: &Outcome) -> Option<String> {
+    let [q, k, v] = [&inputs.q, &inputs.k, &inputs.v].map(|array| array.view());
+    let block = Block { q: 16, k: 32 };
+    let flash = flash_heads(q, k, v, inputs.causal, block, &mut Traffic::default());
+    let out = outcome.out.indexed_iter().zip(&flash.out);
+    let out = out.map(|((at, got), want)| (format!("out{at:?}"), got, want));
+    let lse = outcome.lse.indexed_iter().zip(&flash.lse);
+    let lse = lse.map(|((at, got), want)| (format!("lse{at:?}"), got, want));
+    let mut all = out.chain(lse);
+    all.find(|(_, got, want)| !close(f64::from(**got), f64::from(**want)))
+        .map(|(at, got, want)| format!("{at} is {got}, in chapter 8 {want}"))
 }
 
 fn close(got: f64, want: f64) -> bool {
