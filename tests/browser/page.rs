@@ -96,14 +96,20 @@ impl<'a> Page<'a> {
     /// Waits until an expression is true; answers how long that took.
     pub fn wait(&self, what: &str, at_most: Duration, script: &str) -> Result<Duration> {
         let start = Instant::now();
-        while !self.eval::<bool>(script)? {
+        loop {
+            match self.eval(script) {
+                Ok(true) => return Ok(start.elapsed()),
+                Ok(false) => {}
+                // Asked in the moment in which one page gives way to the next.
+                Err(error) if format!("{error:#}").contains("navigated") => {}
+                Err(error) => return Err(error),
+            }
             ensure!(
                 start.elapsed() < at_most,
                 "waited {at_most:?} in vain for {what}"
             );
             thread::sleep(Duration::from_millis(25));
         }
-        Ok(start.elapsed())
     }
 
     /// Clicks with the mouse on the middle of the element that a CSS selector finds.
