@@ -48,6 +48,12 @@ where
     match answered.check(Who::Answer, seed, limits)?.verdict {
         Verdict::Unsolved { todo, .. } if todo.starts_with(&format!("{id}: ")) => {}
         Verdict::Passed { .. } => found.faults.push("the starter is solved".into()),
+        // Nothing else of it would, and for the same reason.
+        verdict @ Verdict::DoesNotCompile { .. } => {
+            let fault = format!("the starter {}", brief(&verdict));
+            found.faults.push(fault);
+            return Ok(found);
+        }
         verdict => found.faults.push(format!(
             "the starter fails for another reason than its own todo: {}",
             brief(&verdict)
@@ -96,7 +102,10 @@ fn brief(verdict: &Verdict) -> String {
         Verdict::Passed { .. } => "it passes".into(),
         Verdict::Unsolved { todo, .. } => format!("todo “{todo}”"),
         Verdict::WaitsOn { on } => format!("waits on {on}"),
-        Verdict::DoesNotCompile { .. } => "does not compile".into(),
+        Verdict::DoesNotCompile { errors } => {
+            let why = errors.first().and_then(|error| error.lines().next());
+            format!("does not compile: {}", why.unwrap_or_default())
+        }
         Verdict::Failed(failure) => match &failure.symptom {
             Symptom::Wrong { what } => format!("case {}: {what}", failure.case),
             symptom => format!("case {}: {symptom:?}", failure.case),
