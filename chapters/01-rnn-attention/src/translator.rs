@@ -139,7 +139,7 @@ impl Translator {
         let ended = tokens.len() < LONGEST_TARGET;
         Ok(Translation {
             source,
-            dates: answer::read(&output, ended, lowest),
+            dates: answer::read(text, &output, ended, lowest),
             output,
             weights: writer.looked(),
         })

@@ -20,6 +20,13 @@ pub enum NoDate {
         /// What is wrong with it.
         error: DateError,
     },
+    /// The model wrote a year that it did not read. All known ways to write a date name the year.
+    Invented {
+        /// What it wrote.
+        output: String,
+        /// The year.
+        year: u32,
+    },
     /// The model wrote days, but guessed.
     Unsure {
         /// What it wrote.
@@ -46,6 +53,11 @@ impl fmt::Display for NoDate {
             NoDate::NotIso { output, error } => {
                 write!(f, "the model wrote “{output}”, which is no date: {error}")
             }
+            NoDate::Invented { output, year } => write!(
+                f,
+                "the model wrote “{output}”, but no {year} stands in the text; it knows the years \
+                 1900 to 2099"
+            ),
             NoDate::Unsure { output, lowest } => write!(
                 f,
                 "the model is not sure that this is a date: it wrote “{output}”, but gave one \
@@ -57,20 +69,24 @@ impl fmt::Display for NoDate {
 
 impl Error for NoDate {}
 
-/// The days that a model found, from what it wrote: the output without the end marker, whether it
-/// ended, and the lowest of the probabilities that the model gave to the characters it wrote.
+/// The days that a model found, from what it read and wrote: the source, the output without the end
+/// marker, whether it ended, and the lowest of the probabilities that the model gave to the
+/// characters it wrote.
 ///
 /// ```
 /// use attn_dates::answer::{NoDate, read};
-/// assert_eq!(read("1979-05-03,1980-01-04", true, 0.9).unwrap().len(), 2);
-/// assert_eq!(read("", true, 0.9), Err(NoDate::Nothing));
-/// assert!(matches!(read("1979-02-31", true, 0.9), Err(NoDate::NotIso { .. })));
-/// assert!(matches!(read("1979-05-03", true, 0.4), Err(NoDate::Unsure { .. })));
+/// let text = "3 May 1979; Jan 4th 1980";
+/// assert_eq!(read(text, "1979-05-03,1980-01-04", true, 0.9).unwrap().len(), 2);
+/// assert_eq!(read(text, "", true, 0.9), Err(NoDate::Nothing));
+/// assert!(matches!(read(text, "1979-02-31", true, 0.9), Err(NoDate::NotIso { .. })));
+/// assert!(matches!(read(text, "1981-05-03", true, 0.9), Err(NoDate::Invented { .. })));
+/// assert!(matches!(read(text, "1979-05-03", true, 0.4), Err(NoDate::Unsure { .. })));
 /// ```
 ///
 /// # Errors
-/// When the output is empty, endless, no list of ISO dates, or was guessed (see [`SURE`]).
-pub fn read(output: &str, ended: bool, lowest: f32) -> Result<Vec<Date>, NoDate> {
+/// When the output is empty, endless, no list of ISO dates, has a year that the source has not, or
+/// was guessed (see [`SURE`]).
+pub fn read(source: &str, output: &str, ended: bool, lowest: f32) -> Result<Vec<Date>, NoDate> {
     let written = output.to_string();
     if !ended {
         return Err(NoDate::Endless { output: written });
@@ -84,11 +100,23 @@ pub fn read(output: &str, ended: bool, lowest: f32) -> Result<Vec<Date>, NoDate>
             output: written,
             error,
         }),
-        Ok(dates) if lowest >= SURE => Ok(dates),
-        // A probability that is not a number comes here too.
-        Ok(_) => Err(NoDate::Unsure {
-            output: written,
-            lowest,
-        }),
+        Ok(dates) => match invented(source, &dates) {
+            Some(year) => Err(NoDate::Invented {
+                output: written,
+                year,
+            }),
+            None if lowest >= SURE => Ok(dates),
+            // A probability that is not a number comes here too.
+            None => Err(NoDate::Unsure {
+                output: written,
+                lowest,
+            }),
+        },
     }
+}
+
+/// The first year that the source does not name.
+fn invented(source: &str, dates: &[Date]) -> Option<u32> {
+    let mut years = dates.iter().map(Date::year);
+    years.find(|year| !source.contains(&year.to_string()))
 }

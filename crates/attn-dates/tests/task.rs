@@ -11,7 +11,7 @@ use attn_dates::{
 use std::collections::HashSet;
 
 fn dates(example: &Example) -> Vec<Date> {
-    read(&example.target, true, 1.0).unwrap()
+    read(&example.source, &example.target, true, 1.0).unwrap()
 }
 
 #[test]

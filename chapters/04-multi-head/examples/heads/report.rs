@@ -19,7 +19,8 @@ pub fn report(weights: &Weights, args: &Args) -> Result<String> {
     let memory = model.encode(&source)?;
     let written = step_by_step(&model, memory.view(), LONGEST_TARGET - 1)?;
     let lowest = written.lowest_probability();
-    let dates = answer::read(&decode_target(&written.tokens), written.ended, lowest);
+    let output = decode_target(&written.tokens);
+    let dates = answer::read(&read, &output, written.ended, lowest);
     let dates = dates.map_err(shortened)?;
     let forced = teacher_forced(&model, memory.view(), &written.tokens)?;
     let apart = (&written.logits - &forced).fold(0.0_f32, |most, x| most.max(x.abs()));
