@@ -177,10 +177,7 @@ impl Sitting {
     /// The last rung and its way back, each in turn with PyTorch.
     fn against_torch(&mut self) -> Result<()> {
         let mut sizes = Vec::new();
-        for n in [2048, 4096, 8192, 16384] {
-            let heads = if n == 16384 { 4 } else { 8 };
-            sizes.push(attention(n, heads, 64, true, false));
-        }
+        sizes.extend([2048, 4096, 8192, 16_384].map(|n| attention(n, 8, 64, true, false)));
         sizes.extend([2048, 4096, 8192].map(|n| attention(n, 8, 64, false, false)));
         sizes.extend([2048, 4096, 8192].map(|n| attention(n, 8, 128, true, false)));
         sizes.push(attention(4096, 8, 128, false, false));

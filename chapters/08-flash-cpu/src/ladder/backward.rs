@@ -14,12 +14,12 @@ use super::{
     lanes::Lanes,
     products::{columns_times_weights, rows_times_panel},
     queries_in_lanes::{Seen, key_rows, transpose, transpose_back},
+    registers::Registers,
     tasks::{Head, Rows},
 };
 use crate::given::{HeadsOutput, expect_forward, expect_heads};
 use attn_core::shape::expect_equal;
 use ndarray::{Array3, ArrayView3, Axis};
-use pulp::Simd;
 use rayon::prelude::*;
 use std::{f32::consts::LOG2_E, ops::Range};
 
@@ -209,7 +209,7 @@ pub(super) struct Pass<'a> {
 }
 
 /// What a thread works with.
-pub(super) struct BackwardTile<S: Simd, const V: usize> {
+pub(super) struct BackwardTile<S: Registers, const V: usize> {
     panels: Vec<Panel<S, V>>,
     /// Lanes for each key.
     weights: Vec<Lanes<S, V>>,
@@ -218,7 +218,7 @@ pub(super) struct BackwardTile<S: Simd, const V: usize> {
 }
 
 /// Queries in the lanes.
-struct Panel<S: Simd, const V: usize> {
+struct Panel<S: Registers, const V: usize> {
     /// Times log2(e)/√d: lanes for each of d components.
     q: Vec<Lanes<S, V>>,
     /// Lanes for each of d_v components.
@@ -237,7 +237,7 @@ struct Panel<S: Simd, const V: usize> {
     d_out_rows: Vec<Lanes<S, COLUMNS>>,
 }
 
-impl<S: Simd, const V: usize> BackwardTile<S, V> {
+impl<S: Registers, const V: usize> BackwardTile<S, V> {
     pub fn new(simd: S, d: usize, d_v: usize) -> Self {
         let panel = || Panel {
             q: vec![Lanes::splat(simd, 0.0); d],
@@ -297,7 +297,7 @@ impl<S: Simd, const V: usize> BackwardTile<S, V> {
     }
 }
 
-impl<S: Simd, const V: usize> Panel<S, V> {
+impl<S: Registers, const V: usize> Panel<S, V> {
     /// Takes in the queries `rows`.
     #[inline(always)]
     fn start(&mut self, simd: S, pass: &Pass, rows: Range<usize>) {
@@ -400,7 +400,7 @@ impl<S: Simd, const V: usize> Panel<S, V> {
 
 /// Adds to the rows `keys` of dk or dv: for each key, the rows of the panel times the key's lanes.
 #[inline(always)]
-fn add_to_rows<S: Simd, const V: usize, const M: usize>(
+fn add_to_rows<S: Registers, const V: usize, const M: usize>(
     simd: S,
     to: &mut [f32],
     width: usize,
@@ -434,7 +434,7 @@ fn add_to_rows<S: Simd, const V: usize, const M: usize>(
 /// Lays the `rows` of `x`, times `factor`, into registers along their columns; zeros beyond the last
 /// row.
 #[inline(always)]
-fn lay_out<S: Simd, const V: usize>(
+fn lay_out<S: Registers, const V: usize>(
     simd: S,
     to: &mut [Lanes<S, COLUMNS>],
     x: &[f32],

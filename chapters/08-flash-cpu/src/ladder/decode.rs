@@ -7,12 +7,12 @@
 
 use super::{
     instructions::{Instructions, Job, Scratch},
-    lanes::{exp2, multiply_add},
+    registers::Registers,
     tasks::{Head, Rows},
 };
 use crate::given::HeadsOutput;
 use ndarray::{Array2, Array3};
-use pulp::{Simd, bytemuck};
+use pulp::bytemuck;
 use rayon::prelude::*;
 use std::{
     f32::consts::{LN_2, LOG2_E},
@@ -117,7 +117,13 @@ pub(super) fn decode(instructions: Instructions, rows: &Rows) -> HeadsOutput {
 
 /// Brings `part` up to date with `keys`. `q` is scaled already.
 #[inline(always)]
-pub(super) fn visit<S: Simd>(simd: S, q: &[f32], head: &Head, keys: Range<usize>, part: &mut Part) {
+pub(super) fn visit<S: Registers>(
+    simd: S,
+    q: &[f32],
+    head: &Head,
+    keys: Range<usize>,
+    part: &mut Part,
+) {
     let (d, d_v) = (head.d, head.d_v);
     for first in keys.clone().step_by(TILE) {
         let count = TILE.min(keys.end - first);
@@ -135,7 +141,7 @@ pub(super) fn visit<S: Simd>(simd: S, q: &[f32], head: &Head, keys: Range<usize>
         let (registers, _) = S::as_mut_simd_f32s(&mut weights);
         let mut sum = simd.splat_f32s(0.0);
         for weight in registers {
-            *weight = exp2(simd, simd.sub_f32s(*weight, simd.splat_f32s(shift)));
+            *weight = simd.exp2(simd.sub_f32s(*weight, simd.splat_f32s(shift)));
             sum = simd.add_f32s(sum, *weight);
         }
         let old = (part.row_max - shift).exp2();
@@ -161,11 +167,11 @@ pub(super) fn visit<S: Simd>(simd: S, q: &[f32], head: &Head, keys: Range<usize>
 
 /// `Σ a·b`.
 #[inline(always)]
-fn dot<S: Simd>(simd: S, a: &[f32], b: &[f32]) -> f32 {
+fn dot<S: Registers>(simd: S, a: &[f32], b: &[f32]) -> f32 {
     let ((a, a_rest), (b, b_rest)) = (S::as_simd_f32s(a), S::as_simd_f32s(b));
     let mut sum = simd.splat_f32s(0.0);
     for (a, b) in a.iter().zip(b) {
-        sum = multiply_add(simd, *a, *b, sum);
+        sum = simd.multiply_add(*a, *b, sum);
     }
     let rest = a_rest.iter().zip(b_rest);
     rest.fold(simd.reduce_sum_f32s(sum), |sum, (a, b)| sum + a * b)
@@ -173,7 +179,7 @@ fn dot<S: Simd>(simd: S, a: &[f32], b: &[f32]) -> f32 {
 
 /// Adds the weighted values of `V` registers of columns from `column` on.
 #[inline(always)]
-fn add<S: Simd, const V: usize>(
+fn add<S: Registers, const V: usize>(
     simd: S,
     out: &mut [f32],
     column: usize,
@@ -194,7 +200,7 @@ fn add<S: Simd, const V: usize>(
         let (row, _) = S::as_simd_f32s(&row[columns.clone()]);
         let weight = simd.splat_f32s(weight);
         for v in 0..V {
-            sums[v] = multiply_add(simd, row[v], weight, sums[v]);
+            sums[v] = simd.multiply_add(row[v], weight, sums[v]);
         }
     }
     out[columns].copy_from_slice(bytemuck::cast_slice(&sums));

@@ -8,8 +8,9 @@ use super::{
     backward::{BackwardTile, Pass},
     decode::{self, Part},
     keys_in_lanes::PackedTile,
-    lanes::{Lanes, multiply_add},
+    lanes::Lanes,
     queries_in_lanes::Tile,
+    registers::Registers,
     tasks::{Head, Task},
 };
 use pulp::{Scalar128b, Simd, WithSimd};
@@ -129,13 +130,13 @@ pub(super) enum Scratch {
 }
 
 /// The tiles, each made when it is first needed.
-pub(super) struct Tiles<S: Simd, const V: usize> {
+pub(super) struct Tiles<S: Registers, const V: usize> {
     forward: Option<Tile<S, V>>,
     packed: Option<PackedTile<S, V>>,
     backward: Option<BackwardTile<S, V>>,
 }
 
-impl<S: Simd, const V: usize> Tiles<S, V> {
+impl<S: Registers, const V: usize> Tiles<S, V> {
     const NONE: Self = Tiles {
         forward: None,
         packed: None,
@@ -195,13 +196,13 @@ impl Scratch {
 }
 
 /// A job on an instruction set, in the form in which `pulp` wants it.
-struct Call<'a, S: Simd, const V: usize, const M: usize> {
+struct Call<'a, S: Registers, const V: usize, const M: usize> {
     simd: S,
     tiles: &'a mut Tiles<S, V>,
     job: Job<'a>,
 }
 
-impl<S: Simd, const V: usize, const M: usize> WithSimd for Call<'_, S, V, M> {
+impl<S: Registers, const V: usize, const M: usize> WithSimd for Call<'_, S, V, M> {
     type Output = ();
 
     #[inline(always)]
@@ -231,7 +232,7 @@ impl<S: Simd, const V: usize, const M: usize> WithSimd for Call<'_, S, V, M> {
                     for i in 0..M {
                         for v in 0..V {
                             let sum = sums[i].0[v];
-                            sums[i].0[v] = multiply_add(simd, sum, factor.0[v], factor.0[v]);
+                            sums[i].0[v] = simd.multiply_add(sum, factor.0[v], factor.0[v]);
                         }
                     }
                 }

@@ -9,14 +9,15 @@
 
 use super::{
     instructions::{Instructions, Job, Scratch},
-    lanes::{self, Lanes},
+    lanes::Lanes,
     products::rows_times_panel,
     queries_in_lanes::{key_rows, transpose},
+    registers::Registers,
     tasks::{self, Head, Rows, Task},
 };
 use crate::given::{Block, HeadsOutput, expect_heads};
 use ndarray::ArrayView3;
-use pulp::{Simd, bytemuck};
+use pulp::bytemuck;
 use std::f32::consts::{LN_2, LOG2_E};
 
 /// Queries of a tile: the more, the fewer times keys are packed.
@@ -66,7 +67,7 @@ pub(super) fn block() -> Block {
 }
 
 /// What a thread works with.
-pub(super) struct PackedTile<S: Simd, const V: usize> {
+pub(super) struct PackedTile<S: Registers, const V: usize> {
     /// Keys, transposed: panel by panel, lanes for each of d components.
     keys: Vec<Lanes<S, V>>,
     /// 0, 1, 2, … across the lanes.
@@ -81,7 +82,7 @@ pub(super) struct PackedTile<S: Simd, const V: usize> {
     out: Vec<Lanes<S, COLUMNS>>,
 }
 
-impl<S: Simd, const V: usize> PackedTile<S, V> {
+impl<S: Registers, const V: usize> PackedTile<S, V> {
     const LANES: usize = Lanes::<S, V>::COUNT;
     const WIDTH: usize = Lanes::<S, COLUMNS>::COUNT;
     const KEYS: usize = PANELS * Self::LANES;
@@ -192,7 +193,7 @@ impl<S: Simd, const V: usize> PackedTile<S, V> {
             // Across the registers, then across the one that is left.
             let mut one = best.0[0];
             for v in 1..V {
-                one = lanes::larger(simd, best.0[v], one);
+                one = simd.larger(best.0[v], one);
             }
             let row_max = simd.reduce_max_f32s(one);
             let shift = if row_max == f32::NEG_INFINITY {
@@ -279,7 +280,7 @@ fn seen_by<const M: usize>(head: &Head, start: usize, row: usize, rows: usize) -
 /// The output from values of which some are not finite: a query takes nothing from a key that it
 /// does not see, where 0 · ∞ would be NaN.
 #[cold]
-fn add_carefully<S: Simd, const M: usize>(
+fn add_carefully<S: Registers, const M: usize>(
     simd: S,
     sums: &mut [Lanes<S, COLUMNS>; M],
     weights: [&[f32]; M],

@@ -4,15 +4,16 @@
 //! one. A value of it can only be had on a processor that has the instructions, which is why all of
 //! this is safe.
 
-use pulp::{Simd, bytemuck};
+use super::registers::Registers;
+use pulp::bytemuck;
 
 /// `V` registers side by side, on a cache line's border: an unaligned load of 64 bytes would touch
 /// two lines.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
-pub struct Lanes<S: Simd, const V: usize>(pub [S::f32s; V]);
+pub struct Lanes<S: Registers, const V: usize>(pub [S::f32s; V]);
 
-impl<S: Simd, const V: usize> Lanes<S, V> {
+impl<S: Registers, const V: usize> Lanes<S, V> {
     /// How many numbers there are.
     pub const COUNT: usize = V * S::F32_LANES;
 
@@ -88,7 +89,7 @@ impl<S: Simd, const V: usize> Lanes<S, V> {
     #[inline(always)]
     pub fn larger(mut self, simd: S, other: Self) -> Self {
         for v in 0..V {
-            self.0[v] = larger(simd, other.0[v], self.0[v]);
+            self.0[v] = simd.larger(other.0[v], self.0[v]);
         }
         self
     }
@@ -97,7 +98,7 @@ impl<S: Simd, const V: usize> Lanes<S, V> {
     #[inline(always)]
     pub fn exp2_from(mut self, simd: S, shift: Self) -> Self {
         for v in 0..V {
-            self.0[v] = exp2(simd, simd.sub_f32s(self.0[v], shift.0[v]));
+            self.0[v] = simd.exp2(simd.sub_f32s(self.0[v], shift.0[v]));
         }
         self
     }
@@ -112,49 +113,4 @@ impl<S: Simd, const V: usize> Lanes<S, V> {
         }
         self
     }
-}
-
-/// `x · y + z`, rounded once where the processor has an instruction for that. `pulp` would call a
-/// function of the C library where it has none, which takes ten times as long as the rest.
-#[inline(always)]
-pub fn multiply_add<S: Simd>(simd: S, x: S::f32s, y: S::f32s, z: S::f32s) -> S::f32s {
-    let portable = S::F32_LANES == 4 && cfg!(not(target_arch = "aarch64"));
-    if portable {
-        simd.add_f32s(simd.mul_f32s(x, y), z)
-    } else {
-        simd.mul_add_e_f32s(x, y, z)
-    }
-}
-
-/// The larger one; `y` if one of them is NaN. The instruction for it agrees on that on one
-/// architecture only, so this compares and selects.
-#[inline(always)]
-pub fn larger<S: Simd>(simd: S, x: S::f32s, y: S::f32s) -> S::f32s {
-    simd.select_f32s(simd.greater_than_f32s(x, y), x, y)
-}
-
-/// 2^x for x ≤ 0, with an error below 2e-7 of the result; 0 from −127 down, NaN for NaN.
-///
-/// x = i + f with a whole i and |f| ≤ ½: a polynomial for 2^f, and i goes straight into the bits of
-/// the exponent.
-#[inline(always)]
-pub fn exp2<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
-    // Adding 1.5·2²³ rounds to a whole number and leaves it in the last bits of the sum; 127 is the
-    // exponent's bias.
-    const ROUND: f32 = 12_582_912.0 + 127.0;
-    // 2^f on [−½, ½], least error relative to the result, 2⁰ = 1 exactly.
-    #[allow(clippy::approx_constant)] // the best polynomial's is near ln 2, not ln 2
-    const C: [f32; 5] = [0.693147, 0.24022242, 0.055507336, 0.009671513, 0.0013264727];
-    let x = larger(simd, simd.splat_f32s(-127.0), x);
-    let rounded = simd.add_f32s(x, simd.splat_f32s(ROUND));
-    let f = simd.sub_f32s(x, simd.sub_f32s(rounded, simd.splat_f32s(ROUND)));
-    let mut p = simd.splat_f32s(C[4]);
-    for c in [C[3], C[2], C[1], C[0], 1.0] {
-        p = multiply_add(simd, p, f, simd.splat_f32s(c));
-    }
-    // At x = −127 the exponent's bits are 0, which makes the product 0. A NaN stays one in p,
-    // whatever its bits make of the factor.
-    let bits = simd.transmute_u32s_f32s(rounded);
-    let factor = simd.wrapping_dyn_shl_u32s(bits, simd.splat_u32s(23));
-    simd.mul_f32s(p, simd.transmute_f32s_u32s(factor))
 }

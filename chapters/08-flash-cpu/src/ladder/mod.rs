@@ -27,6 +27,7 @@ mod naive;
 mod online;
 mod products;
 mod queries_in_lanes;
+mod registers;
 mod tasks;
 mod threads;
 mod tiled;

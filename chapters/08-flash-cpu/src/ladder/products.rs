@@ -1,7 +1,6 @@
 //! The two products that everything is made of, on a few registers.
 
-use super::lanes::{Lanes, multiply_add};
-use pulp::Simd;
+use super::{lanes::Lanes, registers::Registers};
 
 /// `Σ_p rows[i][p] · panel[p]` for each of `M` rows, added to `sums`.
 ///
@@ -9,7 +8,7 @@ use pulp::Simd;
 /// queries, transposed, lanes for each of their d components. M·V registers of sums and V of the
 /// panel have to fit into the processor.
 #[inline(always)]
-pub fn rows_times_panel<S: Simd, const V: usize, const M: usize>(
+pub fn rows_times_panel<S: Registers, const V: usize, const M: usize>(
     simd: S,
     rows: [&[f32]; M],
     panel: &[Lanes<S, V>],
@@ -27,7 +26,7 @@ pub fn rows_times_panel<S: Simd, const V: usize, const M: usize>(
             for i in 0..M {
                 let factor = simd.splat_f32s(part[i][p]);
                 for v in 0..V {
-                    sums[i].0[v] = multiply_add(simd, lanes[p].0[v], factor, sums[i].0[v]);
+                    sums[i].0[v] = simd.multiply_add(lanes[p].0[v], factor, sums[i].0[v]);
                 }
             }
         }
@@ -37,7 +36,7 @@ pub fn rows_times_panel<S: Simd, const V: usize, const M: usize>(
         for i in 0..M {
             let factor = simd.splat_f32s(rows[i][done + p]);
             for v in 0..V {
-                sums[i].0[v] = multiply_add(simd, lanes.0[v], factor, sums[i].0[v]);
+                sums[i].0[v] = simd.multiply_add(lanes.0[v], factor, sums[i].0[v]);
             }
         }
     }
@@ -49,7 +48,7 @@ pub fn rows_times_panel<S: Simd, const V: usize, const M: usize>(
 /// With queries in the lanes, it gives a tile of the output, transposed: `rows` are values, `width`
 /// numbers each.
 #[inline(always)]
-pub fn columns_times_weights<S: Simd, const V: usize, const M: usize>(
+pub fn columns_times_weights<S: Registers, const V: usize, const M: usize>(
     simd: S,
     rows: &[f32],
     width: usize,
@@ -62,7 +61,7 @@ pub fn columns_times_weights<S: Simd, const V: usize, const M: usize>(
         for i in 0..M {
             let factor = simd.splat_f32s(row[i]);
             for v in 0..V {
-                sums[i].0[v] = multiply_add(simd, weight.0[v], factor, sums[i].0[v]);
+                sums[i].0[v] = simd.multiply_add(weight.0[v], factor, sums[i].0[v]);
             }
         }
     }

@@ -16,11 +16,12 @@ use super::{
     instructions::{Job, Scratch},
     lanes::Lanes,
     products::{columns_times_weights, rows_times_panel},
+    registers::Registers,
     tasks::{self, Head, Rows, Task},
 };
 use crate::given::{Block, HeadsOutput, expect_heads};
 use ndarray::{ArrayView3, Axis};
-use pulp::{Simd, bytemuck};
+use pulp::bytemuck;
 use std::{
     f32::consts::{LN_2, LOG2_E},
     ops::Range,
@@ -90,14 +91,14 @@ pub fn block() -> Block {
 }
 
 /// What a thread works with.
-pub(super) struct Tile<S: Simd, const V: usize> {
+pub(super) struct Tile<S: Registers, const V: usize> {
     panels: Vec<Panel<S, V>>,
     /// Scores of a tile, then weights: lanes for each key.
     weights: Vec<Lanes<S, V>>,
 }
 
 /// Queries in the lanes, and their states.
-struct Panel<S: Simd, const V: usize> {
+struct Panel<S: Registers, const V: usize> {
     /// Times log2(e)/√d, so that scores are exponents of 2: lanes for each of d components.
     q: Vec<Lanes<S, V>>,
     row_max: Lanes<S, V>,
@@ -109,13 +110,13 @@ struct Panel<S: Simd, const V: usize> {
 
 /// How many keys each lane sees; no lane fewer than the one before it.
 #[derive(Clone, Copy)]
-pub(super) struct Seen<S: Simd, const V: usize> {
+pub(super) struct Seen<S: Registers, const V: usize> {
     lanes: [S::u32s; V],
     least: usize,
     most: usize,
 }
 
-impl<S: Simd, const V: usize> Tile<S, V> {
+impl<S: Registers, const V: usize> Tile<S, V> {
     /// For these widths.
     pub fn new(simd: S, d: usize, d_v: usize) -> Self {
         let zeros = |rows| vec![Lanes::splat(simd, 0.0); rows];
@@ -158,7 +159,7 @@ impl<S: Simd, const V: usize> Tile<S, V> {
     }
 }
 
-impl<S: Simd, const V: usize> Panel<S, V> {
+impl<S: Registers, const V: usize> Panel<S, V> {
     /// Takes in the queries `rows`, transposed and scaled, with empty states.
     #[inline(always)]
     fn start(&mut self, simd: S, head: &Head, rows: Range<usize>) {
@@ -299,7 +300,7 @@ pub(super) fn key_rows<const M: usize>(
     rows
 }
 
-impl<S: Simd, const V: usize> Seen<S, V> {
+impl<S: Registers, const V: usize> Seen<S, V> {
     /// No key in any lane.
     pub fn nothing(simd: S) -> Self {
         Seen {
@@ -359,7 +360,7 @@ impl<S: Simd, const V: usize> Seen<S, V> {
 
 /// Puts the `rows` of `x` into lanes, times `factor`; lanes beyond the last row repeat it.
 #[inline(always)]
-pub(super) fn transpose<S: Simd, const V: usize>(
+pub(super) fn transpose<S: Registers, const V: usize>(
     to: &mut [Lanes<S, V>],
     x: &[f32],
     width: usize,
@@ -376,7 +377,7 @@ pub(super) fn transpose<S: Simd, const V: usize>(
 
 /// Puts `count` lanes, each times its factor, into rows.
 #[inline(always)]
-pub(super) fn transpose_back<S: Simd, const V: usize>(
+pub(super) fn transpose_back<S: Registers, const V: usize>(
     to: &mut [f32],
     columns: &[Lanes<S, V>],
     count: usize,
