@@ -275,12 +275,9 @@ fn with_attention_longer_lists_come_out_right_and_without_it_they_do_not() {
     for ((dates, fixed), (_, dot)) in fixed.iter().zip(&dot) {
         assert!(dot > fixed, "{dates} dates: {dot}, {fixed}");
     }
-    assert!(
-        fixed[0].1 < dot[0].1 - 0.1,
-        "behind at a single date already"
-    );
-    assert!(fixed[3].1 < 0.1, "four dates: at once");
-    assert!(dot[3].1 > 0.5 && dot[7].1 < dot[0].1, "slowly");
+    assert!(fixed[0].1 > 0.8, "most single dates");
+    assert!(fixed[1].1 < 0.4 && fixed[2].1 < 0.02, "at once");
+    assert!(dot[7].1 > 0.9 && dot[7].1 < dot[0].1, "slowly");
 }
 
 /// What the page says of its figure of gradients.
@@ -302,13 +299,15 @@ fn the_gradient_vanishes_before_training_without_attention_alone() {
         println!("untrained, fixed, {from}: a factor of {factor:.0}");
         assert!((500.0..2000.0).contains(&factor), "{factor}");
     }
-    for (model, trained) in [
-        (Model::Dot, false),
-        (Model::Fixed, true),
-        (Model::Dot, true),
-    ] {
+    for (model, trained) in [(Model::Dot, false), (Model::Fixed, true)] {
         let ratio = share(model, trained, 16..32) / share(model, trained, 64..80);
         println!("{model}, trained {trained}: {ratio:.2}");
         assert!((0.3..3.0).contains(&ratio), "{model}: {ratio}");
+    }
+    let valley = share(Model::Dot, true, 56..80);
+    for slope in [1..16, 96..103] {
+        let times = share(Model::Dot, true, slope.clone()) / valley;
+        println!("trained, dot, {slope:?}: {times:.1} times the valley");
+        assert!(times > 4.0, "{slope:?}: {times}");
     }
 }

@@ -39,10 +39,7 @@ impl Run {
         Run {
             model,
             seed: 1,
-            steps: match model {
-                Model::Transformer => 2400,
-                _ => 1200,
-            },
+            steps: 2400,
             batch: 96,
             rate: 0.003,
             save_every: 50,
