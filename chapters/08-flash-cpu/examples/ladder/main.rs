@@ -5,7 +5,7 @@ mod report;
 mod text;
 
 use anyhow::{Result, bail, ensure};
-use attn_core::{heatmap, random::Random};
+use attn_core::random::Random;
 use attn_exercise::memory;
 use ch08_flash_cpu::{
     HeadsOutput,
@@ -14,7 +14,7 @@ use ch08_flash_cpu::{
 };
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
-use ndarray::Array3;
+use ndarray::{Array3, Axis, s};
 use report::Row;
 use std::{
     io::{self, Write},
@@ -25,6 +25,7 @@ use std::{
 /// The ladder of chapter 8: the same attention on every rung.
 #[derive(Parser)]
 #[command(name = "cargo attn run 8", bin_name = "cargo attn run 8")]
+#[command(allow_negative_numbers = true)]
 pub struct Arguments {
     /// Queries and keys
     #[arg(long, default_value_t = 1024)]
@@ -63,6 +64,11 @@ fn main() -> Result<()> {
 /// # Errors
 /// Says which argument is absurd, what does not fit, or which rung disagrees with the one below it.
 pub fn run(mut arguments: Arguments, free: Option<u64>, to: &mut impl Write) -> Result<()> {
+    let patience = arguments.patience;
+    ensure!(
+        patience >= 0.0,
+        "--patience is {patience}: seconds, from 0 on"
+    );
     ensure!(arguments.n > 0, "--n is 0: there has to be a query");
     ensure!(arguments.d > 0, "--d is 0: a head needs a width");
     ensure!(arguments.heads > 0, "--heads is 0: there has to be a head");
@@ -112,7 +118,8 @@ pub fn run(mut arguments: Arguments, free: Option<u64>, to: &mut impl Write) -> 
     };
     writeln!(
         to,
-        "n = m = {n}, d = {d}, {heads} heads, {}; {} threads, {}\n",
+        "n = m = {n}, d = {d}, {heads} head{}, {}; {} threads, {}\n",
+        if heads == 1 { "" } else { "s" },
         if causal {
             "causal"
         } else {
@@ -128,7 +135,9 @@ pub fn run(mut arguments: Arguments, free: Option<u64>, to: &mut impl Write) -> 
     let mut last: Option<(Rung, HeadsOutput)> = None;
     for rung in RUNGS {
         bar.set_message(rung.name);
-        let row = match obstacle(&rung, &sizes, heads, (needed, free), arguments.patience) {
+        let why = too_large(&rung, &sizes, (needed, free));
+        let why = why.or_else(|| too_slow(&rung, &tensors, causal, patience));
+        let row = match why {
             Some(why) => Row::skipped(&rung, why),
             None => {
                 let start = Instant::now();
@@ -152,42 +161,40 @@ pub fn run(mut arguments: Arguments, free: Option<u64>, to: &mut impl Write) -> 
     bar.finish_and_clear();
     writeln!(to, "\n{}", report::legend(&sizes))?;
     if let (Some(text), Some((_, output))) = (&text, &last) {
+        let of = text.len();
         writeln!(
             to,
-            "\nWhere the last byte looks (darker: more weight), the text before it:\n"
+            "\nThe first {n} of {of} bytes of the text. Below each line, where the last of them\n\
+             looks in head 0 (the darker, the more):\n"
         )?;
         let weights = text::weights(&tensors.q, &tensors.k, output.lse[[0, n - 1]]);
-        write!(to, "{}", text.marked(&weights))?;
-        let shades = heatmap::shades(text::folded(&weights).view(), 1.0);
-        write!(to, "{shades}")?;
+        write!(to, "{}", text.shaded(&weights))?;
     }
     Ok(())
 }
 
-/// Why a rung should not be started.
-fn obstacle(
-    rung: &Rung,
-    sizes: &Sizes,
-    heads: usize,
-    (needed, free): (u64, Option<u64>),
-    patience: f64,
-) -> Option<String> {
-    let memory = (rung.memory)(sizes) + needed;
-    if let Some(free) = free.filter(|&free| memory > free) {
-        let (needs, free) = (report::bytes(memory), report::bytes(free));
-        return Some(format!(
-            "not started: it would need {needs}, and {free} are free"
-        ));
-    }
-    // The two lowest rungs manage about a GFLOP a second.
-    let slow = rung.name == "naive" || rung.name == "online";
-    let seconds = 4e-9 * (sizes.n as f64).powi(2) * (sizes.d * heads) as f64;
-    if slow && seconds > patience {
-        return Some(format!(
-            "not started: it would take about {seconds:.0} s; see --patience"
-        ));
-    }
-    None
+/// What a rung would need, if that is more than there is.
+fn too_large(rung: &Rung, sizes: &Sizes, (needed, free): (u64, Option<u64>)) -> Option<String> {
+    let memory = rung.memory(sizes) + needed;
+    let free = free.filter(|&free| memory > free)?;
+    let (needs, free) = (report::bytes(memory), report::bytes(free));
+    Some(format!(
+        "not started: it would need {needs}, and {free} are free"
+    ))
+}
+
+/// How long a rung would take, if that is longer than the reader waits: from a trial on the first
+/// few rows, since the time grows with their square.
+fn too_slow(rung: &Rung, tensors: &Tensors, causal: bool, patience: f64) -> Option<String> {
+    const FEW: usize = 256;
+    let n = tensors.q.len_of(Axis(1));
+    let few = n.min(FEW) as isize;
+    let [q, k, v] = [&tensors.q, &tensors.k, &tensors.v].map(|x| x.slice(s![.., ..few, ..]));
+    let start = Instant::now();
+    (rung.forward)(q, k, v, causal);
+    let seconds = start.elapsed().as_secs_f64() * (n as f64 / few as f64).powi(2);
+    (seconds > patience)
+        .then(|| format!("not started: it would take about {seconds:.0} s; see --patience"))
 }
 
 fn random(n: usize, d: usize, heads: usize) -> Tensors {

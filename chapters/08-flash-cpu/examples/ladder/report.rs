@@ -11,7 +11,7 @@ pub enum Row {
         seconds: f64,
         flop: f64,
         moved: u64,
-        tiles: u64,
+        tiles: String,
         beside: u64,
     },
     /// One that was not started, and why.
@@ -25,8 +25,18 @@ impl Row {
             name: rung.name,
             seconds,
             flop: 4.0 * pairs * sizes.d as f64 * heads as f64,
-            moved: heads * (rung.traffic)(sizes),
-            tiles: heads * (rung.tiles)(sizes),
+            moved: heads * rung.moved(sizes),
+            tiles: match (rung.block)() {
+                None => "none".into(),
+                Some(block) => {
+                    format!(
+                        "{} of {}×{}",
+                        heads * sizes.visited(block),
+                        block.q,
+                        block.k
+                    )
+                }
+            },
             beside,
         }
     }
@@ -41,7 +51,7 @@ impl Row {
 
 pub fn head() -> String {
     format!(
-        "  {:<17} {:>10} {:>9} {:>11} {:>12} {:>11}",
+        "  {:<16} {:>10} {:>7} {:>10} {:>17} {:>10}",
         "rung", "time", "GFLOP/s", "moved*", "tiles", "memory**"
     )
 }
@@ -57,7 +67,7 @@ pub fn legend(sizes: &Sizes) -> String {
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
-            Row::Skipped { name, why } => write!(f, "  {name:<17} {why}"),
+            Row::Skipped { name, why } => write!(f, "  {name:<16} {why}"),
             Row::Ran {
                 name,
                 seconds,
@@ -66,15 +76,15 @@ impl fmt::Display for Row {
                 tiles,
                 beside,
             } => {
-                let (time, rate) = (format!("{:.1} ms", seconds * 1e3), flop / seconds / 1e9);
-                let tiles = match tiles {
-                    0 => "none".to_string(),
-                    tiles => tiles.to_string(),
+                let time = match seconds * 1e3 {
+                    short if short < 1e3 => format!("{short:.1} ms"),
+                    _ => format!("{seconds:.1} s"),
                 };
+                let rate = flop / seconds / 1e9;
                 let (moved, beside) = (bytes(*moved), bytes(*beside));
                 write!(
                     f,
-                    "  {name:<17} {time:>10} {rate:>9.1} {moved:>11} {tiles:>12} {beside:>11}"
+                    "  {name:<16} {time:>10} {rate:>7.1} {moved:>10} {tiles:>17} {beside:>10}"
                 )
             }
         }

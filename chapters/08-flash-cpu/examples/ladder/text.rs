@@ -6,15 +6,15 @@
 
 use super::Tensors;
 use anyhow::{Context, Result, ensure};
-use attn_core::random::Random;
-use ndarray::{Array1, Array2, Array3, Axis, s};
+use attn_core::{heatmap, random::Random};
+use ndarray::{Array1, Array3, Axis, s};
 use std::{fs, path::Path};
 
 /// A file's bytes.
 pub struct Text(Vec<u8>);
 
 /// Characters of a line of the picture.
-const LINE: usize = 60;
+const LINE: usize = 38;
 
 /// How much of the text before the last byte is shown.
 const SHOWN: usize = 8 * LINE;
@@ -52,24 +52,26 @@ impl Text {
         Tensors { q, k, v }
     }
 
-    /// The shown part of the text, a line at a time; what cannot be printed as a dot.
-    pub fn marked(&self, weights: &Array1<f32>) -> String {
-        let n = weights.len();
-        let shown = &self.0[n.saturating_sub(SHOWN)..n];
-        let mut text = String::new();
-        for line in shown.chunks(LINE) {
-            for &byte in line {
-                text.push(if (32..127).contains(&byte) {
-                    byte.into()
-                } else {
-                    '·'
-                });
-                // As wide as an entry of the picture below.
-                text.push(' ');
-            }
-            text.push('\n');
-        }
-        text + "\n"
+    /// The end of the text, line by line, each with its weights below it, relative to the largest.
+    /// What cannot be printed is a dot.
+    pub fn shaded(&self, weights: &Array1<f32>) -> String {
+        let first = weights.len().saturating_sub(SHOWN);
+        let weights = weights.slice(s![first..]);
+        let largest = weights.fold(f32::MIN_POSITIVE, |a, &b| a.max(b));
+        let bytes = self.0[first..].chunks(LINE);
+        let lines = bytes.zip(weights.axis_chunks_iter(Axis(0), LINE));
+        lines
+            .map(|(bytes, weights)| {
+                let printable = |&byte: &u8| match byte {
+                    32..127 => [char::from(byte), ' '],
+                    // As wide as an entry of the picture.
+                    _ => ['·', ' '],
+                };
+                let text: String = bytes[..weights.len()].iter().flat_map(printable).collect();
+                let row = weights.insert_axis(Axis(0));
+                format!("  {}\n  {}", text.trim_end(), heatmap::shades(row, largest))
+            })
+            .collect()
     }
 }
 
@@ -78,15 +80,4 @@ pub fn weights(q: &Array3<f32>, k: &Array3<f32>, lse: f32) -> Array1<f32> {
     let (q, k) = (q.index_axis(Axis(0), 0), k.index_axis(Axis(0), 0));
     let scores = k.dot(&q.row(q.nrows() - 1)) / (q.ncols() as f32).sqrt();
     (scores - lse).exp()
-}
-
-/// The shown weights as lines, relative to the largest.
-pub fn folded(weights: &Array1<f32>) -> Array2<f32> {
-    let shown = weights.slice(s![weights.len().saturating_sub(SHOWN)..]);
-    let largest = shown.fold(f32::MIN_POSITIVE, |a, &b| a.max(b));
-    let mut lines = Array2::zeros((shown.len().div_ceil(LINE), LINE));
-    for (i, weight) in shown.iter().enumerate() {
-        lines[[i / LINE, i % LINE]] = weight / largest;
-    }
-    lines
 }

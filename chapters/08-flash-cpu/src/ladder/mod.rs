@@ -55,18 +55,10 @@ pub type Forward = fn(ArrayView3<f32>, ArrayView3<f32>, ArrayView3<f32>, bool) -
 pub struct Rung {
     /// A word or two.
     pub name: &'static str,
-    /// What it changes.
-    pub idea: &'static str,
     /// The rung itself.
     pub forward: Forward,
-    /// What it moves between slow memory and a fast one that holds a tile of each kind, for one
-    /// head, in bytes.
-    pub traffic: fn(&Sizes) -> u64,
-    /// How many score tiles it visits, for one head; 0 if it has no tiles.
-    pub tiles: fn(&Sizes) -> u64,
-    /// About how much memory it needs beside inputs and results, in bytes, for one head after the
-    /// other.
-    pub memory: fn(&Sizes) -> u64,
+    /// Its tiles on this processor; none where whole tables are kept.
+    pub block: fn() -> Option<Block>,
 }
 
 /// The tiles of the rungs `tiled` and `threads`.
@@ -76,56 +68,56 @@ pub const BLOCK: Block = Block { q: 64, k: 64 };
 pub const RUNGS: [Rung; 6] = [
     Rung {
         name: "naive",
-        idea: "chapter 3, head by head, with its tables of n×m",
         forward: naive,
-        traffic: Sizes::naive,
-        tiles: |_| 0,
-        // Scores, their mask, weights and two passing copies.
-        memory: |sizes| 17 * (sizes.n * sizes.m) as u64,
+        block: || None,
     },
     Rung {
         name: "online",
-        idea: "key by key, with a state a query: no table",
         forward: online,
-        traffic: |sizes| moved(sizes, Block { q: 1, k: 1 }),
-        tiles: |sizes| sizes.visited(Block { q: 1, k: 1 }),
-        memory: |_| 0,
+        block: || Some(Block { q: 1, k: 1 }),
     },
     Rung {
         name: "tiled",
-        idea: "tiles: products of matrices, hidden tiles skipped",
         forward: tiled,
-        traffic: |sizes| moved(sizes, BLOCK),
-        tiles: |sizes| sizes.visited(BLOCK),
-        memory: |sizes| 4 * sizes.fast_memory(BLOCK) as u64,
+        block: || Some(BLOCK),
     },
     Rung {
         name: "threads",
-        idea: "query tiles side by side on all cores",
         forward: threads,
-        traffic: |sizes| moved(sizes, BLOCK),
-        tiles: |sizes| sizes.visited(BLOCK),
-        memory: |sizes| 4 * sizes.fast_memory(BLOCK) as u64,
+        block: || Some(BLOCK),
     },
     Rung {
         name: "keys in lanes",
-        idea: "tiles of registers, packed keys, a vectorised exponential",
         forward: keys_in_lanes,
-        traffic: |sizes| moved(sizes, keys_in_lanes::block()),
-        tiles: |sizes| sizes.visited(keys_in_lanes::block()),
-        memory: |sizes| 4 * sizes.fast_memory(keys_in_lanes::block()) as u64,
+        block: || Some(keys_in_lanes::block()),
     },
     Rung {
         name: "queries in lanes",
-        idea: "the other way round: no packing, nothing summed across a register",
         forward: queries_in_lanes,
-        traffic: |sizes| moved(sizes, queries_in_lanes::block()),
-        tiles: |sizes| sizes.visited(queries_in_lanes::block()),
-        memory: |sizes| 4 * sizes.fast_memory(queries_in_lanes::block()) as u64,
+        block: || Some(queries_in_lanes::block()),
     },
 ];
 
-fn moved(sizes: &Sizes, block: Block) -> u64 {
-    let traffic = sizes.flash(block);
-    traffic.loaded + traffic.stored
+impl Rung {
+    /// What it moves between slow memory and a fast one that holds a tile of each kind, for one
+    /// head, in bytes.
+    pub fn moved(&self, sizes: &Sizes) -> u64 {
+        match (self.block)() {
+            None => sizes.naive(),
+            Some(block) => {
+                let traffic = sizes.flash(block);
+                traffic.loaded + traffic.stored
+            }
+        }
+    }
+
+    /// About how much memory it needs beside inputs and results, in bytes: a table's worth of
+    /// scores, their mask, weights and two passing copies, for one head after the other; or tiles,
+    /// which nobody would miss.
+    pub fn memory(&self, sizes: &Sizes) -> u64 {
+        match (self.block)() {
+            None => 17 * (sizes.n * sizes.m) as u64,
+            Some(block) => 4 * sizes.fast_memory(block) as u64,
+        }
+    }
 }

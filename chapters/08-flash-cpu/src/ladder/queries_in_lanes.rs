@@ -83,7 +83,7 @@ pub fn queries_in_lanes_with(
 }
 
 /// The tiles on this processor.
-pub fn block() -> Block {
+pub(super) fn block() -> Block {
     Block {
         q: PANELS * Instructions::detect().lanes(),
         k: KEYS,
