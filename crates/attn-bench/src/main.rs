@@ -211,7 +211,7 @@ impl Sitting {
         }
         // Long measurements need fewer rounds.
         let rounds = if attention.n > 8000 {
-            self.rounds.min(5)
+            self.rounds.div_ceil(2)
         } else {
             self.rounds
         };

@@ -24,6 +24,13 @@ impl Times {
         (self.quantile(0.25), self.quantile(0.75))
     }
 
+    /// How many times as fast as another thing of the same rounds: the median of the rounds' ratios,
+    /// since both of a round met the machine in the same state.
+    pub fn times_as_fast_as(&self, other: &Times) -> f64 {
+        let rounds = self.0.iter().zip(&other.0);
+        Times(rounds.map(|(own, other)| other / own).collect()).median()
+    }
+
     fn quantile(&self, p: f64) -> f64 {
         let mut sorted = self.0.clone();
         sorted.sort_by(f64::total_cmp);
@@ -66,6 +73,15 @@ pub fn seconds<T>(work: impl FnOnce() -> T) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_ratio_is_taken_round_by_round() {
+        // A machine that gets slower and slower, and twice the speed on it.
+        let (fast, slow) = (Times(vec![1.0, 2.0, 4.0]), Times(vec![2.0, 4.0, 8.0]));
+        assert_eq!(fast.times_as_fast_as(&slow), 2.0);
+        let disturbed = Times(vec![2.0, 40.0, 8.0]);
+        assert_eq!(fast.times_as_fast_as(&disturbed), 2.0);
+    }
 
     #[test]
     fn the_first_run_is_not_counted() -> Result<()> {

@@ -24,8 +24,8 @@ pub struct Line {
     pub ours: f64,
     /// The middle half of the rounds.
     pub spread: (f64, f64),
-    /// What it is compared with, and that one's median.
-    pub other: Option<(&'static str, f64)>,
+    /// What it is compared with, that one's median, and how many times as fast ours is.
+    pub other: Option<(&'static str, f64, f64)>,
 }
 
 impl Line {
@@ -45,7 +45,8 @@ impl Line {
             unit,
             ours: amount / ours.median(),
             spread: (amount / slow, amount / fast),
-            other: other.map(|(name, times)| (name, amount / times.median())),
+            other: other
+                .map(|(name, times)| (name, amount / times.median(), ours.times_as_fast_as(times))),
         }
     }
 }
@@ -91,8 +92,8 @@ impl Table {
             } = line;
             write!(text, "{kind},{name},{unit},{ours:.4},{low:.4},{high:.4}")?;
             match other {
-                Some((other, theirs)) => {
-                    writeln!(text, ",{other},{theirs:.4},{:.3}", ours / theirs)?;
+                Some((other, theirs, ratio)) => {
+                    writeln!(text, ",{other},{theirs:.4},{ratio:.3}")?;
                 }
                 None => writeln!(text, ",,,")?,
             }
@@ -112,8 +113,8 @@ impl Line {
             ..
         } = self;
         let mut text = format!("  {name:<34} {ours:>8.2} {unit:<8} ({low:.2} … {high:.2})");
-        if let Some((other, theirs)) = other {
-            text += &format!("   {other} {theirs:.2}, ratio {:.2}", ours / theirs);
+        if let Some((other, theirs, ratio)) = other {
+            text += &format!("   {other} {theirs:.2}, ratio {ratio:.2}");
         }
         text
     }
@@ -144,7 +145,7 @@ pub fn load() -> String {
     let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let mut numbers = text.split_whitespace();
     match (numbers.next(), numbers.next()) {
-        (Some(one), Some(five)) => format!("{one} and {five}"),
+        (Some(one), Some(five)) => format!("{one} over a minute, {five} over five"),
         _ => "unknown".into(),
     }
 }
