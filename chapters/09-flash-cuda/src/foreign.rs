@@ -2,8 +2,19 @@
 #![allow(unsafe_code)] // Foreign code cannot be called otherwise.
 
 use crate::{Error, device::Argument};
-use cudarc::driver::{CudaFunction, CudaSlice, CudaStream, LaunchConfig, PushKernelArg};
-use std::{mem, path::Path, sync::Arc};
+use cudarc::{
+    driver::{CudaFunction, CudaSlice, CudaStream, LaunchConfig, PushKernelArg},
+    nvrtc::{
+        result::{self, NvrtcError},
+        sys::nvrtcProgram,
+    },
+};
+use std::{
+    ffi::{CStr, c_char},
+    mem,
+    path::Path,
+    sync::Arc,
+};
 
 /// Whether there is a CUDA driver. cudarc panics where its first call finds none.
 pub(crate) fn driver_is_present() -> bool {
@@ -15,6 +26,42 @@ pub(crate) fn driver_is_present() -> bool {
 pub(crate) fn nvrtc_is_present() -> bool {
     // SAFETY: as above, for NVRTC.
     unsafe { cudarc::nvrtc::sys::is_culib_present() }
+}
+
+/// A text that NVRTC compiles.
+struct Compilation(nvrtcProgram);
+
+impl Drop for Compilation {
+    fn drop(&mut self) {
+        // SAFETY: it was created by `create_program`, and nothing of it is used after this.
+        let _ = unsafe { result::destroy_program(self.0) };
+    }
+}
+
+/// What NVRTC makes of a text: the PTX, or that it does not compile; and what it says of the text either way. cudarc's own
+/// wrapper gives the words of a failure only, and warnings are about texts that compile.
+pub(crate) fn compile(
+    source: &CStr,
+    name: &CStr,
+    options: &[String],
+) -> Result<(Result<String, NvrtcError>, String), NvrtcError> {
+    let text = |chars: Vec<c_char>| {
+        let bytes: Vec<u8> = chars
+            .into_iter()
+            .map(|c| c as u8)
+            .take_while(|c| *c != 0)
+            .collect();
+        String::from_utf8_lossy(&bytes).into_owned()
+    };
+    let program = Compilation(result::create_program(source, Some(name))?);
+    // SAFETY: here and below, the program was created above and is destroyed when this function ends; so are the texts that it
+    // refers to, which the caller lends for as long.
+    let compiled = unsafe { result::compile_program(program.0, options) };
+    // SAFETY: as above; it has been compiled.
+    let said = text(unsafe { result::get_program_log(program.0) }?);
+    // SAFETY: as above.
+    let ptx = compiled.and_then(|()| unsafe { result::get_ptx(program.0) });
+    Ok((ptx.map(text), said))
 }
 
 /// Loads a library for good, so that whoever asks for it by name finds it. A file that is no library is left alone.

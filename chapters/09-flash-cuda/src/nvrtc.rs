@@ -3,8 +3,8 @@
 //! NVRTC turns CUDA C++ into PTX. It needs neither a GPU nor a driver, and comes as a Python package of 25 MB.
 
 use crate::{Error, foreign};
-use cudarc::nvrtc::{CompileError, CompileOptions, compile_ptx_with_opts};
-use std::{env, fs, path::PathBuf, sync::OnceLock};
+use cudarc::nvrtc::result::NvrtcError;
+use std::{env, ffi::CString, fs, path::PathBuf, sync::OnceLock};
 
 /// What the PTX is made for: every GPU since Turing (2018).
 const ARCHITECTURE: &str = "compute_75";
@@ -63,44 +63,55 @@ fn libraries() -> Vec<PathBuf> {
     libraries
 }
 
-/// Compiles CUDA C++ to PTX that knows the lines it came from. `name` is what the compiler calls the file; each
-/// definition is such as `D=64`.
+/// What came of compiling a text.
+pub struct Compiled {
+    /// PTX that knows the lines it came from.
+    pub ptx: String,
+    /// What the compiler warns of, in its own words; empty if of nothing.
+    pub warnings: String,
+}
+
+/// Compiles CUDA C++. `name` is what the compiler calls the file; each definition is such as `D=64`.
 ///
 /// # Errors
 /// [`Error::NoNvrtc`], or [`Error::DoesNotCompile`] with the compiler's own words.
-pub fn compile(name: &str, source: &str, definitions: &[String]) -> Result<String, Error> {
+pub fn compile(name: &str, source: &str, definitions: &[String]) -> Result<Compiled, Error> {
     if !found() {
         return Err(Error::NoNvrtc {
             what: format!("{name} has to be compiled"),
         });
     }
-    // What C calls the end of a text; cudarc would panic.
-    for text in [name, source] {
-        if let Some(at) = text.find('\0') {
-            let log = format!("{name}: byte {at} is NUL; this is no text");
-            return Err(Error::DoesNotCompile { log });
-        }
-    }
-    let mut options = vec!["--generate-line-info".to_string()];
-    options.extend(
+    let refused = |log: String| Error::DoesNotCompile { log };
+    // What C calls the end of a text.
+    let text = |text: &str| {
+        CString::new(text).map_err(|nul| {
+            let at = nul.nul_position();
+            refused(format!("{name}: byte {at} is NUL; this is no text"))
+        })
+    };
+    // Some editors begin a file with a mark that is no part of its text.
+    let source = text(source.strip_prefix('\u{feff}').unwrap_or(source))?;
+    let options: Vec<String> = [
+        format!("--gpu-architecture={ARCHITECTURE}"),
+        "--generate-line-info".into(),
+    ]
+    .into_iter()
+    .chain(
         definitions
             .iter()
             .map(|definition| format!("-D{definition}")),
-    );
-    let options = CompileOptions {
-        arch: Some(ARCHITECTURE),
-        name: Some(name.into()),
-        options,
-        ..Default::default()
-    };
-    match compile_ptx_with_opts(source, options) {
-        Ok(ptx) => Ok(without_folders(&ptx.to_src())),
-        Err(CompileError::CompileError { log, .. }) => Err(Error::DoesNotCompile {
-            log: log.to_string_lossy().trim().into(),
+    )
+    .collect();
+    let fails = |error: NvrtcError| refused(format!("{name}: NVRTC fails: {error}"));
+    let (ptx, said) = foreign::compile(&source, &text(name)?, &options).map_err(fails)?;
+    let said = said.trim().to_string();
+    match ptx {
+        Ok(ptx) => Ok(Compiled {
+            ptx: without_folders(&ptx),
+            warnings: said,
         }),
-        Err(error) => Err(Error::DoesNotCompile {
-            log: format!("{name}: NVRTC fails: {error}"),
-        }),
+        Err(error) if said.is_empty() => Err(fails(error)),
+        Err(_) => Err(refused(said)),
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::{
     Error,
     arrays::{Array, shared_arrays},
-    nvrtc,
+    nvrtc::{self, Compiled},
 };
 use ptx_sim::Module;
 
@@ -14,6 +14,7 @@ pub struct Program {
     module: Module,
     arrays: Vec<Array>,
     origin: Origin,
+    warnings: String,
 }
 
 /// Where PTX comes from.
@@ -31,8 +32,12 @@ impl Program {
     /// # Errors
     /// No NVRTC, CUDA that does not compile, or PTX that the simulator does not understand.
     pub fn compile(name: &str, source: &str, definitions: &[String]) -> Result<Self, Error> {
-        let ptx = nvrtc::compile(name, source, definitions)?;
-        Self::new(source, ptx, definitions, Origin::Nvrtc)
+        let Compiled { ptx, warnings } = nvrtc::compile(name, source, definitions)?;
+        let program = Self::new(source, ptx, definitions, Origin::Nvrtc)?;
+        Ok(Program {
+            warnings,
+            ..program
+        })
     }
 
     /// A CUDA file whose PTX is given.
@@ -57,6 +62,7 @@ impl Program {
             module,
             arrays,
             origin,
+            warnings: String::new(),
         })
     }
 
@@ -78,6 +84,11 @@ impl Program {
     /// Its shared arrays.
     pub fn arrays(&self) -> &[Array] {
         &self.arrays
+    }
+
+    /// What the compiler warned of, in its own words; empty if of nothing.
+    pub fn warnings(&self) -> &str {
+        &self.warnings
     }
 
     /// Where the PTX comes from.

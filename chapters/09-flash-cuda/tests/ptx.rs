@@ -35,7 +35,8 @@ fn the_committed_ptx_is_that_of_the_kernels() {
     {
         let definitions = rung::definitions(d).expect("a width of the course");
         let ptx = nvrtc::compile(&format!("{}.cu", rung.name()), rung.source(), &definitions)
-            .expect("it compiles");
+            .expect("it compiles")
+            .ptx;
         let file = committed(rung, d);
         if env::var_os("ATTN_WRITE_PTX").is_some() {
             fs::write(&file, &ptx).expect("a file that can be written");

@@ -52,7 +52,7 @@ fn quoted(text: &str) -> String {
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum LaunchError {
     /// The module holds no kernel of that name.
-    #[error("no kernel `{name}` in the module; it holds {}", listed(known))]
+    #[error("no kernel `{name}` in the module; it holds {}{}", listed(known), mangled(known))]
     NoSuchKernel {
         /// The name that was asked for.
         name: String,
@@ -101,6 +101,15 @@ pub enum LaunchError {
         /// Static or in all.
         kind: &'static str,
     },
+}
+
+/// C++ adds a function's types to its name.
+fn mangled(names: &[String]) -> &'static str {
+    if names.iter().any(|name| name.starts_with("_Z")) {
+        " (a name like this is C++'s: write extern \"C\" before __global__ to keep your own)"
+    } else {
+        ""
+    }
 }
 
 fn listed(names: &[String]) -> String {

@@ -4,7 +4,7 @@
 
 use crate::{
     block::{Block, Stop, Warp},
-    finding::Kind,
+    finding::{Kind, grouped},
     instruction::{Action, Guard, Join},
     lane::{FULL, LANES, Registers, each},
 };
@@ -81,7 +81,7 @@ impl Block<'_> {
         counts.lanes += u64::from(mask.count_ones());
         warp.clock += 1;
         if self.left == 0 {
-            let limit = self.common.launch.step_limit;
+            let limit = grouped(self.common.launch.step_limit);
             self.find(Kind::StepLimit, at, None, |block| {
                 let who = block.who(warp.number, here.trailing_zeros() as usize);
                 format!("after {limit} instructions of the block it is still running: {who}")

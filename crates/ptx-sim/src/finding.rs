@@ -130,6 +130,19 @@ pub struct Array {
     pub shape: Vec<usize>,
 }
 
+/// 5,000,000.
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 /// A byte of a named array, in words.
 pub(crate) fn element(arrays: &[Array], name: &str, byte: usize) -> String {
     let Some(array) = arrays

@@ -50,9 +50,13 @@
 //!
 //! It is not cycle-accurate and has no caches: it counts, and [`Device`] turns counts into lower
 //! bounds of a stated model. It sees one order of execution. Races on shared memory, and between
-//! blocks, it finds by what was touched and not by what came out, so the order does not matter; a
-//! race on global memory *within* a block it does not see. `.approx` functions are as exact as
-//! their type allows, where a GPU's are a little worse. NaNs have no particular payload.
+//! blocks, it finds by what was touched and not by what came out, so the order does not matter.
+//! `.approx` functions are as exact as their type allows, where a GPU's are a little worse. NaNs
+//! have no particular payload.
+//!
+//! **A race on global memory within one block it does not see**: two threads of a block that write
+//! the same element of a buffer, or one that reads what another writes without a barrier between,
+//! give no finding.
 
 mod access;
 mod block;

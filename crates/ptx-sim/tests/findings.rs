@@ -303,6 +303,8 @@ fn absent_lanes() {
 fn endless_kernels_and_traps() {
     let (_, report) = run(32, 2, &[0; 64], "$L: bra $L;");
     assert_eq!(kinds(&report), [Kind::StepLimit]);
+    let text = &report.findings[0].text;
+    assert!(text.starts_with("after 100,000 instructions"), "{text}");
     assert!(!report.completed);
     assert_eq!(
         report.total.instructions, 100_001,

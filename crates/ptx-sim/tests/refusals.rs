@@ -40,12 +40,16 @@ fn opcodes_modifiers_and_types() {
             "opcode `cp` is not supported",
         ),
         (
-            "call.uni foo;",
-            "opcode `call` is not supported: the function was not inlined",
+            "call.uni _Z3fooi;",
+            "a call of `foo`, which was not inlined, is not supported",
+        ),
+        (
+            "{ .param .b32 x; call.uni (x), vprintf, (x, x); }",
+            "a call of `printf`, which was not inlined, is not supported",
         ),
         (
             "{ .param .b32 x; }",
-            "a call of a function that was not inlined",
+            "a call of a function that was not inlined is not supported",
         ),
         ("add.rn.s32 %r0, %r1, %r2;", "modifier `.rn` of `add`"),
         ("add.foo.f32 %f0, %f1, %f2;", "modifier `.foo` of `add`"),
@@ -171,6 +175,12 @@ fn launches() {
     assert_eq!(
         error.to_string(),
         "no kernel `nope` in the module; it holds k"
+    );
+    let mangled = Module::parse(".visible .entry _Z4nopePf(.param .u64 p) { ret; }");
+    let error = mangled.expect("a module").kernel("nope").err();
+    assert!(
+        error.is_some_and(|error| error.to_string().contains("write extern \"C\"")),
+        "C++ names are explained"
     );
     let k = module.kernel("k").expect("it is there");
     assert_eq!((k.parameter_sizes(), k.shared_bytes()), (vec![8, 4], 1024));

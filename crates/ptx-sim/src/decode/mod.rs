@@ -92,12 +92,7 @@ fn computation<'a>(
     let (formula, flops) = if m.opcode == "cvt" {
         (convert::find(m)?, 0)
     } else if !KNOWN.contains(&m.opcode) {
-        let why = if m.opcode == "call" {
-            ": the function was not inlined"
-        } else {
-            ""
-        };
-        return Err(format!("opcode `{}` is not supported{why}", m.opcode));
+        return Err(format!("opcode `{}` is not supported", m.opcode));
     } else {
         let kind = m.kind()?;
         let found = match logic::find(m, kind)? {

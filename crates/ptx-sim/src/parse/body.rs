@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::{
     Problem,
-    cursor::Parser,
+    cursor::{Parser, is_call},
     declaration::{MAX_BYTES, declaration, readable},
 };
 use crate::{
@@ -120,9 +120,7 @@ impl<'m, 'a> Body<'m, 'a> {
                 }
                 parser.need(';')
             }
-            Some(Token::Word(".param")) => {
-                Err("a call of a function that was not inlined is not supported".into())
-            }
+            Some(Token::Word(".param")) => Err(parser.called()),
             Some(Token::Word(word)) if word.starts_with('.') => {
                 Err(format!("directive `{word}` in a kernel is not supported"))
             }
@@ -199,6 +197,9 @@ impl<'m, 'a> Body<'m, 'a> {
                 scope: &mut self.scope,
             };
             guard = Some(decode::predicate(&mut context, &operand)?);
+        }
+        if matches!(parser.peek(), Some(token) if is_call(token)) {
+            return Err(parser.called());
         }
         let word = parser.word()?;
         let mut operands = Vec::new();

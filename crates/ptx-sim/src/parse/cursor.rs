@@ -1,6 +1,12 @@
 //! A position in the tokens of a file, and the small steps that every part of the reader takes.
 
+use super::declaration::readable;
 use crate::{error::Place, lex::Token};
+
+/// Whether it calls a function.
+pub(super) fn is_call(token: Token) -> bool {
+    matches!(token, Token::Word(word) if word.split('.').next() == Some("call"))
+}
 
 /// A position in the tokens, and the source line that the last `.loc` named.
 pub(super) struct Parser<'a> {
@@ -29,6 +35,32 @@ impl<'a> Parser<'a> {
             source: self.source,
             ptx: self.tokens.get(at).map_or(1, |token| token.1),
         }
+    }
+
+    /// That a call is not supported, with the function's name: of
+    /// `call.uni (retval0), vprintf, (param0, param1);`, and of the declarations of its parameters,
+    /// which stand before it.
+    pub(super) fn called(&self) -> String {
+        let rest = self.tokens[self.at..].iter().map(|(token, _)| *token);
+        let mut depth = 0;
+        let name = rest
+            .skip_while(|token| !is_call(*token))
+            .skip(1)
+            .find_map(|token| {
+                match token {
+                    Token::Sign('(') => depth += 1,
+                    Token::Sign(')') => depth -= 1,
+                    Token::Word(word) if depth == 0 => return Some(word),
+                    _ => {}
+                }
+                None
+            });
+        let what = match name {
+            Some("vprintf") => "`printf`, which was not inlined,".into(),
+            Some(name) => format!("`{}`, which was not inlined,", readable(name)),
+            None => "a function that was not inlined".to_string(),
+        };
+        format!("a call of {what} is not supported")
     }
 
     /// The tokens since `start`, for an error.

@@ -82,11 +82,14 @@ pub(super) fn declaration<'a>(parser: &mut Parser<'a>) -> Result<Declaration<'a>
     })
 }
 
-/// `ks` of `_ZZ9flash_fwdE2ks`: the C++ name of a variable within a function.
+/// `ks` of `_ZZ9flash_fwdE2ks`, the C++ name of a variable within a function, and `helper` of
+/// `_Z6helperf`, that of a function.
 pub(super) fn readable(name: &str) -> String {
     let within = |name: &str| -> Option<String> {
-        let rest = name.strip_prefix("_ZZ")?;
-        let after = rest.rsplit_once('E')?.1;
+        let after = match name.strip_prefix("_ZZ") {
+            Some(rest) => rest.rsplit_once('E')?.1,
+            None => name.strip_prefix("_Z")?,
+        };
         let digits = after.find(|c: char| !c.is_ascii_digit())?;
         let length: usize = after[..digits].parse().ok()?;
         after[digits..].get(..length).map(String::from)
