@@ -6,7 +6,7 @@ use crate::{
     program::{Origin, Program},
     rung::Call,
 };
-use ndarray::{Array2, Array3};
+use ndarray::{Array, Array2, Array3, Dimension};
 use ptx_sim::Report;
 
 /// What came out.
@@ -32,6 +32,16 @@ impl Outcome {
             .flat_map(|report| report.findings.iter().map(ToString::to_string))
             .collect()
     }
+}
+
+/// The first entry of an output that no thread wrote, as `[0,3,17]`.
+pub fn unwritten<D: Dimension>(output: &Array<f32, D>) -> Option<String> {
+    let entries = output.view().into_dyn();
+    let (index, _) = entries
+        .indexed_iter()
+        .find(|(_, value)| value.to_bits() == UNWRITTEN.to_bits())?;
+    let axes: Vec<String> = index.as_array_view().iter().map(usize::to_string).collect();
+    Some(format!("[{}]", axes.join(",")))
 }
 
 /// `softmax(q kᵀ / √d + mask) v` for all heads, with the log-sum-exp of every row, by the kernels of a rung.

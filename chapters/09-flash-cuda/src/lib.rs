@@ -23,7 +23,7 @@ pub mod ptxas;
 pub mod rung;
 pub mod traffic;
 
-pub use attention::{Outcome, Own, attention, attention_by, attention_by_own};
+pub use attention::{Outcome, Own, attention, attention_by, attention_by_own, unwritten};
 pub use device::Device;
 pub use error::Error;
 pub use inputs::{Inputs, Sizes};

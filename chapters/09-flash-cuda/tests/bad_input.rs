@@ -3,7 +3,7 @@
 use ch09_flash_cuda::{
     Device, Error, Inputs, Own, Program, Rung, Sizes, attention, attention_by, attention_by_own,
     device::{Argument, Launch},
-    nvrtc, rung,
+    nvrtc, rung, unwritten,
 };
 use ndarray::Array3;
 use std::env;
@@ -148,6 +148,23 @@ fn cuda_that_does_not_compile() {
         "the caret is gone:\n{message}"
     );
     assert!(compile("void f() {}\0").contains("is NUL"));
+    // Text that compiles all the same.
+    let source = "__device__ int f() { }\nextern \"C\" __global__ void g(int* x) { x[0] = f(); }\n";
+    let program = Program::compile("mine.cu", &format!("\u{feff}{source}"), &[]);
+    let program = program.expect("a mark at the start of a file is no part of it");
+    assert!(
+        program
+            .warnings()
+            .contains("mine.cu(1): warning #940-D: missing return"),
+        "{}",
+        program.warnings()
+    );
+    let printing = "extern \"C\" __global__ void f(int* x)\n{\n    printf(\"%d\", x[0]);\n}\n";
+    let message = compile(printing);
+    assert!(
+        message.contains("source line 3") && message.contains("a call of `printf`"),
+        "{message}"
+    );
     // What the simulator does not know is an error, and not skipped.
     let wmma = "extern \"C\" __global__ void f(int* x) { asm volatile(\"bar.sync 1;\"); }";
     assert!(compile(wmma).contains("bar.sync"), "{}", compile(wmma));
@@ -175,6 +192,7 @@ fn a_kernel_of_the_readers_own() {
     )
     .expect("it runs");
     assert_eq!(outcome.out, same.out);
+    assert_eq!(unwritten(&outcome.out), None);
     assert!(run("tilde", 8, [32, 8, 1]).is_err());
     assert!(run("tiled", 0, [32, 8, 1]).is_err());
     assert!(run("tiled", 8, [32, 64, 1]).is_err());
@@ -193,6 +211,23 @@ fn a_kernel_of_the_readers_own() {
         refused.contains("bytes of shared memory for a block, at most 49152"),
         "{refused}"
     );
+    // Rows that no block computes.
+    let program = Program::compile(
+        "mine.cu",
+        "extern \"C\" __global__ void one(float* q, float* k, float* v, float* out, float* lse, int n, int m, int group, \
+         float scale, int causal) { out[blockIdx.x * n * D + threadIdx.x] = 0.0f; }",
+        &definitions,
+    );
+    let program = program.expect("it compiles");
+    let own = Own {
+        entry: "one",
+        rows: 3,
+        block: [64, 1, 1],
+    };
+    let outcome = attention_by_own(&mut Device::simulator(), &own, &program, &inputs());
+    let outcome = outcome.expect("it runs");
+    assert_eq!(unwritten(&outcome.out).as_deref(), Some("[0,1,0]"));
+    assert_eq!(unwritten(&outcome.lse).as_deref(), Some("[0,0]"));
 }
 
 /// The device says which it is; on a machine without a GPU, that it simulates, and why.

@@ -185,7 +185,11 @@ fn merges_in_other_words() {
         return;
     }
     const WEIGHT: &str = "const float weight = __expf(part_lse[head * splits + s] - shift);";
-    let styles: [(&str, Body); 3] = [
+    let styles: [(&str, Body); 4] = [
+        (
+            "without a guard: some key is always seen",
+            Changed(&[("total > 0.0f ? sum / total : 0.0f", "sum / total")]),
+        ),
         (
             "relative to the merged lse",
             Changed(&[

@@ -52,7 +52,11 @@ fn quoted(text: &str) -> String {
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum LaunchError {
     /// The module holds no kernel of that name.
-    #[error("no kernel `{name}` in the module; it holds {}{}", listed(known), mangled(known))]
+    #[error(
+        "no kernel `{name}` in the module; it holds {}{}",
+        listed(known),
+        mangled(known)
+    )]
     NoSuchKernel {
         /// The name that was asked for.
         name: String,

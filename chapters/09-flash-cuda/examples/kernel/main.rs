@@ -13,19 +13,19 @@ use std::{fs, io::Write, path::PathBuf, process::ExitCode};
 
 /// Runs a kernel on a GPU or in the simulator: the result, what is wrong, and what moved.
 #[derive(Parser)]
-#[command(name = "kernel")]
+#[command(bin_name = "cargo attn run 9")]
 struct Args {
     /// A rung of the chapter: naive, tiled, warp, split or gqa
     #[arg(long, value_name = "NAME", default_value = "warp")]
     rung: String,
-    /// A CUDA file of your own, whose kernel has the parameters of kernels/warp.cu
+    /// A CUDA file of your own, whose kernel has the parameters of examples/mine.cu; goes with --entry
     #[arg(long, value_name = "FILE", requires = "entry", conflicts_with = "rung")]
     kernel: Option<PathBuf>,
-    /// The name of your kernel, which is `extern "C"`
+    /// The name of your kernel, which is `extern "C"`; goes with --kernel
     #[arg(long, value_name = "NAME", requires = "kernel")]
     entry: Option<String>,
     /// Queries of a block of yours: the grid is (⌈n/rows⌉, heads)
-    #[arg(long, value_name = "N", default_value_t = 16, requires = "kernel")]
+    #[arg(long, value_name = "N", default_value_t = 16, requires = "kernel", value_parser = size, allow_negative_numbers = true)]
     rows: usize,
     /// Threads of a block of yours: x, or x,y, or x,y,z
     #[arg(
@@ -37,26 +37,36 @@ struct Args {
     )]
     block: Vec<u32>,
     /// Query heads
-    #[arg(long, value_name = "N", default_value_t = 4)]
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = size, allow_negative_numbers = true)]
     heads: usize,
     /// Key/value heads [default: as many]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = size, allow_negative_numbers = true)]
     kv_heads: Option<usize>,
     /// Queries of a head [default: 128, and 1 for split]
-    #[arg(short, value_name = "N")]
+    #[arg(short, value_name = "N", value_parser = size, allow_negative_numbers = true)]
     n: Option<usize>,
-    /// Keys of a head [default: 128]
-    #[arg(short, value_name = "N", default_value_t = 128)]
+    /// Keys of a head
+    #[arg(short, value_name = "N", default_value_t = 128, value_parser = size, allow_negative_numbers = true)]
     m: usize,
     /// Numbers of a query, a key and a value: 64 or 128; with NVRTC also 32
-    #[arg(short, value_name = "N", default_value_t = 64)]
+    #[arg(short, value_name = "N", default_value_t = 64, value_parser = size, allow_negative_numbers = true)]
     d: usize,
     /// Query i sees the keys up to m − n + i
     #[arg(long)]
     causal: bool,
 }
 
-fn run(args: &Args) -> Result<String> {
+/// A size, from the command line.
+fn size(text: &str) -> Result<usize, String> {
+    let size = text
+        .parse()
+        .ok()
+        .filter(|size| (1..=1 << 16).contains(size));
+    size.ok_or("every size has to be from 1 to 65536".into())
+}
+
+/// The report, and whether all is well.
+fn run(args: &Args) -> Result<(String, bool)> {
     let chosen = Rung::named(&args.rung).with_context(|| {
         let names: Vec<&str> = Rung::ALL.iter().map(|rung| rung.name()).collect();
         format!(
@@ -73,11 +83,6 @@ fn run(args: &Args) -> Result<String> {
         m: args.m,
         d: args.d,
     };
-    let numbers = [sizes.heads, sizes.kv_heads, sizes.n, sizes.m, sizes.d];
-    ensure!(
-        numbers.iter().all(|size| (1..=1 << 16).contains(size)),
-        "every size has to be from 1 to 65536"
-    );
     let product = |sizes: &[usize]| sizes.iter().product::<usize>();
     // The simulator takes some 50 ns an entry; this is about a quarter of an hour.
     ensure!(
@@ -96,7 +101,12 @@ fn run(args: &Args) -> Result<String> {
                 .unwrap_or_default()
                 .to_string_lossy()
                 .into_owned();
-            let program = Program::compile(&name, &source, &rung::definitions(args.d)?)?;
+            let mut definitions = rung::definitions(args.d)?;
+            // As the course's kernels have it; without headers there is no INFINITY.
+            if !source.contains("#define MINUS_INFINITY") {
+                definitions.push("MINUS_INFINITY=__int_as_float(0xff800000)".into());
+            }
+            let program = Program::compile(&name, &source, &definitions)?;
             let [x, y, z] = match args.block[..] {
                 [x] => [x, 1, 1],
                 [x, y] => [x, y, 1],
@@ -130,10 +140,13 @@ fn run(args: &Args) -> Result<String> {
 
 fn main() -> ExitCode {
     match run(&Args::parse()) {
-        Ok(text) => {
+        Ok((text, well)) => {
             // Whoever reads this may stop early, as `head` does.
             let _ = std::io::stdout().write_all(text.as_bytes());
-            ExitCode::SUCCESS
+            match well {
+                true => ExitCode::SUCCESS,
+                false => ExitCode::FAILURE,
+            }
         }
         Err(error) => {
             eprintln!("error: {error:#}");

@@ -4,9 +4,9 @@ use anyhow::Result;
 use attn_core::Mask;
 use ch03_scaled_dot_product::exercises::oracle;
 use ch09_flash_cuda::{
-    Device, Inputs, Outcome, Program, Rung, program::Origin, ptxas, traffic::Traffic,
+    Device, Inputs, Outcome, Program, Rung, program::Origin, ptxas, traffic::Traffic, unwritten,
 };
-use ndarray::s;
+use ndarray::{Array, Dimension, s};
 use ptx_sim::{Counts, Report};
 use std::fmt::Write;
 
@@ -21,15 +21,16 @@ pub struct Run<'a> {
     pub outcome: &'a Outcome,
 }
 
-pub fn report(run: &Run) -> Result<String> {
+/// The report; and whether the result is right, nothing was found and every block ran to its end.
+pub fn report(run: &Run) -> Result<(String, bool)> {
     let mut text = String::new();
     let sizes = run.inputs.sizes()?;
     writeln!(
         text,
-        "{}   {} query heads, {} key/value heads, n = {}, m = {}, d = {}, {}",
+        "{}   {}, {}, n = {}, m = {}, d = {}, {}",
         run.name,
-        sizes.heads,
-        sizes.kv_heads,
+        counted(sizes.heads as u64, "query head"),
+        counted(sizes.kv_heads as u64, "key/value head"),
         sizes.n,
         sizes.m,
         sizes.d,
@@ -48,7 +49,14 @@ pub fn report(run: &Run) -> Result<String> {
         "  PTX       {origin}\n  ran       {}",
         run.device.words()
     )?;
-    writeln!(text, "  result    {}", result(run.inputs, run.outcome))?;
+    for warning in warnings(run.program) {
+        writeln!(text, "  warning   {warning}")?;
+    }
+    let wrong = wrong(run.inputs, run.outcome);
+    match &wrong {
+        Ok(worst) => writeln!(text, "  result    right; the largest error is {worst:.0e}")?,
+        Err(what) => writeln!(text, "  result    WRONG: {}", what.join("\n            "))?,
+    }
     findings(&mut text, run.outcome)?;
     let stated = run
         .rung
@@ -56,36 +64,82 @@ pub fn report(run: &Run) -> Result<String> {
     for (at, report) in run.outcome.reports.iter().enumerate() {
         counts(&mut text, report, stated.as_ref().map(|stated| stated[at]))?;
         lines(&mut text, report, run.program.source())?;
-        bounds(&mut text, report)?;
+        if report.completed {
+            bounds(&mut text, report)?;
+        }
     }
     registers(&mut text, run.program)?;
-    Ok(text)
+    let completed = run.outcome.reports.iter().all(|report| report.completed);
+    let well = wrong.is_ok() && run.outcome.findings().is_empty() && completed;
+    Ok((text, well))
 }
 
-/// How far the result is from exact.
-fn result(inputs: &Inputs, outcome: &Outcome) -> String {
+/// The compiler's warnings of a kernel of the reader's own, without the lines that they quote.
+fn warnings(program: &Program) -> impl Iterator<Item = &str> {
+    program
+        .warnings()
+        .lines()
+        .filter(|line| line.contains("): warning "))
+}
+
+/// How far the results may be from exact, for each unit of the larger ones: the exponentials are approximate.
+const ALLOWED: f64 = 1e-5;
+
+/// The largest error of both outputs; or what is wrong with each.
+fn wrong(inputs: &Inputs, outcome: &Outcome) -> Result<f64, Vec<String>> {
     let group = inputs.q.dim().0 / inputs.k.dim().0;
     let mask = if inputs.causal {
         Mask::Causal
     } else {
         Mask::None
     };
-    let mut worst = 0.0_f64;
+    let (mut out, mut lse) = (Vec::new(), Vec::new());
     for (head, q) in inputs.q.outer_iter().enumerate() {
         let [k, v] = [&inputs.k, &inputs.v].map(|array| array.slice(s![head / group, .., ..]));
         let exact = oracle::attention::<f64>(q, k, v, &mask);
-        for (got, want) in outcome.out.slice(s![head, .., ..]).iter().zip(&exact.out) {
-            let error = (f64::from(*got) - want).abs();
-            worst = if error.is_nan() {
-                f64::INFINITY
-            } else {
-                worst.max(error)
-            };
+        out.extend(exact.out);
+        lse.extend(exact.lse);
+    }
+    let judged = [
+        compared("out", &outcome.out, &out),
+        compared("lse", &outcome.lse, &lse),
+    ];
+    let wrong: Vec<String> = judged.iter().filter_map(|one| one.clone().err()).collect();
+    match wrong.is_empty() {
+        true => Ok(judged.into_iter().flatten().fold(0.0, f64::max)),
+        false => Err(wrong),
+    }
+}
+
+/// The largest error of an output; or what is wrong with it.
+fn compared<D: Dimension>(name: &str, got: &Array<f32, D>, exact: &[f64]) -> Result<f64, String> {
+    let mut worst = 0.0_f64;
+    let mut wrong = None;
+    let mut wrongs = 0;
+    for ((at, value), want) in got.view().into_dyn().indexed_iter().zip(exact) {
+        let value = f64::from(*value);
+        let error = if value == *want {
+            0.0
+        } else {
+            (value - want).abs()
+        };
+        worst = worst.max(error);
+        let right = error <= ALLOWED * want.abs().max(1.0);
+        if !right {
+            wrongs += 1;
+            let at = format!("{:?}", at.as_array_view().to_vec()).replace(' ', "");
+            wrong.get_or_insert(format!("{name}{at} is {value:.6}, should be {want:.6}"));
         }
     }
-    match worst <= 1e-5 {
-        true => format!("right; the largest error is {worst:.0e}"),
-        false => format!("WRONG; the largest error is {worst:.0e} (allowed: 1e-5)"),
+    let of = got.len();
+    match (unwritten(got), wrong) {
+        (Some(at), _) => Err(format!(
+            "{name}{at} was never written; {wrongs} of {of} entries are wrong"
+        )),
+        (None, Some(wrong)) => Err(format!(
+            "{wrong} (allowed error 1e-5); {wrongs} of {of} entries are wrong"
+        )),
+        (None, None) => Ok(worst),
     }
 }
 
@@ -121,13 +175,19 @@ fn counts(text: &mut String, report: &Report, stated: Option<Traffic>) -> Result
     } = report.total;
     writeln!(
         text,
-        "\n{}: {} blocks, {} instructions of warps, {} FLOP, {} barriers",
+        "\n{}: {}, {} of warps, {} FLOP, {}",
         report.kernel,
-        report.blocks,
-        grouped(instructions),
+        counted(report.blocks, "block"),
+        counted(instructions, "instruction"),
         grouped(flops),
-        grouped(barriers)
+        counted(barriers, "barrier")
     )?;
+    if !report.completed {
+        writeln!(
+            text,
+            "  cut off         a block had to stop, and those after it were not started"
+        )?;
+    }
     let closed = match stated {
         Some(stated) if stated == Traffic::counted(report) => ", as the closed form says",
         Some(_) => ", which the closed form does not say",
@@ -221,6 +281,12 @@ fn registers(text: &mut String, program: &Program) -> Result<()> {
         )?;
     }
     Ok(())
+}
+
+/// “1 block”, “65,536 blocks”.
+fn counted(n: u64, what: &str) -> String {
+    let plural = if n == 1 { "" } else { "s" };
+    format!("{} {what}{plural}", grouped(n))
 }
 
 /// 65,536.

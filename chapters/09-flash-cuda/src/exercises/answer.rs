@@ -1,13 +1,13 @@
 //! What an answer gives: the result, what the simulator found wrong, and what it counted.
 
 use super::{Body, Case, body::Gap, case::Results, unit::Unit};
-use crate::{Device, Error, Program, attention_by};
+use crate::{Device, Error, Program, attention_by, unwritten};
 use attn_exercise::{
-    Field, Fields, does_not_compile, field,
+    Field, Fields, Finding, does_not_compile, field,
     judge::{Expected, close},
     todo_reached,
 };
-use ndarray::{Array2, Array3};
+use ndarray::{Array, Array2, Array3, Dimension};
 use ptx_sim::{Counts, Kind, Report};
 use serde::{Deserialize, Serialize};
 use std::{
@@ -30,6 +30,8 @@ pub struct Answer {
     pub wavefronts: (u64, u64),
     /// The line that wastes most of them: how it is called, its wavefronts, and the fewest.
     pub worst: Option<(String, u64, u64)>,
+    /// What the compiler warned of in the learner's lines.
+    pub warnings: Vec<String>,
 }
 
 /// One thing that went wrong.
@@ -50,6 +52,9 @@ impl Fields for Answer {
             .collect();
         findings.sort_unstable();
         findings.dedup();
+        if findings.is_empty() {
+            findings.push("none");
+        }
         vec![
             field("out", &self.out),
             field("lse", &self.lse),
@@ -65,13 +70,14 @@ pub(super) fn answer(gap: &Gap, body: &Body, case: &Case) -> Answer {
     let unit = gap
         .unit(body)
         .unwrap_or_else(|what| does_not_compile(&what));
-    let program = match compiled(gap, body, &unit) {
+    let program = match compiled(gap, body, &unit, case.sizes().d) {
         Ok(program) => program,
         Err(Error::DoesNotCompile { log }) => does_not_compile(&unit.complaint(&log)),
         Err(Error::NoNvrtc { .. }) => {
             let what = "your answer has to be compiled".into();
             does_not_compile(&Error::NoNvrtc { what }.to_string())
         }
+        Err(Error::Ptx(error)) => does_not_compile(&unit.unknown(&error)),
         Err(error) => does_not_compile(&error.to_string()),
     };
     let outcome = attention_by(
@@ -114,22 +120,29 @@ pub(super) fn answer(gap: &Gap, body: &Body, case: &Case) -> Answer {
             total(|counts| counts.ideal_wavefronts),
         ),
         worst: worst(&outcome.reports, &unit),
+        warnings: unit.warnings(program.warnings()),
         out: outcome.out,
         lse: outcome.lse,
     }
 }
 
 /// The program of a body. A worker asks for the same one, case after case.
-fn compiled(gap: &Gap, body: &Body, unit: &Unit) -> Result<Arc<Program>, Error> {
-    static PROGRAMS: Mutex<BTreeMap<String, Arc<Program>>> = Mutex::new(BTreeMap::new());
+pub(super) fn compiled(
+    gap: &Gap,
+    body: &Body,
+    unit: &Unit,
+    d: usize,
+) -> Result<Arc<Program>, Error> {
+    static PROGRAMS: Mutex<BTreeMap<(String, usize), Arc<Program>>> = Mutex::new(BTreeMap::new());
     let mut programs = PROGRAMS
         .lock()
         .unwrap_or_else(|poisoned| poisoned.into_inner());
-    if let Some(program) = programs.get(&unit.text) {
+    let key = (unit.text.clone(), d);
+    if let Some(program) = programs.get(&key) {
         return Ok(program.clone());
     }
-    let program = Arc::new(gap.program(body, unit, super::case::D)?);
-    programs.insert(unit.text.clone(), program.clone());
+    let program = Arc::new(gap.program(body, unit, d)?);
+    programs.insert(key, program.clone());
     Ok(program)
 }
 
@@ -159,6 +172,24 @@ fn worst(reports: &[Report], unit: &Unit) -> Option<(String, u64, u64)> {
     })
 }
 
+/// Judges case by case; with a refusal comes what the compiler warned of.
+pub(super) fn each(
+    cases: &[Case],
+    answers: &[Answer],
+    judge: impl Fn(&Case, &Answer) -> Result<(), String>,
+) -> Result<(), Finding> {
+    attn_exercise::judge::each(cases, answers, |case, answer| {
+        judge(case, answer).map_err(|what| warned(what, answer))
+    })
+}
+
+/// The refusal, and what the compiler warned of.
+pub(super) fn warned(what: String, answer: &Answer) -> String {
+    answer.warnings.iter().fold(what, |what, warning| {
+        format!("{what}\nThe compiler warns, {warning}")
+    })
+}
+
 /// What every judge asks first: no finding, then the right numbers.
 pub(super) fn is_right(case: &Case, answer: &Answer) -> Result<(), String> {
     // Races first, those between warps before all: what else was found mostly comes of them.
@@ -176,6 +207,8 @@ pub(super) fn is_right(case: &Case, answer: &Answer) -> Result<(), String> {
         plain_out,
         plain_lse,
     } = case.results();
+    written("out", &answer.out)?;
+    written("lse", &answer.lse)?;
     close(
         "out",
         &answer.out,
@@ -186,6 +219,14 @@ pub(super) fn is_right(case: &Case, answer: &Answer) -> Result<(), String> {
         &answer.lse,
         &Expected::new(lse, &plain_lse.each_ref()),
     )
+}
+
+/// Refuses an output with entries that no thread wrote.
+fn written<D: Dimension>(name: &str, array: &Array<f32, D>) -> Result<(), String> {
+    match unwritten(array) {
+        None => Ok(()),
+        Some(at) => Err(format!("{name}{at} was never written")),
+    }
 }
 
 /// The exact result as `cargo attn try` shows it.

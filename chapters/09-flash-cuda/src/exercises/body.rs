@@ -20,27 +20,31 @@ pub(super) struct Gap {
     pub id: &'static str,
     pub item: &'static str,
     pub rung: Rung,
+    /// A kernel of the check's own that calls the function, if it has to be looked at by itself.
+    pub probe: &'static str,
 }
 
 impl Gap {
-    /// The kernel with the answer in it.
+    /// The kernel with the answer in it, and the probe.
     pub fn unit(&self, body: &Body) -> Result<Unit, String> {
         let (source, file) = (
             self.rung.source(),
             format!("kernels/{}.cu", self.rung.name()),
         );
-        match body {
-            Body::Kernel => Ok(Unit::whole(&file, source)),
-            Body::Changed(changes) => Ok(Unit::whole(&file, &changed(source, changes))),
+        let mut unit = match body {
+            Body::Kernel => Unit::whole(&file, source),
+            Body::Changed(changes) => Unit::whole(&file, &changed(source, changes)),
             Body::Section(path) => {
                 let answers =
                     fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))?;
-                Unit::with_section(&file, source, self.item, &answers, self.id)
+                Unit::with_section(&file, source, self.item, &answers, (self.id, &super::IDS))?
             }
-        }
+        };
+        unit.text += self.probe;
+        Ok(unit)
     }
 
-    /// It, compiled for width `d`. The kernel's own needs no compiler.
+    /// It, compiled for width `d`. The kernel's own needs no compiler, and has no probe.
     pub fn program(&self, body: &Body, unit: &Unit, d: usize) -> Result<Program, Error> {
         match body {
             Body::Kernel => self.rung.program(d),

@@ -9,7 +9,7 @@ use ndarray::{
 };
 use serde::{Deserialize, Serialize};
 
-/// Attention's inputs: `q` (h, n, d), `k` and `v` (h_kv, m, d), d = 64.
+/// Attention's inputs: `q` (h, n, d), `k` and `v` (h_kv, m, d), d = 64 unless told otherwise.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Case {
     about: String,
@@ -19,13 +19,22 @@ pub struct Case {
     causal: bool,
 }
 
-/// The width of every case: the committed PTX is for it.
-pub(super) const D: usize = 64;
-
 impl Case {
     /// Standard normal inputs, one head.
     pub(super) fn random(seed: u64, n: usize, m: usize, causal: bool) -> Self {
         Self::heads(seed, (1, 1), n, m, causal)
+    }
+
+    /// Two heads of width 128.
+    pub(super) fn wide(seed: u64, n: usize, m: usize, causal: bool) -> Self {
+        let sizes = Sizes {
+            heads: 2,
+            kv_heads: 2,
+            n,
+            m,
+            d: 128,
+        };
+        Self::of(seed, sizes, causal)
     }
 
     /// Standard normal inputs of so many query and key/value heads.
@@ -36,17 +45,18 @@ impl Case {
         m: usize,
         causal: bool,
     ) -> Self {
-        let Inputs { q, k, v, causal } = Inputs::random(
-            seed,
-            Sizes {
-                heads,
-                kv_heads,
-                n,
-                m,
-                d: D,
-            },
-            causal,
-        );
+        let sizes = Sizes {
+            heads,
+            kv_heads,
+            n,
+            m,
+            d: 64,
+        };
+        Self::of(seed, sizes, causal)
+    }
+
+    fn of(seed: u64, sizes: Sizes, causal: bool) -> Self {
+        let Inputs { q, k, v, causal } = Inputs::random(seed, sizes, causal);
         Case {
             about: String::new(),
             q,
@@ -93,6 +103,21 @@ impl Case {
 
     pub(super) fn sizes(&self) -> Sizes {
         self.inputs().sizes().expect("the cases are sound")
+    }
+
+    /// The scores of a head (n, m), exactly; −∞ where a query does not see a key.
+    pub(super) fn scores(&self, head: usize) -> Array2<f64> {
+        let Sizes { n, m, d, .. } = self.sizes();
+        let kv_head = head / self.sizes().group();
+        let [q, k] = [(&self.q, head), (&self.k, kv_head)]
+            .map(|(array, head)| array.slice(s![head, .., ..]).mapv(f64::from));
+        let mut scores = q.dot(&k.t()) / (d as f64).sqrt();
+        for ((i, j), score) in scores.indexed_iter_mut() {
+            if self.causal && j + n > m + i {
+                *score = f64::NEG_INFINITY;
+            }
+        }
+        scores
     }
 
     /// What has to come out, head by head.

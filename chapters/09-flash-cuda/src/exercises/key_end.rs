@@ -2,16 +2,17 @@
 
 use super::{
     Answer, Body, Case,
-    answer::{answer, is_right, steps},
+    answer::{answer, each, is_right},
     body::Gap,
 };
 use crate::{Rung, Sizes};
-use attn_exercise::{Exercise, Finding, Mistake, judge::each};
+use attn_exercise::{Exercise, Field, Finding, Mistake, field};
 
 const GAP: Gap = Gap {
     id: "9.4",
     item: "key_end",
     rung: Rung::Warp,
+    probe: "",
 };
 
 /// The exercise.
@@ -39,19 +40,42 @@ fn cases(seed: u64) -> Vec<Case> {
     ]
 }
 
-/// The tiles that the blocks of a case have to visit: 16 queries a block, 32 keys a tile.
-pub(crate) fn tiles(sizes: Sizes, causal: bool) -> u64 {
-    let Sizes { heads, n, m, .. } = sizes;
-    let blocks = (0..n.div_ceil(16)).map(|block| {
+/// The last query of each block of a head, and where the block may stop: 16 queries a block.
+fn blocks(sizes: Sizes, causal: bool) -> impl Iterator<Item = (usize, i64)> {
+    let Sizes { n, m, .. } = sizes;
+    (0..n.div_ceil(16)).map(move |block| {
         let last = (16 * block + 16).min(n) - 1;
         let end = if causal {
-            (m + last + 1).saturating_sub(n)
+            m as i64 - n as i64 + last as i64 + 1
         } else {
-            m
+            m as i64
         };
-        end.div_ceil(32) as u64
+        (last, end)
+    })
+}
+
+/// Tiles of 32 keys up to there.
+fn tiles_to(end: i64) -> u64 {
+    end.max(0).unsigned_abs().div_ceil(32)
+}
+
+/// The tiles that the blocks of a case have to visit.
+pub(crate) fn tiles(sizes: Sizes, causal: bool) -> u64 {
+    let blocks = blocks(sizes, causal).map(|(_, end)| tiles_to(end));
+    sizes.heads as u64 * blocks.sum::<u64>()
+}
+
+/// Where each block of a head may stop.
+fn steps(case: &Case) -> Vec<Field> {
+    let lines = blocks(case.sizes(), case.inputs().causal).enumerate();
+    let lines = lines.map(|(block, (last, end))| {
+        let (first, tiles) = (16 * block, tiles_to(end));
+        format!("first = {first}, last query {last}: end {end}, tiles {tiles}")
     });
-    heads as u64 * blocks.sum::<u64>()
+    vec![field(
+        "the end of each block, and the tiles up to there",
+        lines.collect::<Vec<_>>().join("\n"),
+    )]
 }
 
 /// Right numbers without a finding; then no tile too many.
@@ -107,6 +131,21 @@ fn mistakes() -> Vec<Mistake<Body>> {
             name: "rounded-up-too-far",
             when: "a tile is added to be safe",
             body: Body::Changed(&[(END, "return m - n + last + 1 + KEYS;")]),
+        },
+        Mistake {
+            name: "one-too-many",
+            when: "the end is two past the last visible key and not one, which costs a tile where it crosses into the next",
+            body: Body::Changed(&[(END, "return m - n + last + 2;")]),
+        },
+        Mistake {
+            name: "rounded-up-past-whole-tiles",
+            when: "the end is rounded down to whole tiles and one is added, even where nothing was left over",
+            body: Body::Changed(&[(END, "return ((m - n + last + 1) / KEYS + 1) * KEYS;")]),
+        },
+        Mistake {
+            name: "n-and-m-swapped",
+            when: "n − m is added where it has to be m − n: query i sees the keys up to m − n + i",
+            body: Body::Changed(&[(END, "return n - m + last + 1;")]),
         },
         Mistake {
             name: "always-causal",

@@ -2,16 +2,18 @@
 
 use super::{
     Answer, Body, Case,
-    answer::{answer, is_right, steps},
+    answer::{self, answer, each, is_right},
     body::Gap,
 };
-use crate::Rung;
-use attn_exercise::{Exercise, Finding, Mistake, judge::each};
+use crate::{Rung, Sizes, rung::SPLITS};
+use attn_exercise::{Exercise, Field, Finding, Mistake, field};
+use ndarray::{Array2, s};
 
 const GAP: Gap = Gap {
     id: "9.5",
     item: "merge",
     rung: Rung::Split,
+    probe: "",
 };
 
 /// The exercise.
@@ -39,16 +41,46 @@ fn cases(seed: u64) -> Vec<Case> {
         Case::by_hand(&[200.0, 199.0, 198.0, 197.0, 200.0, 201.0]).about("scores of about 200"),
         Case::by_hand(&[-200.0, -199.0, -201.0, -200.0, -202.0, -198.0])
             .about("scores of about −200"),
+        Case::wide(seed + 4, 1, 40, false),
     ]
+}
+
+/// What the splits leave.
+fn steps(case: &Case) -> Vec<Field> {
+    let Sizes { heads, m, .. } = case.sizes();
+    let size = m.div_ceil(SPLITS);
+    let lse = Array2::from_shape_fn((heads, SPLITS), |(head, split)| {
+        let range = |split: usize| (split * size).min(m);
+        let scores = case.scores(head);
+        let scores = scores.slice(s![0, range(split)..range(split + 1)]);
+        let most = scores.fold(f64::NEG_INFINITY, |most: f64, score| most.max(*score));
+        let shift = if most.is_finite() { most } else { 0.0 };
+        most + scores.mapv(|score| (score - shift).exp()).sum().ln()
+    });
+    let mut fields = vec![field("part_lse, exactly", &lse)];
+    fields.extend(answer::steps(case));
+    fields
 }
 
 const WEIGHT: &str = "const float weight = __expf(part_lse[head * splits + s] - shift);";
 const OUT: &str = "out[head * D + c] = total > 0.0f ? sum / total : 0.0f;";
+/// The same without a guard, which is as right: some key is always seen.
+const DIVIDED: &str = "out[head * D + c] = sum / total;";
+const SHIFT: &str = "const float shift = most == MINUS_INFINITY ? 0.0f : most;";
 const LSE: &str = "if (c == 0) lse[head] = most + __logf(total);";
 const PART: &str = "parts[(head * splits + s) * D + c]";
 
 fn mistakes() -> Vec<Mistake<Body>> {
     vec![
+        Mistake {
+            name: "no-maximum",
+            when: "exp is taken of the lse as it is, so that a large one overflows and very negative ones give 0 / 0: take out the largest first, as in every softmax",
+            body: Body::Changed(&[
+                (SHIFT, "const float shift = 0.0f;"),
+                (OUT, DIVIDED),
+                (LSE, "if (c == 0) lse[head] = __logf(total);"),
+            ]),
+        },
         Mistake {
             name: "plain-mean",
             when: "all splits count the same: but each was divided by a sum of its own",
@@ -73,13 +105,18 @@ fn mistakes() -> Vec<Mistake<Body>> {
             body: Body::Changed(&[(WEIGHT, "const float weight = part_lse[head * splits + s];")]),
         },
         Mistake {
+            name: "lse-as-weight-and-divided",
+            when: "a part is weighed with its lse itself, and their sum divided by: it is a logarithm, the weight is its exponential",
+            body: Body::Changed(&[
+                (WEIGHT, "const float weight = part_lse[head * splits + s];"),
+                (OUT, DIVIDED),
+            ]),
+        },
+        Mistake {
             name: "overflow",
             when: "exp is taken of the lse as it is: take out the largest first, as in every softmax",
             body: Body::Changed(&[
-                (
-                    "const float shift = most == MINUS_INFINITY ? 0.0f : most;",
-                    "const float shift = 0.0f;",
-                ),
+                (SHIFT, "const float shift = 0.0f;"),
                 (LSE, "if (c == 0) lse[head] = __logf(total);"),
             ]),
         },
@@ -87,6 +124,14 @@ fn mistakes() -> Vec<Mistake<Body>> {
             name: "maximum-from-zero",
             when: "the largest lse is looked for from 0 on, so that the weights of very negative ones are all zero",
             body: Body::Changed(&[("float most = MINUS_INFINITY;", "float most = 0.0f;")]),
+        },
+        Mistake {
+            name: "maximum-from-zero-and-divided",
+            when: "the largest lse is looked for from 0 on, so that the weights of very negative ones are all zero, and so is what is divided by",
+            body: Body::Changed(&[
+                ("float most = MINUS_INFINITY;", "float most = 0.0f;"),
+                (OUT, DIVIDED),
+            ]),
         },
         Mistake {
             name: "lse-without-maximum",
@@ -97,6 +142,11 @@ fn mistakes() -> Vec<Mistake<Body>> {
             name: "lse-is-the-maximum",
             when: "the largest lse is returned for the sum of all of them",
             body: Body::Changed(&[(LSE, "if (c == 0) lse[head] = most;")]),
+        },
+        Mistake {
+            name: "lse-not-written",
+            when: "`out` is written and `lse` is not",
+            body: Body::Changed(&[(LSE, "")]),
         },
         Mistake {
             name: "lse-summed",
@@ -133,6 +183,22 @@ fn mistakes() -> Vec<Mistake<Body>> {
             body: Body::Changed(&[
                 (WEIGHT, "const float weight = __expf(part_lse[s] - shift);"),
                 (PART, "parts[s * D + c]"),
+            ]),
+        },
+        Mistake {
+            name: "out-of-the-first-head",
+            when: "every head writes its result into the first head's row of `out`",
+            body: Body::Changed(&[(OUT, "out[c] = total > 0.0f ? sum / total : 0.0f;")]),
+        },
+        Mistake {
+            name: "width-written-out",
+            when: "64 stands for D, which it is for d = 64 alone",
+            body: Body::Changed(&[
+                (PART, "parts[(head * splits + s) * 64 + c]"),
+                (
+                    OUT,
+                    "out[head * 64 + c] = total > 0.0f ? sum / total : 0.0f;",
+                ),
             ]),
         },
         Mistake {

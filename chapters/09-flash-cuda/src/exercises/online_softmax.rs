@@ -2,16 +2,18 @@
 
 use super::{
     Answer, Body, Case,
-    answer::{answer, is_right, steps},
+    answer::{self, answer, each, is_right},
     body::Gap,
 };
 use crate::Rung;
-use attn_exercise::{Exercise, Finding, Mistake, judge::each};
+use attn_exercise::{Exercise, Field, Finding, Mistake, field};
+use ndarray::{Array2, Axis};
 
 const GAP: Gap = Gap {
     id: "9.1",
     item: "online_softmax",
     rung: Rung::Tiled,
+    probe: "",
 };
 
 /// The exercise.
@@ -55,6 +57,34 @@ fn cases(seed: u64) -> Vec<Case> {
             .about("scores of about ±60"),
         Case::by_hand(&[-200.0, -199.0, -198.0]).about("scores of about −200"),
     ]
+}
+
+/// What is known of each row after each tile of 32 keys.
+fn steps(case: &Case) -> Vec<Field> {
+    let scores = case.scores(0);
+    let tiles = scores.len_of(Axis(1)).div_ceil(32);
+    let [mut maxima, mut corrections, mut sums] =
+        [(); 3].map(|()| Array2::<f64>::zeros((scores.nrows(), tiles)));
+    for (i, row) in scores.outer_iter().enumerate() {
+        let (mut row_max, mut row_sum) = (f64::NEG_INFINITY, 0.0);
+        for (t, tile) in row.axis_chunks_iter(Axis(0), 32).enumerate() {
+            let new_max = tile.fold(row_max, |max: f64, score| max.max(*score));
+            let shift = if new_max.is_finite() { new_max } else { 0.0 };
+            let correction = (row_max - shift).exp();
+            row_sum = row_sum * correction + tile.mapv(|score| (score - shift).exp()).sum();
+            row_max = new_max;
+            maxima[[i, t]] = row_max;
+            corrections[[i, t]] = correction;
+            sums[[i, t]] = row_sum;
+        }
+    }
+    let mut fields = vec![
+        field("row_max after each tile", &maxima),
+        field("the correction that each tile returns", &corrections),
+        field("row_sum after each tile", &sums),
+    ];
+    fields.extend(answer::steps(case));
+    fields
 }
 
 fn mistakes() -> Vec<Mistake<Body>> {
@@ -110,6 +140,25 @@ fn mistakes() -> Vec<Mistake<Body>> {
             name: "empty-row-nan",
             when: "a row that has seen nothing so far is not taken out: −∞ − (−∞) is NaN",
             body: Body::Changed(&[("new_max == MINUS_INFINITY ? 0.0f : new_max", "new_max")]),
+        },
+        Mistake {
+            name: "early-return",
+            when: "a row that has seen nothing returns at once and leaves its scores, which are −∞ and are taken for weights",
+            body: Body::Changed(&[(
+                "const float shift = new_max == MINUS_INFINITY ? 0.0f : new_max;",
+                "if (new_max == MINUS_INFINITY) return 1.0f;\n    const float shift = new_max;",
+            )]),
+        },
+        Mistake {
+            name: "sum-corrected-too-late",
+            when: "the weights of this tile are multiplied by the correction as well: only what was summed up before is relative to the old maximum",
+            body: Body::Changed(&[
+                ("    row_sum *= correction;\n", ""),
+                (
+                    "    row_max = new_max;\n",
+                    "    row_sum *= correction;\n    row_max = new_max;\n",
+                ),
+            ]),
         },
         Mistake {
             name: "scores-left",

@@ -2,16 +2,17 @@
 
 use super::{
     Answer, Body, Case,
-    answer::{answer, is_right, steps},
+    answer::{answer, each, is_right, steps},
     body::Gap,
 };
 use crate::Rung;
-use attn_exercise::{Exercise, Finding, Mistake, judge::each};
+use attn_exercise::{Exercise, Finding, Mistake};
 
 const GAP: Gap = Gap {
     id: "9.2",
     item: "tiled",
     rung: Rung::Tiled,
+    probe: "",
 };
 
 /// The exercise.
@@ -42,10 +43,36 @@ const AFTER_LOAD: &str = "        __syncthreads();\n        // 2.";
 const AFTER_SCORES: &str = "        __syncthreads();\n        // 3.";
 const AFTER_SOFTMAX: &str = "        __syncthreads();\n        // 4.";
 const AFTER_SUM: &str = "        __syncthreads();\n    }\n";
+const LOOP: &str = "    for (int start = 0; start < m; start += KEYS) {\n";
+const QUERIES: &str = "    const float* queries = q";
 const SOFTMAX: &str = "            correction[thread] = online_softmax(scores[thread], row_max[thread], row_sum[thread]);";
 
 fn mistakes() -> Vec<Mistake<Body>> {
     vec![
+        Mistake {
+            name: "none-at-all",
+            when: "there is no barrier at all",
+            body: Body::Changed(&[
+                (AFTER_LOAD, "        // 2."),
+                (AFTER_SCORES, "        // 3."),
+                (AFTER_SOFTMAX, "        // 4."),
+                (AFTER_SUM, "    }\n"),
+            ]),
+        },
+        Mistake {
+            name: "once-before-the-loop",
+            when: "the only barrier stands before the loop, where nothing is shared yet but the queries",
+            body: Body::Changed(&[
+                (
+                    LOOP,
+                    "    __syncthreads();\n    for (int start = 0; start < m; start += KEYS) {\n",
+                ),
+                (AFTER_LOAD, "        // 2."),
+                (AFTER_SCORES, "        // 3."),
+                (AFTER_SOFTMAX, "        // 4."),
+                (AFTER_SUM, "    }\n"),
+            ]),
+        },
         Mistake {
             name: "none-after-loading",
             when: "there is no barrier between loading the tile and computing with it: a warp reads what another has yet to write",
@@ -103,6 +130,14 @@ fn mistakes() -> Vec<Mistake<Body>> {
                 ),
                 (AFTER_SOFTMAX, "        // 4."),
             ]),
+        },
+        Mistake {
+            name: "early-return",
+            when: "warps without a query return at the start: they are missing at the barriers, and their share of the tile is never loaded",
+            body: Body::Changed(&[(
+                QUERIES,
+                "    if (i >= n) return;\n    const float* queries = q",
+            )]),
         },
         Mistake {
             name: "once-after-the-loop",
