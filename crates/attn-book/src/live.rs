@@ -111,7 +111,9 @@ impl Live {
         let state = match report.verdict {
             Verdict::Passed { .. } => "passed",
             Verdict::Unsolved { .. } | Verdict::WaitsOn { .. } => "unsolved",
-            Verdict::Failed(_) | Verdict::DoesNotCompile { .. } => "failed",
+            Verdict::Failed(_)
+            | Verdict::DoesNotCompile { .. }
+            | Verdict::CannotBeChecked { .. } => "failed",
         };
         let mut paragraphs = render::explanation(&self.course, &report.verdict);
         paragraphs.extend(render::printed(report));

@@ -45,6 +45,11 @@ pub enum Verdict {
         /// The compiler's messages, shortened to the learner's file.
         errors: Vec<String>,
     },
+    /// The answer was not run, for a reason that is not in its text.
+    CannotBeChecked {
+        /// Which, and what helps.
+        why: String,
+    },
 }
 
 impl Verdict {

@@ -67,6 +67,18 @@ pub fn does_not_compile(message: &str) -> ! {
     panic!("{REFUSED}{message}")
 }
 
+/// How the message of [`cannot_be_checked`] begins.
+const UNCHECKED: &str = "cannot be checked: ";
+
+/// For answers that need something which is not there: ends the case, and the verdict says why the
+/// answer was not run.
+///
+/// # Panics
+/// Always; that is how it ends the case.
+pub fn cannot_be_checked(why: &str) -> ! {
+    panic!("{UNCHECKED}{why}")
+}
+
 /// For answers in another language: ends the case, and the verdict is that this todo was reached.
 ///
 /// # Panics
@@ -154,6 +166,10 @@ where
             Some((_, Symptom::Panicked { message, .. })) if message.starts_with(REFUSED) => {
                 let errors = vec![message[REFUSED.len()..].to_string()];
                 Verdict::DoesNotCompile { errors }
+            }
+            Some((_, Symptom::Panicked { message, .. })) if message.starts_with(UNCHECKED) => {
+                let why = message[UNCHECKED.len()..].to_string();
+                Verdict::CannotBeChecked { why }
             }
             Some((case, symptom)) => Verdict::Failed(Failure {
                 case: case + 1,

@@ -49,7 +49,7 @@ where
         Verdict::Unsolved { todo, .. } if todo.starts_with(&format!("{id}: ")) => {}
         Verdict::Passed { .. } => found.faults.push("the starter is solved".into()),
         // Nothing else of it would, and for the same reason.
-        verdict @ Verdict::DoesNotCompile { .. } => {
+        verdict @ (Verdict::DoesNotCompile { .. } | Verdict::CannotBeChecked { .. }) => {
             let fault = format!("the starter {}", brief(&verdict));
             found.faults.push(fault);
             return Ok(found);
@@ -106,6 +106,7 @@ fn brief(verdict: &Verdict) -> String {
             let why = errors.first().and_then(|error| error.lines().next());
             format!("does not compile: {}", why.unwrap_or_default())
         }
+        Verdict::CannotBeChecked { why } => format!("cannot be checked: {why}"),
         Verdict::Failed(failure) => match &failure.symptom {
             Symptom::Wrong { what } => format!("case {}: {what}", failure.case),
             symptom => format!("case {}: {symptom:?}", failure.case),

@@ -104,6 +104,9 @@ const ANSWERS: &[(&str, Body)] = &[
         attn_exercise::does_not_compile("line 3: expected a ;")
     }),
     ("1.19", |_| attn_exercise::todo_reached("1.19: double it")),
+    ("1.20", |_| {
+        attn_exercise::cannot_be_checked("there is no compiler")
+    }),
     ("1.17", |x| {
         assert!(x[0] != 1.0, "case 2 only");
         double(x)
@@ -258,6 +261,12 @@ fn tests() -> Vec<(&'static str, fn())> {
                 panic!()
             };
             assert_eq!(errors, ["line 3: expected a ;"]);
+        }),
+        ("an answer may need what is not there", || {
+            let Verdict::CannotBeChecked { why } = check("1.20").verdict else {
+                panic!()
+            };
+            assert_eq!(why, "there is no compiler");
         }),
         ("an answer in another language may be unsolved", || {
             let Verdict::Unsolved { todo, .. } = check("1.19").verdict else {

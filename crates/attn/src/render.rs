@@ -54,6 +54,9 @@ pub fn verdict(exercise: &Exercise, verdict: &Verdict) {
         Verdict::DoesNotCompile { .. } => {
             line(&"✗".red().to_string(), exercise, "does not compile");
         }
+        Verdict::CannotBeChecked { .. } => {
+            line(&"✗".red().to_string(), exercise, "cannot be checked");
+        }
     }
 }
 
@@ -77,6 +80,7 @@ pub fn explanation(course: &Course, verdict: &Verdict) -> Vec<String> {
             let more = (more > 0).then(|| format!("… and {more} more"));
             errors.first().cloned().into_iter().chain(more).collect()
         }
+        Verdict::CannotBeChecked { why } => vec![why.clone()],
         Verdict::WaitsOn { on } => vec![format!("It calls {on}, which is not solved yet.")],
         Verdict::Unsolved { right, of, .. } if *right > 0 => {
             vec![format!(

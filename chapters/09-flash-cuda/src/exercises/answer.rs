@@ -3,7 +3,7 @@
 use super::{Body, Case, body::Gap, case::Results, unit::Unit};
 use crate::{Device, Error, Program, attention_by, unwritten};
 use attn_exercise::{
-    Field, Fields, Finding, does_not_compile, field,
+    Field, Fields, Finding, cannot_be_checked, does_not_compile, field,
     judge::{Expected, close},
     todo_reached,
 };
@@ -69,15 +69,15 @@ impl Fields for Answer {
 pub(super) fn answer(gap: &Gap, body: &Body, case: &Case) -> Answer {
     let unit = gap
         .unit(body)
-        .unwrap_or_else(|what| does_not_compile(&what));
+        .unwrap_or_else(|what| cannot_be_checked(&what));
     let program = match compiled(gap, body, &unit, case.sizes().d) {
         Ok(program) => program,
         Err(Error::DoesNotCompile { log }) => does_not_compile(&unit.complaint(&log)),
         Err(Error::NoNvrtc { .. }) => {
             let what = "your answer has to be compiled".into();
-            does_not_compile(&Error::NoNvrtc { what }.to_string())
+            cannot_be_checked(&Error::NoNvrtc { what }.to_string())
         }
-        Err(Error::Ptx(error)) => does_not_compile(&unit.unknown(&error)),
+        Err(Error::Ptx(error)) => cannot_be_checked(&unit.unknown(&error)),
         Err(error) => does_not_compile(&error.to_string()),
     };
     let outcome = attention_by(

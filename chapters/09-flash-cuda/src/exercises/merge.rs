@@ -110,6 +110,7 @@ fn mistakes() -> Vec<Mistake<Body>> {
             body: Body::Changed(&[
                 (WEIGHT, "const float weight = part_lse[head * splits + s];"),
                 (OUT, DIVIDED),
+                (LSE, "if (c == 0) lse[head] = __logf(total);"),
             ]),
         },
         Mistake {

@@ -285,13 +285,13 @@ mod tests {
                 error.contains("the heading `// ━━ 9.2 …` is gone (line 6"),
                 "{error}"
             );
-            assert!(error.contains("cargo attn reset 9 "), "{error}");
+            assert!(error.contains("cargo attn reset 9\n"), "{error}");
         }
         let gone = ANSWERS.replace("// ━━ 9.1 A ━━\n", "");
         assert!(
             unit(&gone, "9.2")
                 .expect_err("no first")
-                .contains("━━ 9.1 …` is gone. ")
+                .contains("━━ 9.1 …` is gone.\n")
         );
     }
 

@@ -93,7 +93,7 @@ pub fn check_aloud(
         render::verdict(exercise, &report.verdict);
         let wrong = matches!(
             report.verdict,
-            Verdict::Failed(_) | Verdict::DoesNotCompile { .. }
+            Verdict::Failed(_) | Verdict::DoesNotCompile { .. } | Verdict::CannotBeChecked { .. }
         );
         if wrong && !detailed {
             detailed = true;

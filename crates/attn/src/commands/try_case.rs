@@ -74,7 +74,10 @@ pub fn try_case(course: &Course, id: &str, case: usize, solution: bool, seed: u6
                 chapter.answers().display()
             );
         }
-        Verdict::DoesNotCompile { .. } => {}
+        Verdict::DoesNotCompile { errors } => {
+            println!("It does not compile:\n{}", errors.join("\n"))
+        }
+        Verdict::CannotBeChecked { why } => println!("It cannot be checked:\n{why}"),
     }
     Ok(trial.report.verdict.is_passed())
 }
