@@ -214,6 +214,9 @@ pub fn definitions(d: usize) -> Result<Vec<String>, Error> {
     }
 }
 
+/// What a kernel of the reader's own is compiled with besides. Without headers there is no `INFINITY`.
+pub const MINUS_INFINITY: &str = "MINUS_INFINITY=__int_as_float(0xff800000)";
+
 /// The buffers and sizes of one call.
 #[derive(Clone, Copy)]
 pub(crate) struct Call {

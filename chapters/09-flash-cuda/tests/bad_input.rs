@@ -1,10 +1,13 @@
 //! What can be wrong before a kernel runs: a typed error each, in words, and never a panic.
 
+mod common;
+
 use ch09_flash_cuda::{
     Device, Error, Inputs, Own, Program, Rung, Sizes, attention, attention_by, attention_by_own,
     device::{Argument, Launch},
     nvrtc, rung, unwritten,
 };
+use common::wrong;
 use ndarray::Array3;
 use std::env;
 
@@ -228,6 +231,31 @@ fn a_kernel_of_the_readers_own() {
     let outcome = outcome.expect("it runs");
     assert_eq!(unwritten(&outcome.out).as_deref(), Some("[0,1,0]"));
     assert_eq!(unwritten(&outcome.lse).as_deref(), Some("[0,0]"));
+}
+
+/// The kernel that the book shows, with the definitions that `cargo attn run 9` gives it.
+#[test]
+fn the_kernel_of_the_book_is_right() {
+    if !compiler() {
+        return;
+    }
+    let mut definitions = rung::definitions(64).expect("a width");
+    definitions.push(rung::MINUS_INFINITY.into());
+    let source = include_str!("../examples/mine.cu");
+    let program = Program::compile("mine.cu", source, &definitions).expect("it compiles");
+    assert_eq!(program.warnings(), "");
+    let own = Own {
+        entry: "mine",
+        rows: 1,
+        block: [64, 1, 1],
+    };
+    for (n, m, causal) in [(3, 5, false), (3, 5, true), (5, 3, true)] {
+        let inputs = Inputs::random(1, Sizes { n, m, ..sizes() }, causal);
+        let outcome = attention_by_own(&mut Device::simulator(), &own, &program, &inputs);
+        let outcome = outcome.expect("it runs");
+        assert_eq!(wrong(&inputs, &outcome), None, "{n} {m} {causal}");
+        assert_eq!(outcome.findings(), [""; 0]);
+    }
 }
 
 /// The device says which it is; on a machine without a GPU, that it simulates, and why.

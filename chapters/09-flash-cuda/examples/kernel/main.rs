@@ -102,9 +102,8 @@ fn run(args: &Args) -> Result<(String, bool)> {
                 .to_string_lossy()
                 .into_owned();
             let mut definitions = rung::definitions(args.d)?;
-            // As the course's kernels have it; without headers there is no INFINITY.
             if !source.contains("#define MINUS_INFINITY") {
-                definitions.push("MINUS_INFINITY=__int_as_float(0xff800000)".into());
+                definitions.push(rung::MINUS_INFINITY.into());
             }
             let program = Program::compile(&name, &source, &definitions)?;
             let [x, y, z] = match args.block[..] {
