@@ -133,10 +133,10 @@ fn gradients_are_those_of_torchs_autograd() -> Result<()> {
             let (q, d_out) = (q.index_axis(Axis(0), head), d_out.index_axis(Axis(0), head));
             let (k, v) = (k.index_axis(Axis(0), group), v.index_axis(Axis(0), group));
             let once = flash_forward(q, k, v, *causal, BLOCK, &mut Traffic::default());
-            let results = [
-                attention_backward(q, k, v, &mask(*causal), d_out),
-                flash_backward(q, k, v, *causal, &once, d_out, BLOCK),
-            ];
+            let results = [attention_backward(q, k, v, &mask(*causal), d_out), {
+                let traffic = &mut Traffic::default();
+                flash_backward(q, k, v, *causal, &once, d_out, BLOCK, traffic)
+            }];
             for (sums, result) in [&mut plain, &mut tiles].into_iter().zip(results) {
                 let [dq, dk, dv] = sums;
                 dq.index_axis_mut(Axis(0), head).assign(&result.dq);

@@ -46,7 +46,7 @@ pub fn online(q: ArrayView2<f32>, k: ArrayView2<f32>, v: ArrayView2<f32>, causal
 /// Each tile of `block.q` queries is loaded once. For it, tiles of `block.k` keys and values are
 /// loaded in order, as far as its last query sees; for each, the scores are computed, and the rows'
 /// states are brought up to date. Then the tile of the output is stored once. Tiles at the ends may
-/// have fewer rows.
+/// have fewer rows; a key tile that the mask hides in part is loaded whole.
 ///
 /// Shapes: `q` n×d, `k` m×d, `v` m×d_v; `out` n×d_v, `lse` n. Causal is aligned bottom-right. A
 /// query that sees nothing gives zeros and −∞. Costs 2·n·m·(d + d_v) FLOP, half of it if causal and
@@ -93,7 +93,9 @@ pub fn flash_heads(
 /// The gradients of attention, tile by tile, with the weights computed again: the backward pass of
 /// FlashAttention.
 ///
-/// With `D[i] = Σ_c d_out[i,c] · out[i,c]`, for each tile:
+/// As on the way forward, queries are outside: each tile of `block.q` rows of `q`, `out` and `d_out`
+/// is loaded once. For it, tiles of `block.k` keys and values are loaded in order, as far as its
+/// last query sees. With `D[i] = Σ_c d_out[i,c] · out[i,c]`, for each pair of tiles:
 ///
 /// ```text
 /// weights  = exp(q kᵀ/√d − lse)              rows × keys, 0 where hidden
@@ -103,11 +105,15 @@ pub fn flash_heads(
 /// dk      += d_scoresᵀ · q / √d
 /// ```
 ///
+/// The shares of `dk` and `dv` are added in slow memory; a tile of `dq` is stored once, when it is
+/// complete.
+///
 /// Shapes: `q` n×d, `k` m×d, `v` m×d_v, `d_out` n×d_v; `forward` is what the forward pass gave;
 /// each gradient in the shape of its input. A query that saw nothing has no gradient. Costs five
 /// products where the forward pass has two, and beside the results only as much memory as a few
-/// tiles. (Dao, FlashAttention-2, Algorithm 2.)
+/// tiles. (Dao, FlashAttention-2, Algorithm 2, which has the keys outside.)
 #[track_caller]
+#[allow(clippy::too_many_arguments)] // four tensors, what the forward pass gave, and how
 pub fn flash_backward(
     q: ArrayView2<f32>,
     k: ArrayView2<f32>,
@@ -116,6 +122,7 @@ pub fn flash_backward(
     forward: &Output,
     d_out: ArrayView2<f32>,
     block: Block,
+    traffic: &mut Traffic,
 ) -> Gradients {
     expect_shapes(q, k, v);
     expect_forward(

@@ -1,11 +1,15 @@
-use crate::given::{Block, Gradients, Output, expect_block, expect_forward, expect_shapes, seen};
+use crate::given::{
+    Block, Gradients, Output, Traffic, expect_block, expect_forward, expect_shapes, seen,
+};
 use ndarray::{Array2, ArrayView2, Axis, s};
 
 // ANCHOR: flash_backward
 /// The gradients of attention, tile by tile, with the weights computed again: the backward pass of
 /// FlashAttention.
 ///
-/// With `D[i] = Σ_c d_out[i,c] · out[i,c]`, for each tile:
+/// As on the way forward, queries are outside: each tile of `block.q` rows of `q`, `out` and `d_out`
+/// is loaded once. For it, tiles of `block.k` keys and values are loaded in order, as far as its
+/// last query sees. With `D[i] = Σ_c d_out[i,c] · out[i,c]`, for each pair of tiles:
 ///
 /// ```text
 /// weights  = exp(q kᵀ/√d − lse)              rows × keys, 0 where hidden
@@ -15,11 +19,15 @@ use ndarray::{Array2, ArrayView2, Axis, s};
 /// dk      += d_scoresᵀ · q / √d
 /// ```
 ///
+/// The shares of `dk` and `dv` are added in slow memory; a tile of `dq` is stored once, when it is
+/// complete.
+///
 /// Shapes: `q` n×d, `k` m×d, `v` m×d_v, `d_out` n×d_v; `forward` is what the forward pass gave;
 /// each gradient in the shape of its input. A query that saw nothing has no gradient. Costs five
 /// products where the forward pass has two, and beside the results only as much memory as a few
-/// tiles. (Dao, FlashAttention-2, Algorithm 2.)
+/// tiles. (Dao, FlashAttention-2, Algorithm 2, which has the keys outside.)
 #[track_caller]
+#[allow(clippy::too_many_arguments)] // four tensors, what the forward pass gave, and how
 pub fn flash_backward(
     q: ArrayView2<f32>,
     k: ArrayView2<f32>,
@@ -28,6 +36,7 @@ pub fn flash_backward(
     forward: &Output,
     d_out: ArrayView2<f32>,
     block: Block,
+    traffic: &mut Traffic,
 ) -> Gradients {
     expect_shapes(q, k, v);
     expect_forward(
@@ -47,15 +56,16 @@ pub fn flash_backward(
     };
     for first in (0..n).step_by(block.q) {
         let queries = first..n.min(first + block.q);
-        let q = q.slice(s![queries.clone(), ..]);
-        let d_out = d_out.slice(s![queries.clone(), ..]);
+        let q = traffic.load(q.slice(s![queries.clone(), ..]));
+        let out = traffic.load(forward.out.slice(s![queries.clone(), ..]));
+        let d_out = traffic.load(d_out.slice(s![queries.clone(), ..]));
         let lse = forward.lse.slice(s![queries.clone()]);
-        let row_dot = (&d_out * &forward.out.slice(s![queries.clone(), ..])).sum_axis(Axis(1));
-        let row_dot = row_dot.insert_axis(Axis(1)); // rows × 1
+        let row_dot = (&d_out * &out).sum_axis(Axis(1)).insert_axis(Axis(1)); // rows × 1
+        let mut dq = Array2::zeros(q.dim());
         for key in (0..seen(queries.end - 1, n, m, causal)).step_by(block.k) {
             let keys = key..m.min(key + block.k);
-            let k = k.slice(s![keys.clone(), ..]);
-            let v = v.slice(s![keys.clone(), ..]);
+            let k = traffic.load(k.slice(s![keys.clone(), ..]));
+            let v = traffic.load(v.slice(s![keys.clone(), ..]));
             let mut weights = q.dot(&k.t()) * scale; // rows × keys; scores so far
             for (r, mut row) in weights.rows_mut().into_iter().enumerate() {
                 let open = seen(first + r, n, m, causal).saturating_sub(key);
@@ -70,13 +80,13 @@ pub fn flash_backward(
                 }
             }
             let d_products = &weights * &(d_out.dot(&v.t()) - &row_dot) * scale; // rows × keys
-            let mut dq = gradients.dq.slice_mut(s![queries.clone(), ..]);
             dq += &d_products.dot(&k);
-            let mut dk = gradients.dk.slice_mut(s![keys.clone(), ..]);
-            dk += &d_products.t().dot(&q);
-            let mut dv = gradients.dv.slice_mut(s![keys, ..]);
-            dv += &weights.t().dot(&d_out);
+            let dk = gradients.dk.slice_mut(s![keys.clone(), ..]);
+            traffic.add(&d_products.t().dot(&q), dk);
+            let dv = gradients.dv.slice_mut(s![keys, ..]);
+            traffic.add(&weights.t().dot(&d_out), dv);
         }
+        traffic.store(&dq, gradients.dq.slice_mut(s![queries, ..]));
     }
     gradients
     // END SOLUTION

@@ -7,7 +7,7 @@ use ndarray::{Array1, Array2, ArrayView2, s};
 /// Each tile of `block.q` queries is loaded once. For it, tiles of `block.k` keys and values are
 /// loaded in order, as far as its last query sees; for each, the scores are computed, and the rows'
 /// states are brought up to date. Then the tile of the output is stored once. Tiles at the ends may
-/// have fewer rows.
+/// have fewer rows; a key tile that the mask hides in part is loaded whole.
 ///
 /// Shapes: `q` n×d, `k` m×d, `v` m×d_v; `out` n×d_v, `lse` n. Causal is aligned bottom-right. A
 /// query that sees nothing gives zeros and −∞. Costs 2·n·m·(d + d_v) FLOP, half of it if causal and

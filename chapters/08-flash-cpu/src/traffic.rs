@@ -30,6 +30,12 @@ impl Traffic {
         self.stored += 4 * tile.len() as u64;
         to.assign(tile);
     }
+
+    /// Adds a tile to what is in slow memory: that is loaded, and the sum is stored.
+    pub fn add(&mut self, tile: &Array2<f32>, to: ArrayViewMut2<f32>) {
+        let sum = self.load(to.view()) + tile;
+        self.store(&sum, to);
+    }
 }
 // ANCHOR_END: traffic
 
@@ -67,19 +73,36 @@ impl Sizes {
     /// What [`flash_forward`](crate::flash_forward) moves: the queries once, keys and values once
     /// for each query tile that sees them, the output once.
     pub fn flash(&self, block: Block) -> Traffic {
-        let rows = |t: usize| {
-            let last = (self.n - 1).min((t + 1) * block.q - 1);
-            let seen = seen(last, self.n, self.m, self.causal);
-            // Whole tiles: the last one may be cut by the end of the keys, but not by the mask.
-            (seen.div_ceil(block.k) * block.k).min(self.m) as u64
-        };
-        let key_rows: u64 = (0..self.n.div_ceil(block.q)).map(rows).sum();
         let (n, d, d_v) = (self.n as u64, self.d as u64, self.d_v as u64);
         Traffic {
             tiles: self.query_tiles(block) + 2 * self.visited(block),
-            loaded: 4 * (n * d + key_rows * (d + d_v)),
+            loaded: 4 * (n * d + self.key_rows(block) * (d + d_v)),
             stored: 4 * n * d_v,
         }
+    }
+
+    /// What [`flash_backward`](crate::flash_backward) moves: the queries, the output and its
+    /// gradient once; for each query tile, the keys and values that it sees, and their gradients
+    /// there and back; the gradient of the queries once.
+    pub fn flash_backward(&self, block: Block) -> Traffic {
+        let (n, d, d_v) = (self.n as u64, self.d as u64, self.d_v as u64);
+        let pairs = self.key_rows(block) * (d + d_v);
+        Traffic {
+            tiles: 3 * self.query_tiles(block) + 4 * self.visited(block),
+            loaded: 4 * (n * (d + 2 * d_v) + 2 * pairs),
+            stored: 4 * (n * d + pairs),
+        }
+    }
+
+    /// How many keys are loaded, all query tiles together. Tiles are whole: the last one may be cut
+    /// by the end of the keys, but not by the mask.
+    fn key_rows(&self, block: Block) -> u64 {
+        let rows = |t: usize| {
+            let last = (self.n - 1).min((t + 1) * block.q - 1);
+            let seen = seen(last, self.n, self.m, self.causal);
+            (seen.div_ceil(block.k) * block.k).min(self.m) as u64
+        };
+        (0..self.n.div_ceil(block.q)).map(rows).sum()
     }
 
     /// What attention moves that keeps its scores and its weights in slow memory, each written once

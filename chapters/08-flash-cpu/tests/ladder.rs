@@ -5,7 +5,7 @@ use attn_core::{Mask, random::Random};
 use attn_exercise::judge::{Expected, close};
 use ch03_scaled_dot_product::{attention, attention_backward, exercises::oracle};
 use ch08_flash_cpu::{
-    HeadsOutput, flash_backward,
+    HeadsOutput, Traffic, flash_backward,
     ladder::{
         BLOCK, Forward, HeadsGradients, Instructions, RUNGS, backward, backward_with,
         keys_in_lanes_with, naive, queries_in_lanes, queries_in_lanes_with,
@@ -354,7 +354,8 @@ fn the_way_back_is_right_on_every_case() {
                 let e = wide_gradients(q, k, v, &mask, d_out);
                 let p = attention_backward(q, k, v, &mask, d_out);
                 let once = attention(q, k, v, &mask);
-                let t = flash_backward(q, k, v, *causal, &once, d_out, BLOCK);
+                let traffic = &mut Traffic::default();
+                let t = flash_backward(q, k, v, *causal, &once, d_out, BLOCK, traffic);
                 right("dq", e.0, [&p.dq, &t.dq], &|gradients| {
                     gradients.dq.index_axis(Axis(0), head).to_owned()
                 });

@@ -89,6 +89,13 @@ fn any_block_sizes_give_the_same_and_the_traffic_of_the_closed_form() {
                     sizes.flash(block),
                     "n={n} m={m} {causal} {block:?}"
                 );
+                let (d_out, traffic) = (normal(4, (n, 4)), &mut Traffic::default());
+                flash_backward(q, k, v, causal, &got, d_out.view(), block, traffic);
+                assert_eq!(
+                    *traffic,
+                    sizes.flash_backward(block),
+                    "backward, n={n} m={m} {causal} {block:?}"
+                );
             }
         }
     }
@@ -142,6 +149,7 @@ fn gradients_are_those_of_finite_differences() {
         &forward,
         d_out.view(),
         block,
+        traffic,
     );
     let step = 1e-2;
     let slope = |which: usize, at: (usize, usize)| {

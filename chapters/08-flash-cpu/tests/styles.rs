@@ -3,11 +3,11 @@
 use attn_core::Mask;
 use ch03_scaled_dot_product::attention;
 use ch08_flash_cpu::{
-    Block, Gradients, Output, Split, State, Traffic,
-    exercises::{flash_backward, flash_forward, merge, online, split_kv, varlen},
+    Block, Gradients, HeadsOutput, Output, Split, State, Traffic,
+    exercises::{flash_backward, flash_forward, flash_heads, merge, online, split_kv, varlen},
     given::seen,
 };
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, s};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayView3, Axis, s};
 use std::sync::Mutex;
 
 /// The allocator counts for all threads, so that a measured case must not run beside another test.
@@ -193,10 +193,41 @@ fn flash_forward_in_other_styles() {
 }
 
 #[test]
+fn flash_heads_in_other_styles() {
+    let _alone = alone();
+    /// Group by group, with slices; the heads are stacked at the end.
+    fn stacked(
+        q: ArrayView3<f32>,
+        k: ArrayView3<f32>,
+        v: ArrayView3<f32>,
+        causal: bool,
+        block: Block,
+        traffic: &mut Traffic,
+    ) -> HeadsOutput {
+        let of_group = q.len_of(Axis(0)) / k.len_of(Axis(0));
+        let mut heads = Vec::new();
+        for (group, q) in q.axis_chunks_iter(Axis(0), of_group).enumerate() {
+            for q in q.outer_iter() {
+                let (k, v) = (k.slice(s![group, .., ..]), v.slice(s![group, .., ..]));
+                heads.push(with_states(q, k, v, causal, block, traffic));
+            }
+        }
+        let out: Vec<_> = heads.iter().map(|head| head.out.view()).collect();
+        let lse: Vec<_> = heads.iter().map(|head| head.lse.view()).collect();
+        HeadsOutput {
+            out: ndarray::stack(Axis(0), &out).expect("one shape"),
+            lse: ndarray::stack(Axis(0), &lse).expect("one length"),
+        }
+    }
+    flash_heads::exercise().assert_accepts(&[("stacked", stacked as flash_heads::Body)]);
+}
+
+#[test]
 fn flash_backward_in_other_styles() {
     let _alone = alone();
-    /// Keys outside, queries inside, the scale at the end, D for all rows first.
-    fn keys_outside(
+    /// Keys by rows, entry by entry, the scale at the end; gradients loaded and stored by hand.
+    #[allow(clippy::too_many_arguments)]
+    fn transposed(
         q: ArrayView2<f32>,
         k: ArrayView2<f32>,
         v: ArrayView2<f32>,
@@ -204,20 +235,26 @@ fn flash_backward_in_other_styles() {
         forward: &Output,
         d_out: ArrayView2<f32>,
         block: Block,
+        traffic: &mut Traffic,
     ) -> Gradients {
         let ((n, d), m) = (q.dim(), k.nrows());
-        let row_dot: Array1<f32> = (0..n)
-            .map(|i| d_out.row(i).dot(&forward.out.row(i)))
-            .collect();
         let scale = 1.0 / (d as f32).sqrt();
         let mut dq = Array2::zeros(q.dim());
         let (mut dk, mut dv) = (Array2::zeros(k.dim()), Array2::zeros(v.dim()));
-        for key in (0..m).step_by(block.k) {
-            let keys = s![key..m.min(key + block.k), ..];
-            let (k, v) = (k.slice(keys), v.slice(keys));
-            for first in (0..n).step_by(block.q) {
-                let rows = s![first..n.min(first + block.q), ..];
-                let (q, d_out) = (q.slice(rows), d_out.slice(rows));
+        let mut first = 0;
+        while first < n {
+            let last = n.min(first + block.q);
+            let rows = s![first..last, ..];
+            let (d_out, q) = (traffic.load(d_out.slice(rows)), traffic.load(q.slice(rows)));
+            let out = traffic.load(forward.out.slice(rows));
+            let row_dot: Vec<f32> = (0..last - first)
+                .map(|r| d_out.row(r).dot(&out.row(r)))
+                .collect();
+            let mut dq_tile = Array2::<f32>::zeros(q.dim());
+            let mut key = 0;
+            while key < seen(last - 1, n, m, causal) {
+                let keys = s![key..m.min(key + block.k), ..];
+                let (v, k) = (traffic.load(v.slice(keys)), traffic.load(k.slice(keys)));
                 let mut weights = k.dot(&q.t()); // keys × rows
                 for ((j, r), w) in weights.indexed_iter_mut() {
                     let sees = key + j < seen(first + r, n, m, causal);
@@ -229,24 +266,74 @@ fn flash_backward_in_other_styles() {
                 }
                 let mut d_scores = v.dot(&d_out.t());
                 for ((j, r), x) in d_scores.indexed_iter_mut() {
-                    *x = weights[[j, r]] * (*x - row_dot[first + r]);
+                    *x = weights[[j, r]] * (*x - row_dot[r]);
                 }
-                let mut part = dq.slice_mut(rows);
-                part += &d_scores.t().dot(&k);
-                let mut part = dk.slice_mut(keys);
-                part += &d_scores.dot(&q);
-                let mut part = dv.slice_mut(keys);
-                part += &weights.dot(&d_out);
+                dq_tile += &(d_scores.t().dot(&k) * scale);
+                let mut sum = traffic.load(dv.slice(keys));
+                sum += &weights.dot(&d_out);
+                traffic.store(&sum, dv.slice_mut(keys));
+                let sum = traffic.load(dk.slice(keys)) + d_scores.dot(&q) * scale;
+                traffic.store(&sum, dk.slice_mut(keys));
+                key += block.k;
             }
+            traffic.store(&dq_tile, dq.slice_mut(rows));
+            first = last;
         }
-        Gradients {
-            dq: dq * scale,
-            dk: dk * scale,
-            dv,
-        }
+        Gradients { dq, dk, dv }
     }
-    flash_backward::exercise()
-        .assert_accepts(&[("keys outside", keys_outside as flash_backward::Body)]);
+    /// The masked scores as −∞ first, then one exponential for the whole tile.
+    #[allow(clippy::too_many_arguments)]
+    fn masked_scores(
+        q: ArrayView2<f32>,
+        k: ArrayView2<f32>,
+        v: ArrayView2<f32>,
+        causal: bool,
+        forward: &Output,
+        d_out: ArrayView2<f32>,
+        block: Block,
+        traffic: &mut Traffic,
+    ) -> Gradients {
+        let ((n, d), m) = (q.dim(), k.nrows());
+        let mut gradients = Gradients {
+            dq: Array2::zeros(q.dim()),
+            dk: Array2::zeros(k.dim()),
+            dv: Array2::zeros(v.dim()),
+        };
+        for first in (0..n).step_by(block.q) {
+            let last = (first + block.q).min(n);
+            let q = traffic.load(q.slice(s![first..last, ..])) / (d as f32).sqrt();
+            let d_out = traffic.load(d_out.slice(s![first..last, ..]));
+            let out = traffic.load(forward.out.slice(s![first..last, ..]));
+            let row_dot = (&out * &d_out).sum_axis(Axis(1)).insert_axis(Axis(1));
+            let lse = forward.lse.slice(s![first..last]);
+            let finite = lse.mapv(|lse| if lse.is_finite() { lse } else { 0.0 });
+            let mut dq = Array2::zeros(q.dim());
+            for key in (0..seen(last - 1, n, m, causal)).step_by(block.k) {
+                let end = (key + block.k).min(m);
+                let k = traffic.load(k.slice(s![key..end, ..]));
+                let v = traffic.load(v.slice(s![key..end, ..]));
+                let mut weights = q.dot(&k.t());
+                for (r, mut row) in weights.rows_mut().into_iter().enumerate() {
+                    let open = seen(first + r, n, m, causal).clamp(key, end) - key;
+                    row.slice_mut(s![open..]).fill(f32::NEG_INFINITY);
+                }
+                let weights = (weights - finite.view().insert_axis(Axis(1))).exp();
+                let d_scores = (d_out.dot(&v.t()) - &row_dot) * &weights;
+                dq = dq + d_scores.dot(&k);
+                let to = gradients.dv.slice_mut(s![key..end, ..]);
+                traffic.add(&weights.t().dot(&d_out), to);
+                let to = gradients.dk.slice_mut(s![key..end, ..]);
+                traffic.add(&d_scores.t().dot(&q), to); // q has its factor already
+            }
+            let dq = dq / (d as f32).sqrt();
+            traffic.store(&dq, gradients.dq.slice_mut(s![first..last, ..]));
+        }
+        gradients
+    }
+    flash_backward::exercise().assert_accepts(&[
+        ("keys by rows", transposed as flash_backward::Body),
+        ("masked scores", masked_scores),
+    ]);
 }
 
 #[test]

@@ -1,16 +1,21 @@
 //! 8.5 `flash_backward`
 
 mod mistakes;
+mod recipe;
 
 use super::{
+    flash_forward::{say, tiles_were},
     inputs::Inputs,
     kept::{Kept, Scale},
 };
-use crate::given::{Block, Gradients, Output, Traffic};
+use crate::{
+    given::{Block, Gradients, Output, Traffic},
+    traffic::Sizes,
+};
 use attn_core::random::Random;
 use attn_exercise::{
     Exercise, Field, Fields, Finding, field,
-    judge::{Expected, close, each},
+    judge::{Expected, close, each, require},
 };
 use ch03_scaled_dot_product::{attention_backward, exercises::oracle};
 use ndarray::{Array2, ArrayView2, Axis, array};
@@ -25,6 +30,7 @@ pub type Body = fn(
     &Output,
     ArrayView2<f32>,
     Block,
+    &mut Traffic,
 ) -> Gradients;
 
 /// The inputs of the forward pass, what it gave, and the gradient with respect to its output.
@@ -49,16 +55,18 @@ impl Fields for Case {
     }
 }
 
-/// What came out, and what was held meanwhile.
+/// What came out, what was moved for it, and what was held meanwhile.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Answer {
     gradients: Gradients,
+    traffic: Traffic,
     kept: Kept,
 }
 
 impl Fields for Answer {
     fn fields(&self) -> Vec<Field> {
         let mut fields = self.gradients.fields();
+        fields.push(field("traffic", say(&self.traffic)));
         fields.push(field("memory", String::from(self.kept)));
         fields
     }
@@ -81,6 +89,10 @@ pub fn exercise() -> Exercise<Body, Case, Answer> {
             vec![
                 field("D", &row_dot),
                 field("exp(scores − lse), before the mask", &(scores - lse).exp()),
+                field(
+                    "traffic",
+                    say(&case.inputs.head().flash_backward(case.inputs.block)),
+                ),
             ]
         },
     }
@@ -94,9 +106,10 @@ fn answer(flash_backward: &Body, case: &Case) -> Answer {
     } = case;
     let Inputs { q, k, v, .. } = inputs;
     let (causal, block) = (inputs.causal, inputs.block);
-    let run = || {
-        let (q, k, v) = (q.view(), k.view(), v.view());
-        flash_backward(q, k, v, causal, forward, d_out.view(), block)
+    let mut traffic = Traffic::default();
+    let mut run = || {
+        let (q, k, v, d_out) = (q.view(), k.view(), v.view(), d_out.view());
+        flash_backward(q, k, v, causal, forward, d_out, block, &mut traffic)
     };
     let (gradients, kept) = if inputs.measured {
         let scale = Scale {
@@ -109,7 +122,11 @@ fn answer(flash_backward: &Body, case: &Case) -> Answer {
     } else {
         (run(), Kept::UNKNOWN)
     };
-    Answer { gradients, kept }
+    Answer {
+        gradients,
+        traffic,
+        kept,
+    }
 }
 
 fn cases(seed: u64) -> Vec<Case> {
@@ -144,7 +161,7 @@ fn cases(seed: u64) -> Vec<Case> {
             (7, 3),
             (4, 4),
             true,
-            (2, 2),
+            (3, 2),
             "the first four queries see nothing",
         ),
         case((33, 31), (16, 8), true, (8, 4), ""),
@@ -176,8 +193,9 @@ fn judge(cases: &[Case], answers: &[Answer]) -> Result<(), Finding> {
         };
         let plain = attention_backward(q, k, v, &mask, d_out);
         // Chapter 3's loops, and this chapter's tiles: weights from lse round once more.
-        let block = inputs.block;
-        let tiles = crate::flash_backward(q, k, v, inputs.causal, &case.forward, d_out, block);
+        let (causal, block) = (inputs.causal, inputs.block);
+        let traffic = &mut Traffic::default();
+        let tiles = crate::flash_backward(q, k, v, causal, &case.forward, d_out, block, traffic);
         let got = &answer.gradients;
         let expected = Expected::new(exact.dv, &[&plain.dv, &tiles.dv]);
         close("dv", &got.dv, &expected)?;
@@ -185,6 +203,30 @@ fn judge(cases: &[Case], answers: &[Answer]) -> Result<(), Finding> {
         close("dq", &got.dq, &expected)?;
         let expected = Expected::new(exact.dk, &[&plain.dk, &tiles.dk]);
         close("dk", &got.dk, &expected)?;
+        expect_traffic(&answer.traffic, &inputs.head(), block)?;
         answer.kept.judge(q.nrows(), k.nrows())
+    })
+}
+
+/// Refuses another traffic than the closed form's.
+fn expect_traffic(got: &Traffic, sizes: &Sizes, block: Block) -> Result<(), String> {
+    let right = sizes.flash_backward(block);
+    let (queries, pairs) = (sizes.query_tiles(block), sizes.visited(block));
+    require(got.tiles == right.tiles, || {
+        format!(
+            "{} loaded, should be {}: {queries} each of q, out and d_out, {pairs} each of k, v, dk and dv",
+            tiles_were(got.tiles),
+            right.tiles
+        )
+    })?;
+    require(got.loaded == right.loaded, || {
+        let (got, right) = (got.loaded, right.loaded);
+        format!("{got} bytes were loaded, should be {right}: every tile whole")
+    })?;
+    require(got.stored == right.stored, || {
+        let (got, right) = (got.stored, right.stored);
+        format!(
+            "{got} bytes were stored, should be {right}: dq once, dk and dv for each of {pairs} pairs of tiles"
+        )
     })
 }

@@ -1,5 +1,6 @@
 //! 8.4 `flash_heads`
 
+use super::kept::{Kept, measure_copies};
 use crate::given::{Block, HeadsOutput, Output, Traffic};
 use attn_core::{Mask, random::Random};
 use attn_exercise::{
@@ -7,7 +8,7 @@ use attn_exercise::{
     judge::{Expected, close, each, require},
 };
 use ch03_scaled_dot_product::{attention, exercises::oracle};
-use ndarray::{Array3, ArrayView3, Axis, concatenate};
+use ndarray::{Array2, Array3, ArrayView3, Axis, concatenate};
 use serde::{Deserialize, Serialize};
 
 /// What is written.
@@ -22,6 +23,8 @@ pub struct Case {
     v: Array3<f32>,
     causal: bool,
     block: Block,
+    /// Whether the memory in use is measured, which takes a case that is large enough.
+    measured: bool,
 }
 
 impl Fields for Case {
@@ -42,15 +45,21 @@ impl Fields for Case {
     fn label(&self) -> String {
         let ((h, n, d), (h_kv, m, d_v)) = (self.q.dim(), self.v.dim());
         let causal = if self.causal { ", causal" } else { "" };
-        format!("h={h} h_kv={h_kv} n={n} m={m} d={d} d_v={d_v}{causal}")
+        let measured = if self.measured {
+            ", memory is measured"
+        } else {
+            ""
+        };
+        format!("h={h} h_kv={h_kv} n={n} m={m} d={d} d_v={d_v}{causal}{measured}")
     }
 }
 
-/// What came out, and what was moved for it.
+/// What came out, what was moved for it, and what was held meanwhile.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Answer {
     output: HeadsOutput,
     traffic: Traffic,
+    kept: Kept,
 }
 
 impl Fields for Answer {
@@ -59,6 +68,7 @@ impl Fields for Answer {
             field("out", &self.output.out),
             field("lse", &self.output.lse),
             field("traffic", super::flash_forward::say(&self.traffic)),
+            field("memory", String::from(self.kept)),
         ]
     }
 }
@@ -85,9 +95,17 @@ fn answer(flash_heads: &Body, case: &Case) -> Answer {
     let Case { q, k, v, .. } = case;
     let mut traffic = Traffic::default();
     let (q, k, v) = (q.view(), k.view(), v.view());
+    let mut run = || flash_heads(q, k, v, case.causal, case.block, &mut traffic);
+    let (output, kept) = if case.measured {
+        let ((h, n, _), (_, m, d_v)) = (q.dim(), v.dim());
+        measure_copies(4 * m * d_v, 4 * h * n * (d_v + 1), run)
+    } else {
+        (run(), Kept::UNKNOWN)
+    };
     Answer {
-        output: flash_heads(q, k, v, case.causal, case.block, &mut traffic),
+        output,
         traffic,
+        kept,
     }
 }
 
@@ -99,8 +117,9 @@ fn cases(seed: u64) -> Vec<Case> {
         v: random.normal((h_kv, m, d_v)),
         causal,
         block: Block { q: 4, k: 3 },
+        measured: false,
     };
-    vec![
+    let mut cases = vec![
         case((1, 1), (2, 3), (4, 2), false),
         case((3, 3), (4, 5), (4, 2), false),
         case((6, 2), (3, 5), (4, 3), false),
@@ -108,11 +127,22 @@ fn cases(seed: u64) -> Vec<Case> {
         case((4, 1), (3, 4), (4, 4), true),
         case((8, 4), (31, 33), (16, 8), true),
         case((4, 2), (5, 3), (4, 2), true),
-    ]
+    ];
+    cases.push(Case {
+        block: Block { q: 4, k: 32 },
+        measured: true,
+        ..case((4, 2), (2, 2000), (16, 16), false)
+    });
+    cases
 }
 
 fn judge(cases: &[Case], answers: &[Answer]) -> Result<(), Finding> {
-    each(cases, answers, |case, Answer { output, traffic }| {
+    each(cases, answers, |case, answer| {
+        let Answer {
+            output,
+            traffic,
+            kept,
+        } = answer;
         let (h, h_kv) = (case.q.len_of(Axis(0)), case.k.len_of(Axis(0)));
         let ((_, n, d), (_, m, d_v)) = (case.q.dim(), case.v.dim());
         require(output.out.dim() == (h, n, d_v), || {
@@ -157,11 +187,13 @@ fn judge(cases: &[Case], answers: &[Answer]) -> Result<(), Finding> {
         let right = one.loaded * h as u64;
         require(traffic.loaded == right, || {
             let got = traffic.loaded;
+            let heads = if h == 1 { "head" } else { "heads" };
             format!(
-                "{got} bytes were loaded, should be {right}: {h} heads of {}",
+                "{got} bytes were loaded, should be {right}: {h} {heads} of {}",
                 one.loaded
             )
-        })
+        })?;
+        kept.judge(n, m)
     })
 }
 
@@ -208,7 +240,7 @@ fn mistakes() -> Vec<Mistake<Body>> {
             when: "query head i reads key head i / h_kv; a group has h / h_kv heads",
             body: |q, k, v, causal, block, traffic| {
                 grouped((q, k, v), causal, block, traffic, |head, _, h_kv| {
-                    (head / h_kv).min(h_kv - 1)
+                    head / h_kv
                 })
             },
         },
@@ -264,6 +296,34 @@ fn mistakes() -> Vec<Mistake<Body>> {
                         .for_each(|mut head| head.assign(&mean));
                 }
                 result
+            },
+        },
+        Mistake {
+            name: "lse-left-zero",
+            when: "lse is never filled: each head's log-sum-exp has to be copied as its rows of out are",
+            body: |q, k, v, causal, block, traffic| {
+                let HeadsOutput { out, lse } = crate::flash_heads(q, k, v, causal, block, traffic);
+                HeadsOutput {
+                    out,
+                    lse: Array2::zeros(lse.dim()),
+                }
+            },
+        },
+        Mistake {
+            name: "fresh-traffic",
+            when: "the numbers are right, but each head counts in a Traffic of its own: pass on the one that is given",
+            body: |q, k, v, causal, block, _| {
+                crate::flash_heads(q, k, v, causal, block, &mut Traffic::default())
+            },
+        },
+        Mistake {
+            name: "keys-repeated",
+            when: "the numbers are right, but keys or values are copied, as when they are repeated for each query head: a view of the group's head, index_axis(Axis(0), group), copies nothing",
+            body: |q, k, v, causal, block, traffic| {
+                let group = q.len_of(Axis(0)) / k.len_of(Axis(0));
+                let heads: Vec<usize> = (0..q.len_of(Axis(0))).map(|head| head / group).collect();
+                let (k, v) = (k.select(Axis(0), &heads), v.select(Axis(0), &heads));
+                crate::flash_heads(q, k.view(), v.view(), causal, block, traffic)
             },
         },
     ]

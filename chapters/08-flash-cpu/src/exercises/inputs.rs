@@ -1,6 +1,9 @@
 //! The inputs of one head, which three of the exercises share.
 
-use crate::given::{Block, Output};
+use crate::{
+    given::{Block, Output},
+    traffic::Sizes,
+};
 use attn_core::{Mask, random::Random};
 use attn_exercise::{
     Field, Fields, field,
@@ -84,6 +87,19 @@ impl Inputs {
             Mask::Causal
         } else {
             Mask::None
+        }
+    }
+
+    /// For counting.
+    pub(super) fn head(&self) -> Sizes {
+        let ((n, d), (m, d_v)) = (self.q.dim(), self.v.dim());
+        let causal = self.causal;
+        Sizes {
+            n,
+            m,
+            d,
+            d_v,
+            causal,
         }
     }
 

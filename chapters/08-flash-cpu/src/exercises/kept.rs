@@ -24,6 +24,8 @@ pub enum What {
     Strip,
     /// A table of n×m scores.
     Table,
+    /// A copy of the keys, or of the values, of a head.
+    Copy,
 }
 
 /// The sizes of a measured case.
@@ -53,6 +55,19 @@ impl Scale {
     }
 }
 
+/// Runs a body, and says whether it held what is enough for half of a copy of `copy` bytes, beside
+/// results of `results` bytes.
+pub fn measure_copies<T>(copy: usize, results: usize, body: impl FnOnce() -> T) -> (T, Kept) {
+    let (result, peak) = memory::peak(body);
+    let bytes = peak.saturating_sub(results);
+    let what = if 2 * bytes >= copy {
+        What::Copy
+    } else {
+        What::Little
+    };
+    (result, Kept { bytes, what })
+}
+
 impl Kept {
     /// For a case on which it says nothing.
     pub const UNKNOWN: Kept = Kept {
@@ -60,7 +75,7 @@ impl Kept {
         what: What::Unknown,
     };
 
-    /// Refuses a strip and a table.
+    /// Refuses a strip, a table and a copy.
     pub fn judge(&self, n: usize, m: usize) -> Result<(), String> {
         let held = format!(
             "{} kB were held beside inputs and results",
@@ -74,6 +89,9 @@ impl Kept {
             What::Table => Err(format!(
                 "{held}: enough for a table of {n}×{m} scores; keep no more than a tile"
             )),
+            What::Copy => Err(format!(
+                "{held}: enough for a copy of a head's {m} keys; read them where they are"
+            )),
         }
     }
 }
@@ -85,6 +103,7 @@ impl From<Kept> for String {
             What::Little => "little",
             What::Strip => "whole rows of scores",
             What::Table => "a whole table of scores",
+            What::Copy => "a copy of keys or values",
         }
         .into()
     }

@@ -143,8 +143,8 @@ fn judge(cases: &[Case], answers: &[State]) -> Result<(), Finding> {
     each(cases, answers, |Case { a, b, .. }, answer| {
         let row_max = a.row_max.max(b.row_max);
         require(answer.row_max == row_max, || {
-            let (got, max) = (answer.row_max, row_max);
-            format!("row_max is {got:.4}, should be {max:.4}, the larger of the two")
+            let (got, max) = (short(answer.row_max), short(row_max));
+            format!("row_max is {got}, should be {max}, the larger of the two")
         })?;
         let wide = |x: f32| f64::from(x);
         let factor = |state: &State| {
@@ -163,6 +163,15 @@ fn judge(cases: &[Case], answers: &[State]) -> Result<(), Finding> {
             .map_err(|refusal| refusal.replace("row_sum[0]", "row_sum"))?;
         close("out", &answer.out, &Expected::new(out, &[&plain.out]))
     })
+}
+
+/// Four decimals, or powers of ten where there would be dozens of digits before them.
+fn short(x: f32) -> String {
+    if x.is_finite() && x.abs() >= 1e5 {
+        format!("{x:.4e}")
+    } else {
+        format!("{x:.4}")
+    }
 }
 
 /// The two factors and how they are used; the mistakes below change one thing each.
@@ -247,6 +256,33 @@ fn mistakes() -> Vec<Mistake<Body>> {
             body: |a, b| {
                 let (max, [x, y]) = right(a, b);
                 with(a, b, max, [y, x], [y, x])
+            },
+        },
+        Mistake {
+            name: "second-not-rescaled",
+            when: "only the first side is rescaled to the larger maximum; the second may be the one with the smaller",
+            body: |a, b| {
+                let (max, [x, _]) = right(a, b);
+                with(a, b, max, [x, 1.0], [x, 1.0])
+            },
+        },
+        Mistake {
+            name: "no-maximum",
+            when: "the factors are e^row_max of each side, without the larger maximum subtracted: sums of exponentials that belong to the maximum 0, and that overflow",
+            body: |a, b| {
+                let factors = [a.row_max.exp(), b.row_max.exp()];
+                with(a, b, right(a, b).0, factors, factors)
+            },
+        },
+        Mistake {
+            name: "empty-gives-the-first",
+            when: "the first state is returned when either is empty, so that nothing merged with something is nothing",
+            body: |a, b| {
+                if a.row_sum == 0.0 || b.row_sum == 0.0 {
+                    return a.clone();
+                }
+                let (max, factors) = right(a, b);
+                with(a, b, max, factors, factors)
             },
         },
         Mistake {

@@ -5,7 +5,10 @@ use super::{
     kept::{Kept, Scale},
     wrong::{RIGHT, Recipe},
 };
-use crate::given::{Block, Output, Traffic, seen};
+use crate::{
+    given::{Block, Output, State, Traffic, seen},
+    merge,
+};
 use attn_core::{Mask, random::Random};
 use attn_exercise::{Exercise, Field, Fields, Finding, Mistake, field, judge::each};
 use ch03_scaled_dot_product::attention;
@@ -148,6 +151,31 @@ fn one_by_one(
     recipe.run((q, k, v), causal, block, &mut Traffic::default())
 }
 
+/// One state for all queries.
+fn state_carried_over(
+    q: ArrayView2<f32>,
+    k: ArrayView2<f32>,
+    v: ArrayView2<f32>,
+    causal: bool,
+) -> Output {
+    let ((n, d), (m, d_v)) = (q.dim(), v.dim());
+    let mut result = Output {
+        out: Array2::zeros((n, d_v)),
+        lse: Array1::zeros(n),
+    };
+    let mut state = State::empty(d_v);
+    for i in 0..n {
+        for j in 0..seen(i, n, m, causal) {
+            let score = q.row(i).dot(&k.row(j)) / (d as f32).sqrt();
+            state = merge(&state, &State::of_key(score, v.row(j)));
+        }
+        let (row, lse) = state.finish();
+        result.out.row_mut(i).assign(&row);
+        result.lse[i] = lse;
+    }
+    result
+}
+
 #[rustfmt::skip] // a mistake a line or two
 fn mistakes() -> Vec<Mistake<Body>> {
     vec![
@@ -174,12 +202,22 @@ fn mistakes() -> Vec<Mistake<Body>> {
         Mistake {
             name: "no-scale",
             when: "the scores are not divided by √d",
-            body: |q, k, v, causal| one_by_one(Recipe { scale: |_| 1.0, ..RIGHT }, q, k, v, causal),
+            body: |q, k, v, causal| one_by_one(Recipe { scale: |_, _| 1.0, ..RIGHT }, q, k, v, causal),
         },
         Mistake {
             name: "by-d",
             when: "the scores are divided by d instead of √d",
-            body: |q, k, v, causal| one_by_one(Recipe { scale: |d| 1.0 / d, ..RIGHT }, q, k, v, causal),
+            body: |q, k, v, causal| one_by_one(Recipe { scale: |d, _| 1.0 / d, ..RIGHT }, q, k, v, causal),
+        },
+        Mistake {
+            name: "by-d-v",
+            when: "the scores are divided by √d_v instead of √d",
+            body: |q, k, v, causal| one_by_one(Recipe { scale: |_, d_v| 1.0 / d_v.sqrt(), ..RIGHT }, q, k, v, causal),
+        },
+        Mistake {
+            name: "state-carried-over",
+            when: "the state is made once, before the loop over the queries: each query goes on with what the ones before it saw",
+            body: state_carried_over,
         },
         Mistake {
             name: "max-from-zero",
@@ -209,6 +247,11 @@ fn mistakes() -> Vec<Mistake<Body>> {
             name: "strict",
             when: "the causal limit itself is left out, so that no query sees its own key",
             body: |q, k, v, causal| one_by_one(Recipe { seen: |i, n, m| (m + i).saturating_sub(n), ..RIGHT }, q, k, v, causal),
+        },
+        Mistake {
+            name: "last-key-dropped",
+            when: "the last key that a query sees is left out, causal or not",
+            body: |q, k, v, causal| one_by_one(Recipe { sees: |keys| keys.saturating_sub(1), ..RIGHT }, q, k, v, causal),
         },
         Mistake {
             name: "clamped-limit",

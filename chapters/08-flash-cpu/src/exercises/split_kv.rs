@@ -153,7 +153,7 @@ fn judge(cases: &[Case], answers: &[Split]) -> Result<(), Finding> {
             let name = format!("part {p} (keys {}..{}):", keys.start, keys.end);
             let (out, lse) = right(keys);
             let finished = part.finish();
-            close(&format!("{name} out / row_sum"), &finished.0, &out)?;
+            close(&format!("{name} (out / row_sum)"), &finished.0, &out)?;
             close(&format!("{name} lse"), &array![finished.1], &lse)?;
         }
         let (out, lse) = right(0..k.nrows());
@@ -268,6 +268,37 @@ fn mistakes() -> Vec<Mistake<Body>> {
                 let each = m.div_ceil(parts);
                 let borders = (0..parts).map(|p| (p * each).min(m)..((p + 1) * each).min(m));
                 merged(states(q, k, v, scale, borders), v.ncols())
+            },
+        },
+        Mistake {
+            name: "rest-in-the-last",
+            when: "every part has ⌊m/parts⌋ keys, and the last one also those that are left over: the whole is right, the parts are not the ones asked for",
+            body: |q, k, v, parts| {
+                let (m, scale) = (k.nrows(), 1.0 / (q.len() as f32).sqrt());
+                let each = m / parts;
+                let end = |p| if p + 1 == parts { m } else { (p + 1) * each };
+                let borders = (0..parts).map(|p| p * each..end(p));
+                merged(states(q, k, v, scale, borders), v.ncols())
+            },
+        },
+        Mistake {
+            name: "cumulative",
+            when: "each part's state goes on from that of the part before; a part is to be computed by itself, so that all can be computed at once",
+            body: |q, k, v, parts| {
+                let (m, scale) = (k.nrows(), 1.0 / (q.len() as f32).sqrt());
+                let borders = (0..parts).map(|p| 0..borders(p, m, parts).end);
+                let parts = states(q, k, v, scale, borders);
+                let (out, lse) = parts.last().map(State::finish).unwrap_or_default();
+                Split { parts, out, lse }
+            },
+        },
+        Mistake {
+            name: "empty-parts-left-out",
+            when: "parts without keys are left out: the whole is right, but fewer parts come back than were asked for",
+            body: |q, k, v, parts| {
+                let mut split = crate::split_kv(q, k, v, parts);
+                split.parts.retain(|part| part.row_sum > 0.0);
+                split
             },
         },
         Mistake {

@@ -241,11 +241,7 @@ fn mistakes() -> Vec<Mistake<Body>> {
             name: "query-starts-for-keys",
             when: "the keys are cut where the queries are; sequences have as many keys as k_starts says",
             body: |q, k, v, q_starts, _, causal, block, traffic| {
-                let m = k.nrows();
-                let clamped = q_starts
-                    .windows(2)
-                    .map(|q| ([q[0], q[1]], [q[0].min(m), q[1].min(m)]));
-                by_sequence((q, k, v), clamped, causal, block, traffic)
+                by_sequence((q, k, v), pairs(q_starts, q_starts), causal, block, traffic)
             },
         },
         Mistake {
@@ -307,6 +303,34 @@ fn mistakes() -> Vec<Mistake<Body>> {
                     (q, [k[0], k[0] + keys])
                 });
                 by_sequence((q, k, v), cut, causal, block, traffic)
+            },
+        },
+        Mistake {
+            name: "lse-left-zero",
+            when: "lse is never filled: each sequence's log-sum-exp has to be copied as its rows of out are",
+            body: |q, k, v, q_starts, k_starts, causal, block, traffic| {
+                let pairs = pairs(q_starts, k_starts);
+                let output = by_sequence((q, k, v), pairs, causal, block, traffic);
+                Output {
+                    lse: Array1::zeros(q.nrows()),
+                    ..output
+                }
+            },
+        },
+        Mistake {
+            name: "keyless-skipped",
+            when: "sequences without keys are passed over: their queries see nothing, and then the log-sum-exp is −∞, not 0",
+            body: |q, k, v, q_starts, k_starts, causal, block, traffic| {
+                let with_keys = pairs(q_starts, k_starts).filter(|(_, k)| k[0] < k[1]);
+                by_sequence((q, k, v), with_keys, causal, block, traffic)
+            },
+        },
+        Mistake {
+            name: "fresh-traffic",
+            when: "the numbers are right, but each sequence counts in a Traffic of its own: pass on the one that is given",
+            body: |q, k, v, q_starts, k_starts, causal, block, _| {
+                let none = &mut Traffic::default();
+                by_sequence((q, k, v), pairs(q_starts, k_starts), causal, block, none)
             },
         },
         Mistake {

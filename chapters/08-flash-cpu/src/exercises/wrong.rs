@@ -7,24 +7,40 @@ use ndarray::{Array1, Array2, ArrayView2, s};
 /// The choices. [`RIGHT`] has the right ones; a mistake changes one.
 #[derive(Clone, Copy)]
 pub(super) struct Recipe {
-    /// What the scores are multiplied by, of d.
-    pub scale: fn(d: f32) -> f32,
+    /// What the scores are multiplied by, of d and d_v.
+    pub scale: fn(d: f32, d_v: f32) -> f32,
     /// How many keys query i of n sees among m, if causal.
     pub seen: fn(i: usize, n: usize, m: usize) -> usize,
+    /// Which query row r of the tile that begins with query `first` is, for the mask.
+    pub query: fn(first: usize, r: usize) -> usize,
+    /// How many keys a query sees, given how many it should see.
+    pub sees: fn(keys: usize) -> usize,
     /// How many keys row r of a tile sees in the tile's key tile, given how many it should see.
     pub open: fn(r: usize, open: usize) -> usize,
+    /// The score of a hidden key.
+    pub hidden: f32,
+    /// Whether key tiles are loaded whole where the mask hides a part for all rows.
+    pub whole: bool,
     /// Where the maximum of a row starts.
     pub max_from: f32,
+    /// Whether the new maximum is no less than the old one.
+    pub keep_max: bool,
+    /// What the sum and the output so far are multiplied by, of the old maximum and the new one.
+    pub rescale: fn(old: f32, new: f32) -> f32,
     /// Whether the sum so far is brought to the new maximum.
     pub rescale_sum: bool,
     /// Whether the output so far is brought to the new maximum.
     pub rescale_out: bool,
     /// Whether each tile's weights are divided by their own sum.
     pub normalise: bool,
+    /// Whether the output is divided by the sum so far after each tile.
+    pub divide_tiles: bool,
     /// Whether the output is divided by the sum at the end.
     pub divide: bool,
     /// Whether −∞ − (−∞) is avoided.
-    pub spare_empty: bool,
+    pub spare_exponent: bool,
+    /// Whether 0/0 is avoided.
+    pub spare_division: bool,
     /// How many of a tile's rows decide how far it has to look: 1 for the last one's limit.
     pub end: fn(first: usize, rows: usize) -> usize,
     /// How many rows are covered by tiles of `block` rows.
@@ -34,15 +50,23 @@ pub(super) struct Recipe {
 }
 
 pub(super) const RIGHT: Recipe = Recipe {
-    scale: |d| 1.0 / d.sqrt(),
+    scale: |d, _| 1.0 / d.sqrt(),
     seen: |i, n, m| seen(i, n, m, true),
+    query: |first, r| first + r,
+    sees: |keys| keys,
     open: |_, open| open,
+    hidden: f32::NEG_INFINITY,
+    whole: true,
     max_from: f32::NEG_INFINITY,
+    keep_max: true,
+    rescale: |old, new| (old - new).exp(),
     rescale_sum: true,
     rescale_out: true,
     normalise: false,
+    divide_tiles: false,
     divide: true,
-    spare_empty: true,
+    spare_exponent: true,
+    spare_division: true,
     end: |first, rows| first + rows - 1,
     covered: |rows, _| rows,
     lse: |row_max, row_sum| row_max + row_sum.ln(),
@@ -57,7 +81,7 @@ impl Recipe {
         traffic: &mut Traffic,
     ) -> Output {
         let ((n, d), (m, d_v)) = (q.dim(), v.dim());
-        let scale = (self.scale)(d as f32);
+        let scale = (self.scale)(d as f32, d_v as f32);
         let seen = |i| if causal { (self.seen)(i, n, m) } else { m };
         let mut result = Output {
             out: Array2::zeros((n, d_v)),
@@ -72,24 +96,31 @@ impl Recipe {
             let mut out = Array2::<f32>::zeros((rows.len(), d_v));
             let end = seen((self.end)(first, rows.len())).min(covered.1);
             for key in (0..end).step_by(block.k) {
-                let keys = key..m.min(key + block.k);
+                let last = if self.whole { m } else { end };
+                let keys = key..last.min(key + block.k);
                 let k = traffic.load(k.slice(s![keys.clone(), ..]));
                 let v = traffic.load(v.slice(s![keys.clone(), ..]));
                 for r in 0..rows.len() {
-                    let open = seen(first + r).saturating_sub(key).min(keys.len());
+                    let sees = (self.sees)(seen((self.query)(first, r)));
+                    let open = sees.saturating_sub(key).min(keys.len());
                     let open = if causal { (self.open)(r, open) } else { open };
                     let hidden = |j: usize| j >= open.min(keys.len());
                     let score = |j: usize| match hidden(j) {
-                        true => f32::NEG_INFINITY,
+                        true => self.hidden,
                         false => q.row(r).dot(&k.row(j)) * scale,
                     };
                     let mut weights: Array1<f32> = (0..keys.len()).map(score).collect();
                     let old_max = row_max[r];
-                    let new_max = weights.fold(old_max, |max, &s| max.max(s));
-                    let empty = self.spare_empty && new_max == f32::NEG_INFINITY;
+                    let from = if self.keep_max {
+                        old_max
+                    } else {
+                        f32::NEG_INFINITY
+                    };
+                    let new_max = weights.fold(from, |max, &s| max.max(s));
+                    let empty = self.spare_exponent && new_max == f32::NEG_INFINITY;
                     let shift = if empty { 0.0 } else { new_max };
                     weights.mapv_inplace(|s| (s - shift).exp());
-                    let old = (old_max - shift).exp();
+                    let old = (self.rescale)(old_max, shift);
                     let mut sum = weights.sum();
                     if self.normalise && sum > 0.0 {
                         weights /= sum;
@@ -101,10 +132,13 @@ impl Recipe {
                     let mut out = out.row_mut(r);
                     out *= keep(self.rescale_out);
                     out += &weights.dot(&v);
+                    if self.divide_tiles && row_sum[r] != 0.0 {
+                        out /= row_sum[r];
+                    }
                 }
             }
             for (r, mut row) in out.rows_mut().into_iter().enumerate() {
-                if !self.spare_empty || row_sum[r] != 0.0 {
+                if !self.spare_division || row_sum[r] != 0.0 {
                     if self.divide {
                         row /= row_sum[r];
                     }

@@ -46,7 +46,27 @@ pub(super) fn mistakes() -> Vec<Mistake<Body>> {
         Mistake {
             name: "no-scale",
             when: "the scores are not divided by √d",
-            body: |q, k, v, causal, block, traffic| Recipe { scale: |_| 1.0, ..RIGHT }.run((q, k, v), causal, block, traffic),
+            body: |q, k, v, causal, block, traffic| Recipe { scale: |_, _| 1.0, ..RIGHT }.run((q, k, v), causal, block, traffic),
+        },
+        Mistake {
+            name: "by-d-v",
+            when: "the scores are divided by √d_v instead of √d",
+            body: |q, k, v, causal, block, traffic| Recipe { scale: |_, d_v| 1.0 / d_v.sqrt(), ..RIGHT }.run((q, k, v), causal, block, traffic),
+        },
+        Mistake {
+            name: "inverted",
+            when: "the exponent has the wrong sign: what was summed before is rescaled by e^(old − new), at most 1, not by e^(new − old)",
+            body: |q, k, v, causal, block, traffic| Recipe { rescale: |old, new| (new - old).exp(), ..RIGHT }.run((q, k, v), causal, block, traffic),
+        },
+        Mistake {
+            name: "divided-at-each-tile",
+            when: "out is divided by the running row_sum after each tile, and so again and again; divide once, at the very end",
+            body: |q, k, v, causal, block, traffic| Recipe { divide_tiles: true, divide: false, ..RIGHT }.run((q, k, v), causal, block, traffic),
+        },
+        Mistake {
+            name: "max-of-the-tile",
+            when: "the new maximum is that of the tile alone: a tile with lower scores, or with none that the row sees, then makes it fall",
+            body: |q, k, v, causal, block, traffic| Recipe { keep_max: false, ..RIGHT }.run((q, k, v), causal, block, traffic),
         },
         Mistake {
             name: "max-from-zero",
@@ -69,6 +89,21 @@ pub(super) fn mistakes() -> Vec<Mistake<Body>> {
             body: |q, k, v, causal, block, traffic| Recipe { open: |r, open| open.min(r + 1), ..RIGHT }.run((q, k, v), causal, block, traffic),
         },
         Mistake {
+            name: "row-of-the-tile",
+            when: "how far a row sees is asked with its place in the tile, seen(r, …); its query is first + r",
+            body: |q, k, v, causal, block, traffic| Recipe { query: |_, r| r, ..RIGHT }.run((q, k, v), causal, block, traffic),
+        },
+        Mistake {
+            name: "mask-of-zeros",
+            when: "what is hidden gets the score 0 instead of −∞: the weight of a score of 0 is not 0",
+            body: |q, k, v, causal, block, traffic| Recipe { hidden: 0.0, ..RIGHT }.run((q, k, v), causal, block, traffic),
+        },
+        Mistake {
+            name: "one-key-too-many",
+            when: "every row sees one key more than it should",
+            body: |q, k, v, causal, block, traffic| Recipe { sees: |keys| keys + 1, ..RIGHT }.run((q, k, v), causal, block, traffic),
+        },
+        Mistake {
             name: "first-row-decides",
             when: "how far a tile has to look is decided by its first query instead of its last",
             body: |q, k, v, causal, block, traffic| Recipe { end: |first, _| first, ..RIGHT }.run((q, k, v), causal, block, traffic),
@@ -86,7 +121,17 @@ pub(super) fn mistakes() -> Vec<Mistake<Body>> {
         Mistake {
             name: "nothing-seen-yet-nan",
             when: "−∞ − (−∞) is computed for a row that has seen no key yet, in a tile whose other rows have: that is NaN",
-            body: |q, k, v, causal, block, traffic| Recipe { spare_empty: false, ..RIGHT }.run((q, k, v), causal, block, traffic),
+            body: |q, k, v, causal, block, traffic| Recipe { spare_exponent: false, ..RIGHT }.run((q, k, v), causal, block, traffic),
+        },
+        Mistake {
+            name: "empty-row-nan",
+            when: "out is divided by row_sum where a row saw no key at all: 0/0 is NaN",
+            body: |q, k, v, causal, block, traffic| Recipe { spare_division: false, ..RIGHT }.run((q, k, v), causal, block, traffic),
+        },
+        Mistake {
+            name: "nothing-seen-nan",
+            when: "neither −∞ − (−∞) is avoided, for a row that has seen no key yet, nor 0/0 at the end, for one that saw none at all: both are NaN",
+            body: |q, k, v, causal, block, traffic| Recipe { spare_exponent: false, spare_division: false, ..RIGHT }.run((q, k, v), causal, block, traffic),
         },
         Mistake {
             name: "lse-without-max",
@@ -106,6 +151,11 @@ pub(super) fn mistakes() -> Vec<Mistake<Body>> {
                 RIGHT.run((q, k, v), false, block, traffic);
                 output
             },
+        },
+        Mistake {
+            name: "tiles-cut-at-the-mask",
+            when: "the numbers are right, but of the last key tile only the part is loaded that the last query sees; a tile is loaded whole, and its rest is masked",
+            body: |q, k, v, causal, block, traffic| Recipe { whole: false, ..RIGHT }.run((q, k, v), causal, block, traffic),
         },
         Mistake {
             name: "blocks-swapped",
