@@ -1,8 +1,9 @@
 // ANCHOR: mine
-// A thread a column of one query; each computes every score anew. Grid (n, h), block D.
-extern "C" __global__ void mine(const float* q, const float* k, const float* v,
-                                float* out, float* lse,
-                                int n, int m, int group, float scale, int causal)
+// A thread a column of one query; each computes every score anew.
+// Grid (n, h), block D.
+extern "C" __global__ void mine(
+    const float* q, const float* k, const float* v, float* out, float* lse,
+    int n, int m, int group, float scale, int causal)
 {
     const int i = blockIdx.x, head = blockIdx.y, c = threadIdx.x;
     const float* query = q + (head * n + i) * D;
@@ -12,7 +13,8 @@ extern "C" __global__ void mine(const float* q, const float* k, const float* v,
         float score = 0.0f;
         for (int e = 0; e < D; ++e) score += query[e] * k[row + e] * scale;
         const float new_max = fmaxf(row_max, score);
-        const float correction = __expf(row_max - new_max), weight = __expf(score - new_max);
+        const float correction = __expf(row_max - new_max);
+        const float weight = __expf(score - new_max);
         row_sum = row_sum * correction + weight;
         sum = sum * correction + weight * v[row + c];
         row_max = new_max;
