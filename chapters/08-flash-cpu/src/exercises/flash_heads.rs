@@ -245,6 +245,13 @@ fn mistakes() -> Vec<Mistake<Body>> {
             },
         },
         Mistake {
+            name: "own-number",
+            when: "each query head reads the key head of its own number, and there are only h_kv of them",
+            body: |q, k, v, causal, block, traffic| {
+                grouped((q, k, v), causal, block, traffic, |head, _, _| head)
+            },
+        },
+        Mistake {
             name: "clamped",
             when: "each query head reads the key head of its own number, and those beyond the last one read the last",
             body: |q, k, v, causal, block, traffic| {

@@ -233,6 +233,23 @@ fn mistakes() -> Vec<Mistake<Body>> {
             },
         },
         Mistake {
+            name: "divided",
+            when: "the merged output is divided by its row_sum: then it cannot be merged any further; divide once, at the very end",
+            body: |a, b| {
+                let (max, factors) = right(a, b);
+                let merged = with(a, b, max, factors, factors);
+                let sum = if merged.row_sum == 0.0 {
+                    1.0
+                } else {
+                    merged.row_sum
+                };
+                State {
+                    out: merged.out / sum,
+                    ..merged
+                }
+            },
+        },
+        Mistake {
             name: "nan-from-nothing",
             when: "e^(row_max − row_max) is computed where both are −∞: that is NaN, and a state without keys has to stay empty",
             body: |a, b| {
@@ -264,6 +281,23 @@ fn mistakes() -> Vec<Mistake<Body>> {
             body: |a, b| {
                 let (max, [x, _]) = right(a, b);
                 with(a, b, max, [x, 1.0], [x, 1.0])
+            },
+        },
+        Mistake {
+            name: "first-not-rescaled",
+            when: "only the second side is rescaled to the larger maximum; the first may be the one with the smaller",
+            body: |a, b| {
+                let (max, [_, y]) = right(a, b);
+                with(a, b, max, [1.0, y], [1.0, y])
+            },
+        },
+        Mistake {
+            name: "max-from-least-float",
+            when: "the larger maximum is looked for from the least finite number upwards, so that nothing merged with nothing has a maximum",
+            body: |a, b| {
+                let max = a.row_max.max(b.row_max).max(f32::MIN);
+                let factors = [(a.row_max - max).exp(), (b.row_max - max).exp()];
+                with(a, b, max, factors, factors)
             },
         },
         Mistake {

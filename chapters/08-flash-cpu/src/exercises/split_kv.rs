@@ -345,6 +345,18 @@ fn mistakes() -> Vec<Mistake<Body>> {
             },
         },
         Mistake {
+            name: "parts-divided",
+            when: "each part's out is divided by its row_sum before it is kept; a state's out is not divided, so that it can be merged",
+            body: |q, k, v, parts| {
+                let parts = right_states(q, k, v, parts);
+                let divided = parts.iter().map(|part| State {
+                    out: part.finish().0,
+                    ..*part
+                });
+                merged(divided.collect(), v.ncols())
+            },
+        },
+        Mistake {
             name: "parts-finished",
             when: "the parts were divided by their row_sum before they were merged, so that each has the same say, at the common maximum",
             body: |q, k, v, parts| {

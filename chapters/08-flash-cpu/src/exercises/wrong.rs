@@ -23,8 +23,8 @@ pub(super) struct Recipe {
     pub whole: bool,
     /// Where the maximum of a row starts.
     pub max_from: f32,
-    /// Whether the new maximum is no less than the old one.
-    pub keep_max: bool,
+    /// The new maximum, from the old one and the tile's own.
+    pub new_max: fn(old: f32, tile: f32) -> f32,
     /// What the sum and the output so far are multiplied by, of the old maximum and the new one.
     pub rescale: fn(old: f32, new: f32) -> f32,
     /// Whether the sum so far is brought to the new maximum.
@@ -41,6 +41,8 @@ pub(super) struct Recipe {
     pub spare_exponent: bool,
     /// Whether 0/0 is avoided.
     pub spare_division: bool,
+    /// The log-sum-exp of a row without keys, where 0/0 is avoided.
+    pub empty_lse: f32,
     /// How many of a tile's rows decide how far it has to look: 1 for the last one's limit.
     pub end: fn(first: usize, rows: usize) -> usize,
     /// How many rows are covered by tiles of `block` rows.
@@ -58,7 +60,7 @@ pub(super) const RIGHT: Recipe = Recipe {
     hidden: f32::NEG_INFINITY,
     whole: true,
     max_from: f32::NEG_INFINITY,
-    keep_max: true,
+    new_max: f32::max,
     rescale: |old, new| (old - new).exp(),
     rescale_sum: true,
     rescale_out: true,
@@ -67,6 +69,7 @@ pub(super) const RIGHT: Recipe = Recipe {
     divide: true,
     spare_exponent: true,
     spare_division: true,
+    empty_lse: f32::NEG_INFINITY,
     end: |first, rows| first + rows - 1,
     covered: |rows, _| rows,
     lse: |row_max, row_sum| row_max + row_sum.ln(),
@@ -85,7 +88,7 @@ impl Recipe {
         let seen = |i| if causal { (self.seen)(i, n, m) } else { m };
         let mut result = Output {
             out: Array2::zeros((n, d_v)),
-            lse: Array1::from_elem(n, f32::NEG_INFINITY),
+            lse: Array1::from_elem(n, self.empty_lse),
         };
         let covered = ((self.covered)(n, block.q), (self.covered)(m, block.k));
         for first in (0..covered.0).step_by(block.q) {
@@ -111,12 +114,8 @@ impl Recipe {
                     };
                     let mut weights: Array1<f32> = (0..keys.len()).map(score).collect();
                     let old_max = row_max[r];
-                    let from = if self.keep_max {
-                        old_max
-                    } else {
-                        f32::NEG_INFINITY
-                    };
-                    let new_max = weights.fold(from, |max, &s| max.max(s));
+                    let own = weights.fold(f32::NEG_INFINITY, |max, &s| max.max(s));
+                    let new_max = (self.new_max)(old_max, own);
                     let empty = self.spare_exponent && new_max == f32::NEG_INFINITY;
                     let shift = if empty { 0.0 } else { new_max };
                     weights.mapv_inplace(|s| (s - shift).exp());

@@ -65,8 +65,13 @@ pub(super) fn mistakes() -> Vec<Mistake<Body>> {
         },
         Mistake {
             name: "max-of-the-tile",
-            when: "the new maximum is that of the tile alone: a tile with lower scores, or with none that the row sees, then makes it fall",
-            body: |q, k, v, causal, block, traffic| Recipe { keep_max: false, ..RIGHT }.run((q, k, v), causal, block, traffic),
+            when: "the new maximum is that of the tile alone, even where the row sees none of the tile: then it falls back to −∞",
+            body: |q, k, v, causal, block, traffic| Recipe { new_max: |_, tile| tile, ..RIGHT }.run((q, k, v), causal, block, traffic),
+        },
+        Mistake {
+            name: "max-falls",
+            when: "the new maximum is that of the tile alone, not the larger of it and the old one: where it falls by much, the factor is infinite",
+            body: |q, k, v, causal, block, traffic| Recipe { new_max: |old, tile| if tile == f32::NEG_INFINITY { old } else { tile }, ..RIGHT }.run((q, k, v), causal, block, traffic),
         },
         Mistake {
             name: "max-from-zero",
@@ -132,6 +137,11 @@ pub(super) fn mistakes() -> Vec<Mistake<Body>> {
             name: "nothing-seen-nan",
             when: "neither −∞ − (−∞) is avoided, for a row that has seen no key yet, nor 0/0 at the end, for one that saw none at all: both are NaN",
             body: |q, k, v, causal, block, traffic| Recipe { spare_exponent: false, spare_division: false, ..RIGHT }.run((q, k, v), causal, block, traffic),
+        },
+        Mistake {
+            name: "lse-of-nothing-zero",
+            when: "the log-sum-exp of a row that saw no key at all is left at 0; it is −∞, the logarithm of an empty sum",
+            body: |q, k, v, causal, block, traffic| Recipe { empty_lse: 0.0, ..RIGHT }.run((q, k, v), causal, block, traffic),
         },
         Mistake {
             name: "lse-without-max",
