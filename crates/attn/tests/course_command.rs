@@ -32,6 +32,7 @@ const PARTS: &[&str] = &[
     "crates/attn",
     "crates/attn-core",
     "crates/attn-exercise",
+    "crates/attn-snapshot",
     "crates/attn-viz",
 ];
 
@@ -221,7 +222,9 @@ fn a_wrong_answer_is_named_and_its_case_can_be_seen() {
     assert!(check.out.contains("cargo attn try 3.3 --case 1"), "{check}");
     let doubtful = "It calls softmax_rows, which has not passed yet: cargo attn check 3.1";
     assert!(check.out.contains(doubtful), "{check}");
-    copy.attn(&["check", "3.1"]);
+    let softmax = copy.attn(&["check", "3.1"]);
+    let next = "Next: 3.2 ";
+    assert!(softmax.out.contains(next), "chapter 3 first: {softmax}");
     let check = copy.attn(&["check", "3.3"]);
     assert!(!check.out.contains("It calls softmax_rows"), "{check}");
     let case = copy.attn(&["try", "3.3", "--case", "1"]);

@@ -134,10 +134,14 @@ fn advise(course: &Course, reports: &[Report]) -> Result<()> {
             ..
         }) => on.clone(),
         Some(report) => report.id.clone(),
+        // What is left of the chapter that was worked on, then of the course.
         None => {
             let progress = progress::load(course)?;
-            let exercises = course.chapters.iter().flat_map(|c| &c.exercises);
-            match exercises.into_iter().find(|e| !progress.of(&e.id).solved) {
+            let last = reports.last().map(|report| course.exercise(&report.id));
+            let here = last.transpose()?.map(|(chapter, _)| chapter);
+            let chapters = here.into_iter().chain(&course.chapters);
+            let mut exercises = chapters.flat_map(|chapter| &chapter.exercises);
+            match exercises.find(|e| !progress.of(&e.id).solved) {
                 Some(exercise) => exercise.id.clone(),
                 None => return Ok(()),
             }
