@@ -155,6 +155,7 @@ fn cases(seed: u64) -> Vec<Case> {
         ),
         case("additive attention", &attention, normal((2, 3)), 1e-2),
         case("additive attention", &attention, normal((31, 3)), 1e-3),
+        case("additive attention", &attention, normal((3, 3)), 1e-5),
         case(
             "nothing to differentiate",
             &Function::Cubes,
@@ -257,6 +258,35 @@ fn mistakes() -> Vec<Mistake<Body>> {
                         f(moved.view())
                     };
                     (by(1.0 + h) - by(1.0 - h)) / (2.0 * h)
+                })
+            },
+        },
+        Mistake {
+            name: "down-to-the-middle",
+            when: "the second step goes down by h from where the first one ended, which is back to x: it has to go down by 2h",
+            body: |f, x, h| quotients(f, x, |f| (f(h) - f(0.0)) / (2.0 * h)),
+        },
+        Mistake {
+            name: "half-steps",
+            when: "the entry is moved by h/2 each way and the difference divided by h: as good a formula, with another step than the one asked for",
+            body: |f, x, h| quotients(f, x, |f| (f(h / 2.0) - f(-h / 2.0)) / h),
+        },
+        Mistake {
+            name: "transposed",
+            when: "the gradient comes out transposed",
+            body: |f, x, h| crate::finite_differences(f, x, h).reversed_axes(),
+        },
+        Mistake {
+            name: "moved-in-f32",
+            when: "the entry is moved in f32, where most of a small h is rounded away",
+            body: |f, x, h| {
+                Array2::from_shape_fn(x.raw_dim(), |at| {
+                    let at_step = |step: f64| {
+                        let mut moved = x.to_owned();
+                        moved[at] = f64::from(moved[at] as f32 + step as f32);
+                        f(moved.view())
+                    };
+                    (at_step(h) - at_step(-h)) / (2.0 * h)
                 })
             },
         },

@@ -135,6 +135,15 @@ fn mistakes() -> Vec<Mistake<Body>> {
             },
         },
         Mistake {
+            name: "zeroed-before",
+            when: "the scores of positions that do not exist are set to 0 before the softmax, and take a share of e⁰ each: they would have to be −∞, or not be there",
+            body: |w, q, m| {
+                let mut scores = q.dot(&w);
+                scores.slice_mut(s![.., m..]).fill(0.0);
+                softmax_rows(scores).slice(s![.., ..m]).to_owned()
+            },
+        },
+        Mistake {
             name: "no-softmax",
             when: "the scores are returned, without the softmax",
             body: |w, q, m| q.dot(&w.slice(s![.., ..m])),

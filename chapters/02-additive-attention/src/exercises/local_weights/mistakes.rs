@@ -14,6 +14,8 @@ struct Choices {
     softmax_inside: bool,
     /// What is multiplied, at a distance from p, for a half-width.
     fade: fn(f32, f32) -> f32,
+    /// Whether a key at this distance from p is in the window of this half-width.
+    inside: fn(f32, f32) -> bool,
     /// Whether keys outside the window are left out.
     cut: bool,
     /// Whether each row is normalised once more.
@@ -24,6 +26,7 @@ const RIGHT: Choices = Choices {
     point: |x, m| m as f32 * sigmoid(x),
     softmax_inside: true,
     fade: |off, half| (-off * off / (half * half / 2.0)).exp(),
+    inside: |off, half| off.abs() <= half,
     cut: true,
     again: false,
 };
@@ -44,7 +47,7 @@ fn local(
     let mut weights = Array2::zeros(scores.raw_dim());
     for (i, &x) in hidden.iter().enumerate() {
         let off = |j: usize| j as f32 - (choices.point)(x, m);
-        let inside = |j: usize| off(j).abs() <= reach;
+        let inside = |j: usize| (choices.inside)(off(j), reach);
         let among: Vec<usize> = (0..m)
             .filter(|&j| !choices.softmax_inside || inside(j))
             .collect();
@@ -66,7 +69,7 @@ pub(super) fn mistakes() -> Vec<Mistake<Body>> {
     vec![
         Mistake {
             name: "renormalised",
-            when: "each row is divided by its sum after the Gaussian: the weights are not normalised again, and sum to less than one",
+            when: "the weights sum to one after the Gaussian, because each row is divided by its sum or because the softmax comes last: they are not normalised again, and sum to less",
             body: |pointer, q, scores, half| {
                 let again = true;
                 local(pointer, q, scores, half, Choices { again, ..RIGHT })
@@ -188,6 +191,117 @@ pub(super) fn mistakes() -> Vec<Mistake<Body>> {
                     weights.row_mut(i).assign(&softmax(faded.view()));
                 }
                 weights
+            },
+        },
+        Mistake {
+            name: "sigma-whole",
+            when: "σ is computed from whole numbers, `half / 2`, which drops a half",
+            body: |pointer, q, scores, half| {
+                let fade =
+                    |off: f32, half: f32| (-off * off / (2.0 * (half / 2.0).floor().powi(2))).exp();
+                local(pointer, q, scores, half, Choices { fade, ..RIGHT })
+            },
+        },
+        Mistake {
+            name: "sigma-not-squared",
+            when: "the squared distance is divided by 2σ instead of 2σ²",
+            body: |pointer, q, scores, half| {
+                let fade = |off: f32, half: f32| (-off * off / half).exp();
+                local(pointer, q, scores, half, Choices { fade, ..RIGHT })
+            },
+        },
+        Mistake {
+            name: "no-brackets",
+            when: "the squared distance is divided by 2 and multiplied by σ²: `/ 2.0 * sigma * sigma` without brackets",
+            body: |pointer, q, scores, half| {
+                let fade = |off: f32, half: f32| (-off * off / 2.0 * (half / 2.0).powi(2)).exp();
+                local(pointer, q, scores, half, Choices { fade, ..RIGHT })
+            },
+        },
+        Mistake {
+            name: "density",
+            when: "the Gaussian is divided by σ√(2π), as a probability density: its peak has to be 1",
+            body: |pointer, q, scores, half| {
+                let fade = |off: f32, half: f32| {
+                    (-off * off / (half * half / 2.0)).exp()
+                        / (half / 2.0 * std::f32::consts::TAU.sqrt())
+                };
+                local(pointer, q, scores, half, Choices { fade, ..RIGHT })
+            },
+        },
+        Mistake {
+            name: "strictly-inside",
+            when: "keys at the distance D itself are left out: the window includes them",
+            body: |pointer, q, scores, half| {
+                let inside = |off: f32, half: f32| off.abs() < half;
+                local(pointer, q, scores, half, Choices { inside, ..RIGHT })
+            },
+        },
+        Mistake {
+            name: "floored",
+            when: "p is cut down to a whole position: it is a real number",
+            body: |pointer, q, scores, half| {
+                let point = |x, m: usize| (m as f32 * sigmoid(x)).floor();
+                local(pointer, q, scores, half, Choices { point, ..RIGHT })
+            },
+        },
+        Mistake {
+            name: "clamped",
+            when: "p is held back at the last key: it may lie beyond it",
+            body: |pointer, q, scores, half| {
+                let point = |x, m: usize| (m as f32 * sigmoid(x)).min(m as f32 - 1.0);
+                local(pointer, q, scores, half, Choices { point, ..RIGHT })
+            },
+        },
+        Mistake {
+            name: "sigmoid-sign",
+            when: "the sigmoid has the wrong sign, 1/(1 + e^x): every query points as far from the other end",
+            body: |pointer, q, scores, half| {
+                let point = |x: f32, m: usize| m as f32 * sigmoid(-x);
+                local(pointer, q, scores, half, Choices { point, ..RIGHT })
+            },
+        },
+        Mistake {
+            name: "from-one",
+            when: "positions are counted from 1: the keys are at 0 to m − 1",
+            body: |pointer, q, scores, half| {
+                let point = |x, m: usize| m as f32 * sigmoid(x) - 1.0;
+                local(pointer, q, scores, half, Choices { point, ..RIGHT })
+            },
+        },
+        Mistake {
+            name: "curve-on-scores",
+            when: "the scores are multiplied with the Gaussian before the softmax, not the weights after it",
+            body: |pointer, q, scores, half| {
+                let p = positions(pointer, q, scores.ncols());
+                let reach = half as f32;
+                let mut weights = Array2::zeros(scores.raw_dim());
+                for (i, &p) in p.iter().enumerate() {
+                    let off = |j: usize| j as f32 - p;
+                    let among: Vec<usize> = (0..scores.ncols())
+                        .filter(|&j| off(j).abs() <= reach)
+                        .collect();
+                    let faded: Array1<f32> = among
+                        .iter()
+                        .map(|&j| scores[[i, j]] * (RIGHT.fade)(off(j), reach))
+                        .collect();
+                    for (&j, weight) in among.iter().zip(softmax(faded.view())) {
+                        weights[[i, j]] = weight;
+                    }
+                }
+                weights
+            },
+        },
+        Mistake {
+            name: "tanh-of-the-sum",
+            when: "the tanh is taken of v·(q W) instead of each entry of q W",
+            body: |pointer, q, scores, half| {
+                // A pointer whose hidden layer is the sum already.
+                let one = Pointer {
+                    w_p: pointer.w_p.dot(&pointer.v_p).insert_axis(ndarray::Axis(1)),
+                    v_p: Array1::ones(1),
+                };
+                crate::local_weights(&one, q, scores, half)
             },
         },
     ]
