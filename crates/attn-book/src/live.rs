@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
+    path::Path,
     sync::{Mutex, MutexGuard, PoisonError},
     thread,
     time::{Duration, SystemTime},
@@ -70,8 +71,13 @@ impl Live {
         loop {
             for chapter in &self.course.chapters {
                 let file = self.course.root.join(chapter.answers());
-                let now = fs::metadata(file).and_then(|file| file.modified()).ok();
-                let changed = now != saved.get(&chapter.number).copied();
+                let now = fs::metadata(&file).and_then(|file| file.modified()).ok();
+                // A check lays out the files of all chapters. What nobody has written in yet need
+                // not be compiled, while somebody waits for the next save.
+                let changed = match saved.get(&chapter.number) {
+                    None => now.is_some() && !self.is_starter(chapter, &file),
+                    before => now != before.copied(),
+                };
                 let asked = lock(&self.asked).remove(&chapter.number);
                 if changed || asked {
                     self.check(chapter);
@@ -83,6 +89,12 @@ impl Live {
             }
             thread::sleep(POLL);
         }
+    }
+
+    /// Whether a file is as the course has laid it out.
+    fn is_starter(&self, chapter: &Chapter, file: &Path) -> bool {
+        let starter = fs::read(self.course.root.join(chapter.starter()));
+        matches!((fs::read(file), starter), (Ok(file), Ok(starter)) if file == starter)
     }
 
     fn check(&self, chapter: &Chapter) {
