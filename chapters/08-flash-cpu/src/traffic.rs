@@ -60,14 +60,17 @@ impl Sizes {
         self.n.div_ceil(block.q) as u64
     }
 
-    /// How many score tiles are visited: for each query tile, those key tiles that its *last* query
-    /// sees something of, ⌈seen / block.k⌉.
+    /// How many key tiles query tile `t` visits: those that its *last* query sees something of,
+    /// ⌈seen / block.k⌉.
+    pub fn visits(&self, block: Block, t: usize) -> usize {
+        let last = (self.n - 1).min((t + 1) * block.q - 1);
+        seen(last, self.n, self.m, self.causal).div_ceil(block.k)
+    }
+
+    /// How many score tiles are visited, all query tiles together.
     pub fn visited(&self, block: Block) -> u64 {
-        let of_tile = |t: usize| {
-            let last = (self.n - 1).min((t + 1) * block.q - 1);
-            seen(last, self.n, self.m, self.causal).div_ceil(block.k) as u64
-        };
-        (0..self.n.div_ceil(block.q)).map(of_tile).sum()
+        let tiles = 0..self.n.div_ceil(block.q);
+        tiles.map(|t| self.visits(block, t) as u64).sum()
     }
 
     /// What [`flash_forward`](crate::flash_forward) moves: the queries once, keys and values once
@@ -97,12 +100,9 @@ impl Sizes {
     /// How many keys are loaded, all query tiles together. Tiles are whole: the last one may be cut
     /// by the end of the keys, but not by the mask.
     fn key_rows(&self, block: Block) -> u64 {
-        let rows = |t: usize| {
-            let last = (self.n - 1).min((t + 1) * block.q - 1);
-            let seen = seen(last, self.n, self.m, self.causal);
-            (seen.div_ceil(block.k) * block.k).min(self.m) as u64
-        };
-        (0..self.n.div_ceil(block.q)).map(rows).sum()
+        let tiles = 0..self.n.div_ceil(block.q);
+        let rows = |t| (self.visits(block, t) * block.k).min(self.m) as u64;
+        tiles.map(rows).sum()
     }
 
     /// What attention moves that keeps its scores and its weights in slow memory, each written once

@@ -160,17 +160,7 @@ fn steps(inputs: &Inputs) -> Vec<Field> {
     let (sizes, block) = (inputs.head(), inputs.block);
     let (rows, columns) = (sizes.n.div_ceil(block.q), sizes.m.div_ceil(block.k));
     let visited = Array2::from_shape_fn((rows, columns), |(row, column)| {
-        // As many as the query tiles up to here visit, less those before.
-        let up_to = |tiles: usize| {
-            let n = sizes.n.min(tiles * block.q);
-            let m = if sizes.causal {
-                (sizes.m + n).saturating_sub(sizes.n)
-            } else {
-                sizes.m
-            };
-            m.div_ceil(block.k)
-        };
-        column < up_to(row + 1)
+        column < sizes.visits(block, row)
     });
     let products = inputs.q.dot(&inputs.k.t()) / (sizes.d as f32).sqrt();
     vec![

@@ -13,20 +13,15 @@ const M: usize = 14;
 const BLOCK: Block = Block { q: 2, k: 4 };
 
 pub fn figure() -> Figure {
-    let sizes = |n: usize, m: usize| Sizes {
-        n,
-        m,
+    let sizes = Sizes {
+        n: N,
+        m: M,
         d: 4,
         d_v: 4,
         causal: true,
     };
     let (rows, columns) = (N.div_ceil(BLOCK.q), M.div_ceil(BLOCK.k));
-    // What one tile of queries visits: the last rows of a shorter problem.
-    let visited = |row: usize| {
-        let n = N.min((row + 1) * BLOCK.q);
-        let up_to = |n: usize| sizes(n, M - (N - n)).visited(BLOCK);
-        (up_to(n) - up_to(row * BLOCK.q)) as usize
-    };
+    let visited = |row: usize| sizes.visits(BLOCK, row);
     let mut random = Random::new(8);
     let (q, k) = (random.normal((N, 4)), random.normal((M, 4)));
     let mut traffic = Traffic::default();
