@@ -16,8 +16,11 @@ const CHAPTER: &str = "chapters/03-scaled-dot-product";
 /// The page of chapter 3 in the built book.
 pub const PAGE: &str = "ch03-scaled-dot-product.html";
 
-/// Where the copy's programs are compiled.
-pub const TARGET: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/browser-target");
+/// Where everything is compiled.
+pub fn target() -> &'static Path {
+    let scratch = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    scratch.parent().expect("it is in the target folder")
+}
 
 pub struct Copy {
     pub root: PathBuf,
@@ -26,7 +29,7 @@ pub struct Copy {
 impl Copy {
     /// As git would hand it out: without a learner's file, without progress, nothing built.
     pub fn lay() -> Result<Self> {
-        let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("browser-course");
+        let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("course");
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         copy(&source, &root, WHOLE)?;
         Ok(Copy { root })

@@ -1,6 +1,6 @@
 //! The book's program, serving a copy of the course.
 
-use crate::course::{Copy, TARGET};
+use crate::course::{Copy, target};
 use anyhow::{Context, Result, ensure};
 use std::{
     env,
@@ -28,7 +28,8 @@ impl Server {
             .arg(&program)
             .args(["start", "--no-open", "--port", "0"])
             .current_dir(&course.root)
-            .env("CARGO_TARGET_DIR", TARGET)
+            .env("CARGO_TARGET_DIR", target())
+            .env_remove("CARGO_INCREMENTAL")
             .env_remove("RUSTFLAGS")
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
@@ -76,12 +77,6 @@ fn program() -> Result<PathBuf> {
     ensure!(status.success(), "the book's program does not compile");
     let name = format!("attn-book{}", env::consts::EXE_SUFFIX);
     Ok(target().join("debug").join(name))
-}
-
-/// The folder in which everything is compiled already.
-fn target() -> &'static Path {
-    let scratch = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    scratch.parent().unwrap_or(scratch)
 }
 
 impl Drop for Server {

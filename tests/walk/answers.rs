@@ -6,7 +6,7 @@ use attn::{Chapter, Course, Exercise, Language, files, starter};
 use ch09_flash_cuda::exercises::{Body, body::changed};
 use regex::Regex;
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::{collections::BTreeSet, fs};
 
 /// A solved file, but for one exercise, whose answer is a known mistake.
 pub fn with_mistake(course: &Course, chapter: &Chapter, id: &str, mistake: &str) -> Result<String> {
@@ -20,70 +20,73 @@ pub fn with_mistake(course: &Course, chapter: &Chapter, id: &str, mistake: &str)
             text = cuda(&text, id, mistake)?;
             continue;
         }
-        let find = format!(".into_iter().find(|mistake| mistake.name == {mistake:?}).unwrap()");
+        let find = format!("mistakes.iter().find(|mistake| mistake.name == {mistake:?}).unwrap()");
         text = starter::with_body(&text, exercise, &calling(course, chapter, exercise, &find)?)?;
     }
     Ok(text)
 }
 
-/// Lays the known mistakes of all exercises into the learner's file, in rounds of one an exercise,
-/// and returns how many there were. Each has to be rejected and named, each by another name. A chapter
-/// at a time, so that only its check program is compiled.
+/// Lays the known mistakes of all exercises into the learner's files, and returns how many there were.
+/// Each has to be rejected and named, each by another name. A chapter at a time, in rounds of one an
+/// exercise; the file chooses its mistakes when it runs, so that it is compiled once.
 pub fn check_mistakes(newcomer: &Newcomer) -> Result<usize> {
-    let verified = newcomer.attn(&["dev", "verify", "--json"])?;
-    let verified: Value = serde_json::from_str(json(&verified.output))?;
-    let mut left: BTreeMap<String, u64> = BTreeMap::new();
-    for found in verified["by_exercise"].as_array().context("exercises")? {
-        let id = found["id"].as_str().context("an id")?;
-        left.insert(id.into(), found["mistakes"].as_u64().context("a number")?);
-    }
-    // `dev verify` has put those of CUDA into the kernels themselves, as the check program does with a learner's.
-    left.retain(|id, _| ch09_flash_cuda::exercises::mistakes(id).is_empty());
-    let all: u64 = left.values().sum();
+    let course = Course::load(&newcomer.root)?;
     let mut named = BTreeSet::new();
-    for chapter in &Course::load(&newcomer.root)?.chapters {
-        let counts = chapter.exercises.iter().filter_map(|e| left.get(&e.id));
-        for round in 0..counts.copied().max().unwrap_or(0) {
-            named.extend(check_round(newcomer, chapter.number, round, &left)?);
+    // `dev verify` puts those of CUDA into the kernels themselves, as the check program does with a learner's.
+    let chapters = course.chapters.iter();
+    for chapter in chapters.filter(|chapter| chapter.language == Language::Rust) {
+        write_mistakes(&course, chapter)?;
+        for round in 0.. {
+            let found = check_round(newcomer, chapter, round)?;
+            if found.is_empty() {
+                break;
+            }
+            for name in found {
+                ensure!(!named.contains(&name), "{name:?} was named before");
+                named.insert(name);
+            }
         }
     }
-    ensure!(
-        named.len() as u64 == all,
-        "{} of {all} were named",
-        named.len()
-    );
     Ok(named.len())
 }
 
-/// Lays the known mistake `round` of each of a chapter's exercises into the learner's file, and
-/// returns what they were named.
+/// Where a learner's file reads which mistake to make.
+const ROUND: &str = "ATTN_WALK_ROUND";
+
+/// What it says when an exercise has no mistake of that number.
+const NO_MORE: &str = "no further mistake";
+
+/// Writes a learner's file whose answers are all known mistakes.
+fn write_mistakes(course: &Course, chapter: &Chapter) -> Result<()> {
+    let mut text = starter::solved(course, chapter)?;
+    let round = format!("std::env::var({ROUND:?}).unwrap().parse::<usize>().unwrap()");
+    let which = format!("mistakes.get({round}).expect({NO_MORE:?})");
+    for exercise in &chapter.exercises {
+        let wrong = calling(course, chapter, exercise, &which)?;
+        text = starter::with_body(&text, exercise, &wrong)?;
+    }
+    Ok(fs::write(course.root.join(chapter.answers()), text)?)
+}
+
+/// Checks a round of a chapter's mistakes, and returns the exercises and what their mistakes were
+/// named; without the exercises that have no more.
 fn check_round(
     newcomer: &Newcomer,
-    number: u32,
-    round: u64,
-    mistakes: &BTreeMap<String, u64>,
+    chapter: &Chapter,
+    round: usize,
 ) -> Result<Vec<(String, String)>> {
-    let wrong = |id: &str| mistakes.get(id).is_some_and(|count| round < *count);
-    newcomer.write_answers(|course, chapter| {
-        let mut text = starter::solved(course, chapter)?;
-        let exercises = chapter.exercises.iter().filter(|e| wrong(&e.id));
-        for exercise in exercises.filter(|_| chapter.number == number) {
-            let nth = format!(".into_iter().nth({round}).unwrap()");
-            let code = calling(course, chapter, exercise, &nth)?;
-            text = starter::with_body(&text, exercise, &code)?;
-        }
-        Ok(text)
-    })?;
-    let checked = newcomer.attn(&["check", &number.to_string(), "--json"])?;
+    let check = ["check", &chapter.number.to_string(), "--json"];
+    let checked = newcomer.attn_with(&check, &[(ROUND, &round.to_string())])?;
     let checked: Value = serde_json::from_str(json(&checked.output))?;
     let mut named = Vec::new();
     for report in checked["exercises"].as_array().context("reports")? {
-        let id = report["id"].as_str().context("an id")?;
-        if wrong(id) {
-            let diagnosis = report["verdict"]["diagnosis"]["mistake"].as_str();
-            let name = diagnosis.with_context(|| format!("not named: {report}"))?;
-            named.push((id.to_string(), name.to_string()));
+        if report.to_string().contains(NO_MORE) {
+            continue;
         }
+        let id = report["id"].as_str().context("an id")?;
+        let diagnosis = report["verdict"]["diagnosis"]["mistake"].as_str();
+        let name = diagnosis.with_context(|| format!("not named: {report}"))?;
+        named.push((id.to_string(), name.to_string()));
     }
     Ok(named)
 }
@@ -113,7 +116,7 @@ fn calling(course: &Course, chapter: &Chapter, exercise: &Exercise, which: &str)
         .collect();
     let krate = chapter.package.replace('-', "_");
     let body = format!(
-        "    let mistakes = {krate}::exercises::{}::exercise().mistakes;\n    (mistakes{which}.body)({})",
+        "    let mistakes = {krate}::exercises::{}::exercise().mistakes;\n    ({which}.body)({})",
         exercise.item,
         names.join(", ")
     );

@@ -12,13 +12,13 @@ use std::{
     process::{Child, Command, Stdio},
     time::Duration,
 };
-use tempfile::TempDir;
 
-/// A copy of the course with a target folder of its own; gone when dropped.
+/// A copy of the course as git would hand it out.
 pub struct Newcomer {
     /// The copy.
     pub root: PathBuf,
-    _dir: TempDir,
+    /// Where everything is compiled.
+    target: PathBuf,
 }
 
 /// What a command left behind.
@@ -32,15 +32,25 @@ impl Newcomer {
     /// Lays down what the course is made of.
     pub fn arrive() -> Result<Self> {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        let dir = tempfile::tempdir()?;
-        let root = dir.path().join("course");
+        let program = env::current_exe()?;
+        let target = program.ancestors().nth(2).context("target/debug")?;
+        // In the place of the tests' copy, so that only what differs is compiled.
+        let root = target.join("tmp/course");
         copy(&source, &root, WHOLE)?;
-        Ok(Newcomer { root, _dir: dir })
+        let target = target.to_path_buf();
+        Ok(Newcomer { root, target })
     }
 
     /// Runs `cargo attn` with these arguments, through the alias.
     pub fn attn(&self, arguments: &[&str]) -> Result<Ended> {
-        ended(self.cargo().arg("attn").args(arguments))
+        self.attn_with(arguments, &[])
+    }
+
+    /// The same, with these environment variables.
+    pub fn attn_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Result<Ended> {
+        let mut cargo = self.cargo();
+        cargo.envs(variables.iter().copied());
+        ended(cargo.arg("attn").args(arguments))
     }
 
     /// Runs a command line.
@@ -109,7 +119,10 @@ impl Newcomer {
                 command.env_remove(name);
             }
         }
-        command.current_dir(&self.root).stdin(Stdio::null())
+        command
+            .current_dir(&self.root)
+            .env("CARGO_TARGET_DIR", &self.target)
+            .stdin(Stdio::null())
     }
 }
 

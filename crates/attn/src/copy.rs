@@ -20,12 +20,16 @@ pub const WHOLE: &[&str] = &[
     "tests",
 ];
 
+/// What the workspace's manifest says of its packages.
+const VERSION: &str = concat!("\nversion = \"", env!("CARGO_PKG_VERSION"), "\"");
+
 /// Makes `to` hold just these files and folders of the course in `from`, without the learner's
 /// answers, the progress and anything built. Files that are the same already are left alone, so that
 /// cargo does not compile them again.
 ///
-/// The copy needs a target folder of its own: cargo tells packages apart by their place in the
-/// workspace, and would take the copy's artefacts for the original's.
+/// The copy's packages get another version. Cargo tells packages apart by their version and their
+/// place in the workspace: so both may be compiled into one target folder, and share what comes from
+/// elsewhere. Two copies may be so, too, if they are laid in the same place, one after the other.
 ///
 /// # Errors
 /// Names the file that cannot be read, written or removed.
@@ -58,7 +62,13 @@ pub fn copy(from: &Path, to: &Path, parts: &[&str]) -> Result<()> {
 }
 
 fn copy_if_changed(from: &Path, to: &PathBuf) -> Result<()> {
-    let text = fs::read(from)?;
+    let mut text = fs::read(from)?;
+    if from.ends_with("Cargo.toml") {
+        let manifest = String::from_utf8(text)?;
+        text = manifest
+            .replace(VERSION, "\nversion = \"0.0.0-copy\"")
+            .into();
+    }
     if fs::read(to).ok().as_ref() != Some(&text) {
         fs::create_dir_all(to.parent().context("it is in no folder")?)?;
         fs::write(to, text)?;

@@ -34,10 +34,14 @@ const PARTS: &[&str] = &[
     "crates/attn-exercise",
     "crates/attn-snapshot",
     "crates/attn-viz",
+    "crates/one-build",
 ];
 
-/// The copy's own target folder.
-const TARGET: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/course-target");
+/// Where everything is compiled.
+fn target() -> &'static Path {
+    let scratch = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    scratch.parent().expect("it is in the target folder")
+}
 
 static ALONE: Mutex<()> = Mutex::new(());
 
@@ -71,7 +75,8 @@ impl Copy {
         let output = command
             .args(arguments)
             .current_dir(self.root.join("chapters"))
-            .env("CARGO_TARGET_DIR", TARGET)
+            .env("CARGO_TARGET_DIR", target())
+            .env_remove("CARGO_INCREMENTAL")
             .env_remove("RUSTFLAGS")
             .output()
             .expect("attn starts");
@@ -332,7 +337,7 @@ fn a_broken_or_missing_file_leaves_the_rest_usable() {
         let output = Command::new(env!("CARGO"))
             .args(arguments)
             .current_dir(&copy.root)
-            .env("CARGO_TARGET_DIR", TARGET)
+            .env("CARGO_TARGET_DIR", target())
             .output()
             .expect("cargo starts");
         let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -491,8 +496,10 @@ fn verify_finds_what_was_planted_in_the_metadata() {
     copy.edit("README.md", |text| {
         text + "\nTry `cargo attn check 3.99`.\n"
     });
-    let verify = copy.json(&["dev", "verify", "--json"]);
-    let faults = verify["faults"].to_string();
+    let verify = copy.attn(&["dev", "verify", "--json"]);
+    assert_eq!(verify.code, 1, "{verify}");
+    let found: Value = serde_json::from_str(&verify.out).expect("JSON");
+    let faults = found["faults"].to_string();
     for planted in [
         "README.md:",
         "there is no exercise 3.99",
@@ -503,23 +510,12 @@ fn verify_finds_what_was_planted_in_the_metadata() {
     ] {
         assert!(faults.contains(planted), "{planted}: {faults}");
     }
-    assert_eq!(copy.attn(&["dev", "verify"]).code, 1);
     assert_eq!(copy.attn(&["dev", "starters", "--check"]).code, 1);
 
     copy.edit("chapters/03-scaled-dot-product/src/mask.rs", |text| {
         text.replace("// SOLUTION 3.2:", "// SOLUTION 3.3:")
     });
-    let confused = copy.attn(&["dev", "verify"]);
+    let confused = copy.attn(&["dev", "starters", "--check"]);
     let complaint = "the marker says “3.3: the n×m table of who may attend to whom”";
-    assert!(confused.out.contains(complaint), "{confused}");
-}
-
-#[test]
-fn verify_is_content_with_the_course_as_it_is() {
-    let copy = Copy::new();
-    let verify = copy.json(&["dev", "verify", "--json"]);
-    assert_eq!(verify["faults"], Value::Array(vec![]), "{verify}");
-    assert_eq!(verify["rejected"], verify["mistakes"]);
-    assert_eq!(verify["diagnosed"], verify["mistakes"]);
-    assert_eq!(copy.attn(&["dev", "starters", "--check"]).code, 0);
+    assert!(confused.err.contains(complaint), "{confused}");
 }
