@@ -23,6 +23,7 @@ mod exercise;
 mod fields;
 pub mod judge;
 pub mod memory;
+mod parallel;
 mod program;
 mod report;
 mod run;

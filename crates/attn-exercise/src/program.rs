@@ -1,6 +1,6 @@
 //! The check program: what a chapter's `src/check.rs` is when it runs.
 
-use crate::{Check, Limits, Report, Trial, Verification, Who, memory};
+use crate::{Check, Limits, Report, Trial, Verification, Who, memory, parallel::in_order};
 use libtest_mimic::{Arguments, Failed, Trial as Test};
 use serde::{Deserialize, Serialize};
 use std::{env, fmt, io, path::PathBuf, process::ExitCode};
@@ -74,8 +74,12 @@ pub fn main(exercises: Vec<Box<dyn Check>>) -> ExitCode {
 }
 
 fn answer(exercises: &[Box<dyn Check>], request: Request) -> io::Result<()> {
+    let exercises: Vec<&dyn Check> = exercises.iter().map(Box::as_ref).collect();
     let find = |id: &str| {
-        let found = exercises.iter().find(|exercise| exercise.id() == id);
+        let found = exercises
+            .iter()
+            .copied()
+            .find(|exercise| exercise.id() == id);
         found.ok_or_else(|| io::Error::other(format!("there is no exercise {id} here")))
     };
     let who = |solution| if solution { Who::Solution } else { Who::Answer };
@@ -86,10 +90,13 @@ fn answer(exercises: &[Box<dyn Check>], request: Request) -> io::Result<()> {
             seed,
             limits,
         } => {
-            for id in ids {
-                let report: Report = find(&id)?.check(who(solution), seed, &limits)?;
+            let asked: Vec<_> = ids.iter().map(|id| find(id)).collect::<io::Result<_>>()?;
+            let check = |exercise: &&dyn Check| exercise.check(who(solution), seed, &limits);
+            in_order(&asked, check, |report| {
+                let report: Report = report?;
                 println!("{}", serde_json::to_string(&report)?);
-            }
+                io::Result::Ok(())
+            })?;
         }
         Request::Try {
             id,
@@ -102,10 +109,12 @@ fn answer(exercises: &[Box<dyn Check>], request: Request) -> io::Result<()> {
             println!("{}", serde_json::to_string(&trial)?);
         }
         Request::Verify { seed } => {
-            for exercise in exercises {
-                let found: Verification = exercise.verify(seed, &Limits::default())?;
+            let verify = |exercise: &&dyn Check| exercise.verify(seed, &Limits::default());
+            in_order(&exercises, verify, |found| {
+                let found: Verification = found?;
                 println!("{}", serde_json::to_string(&found)?);
-            }
+                io::Result::Ok(())
+            })?;
         }
         Request::Work {
             id,
