@@ -1,6 +1,6 @@
 //! What a model's output means, and when it means nothing.
 
-use crate::calendar::{Date, DateError};
+use crate::calendar::{Date, DateError, YEARS};
 use std::{error::Error, fmt};
 
 /// Why an output is not taken for dates.
@@ -26,6 +26,13 @@ pub enum NoDate {
         output: String,
         /// The year.
         year: u32,
+    },
+    /// The model wrote fewer dates than there are years in the text.
+    Fewer {
+        /// What it wrote.
+        output: String,
+        /// How many years there are.
+        years: usize,
     },
     /// The model wrote days, but guessed.
     Unsure {
@@ -58,6 +65,11 @@ impl fmt::Display for NoDate {
                 "the model wrote “{output}”, but no {year} stands in the text; it knows the years \
                  1900 to 2099"
             ),
+            NoDate::Fewer { output, years } => write!(
+                f,
+                "the model wrote “{output}”, but the text names {years} years; it was trained on \
+                 up to eight dates"
+            ),
             NoDate::Unsure { output, lowest } => write!(
                 f,
                 "the model is not sure that this is a date: it wrote “{output}”, but gave one \
@@ -80,12 +92,13 @@ impl Error for NoDate {}
 /// assert_eq!(read(text, "", true, 0.9), Err(NoDate::Nothing));
 /// assert!(matches!(read(text, "1979-02-31", true, 0.9), Err(NoDate::NotIso { .. })));
 /// assert!(matches!(read(text, "1981-05-03", true, 0.9), Err(NoDate::Invented { .. })));
-/// assert!(matches!(read(text, "1979-05-03", true, 0.4), Err(NoDate::Unsure { .. })));
+/// assert!(matches!(read(text, "1979-05-03", true, 0.9), Err(NoDate::Fewer { years: 2, .. })));
+/// assert!(matches!(read("3 May 1979", "1979-05-03", true, 0.4), Err(NoDate::Unsure { .. })));
 /// ```
 ///
 /// # Errors
-/// When the output is empty, endless, no list of ISO dates, has a year that the source has not, or
-/// was guessed (see [`SURE`]).
+/// When the output is empty, endless, no list of ISO dates, has a year that the source has not or
+/// fewer dates than the source has years, or was guessed (see [`SURE`]).
 pub fn read(source: &str, output: &str, ended: bool, lowest: f32) -> Result<Vec<Date>, NoDate> {
     let written = output.to_string();
     if !ended {
@@ -105,6 +118,10 @@ pub fn read(source: &str, output: &str, ended: bool, lowest: f32) -> Result<Vec<
                 output: written,
                 year,
             }),
+            None if years(source) > dates.len() => Err(NoDate::Fewer {
+                output: written,
+                years: years(source),
+            }),
             None if lowest >= SURE => Ok(dates),
             // A probability that is not a number comes here too.
             None => Err(NoDate::Unsure {
@@ -113,6 +130,16 @@ pub fn read(source: &str, output: &str, ended: bool, lowest: f32) -> Result<Vec<
             }),
         },
     }
+}
+
+/// How many years the source names, each as often as it stands there.
+fn years(source: &str) -> usize {
+    let numbers = source.split(|c: char| !c.is_ascii_digit());
+    let four = numbers.filter(|number| number.len() == 4);
+    let years = four.filter_map(|number| number.parse().ok());
+    years
+        .filter(|year| (YEARS.0..=YEARS.1).contains(year))
+        .count()
 }
 
 /// The first year that the source does not name.

@@ -3,6 +3,7 @@
 use super::picture;
 use attn_dates::vocabulary::decode_source;
 use ch01_rnn_attention::translator::Translation;
+use textwrap::{Options, WordSplitter, fill};
 
 /// The whole demonstration.
 pub fn report(fixed: &Translation, attending: &Translation) -> String {
@@ -30,24 +31,6 @@ fn answer(translation: &Translation) -> String {
 
 /// A text in indented lines of at most 78 characters, broken between words where it can be.
 fn wrapped(text: &str) -> String {
-    let mut lines = vec![String::new()];
-    for word in text.split_inclusive(' ') {
-        for piece in pieces(word, 72) {
-            let line = lines.last_mut().expect("there is one");
-            if line.chars().count() + piece.chars().count() <= 76 {
-                line.push_str(&piece);
-            } else {
-                lines.push(piece);
-            }
-        }
-    }
-    let lines = lines.iter().map(|line| format!("  {}\n", line.trim_end()));
-    lines.collect()
-}
-
-/// A word in pieces of at most so many characters.
-fn pieces(word: &str, most: usize) -> Vec<String> {
-    let characters: Vec<char> = word.chars().collect();
-    let pieces = characters.chunks(most).map(|piece| piece.iter().collect());
-    pieces.collect()
+    let margins = Options::new(78).word_splitter(WordSplitter::NoHyphenation);
+    fill(text, margins.initial_indent("  ").subsequent_indent("  ")) + "\n"
 }

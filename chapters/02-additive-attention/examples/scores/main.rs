@@ -19,7 +19,7 @@ pub struct Args {
     /// A written date, or several: letters, digits, spaces and , - . / ;
     #[arg(
         value_name = "TEXT",
-        allow_hyphen_values = true,
+        allow_negative_numbers = true,
         default_value = "the 3rd of May, 1979"
     )]
     text: Vec<String>,

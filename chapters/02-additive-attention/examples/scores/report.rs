@@ -4,6 +4,7 @@ use attn_core::heatmap::shades;
 use attn_dates::vocabulary::{END, START, decode_source};
 use ch01_rnn_attention::translator::Translation;
 use ndarray::{ArrayView1, s};
+use textwrap::{Options, WordSplitter, fill};
 
 /// The most positions of the source that are drawn for each model.
 const WIDE: usize = 34;
@@ -38,7 +39,12 @@ fn answer(translation: &Translation) -> String {
             let lines: Vec<String> = dates.chunks(4).map(|line| line.join(", ")).collect();
             lines.join(&format!("\n{:15}", ""))
         }
-        Err(reason) => shortened(&reason.to_string(), 64),
+        Err(reason) => {
+            let indent = " ".repeat(15);
+            let margins = Options::new(80).word_splitter(WordSplitter::NoHyphenation);
+            let margins = margins.initial_indent(&indent).subsequent_indent(&indent);
+            fill(&reason.to_string(), margins).trim_start().into()
+        }
     }
 }
 
