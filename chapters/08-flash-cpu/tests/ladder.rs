@@ -34,6 +34,8 @@ const CASES: &[Case] = &[
     ((1, 1), (129, 127), (64, 64), true),
     ((1, 1), (193, 200), (24, 40), true),
     ((1, 1), (385, 70), (12, 6), true),
+    ((2, 1), (1537, 40), (12, 6), true),
+    ((1, 1), (800, 810), (8, 5), true),
     ((2, 2), (200, 193), (128, 128), true),
     ((3, 1), (1, 1030), (64, 64), true),
     ((8, 2), (2, 300), (64, 48), true),
@@ -197,6 +199,7 @@ fn rows_that_do_not_lie_one_after_the_other_are_as_good() {
 fn the_number_of_threads_changes_no_bit() {
     let cases = [
         ((3, 1), (300, 333), (64, 64), true),
+        ((2, 1), (1600, 100), (16, 8), true),
         ((2, 2), (1, 4000), (64, 64), false),
     ];
     for case in cases {
