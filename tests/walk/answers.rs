@@ -38,6 +38,11 @@ pub fn check_mistakes(newcomer: &Newcomer) -> Result<usize> {
         write_mistakes(&course, chapter)?;
         for round in 0.. {
             let found = check_round(newcomer, chapter, round)?;
+            let number = chapter.number;
+            ensure!(
+                round > 0 || found.len() == chapter.exercises.len(),
+                "an exercise of chapter {number} has no mistake that was named: {found:?}"
+            );
             if found.is_empty() {
                 break;
             }

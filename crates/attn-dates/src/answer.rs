@@ -108,6 +108,7 @@ pub fn read(source: &str, output: &str, ended: bool, lowest: f32) -> Result<Vec<
         return Err(NoDate::Nothing);
     }
     let dates: Result<Vec<Date>, DateError> = output.split(',').map(str::parse).collect();
+    let years = years(source);
     match dates {
         Err(error) => Err(NoDate::NotIso {
             output: written,
@@ -118,9 +119,9 @@ pub fn read(source: &str, output: &str, ended: bool, lowest: f32) -> Result<Vec<
                 output: written,
                 year,
             }),
-            None if years(source) > dates.len() => Err(NoDate::Fewer {
+            None if years > dates.len() => Err(NoDate::Fewer {
                 output: written,
-                years: years(source),
+                years,
             }),
             None if lowest >= SURE => Ok(dates),
             // A probability that is not a number comes here too.

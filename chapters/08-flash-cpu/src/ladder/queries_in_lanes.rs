@@ -291,7 +291,7 @@ impl<S: Registers, const V: usize> Panel<S, V> {
 /// Reads a number of each cache line, in the order in which they lie. The processor notices the order
 /// and brings the lines ahead of time; where several rows are read side by side, it does not.
 #[inline(always)]
-pub(super) fn fetch(rows: &[f32]) {
+fn fetch(rows: &[f32]) {
     const LINE: usize = 16;
     let lines = rows.iter().step_by(LINE);
     black_box(lines.fold(0, |bits, x| bits ^ x.to_bits()));
