@@ -12,11 +12,11 @@ mod answers;
 
 fn main() -> ExitCode {
     attn_exercise::main(vec![
-        softmax_rows::exercise().answered_by(answers::softmax_rows),
-        allowed::exercise().answered_by(answers::allowed),
-        attention::exercise().answered_by(answers::attention),
-        dropout::exercise().answered_by(answers::dropout),
-        softmax_backward::exercise().answered_by(answers::softmax_backward),
-        attention_backward::exercise().answered_by(answers::attention_backward),
+        softmax_rows::exercise().answered_by("3.1", answers::softmax_rows),
+        allowed::exercise().answered_by("3.2", answers::allowed),
+        attention::exercise().answered_by("3.3", answers::attention),
+        dropout::exercise().answered_by("3.4", answers::dropout),
+        softmax_backward::exercise().answered_by("3.5", answers::softmax_backward),
+        attention_backward::exercise().answered_by("3.6", answers::attention_backward),
     ])
 }

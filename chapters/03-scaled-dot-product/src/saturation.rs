@@ -1,7 +1,7 @@
 //! Why the scores are divided by √d, measured: without it the softmax saturates as d grows, and its
 //! gradients vanish.
 
-use crate::exercises::oracle;
+use attn_oracle as oracle;
 use attn_core::random::Random;
 use ndarray::ArrayView1;
 

@@ -1,26 +1,32 @@
 //! One exercise: what is asked, on which cases, how it is judged, and how it goes wrong.
 
-use crate::{Field, Fields, Finding, Limits, Report, Trial, Verification};
+use crate::{Fields, Field, Finding, Limits, Report, Trial, Verification, judge::Judge, regimes::Regimes};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{io, path::Path};
 
-/// An exercise whose answers are bodies `B` (a function, or a struct of functions), tried on cases
-/// `C` and giving answers `A`.
+/// An exercise whose answers are bodies `B` (a function, or a tuple of functions), tried on cases
+/// `C` and giving answers `A`. [`crate::exercise!`] declares one.
 pub struct Exercise<B, C, A> {
-    /// Chapter and number: `3.2`.
-    pub id: &'static str,
     /// The cases that a seed gives: first one worked by hand, then awkward sizes. The same seed
     /// gives the same cases.
     pub cases: fn(seed: u64) -> Vec<C>,
     /// Calls a body on a case. The one place where an answer is turned into a function call.
     pub answer: fn(&B, &C) -> A,
-    /// Refuses wrong answers. `answers[i]` belongs to `cases[i]`; it must also work on any run of
-    /// neighbouring cases.
-    pub judge: fn(&[C], &[A]) -> Result<(), Finding>,
+    /// Judges answers to a case.
+    pub judge: for<'c> fn(&'c C) -> Judge<'c, A>,
+    /// Refuses answers that are wrong only in relation to each other. `answers[i]` belongs to
+    /// `cases[i]`; it must also work on any run of neighbouring cases.
+    pub relation: fn(&[C], &[A]) -> Result<(), Finding>,
     /// The reference.
     pub solution: B,
+    /// Right answers in other styles, each with a name. None of them may be refused.
+    pub styles: Vec<(&'static str, B)>,
     /// The known wrong answers, the likeliest first.
     pub mistakes: Vec<Mistake<B>>,
+    /// The known wrong answers to other exercises, made within this one.
+    pub inherited: Vec<Inherited<C, A>>,
+    /// Regimes that cannot occur, each with the reason.
+    pub never: &'static [(&'static str, &'static str)],
     /// The steps between input and answer, as the reference takes them, for `cargo attn try`.
     pub steps: fn(&C) -> Vec<Field>,
 }
@@ -35,46 +41,35 @@ pub struct Mistake<B> {
     pub body: B,
 }
 
+/// A known mistake of another exercise, made within this one.
+pub struct Inherited<C, A> {
+    /// Its name there.
+    pub name: &'static str,
+    /// Completes “This is exactly what comes out when …”.
+    pub when: &'static str,
+    /// What comes out here.
+    pub answer: Box<dyn Fn(&C) -> A + Send + Sync>,
+}
+
 impl<B, C, A> Exercise<B, C, A>
 where
     B: Sync + 'static,
-    C: Fields + Serialize + DeserializeOwned + Sync + 'static,
+    C: Fields + Regimes + Serialize + DeserializeOwned + Sync + 'static,
     A: Fields + Serialize + DeserializeOwned + 'static,
 {
-    /// This exercise as answered by `body`, ready for the check program.
-    pub fn answered_by(self, body: B) -> Box<dyn Check> {
+    /// This exercise under its id, as answered by `body`, ready for the check program.
+    pub fn answered_by(self, id: &'static str, body: B) -> Box<dyn Check> {
         Box::new(Answered {
+            id,
             exercise: self,
             body,
         })
-    }
-
-    /// For tests: right answers in several styles, each with a name, have to be accepted on the
-    /// cases of several seeds. They run in this process; a learner's answer runs in a worker.
-    ///
-    /// # Panics
-    /// Names the style, the seed and what the judge refused.
-    #[track_caller]
-    pub fn assert_accepts(&self, styles: &[(&str, B)]) {
-        for (style, body) in styles {
-            for seed in 1..=3 {
-                let cases = (self.cases)(seed);
-                let answers = cases.iter().map(|case| (self.answer)(body, case));
-                let refusal = (self.judge)(&cases, &answers.collect::<Vec<A>>());
-                if let Err(Finding { case, what }) = refusal {
-                    let (id, label) = (self.id, cases[case].label());
-                    panic!(
-                        "{id}, {style}, seed {seed}, case {} ({label}): {what}",
-                        case + 1
-                    );
-                }
-            }
-        }
     }
 }
 
 /// An exercise together with the answer that is to be checked.
 pub(crate) struct Answered<B, C, A> {
+    pub id: &'static str,
     pub exercise: Exercise<B, C, A>,
     pub body: B,
 }
@@ -86,23 +81,38 @@ pub enum Who {
     Answer,
     /// The reference.
     Solution,
-    /// The known mistake with this index.
+    /// The right answer in another style with this index.
+    Style(usize),
+    /// The known mistake with this index; behind the exercise's own come the inherited ones.
     Mistake(usize),
 }
 
 impl<B, C, A> Answered<B, C, A> {
-    pub fn body(&self, who: Who) -> &B {
-        match who {
+    /// The answer of one of the bodies to a case.
+    pub fn answer(&self, who: Who, case: &C) -> A {
+        let exercise = &self.exercise;
+        let body = match who {
             Who::Answer => &self.body,
-            Who::Solution => &self.exercise.solution,
-            Who::Mistake(i) => &self.exercise.mistakes[i].body,
-        }
+            Who::Solution => &exercise.solution,
+            Who::Style(i) => &exercise.styles[i].1,
+            Who::Mistake(i) => match exercise.mistakes.get(i) {
+                Some(mistake) => &mistake.body,
+                None => return (exercise.inherited[i - exercise.mistakes.len()].answer)(case),
+            },
+        };
+        (exercise.answer)(body, case)
+    }
+
+    /// Name and explanation of every known mistake, in the order of [`Who::Mistake`].
+    pub fn known(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        let own = self.exercise.mistakes.iter().map(|m| (m.name, m.when));
+        own.chain(self.exercise.inherited.iter().map(|m| (m.name, m.when)))
     }
 }
 
 /// An exercise with its answer, its types erased, so that a chapter can list all of its exercises.
 pub trait Check: Sync {
-    /// The exercise's id.
+    /// The exercise's id, such as `3.2`.
     fn id(&self) -> &'static str;
 
     /// Runs the answer (or the reference) in a worker, judges it, and names the mistake if it is a
@@ -124,16 +134,17 @@ pub trait Check: Sync {
         limits: &Limits,
     ) -> io::Result<Option<Trial>>;
 
-    /// Proves the exercise: the starter is unsolved because of its own todo, the reference passes,
-    /// and every known mistake is rejected and named.
+    /// Proves the exercise: the starter is unsolved because of its own todo, the reference and the
+    /// right answers in other styles pass, every known mistake is rejected and named, and the cases
+    /// cover every regime. What random cases decide is tried with `seeds` seeds, from 1.
     ///
     /// # Errors
     /// As for [`Check::check`].
-    fn verify(&self, seed: u64, limits: &Limits) -> io::Result<Verification>;
+    fn verify(&self, seeds: u64, limits: &Limits) -> io::Result<Verification>;
 
-    /// The worker's side: runs a body on the cases in `dir`.
+    /// The worker's side: runs bodies, one after the other, on the cases in `dir`.
     ///
     /// # Errors
     /// When the files in `dir` cannot be read or written.
-    fn work(&self, who: Who, dir: &Path) -> io::Result<()>;
+    fn work(&self, who: &[Who], dir: &Path) -> io::Result<()>;
 }

@@ -1,6 +1,7 @@
 //! Cases and answers as named values, for comparing, printing and describing them.
 
 use ndarray::{Array, ArrayD, ArrayViewD, Axis, Dimension, arr0};
+use std::borrow::Cow;
 
 /// What a case is made of, or an answer: one value a name.
 pub trait Fields {
@@ -18,7 +19,7 @@ pub trait Fields {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Field {
     /// The name it has in the exercise.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// What it holds.
     pub value: Value,
 }
@@ -35,9 +36,9 @@ pub enum Value {
 }
 
 /// Names a value: `field("q", &self.q)`.
-pub fn field(name: &'static str, value: impl Into<Value>) -> Field {
+pub fn field(name: impl Into<Cow<'static, str>>, value: impl Into<Value>) -> Field {
     Field {
-        name,
+        name: name.into(),
         value: value.into(),
     }
 }
@@ -60,9 +61,39 @@ impl<D: Dimension> From<&Array<bool, D>> for Value {
     }
 }
 
+impl From<&f32> for Value {
+    fn from(x: &f32) -> Self {
+        Value::from(*x)
+    }
+}
+
+impl From<&usize> for Value {
+    fn from(x: &usize) -> Self {
+        Value::from(*x)
+    }
+}
+
+impl From<&Vec<usize>> for Value {
+    fn from(list: &Vec<usize>) -> Self {
+        Value::Text(format!("{list:?}"))
+    }
+}
+
 impl From<f32> for Value {
     fn from(x: f32) -> Self {
         Value::Numbers(arr0(f64::from(x)).into_dyn())
+    }
+}
+
+impl From<f64> for Value {
+    fn from(x: f64) -> Self {
+        Value::Numbers(arr0(x).into_dyn())
+    }
+}
+
+impl From<usize> for Value {
+    fn from(x: usize) -> Self {
+        Value::Text(x.to_string())
     }
 }
 
@@ -79,6 +110,13 @@ impl<D: Dimension> Fields for Array<f32, D> {
     }
 }
 
+/// An exact tensor that is itself the whole answer.
+impl<D: Dimension> Fields for Array<f64, D> {
+    fn fields(&self) -> Vec<Field> {
+        vec![field("result", self)]
+    }
+}
+
 /// A table that is itself the whole answer.
 impl<D: Dimension> Fields for Array<bool, D> {
     fn fields(&self) -> Vec<Field> {
@@ -86,23 +124,67 @@ impl<D: Dimension> Fields for Array<bool, D> {
     }
 }
 
-/// Whether two answers are the same up to rounding: 1e-4 of the largest finite entry of each part,
-/// with equal infinities and NaN in the same places.
-pub(crate) fn agree<A: Fields>(a: &A, b: &A) -> bool {
-    let (a, b) = (a.fields(), b.fields());
-    a.len() == b.len() && a.iter().zip(&b).all(|(a, b)| same(&a.value, &b.value))
+/// Several answers, or some parts of one: `vec![field("out", &out)]`.
+impl Fields for Vec<Field> {
+    fn fields(&self) -> Vec<Field> {
+        self.clone()
+    }
 }
 
-fn same(a: &Value, b: &Value) -> bool {
+impl<F: Clone> Fields for attn_oracle::Output<F>
+where
+    for<'a> Value: From<&'a Array<F, ndarray::Ix2>> + From<&'a Array<F, ndarray::Ix1>>,
+{
+    fn fields(&self) -> Vec<Field> {
+        vec![field("out", &self.out), field("lse", &self.lse)]
+    }
+}
+
+impl<F: Clone> Fields for attn_oracle::Gradients<F>
+where
+    for<'a> Value: From<&'a Array<F, ndarray::Ix2>>,
+{
+    fn fields(&self) -> Vec<Field> {
+        vec![field("dv", &self.dv), field("dq", &self.dq), field("dk", &self.dk)]
+    }
+}
+
+/// Makes a struct an answer, part by part: `fields! { Output { out, lse } }`.
+#[macro_export]
+macro_rules! fields {
+    ($type:ty { $($part:ident),* $(,)? }) => {
+        impl $crate::Fields for $type {
+            fn fields(&self) -> Vec<$crate::Field> {
+                vec![$($crate::field(stringify!($part), &self.$part)),*]
+            }
+        }
+    };
+}
+
+/// Whether two answers are the same up to rounding: 1e-4 of the largest finite entry of each part,
+/// or `floor` if that is more, with equal infinities and NaN in the same places.
+pub(crate) fn agree<A: Fields>(a: &A, b: &A, floor: f64) -> bool {
+    let (a, b) = (a.fields(), b.fields());
+    let alike = |(a, b): (&Field, &Field)| a.name == b.name && same(&a.value, &b.value, floor);
+    a.len() == b.len() && a.iter().zip(&b).all(alike)
+}
+
+/// Whether two values are the same up to rounding: see [`agree`].
+pub(crate) fn same(a: &Value, b: &Value, floor: f64) -> bool {
     let (Value::Numbers(a), Value::Numbers(b)) = (a, b) else {
         return a == b;
     };
-    let finite = b.iter().filter(|x| x.is_finite());
-    let scale = finite.fold(0.0_f64, |scale, x| scale.max(x.abs()));
-    a.shape() == b.shape()
-        && a.iter()
-            .zip(b)
-            .all(|(x, y)| x == y || (x - y).abs() <= 1e-4 * scale || x.is_nan() && y.is_nan())
+    let scale = b.iter().fold(0.0_f64, |scale, x| if x.is_finite() { scale.max(x.abs()) } else { scale });
+    let near = |(x, y): (&f64, &f64)| {
+        x == y || (x - y).abs() <= (1e-4 * scale).max(floor) || x.is_nan() && y.is_nan()
+    };
+    a.shape() == b.shape() && a.iter().zip(b).all(near)
+}
+
+/// The largest finite entry of all tensors.
+pub(crate) fn largest(fields: &[Field]) -> f64 {
+    let numbers = fields.iter().filter_map(|field| field.value.numbers()).flatten();
+    numbers.filter(|x| x.is_finite()).fold(0.0, |largest, x| largest.max(x.abs()))
 }
 
 /// Rows and columns of a matrix that are printed; the rest is `…`.
@@ -123,13 +205,53 @@ impl Field {
             .to_string()
     }
 
-    /// The value for an 80-column terminal: at most 12 rows of 8 columns of each matrix.
-    pub fn body(&self) -> String {
+    /// The value for an 80-column terminal: at most 12 rows of 8 columns of each matrix. With the
+    /// index of an entry, those around it, and a line that says which they are.
+    pub fn body(&self, around: Option<&[usize]>) -> String {
         match &self.value {
-            Value::Numbers(array) => rows(array.view(), |&x| format!("{:>9}", number(x))),
-            Value::Flags(array) => rows(array.view(), |&b| if b { "■" } else { "·" }.to_string()),
+            Value::Numbers(array) => window(array.view(), around, |&x| format!("{:>9}", number(x))),
+            Value::Flags(array) => {
+                window(array.view(), around, |&b| if b { "■" } else { "·" }.to_string())
+            }
             Value::Text(text) => text.clone(),
         }
+    }
+}
+
+/// The part of the array around an entry, where it is too large to be shown whole.
+fn window<T>(
+    array: ArrayViewD<T>,
+    around: Option<&[usize]>,
+    show: impl Fn(&T) -> String + Copy,
+) -> String {
+    let Some(index) = around.filter(|index| index.len() == array.ndim() && array.ndim() > 0) else {
+        return rows(array, show);
+    };
+    let (mut part, mut named) = (array, Vec::new());
+    for (axis, &i) in index.iter().enumerate() {
+        let from_the_end = index.len() - axis;
+        let most = match from_the_end {
+            1 => COLUMNS,
+            2 => ROWS,
+            _ => 1,
+        };
+        let length = part.len_of(Axis(axis));
+        let first = i.saturating_sub(most / 2).min(length.saturating_sub(most));
+        let end = length.min(first + most);
+        if end - first < length {
+            let what = match from_the_end {
+                1 => "columns",
+                2 => "rows",
+                _ => "matrices",
+            };
+            named.push(format!("{what} {first} to {}", end - 1));
+        }
+        part.slice_axis_inplace(Axis(axis), (first..end).into());
+    }
+    let text = rows(part, show);
+    match named.is_empty() {
+        true => text,
+        false => format!("{}:\n{text}", named.join(", ")),
     }
 }
 

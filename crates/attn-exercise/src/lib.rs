@@ -19,22 +19,38 @@
 //! overlay` a copy of the learner's file in which what does not compile has been put back to the
 //! starter's text.
 
+mod check;
+mod declare;
 mod exercise;
 mod fields;
+mod input;
 pub mod judge;
+mod limits;
 pub mod memory;
 mod parallel;
 mod program;
+mod regimes;
 mod report;
+mod request;
 mod run;
+mod stop;
+mod trace;
+mod verdict;
 mod verify;
 mod watch;
 mod worker;
 
-pub use exercise::{Check, Exercise, Mistake, Who};
+pub use declare::{Choices, label};
+pub use exercise::{Check, Exercise, Inherited, Mistake, Who};
 pub use fields::{Field, Fields, Value, field};
-pub use judge::Finding;
-pub use program::{Request, main};
-pub use report::{Diagnosis, Failure, Place, Printed, Report, Shown, Symptom, Trial, Verdict};
-pub use run::{Limits, cannot_be_checked, does_not_compile, todo_reached};
-pub use verify::Verification;
+pub use input::{Given, Input, SOME_MASKS, SOME_VALUES, Sizes, some_mask, some_values};
+pub use judge::{Finding, Refusal};
+pub use limits::Limits;
+pub use program::main;
+pub use regimes::{Regimes, pairwise, sizes};
+pub use report::{
+    Diagnosis, Failure, Place, Printed, Report, Shown, Symptom, Trial, Verdict, Verification,
+};
+pub use request::{Request, SEEDS};
+pub use stop::{cannot_be_checked, does_not_compile, todo_reached};
+pub use trace::Trace;

@@ -128,6 +128,37 @@ pub struct Diagnosis {
     pub mistake: String,
     /// Completes “This is exactly what comes out when …”.
     pub when: String,
+    /// The part of the answer that the mistake explains, such as `out`, where it does not explain
+    /// the others.
+    #[serde(default)]
+    pub part: Option<String>,
+}
+
+/// What was proven of one exercise.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Verification {
+    /// The exercise.
+    pub id: String,
+    /// How many cases it has.
+    pub cases: usize,
+    /// How many right answers in other styles, all accepted.
+    pub styles: usize,
+    /// How many known mistakes.
+    pub mistakes: usize,
+    /// How many of them are rejected.
+    pub rejected: usize,
+    /// How many of them are recognised for what they are.
+    pub diagnosed: usize,
+    /// How many mistakes of other exercises are recognised when they are made within this one.
+    pub inherited: usize,
+    /// How many regimes the cases cover.
+    pub regimes: usize,
+    /// How many mutants mistake one input in one regime.
+    pub mutants: usize,
+    /// How many of them are rejected.
+    pub mutants_rejected: usize,
+    /// What is not as it has to be, one per line. Empty when the exercise is sound.
+    pub faults: Vec<String>,
 }
 
 /// What was printed during one case.
@@ -176,11 +207,13 @@ pub struct Shown {
     pub body: String,
 }
 
-impl From<&crate::Field> for Shown {
-    fn from(field: &crate::Field) -> Self {
+impl Shown {
+    /// A field; where the entry `at` is in it, those around it.
+    pub(crate) fn of(field: &crate::Field, at: Option<&(String, Vec<usize>)>) -> Self {
+        let here = at.filter(|(name, _)| *name == field.name);
         Shown {
             heading: field.heading(),
-            body: field.body(),
+            body: field.body(here.map(|(_, index)| index.as_slice())),
         }
     }
 }

@@ -1,51 +1,39 @@
-//! The course's own mutation test: every check is proven against the starter, the reference and the
-//! known mistakes.
+//! The course's own mutation test: every check is proven against the starter, the reference, right
+//! answers in other styles, the known mistakes, and mutants that go wrong in one regime only.
 
-use crate::{Check, Fields, Limits, Symptom, Verdict, Who, exercise::Answered};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use std::io;
-
-/// What was proven of one exercise.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Verification {
-    /// The exercise.
-    pub id: String,
-    /// How many cases it has.
-    pub cases: usize,
-    /// How many known mistakes.
-    pub mistakes: usize,
-    /// How many of them are rejected.
-    pub rejected: usize,
-    /// How many of them are recognised for what they are.
-    pub diagnosed: usize,
-    /// What is not as it has to be, a line each. Empty when the exercise is sound.
-    pub faults: Vec<String>,
-}
-
-/// The reference has to pass on the cases of each of these.
-const SEEDS: [u64; 3] = [1, 2, 3];
+use crate::{
+    Check, Fields, Limits, Symptom, Verdict, Verification, Who,
+    exercise::Answered,
+    fields::{agree, largest},
+    regimes::{Regimes, Tried, coverage, mutants},
+    verdict::Bench,
+};
+use serde::{Serialize, de::DeserializeOwned};
+use std::{
+    cell::OnceCell,
+    io,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
 /// What [`Check::verify`] does.
 pub(crate) fn verify<B, C, A>(
     answered: &Answered<B, C, A>,
-    seed: u64,
+    seeds: u64,
     limits: &Limits,
 ) -> io::Result<Verification>
 where
     Answered<B, C, A>: Check,
-    C: Fields + Serialize,
+    C: Fields + Regimes + Serialize,
     A: Fields + DeserializeOwned,
 {
-    let id = answered.exercise.id;
+    let id = answered.id;
     let mut found = Verification {
         id: id.into(),
-        cases: 0,
         mistakes: answered.exercise.mistakes.len(),
-        rejected: 0,
-        diagnosed: 0,
-        faults: Vec::new(),
+        styles: answered.exercise.styles.len(),
+        ..Verification::default()
     };
-    match answered.check(Who::Answer, seed, limits)?.verdict {
+    match answered.check(Who::Answer, 1, limits)?.verdict {
         Verdict::Unsolved { todo, .. } if todo.starts_with(&format!("{id}: ")) => {}
         Verdict::Passed { .. } => found.faults.push("the starter is solved".into()),
         // Nothing else of it would, and for the same reason.
@@ -59,42 +47,123 @@ where
             brief(&verdict)
         )),
     }
-    for seed in SEEDS {
-        match answered.check(Who::Solution, seed, limits)?.verdict {
-            Verdict::Passed { cases } => found.cases = cases,
+    for seed in 1..=seeds {
+        let cases = (answered.exercise.cases)(seed);
+        let bench = Bench::new(answered, &cases);
+        accept_right_answers(answered, &bench, seed, limits, &mut found)?;
+        name_mistakes(answered, &bench, seed, limits, &mut found)?;
+        if seed == 1 {
+            found.cases = cases.len();
+            let coverage = coverage(&cases, answered.exercise.never);
+            found.regimes = coverage.covered;
+            found.faults.extend(coverage.faults);
+            try_mutants(answered, &bench, &mut found);
+        }
+    }
+    Ok(found)
+}
+
+/// The reference and every right answer in another style pass.
+fn accept_right_answers<B, C, A>(
+    answered: &Answered<B, C, A>,
+    bench: &Bench<C, A>,
+    seed: u64,
+    limits: &Limits,
+    found: &mut Verification,
+) -> io::Result<()>
+where
+    C: Fields + Serialize,
+    A: Fields + DeserializeOwned,
+{
+    let styles = answered.exercise.styles.iter().enumerate();
+    let styles = styles.map(|(i, (name, _))| (Who::Style(i), format!("the style “{name}”")));
+    let reference = [(Who::Solution, "the reference".to_string())];
+    let (who, names): (Vec<Who>, Vec<String>) = reference.into_iter().chain(styles).unzip();
+    let runs = crate::run::run(answered.id, &who, bench.cases, limits)?;
+    for (name, run) in names.iter().zip(&runs) {
+        match answered.report(bench, run, || Ok(&[]))?.report.verdict {
+            Verdict::Passed { .. } => {}
             verdict => found.faults.push(format!(
-                "the reference fails with seed {seed}: {}",
+                "{name} fails with seed {seed}: {}",
                 brief(&verdict)
             )),
         }
     }
+    Ok(())
+}
 
-    let cases = (answered.exercise.cases)(seed);
-    let runs = (0..found.mistakes).map(|i| answered.run_mistake(i, &cases, limits));
-    let runs = runs.collect::<io::Result<Vec<_>>>()?;
-    for (mistake, run) in answered.exercise.mistakes.iter().zip(&runs) {
-        let name = mistake.name;
-        let report = answered.report(&cases, run, |i| Ok(runs[i].clone()))?;
-        let Verdict::Failed(failure) = report.verdict else {
-            let verdict = brief(&report.verdict);
-            found
-                .faults
-                .push(format!("mistake {name} is not rejected: {verdict}"));
+/// Every known mistake is rejected, and recognised for what it is.
+fn name_mistakes<B, C, A>(
+    answered: &Answered<B, C, A>,
+    bench: &Bench<C, A>,
+    seed: u64,
+    limits: &Limits,
+    found: &mut Verification,
+) -> io::Result<()>
+where
+    C: Fields + Serialize,
+    A: Fields + DeserializeOwned,
+{
+    let known = OnceCell::new();
+    let runs = answered.run_mistakes(&known, bench.cases, limits)?;
+    let first = seed == 1;
+    let with = if first { String::new() } else { format!(" with seed {seed}") };
+    for (i, ((name, _), run)) in answered.known().zip(runs).enumerate() {
+        let verdict = answered.report(bench, run, || Ok(runs))?.report.verdict;
+        let own = i < answered.exercise.mistakes.len();
+        let Verdict::Failed(failure) = verdict else {
+            // What is a mistake elsewhere may be none here.
+            if own {
+                let verdict = brief(&verdict);
+                found.faults.push(format!("mistake {name} is not rejected{with}: {verdict}"));
+            }
             continue;
         };
-        found.rejected += 1;
+        if !own {
+            found.inherited += usize::from(first);
+            continue;
+        }
+        found.rejected += usize::from(first);
         match failure.diagnosis {
-            Some(diagnosis) if diagnosis.mistake == name => found.diagnosed += 1,
+            Some(diagnosis) if diagnosis.mistake == name => {
+                found.diagnosed += usize::from(first);
+            }
             Some(diagnosis) => found.faults.push(format!(
-                "mistake {name} cannot be told from {}",
+                "mistake {name} cannot be told from {}{with}",
                 diagnosis.mistake
             )),
-            None => found
-                .faults
-                .push(format!("mistake {name} is rejected but not named")),
+            None => found.faults.push(format!("mistake {name} is rejected but not named{with}")),
         }
     }
-    Ok(found)
+    Ok(())
+}
+
+/// Every guarded mutant is rejected.
+fn try_mutants<B, C, A>(
+    answered: &Answered<B, C, A>,
+    bench: &Bench<C, A>,
+    found: &mut Verification,
+) where
+    C: Fields + Regimes,
+    A: Fields,
+{
+    let right: Vec<OnceCell<A>> = bench.cases.iter().map(|_| OnceCell::new()).collect();
+    let tried = mutants(bench.cases, |case, altered| {
+        let answer = || answered.answer(Who::Solution, altered);
+        // A reference that panics on what it was never given would not have been accepted.
+        let Ok(answer) = catch_unwind(AssertUnwindSafe(answer)) else {
+            return Tried::Rejected;
+        };
+        let right = right[case].get_or_init(|| answered.answer(Who::Solution, &bench.cases[case]));
+        match bench.judge(case, &answer) {
+            Err(_) => Tried::Rejected,
+            Ok(()) if agree(&answer, right, 1e-5 * largest(&altered.fields())) => Tried::Same,
+            Ok(()) => Tried::Accepted,
+        }
+    });
+    found.mutants = tried.tried;
+    found.mutants_rejected = tried.rejected;
+    found.faults.extend(tried.faults);
 }
 
 fn brief(verdict: &Verdict) -> String {
@@ -108,8 +177,10 @@ fn brief(verdict: &Verdict) -> String {
         }
         Verdict::CannotBeChecked { why } => format!("cannot be checked: {why}"),
         Verdict::Failed(failure) => match &failure.symptom {
-            Symptom::Wrong { what } => format!("case {}: {what}", failure.case),
-            symptom => format!("case {}: {symptom:?}", failure.case),
+            Symptom::Wrong { what } => {
+                format!("case {} ({}): {what}", failure.case, failure.label)
+            }
+            symptom => format!("case {} ({}): {symptom:?}", failure.case, failure.label),
         },
     }
 }

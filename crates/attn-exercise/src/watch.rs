@@ -21,6 +21,14 @@ pub(crate) enum Ended {
 }
 
 impl Ended {
+    /// The exit code, if it ended with one.
+    pub fn code(&self) -> Option<i32> {
+        match self {
+            Ended::ByItself(status) => status.code(),
+            _ => None,
+        }
+    }
+
     /// What that means for the case that was running; `printed` is what came out last.
     pub fn symptom(&self, printed: &str, limits: &Limits) -> Symptom {
         match self {

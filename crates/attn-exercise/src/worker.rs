@@ -1,11 +1,11 @@
-//! The child's side of a check: runs one body, case by case, and writes down what came of each.
+//! The child's side of a check: runs bodies, case by case, and writes down what came of each.
 //!
 //! Everything passes through files in a folder of the parent's: `cases` (postcard) comes in,
-//! `outcomes` (length-prefixed postcard, flushed a case) goes out, and `printed` is this process's
+//! `outcomes` (length-prefixed postcard, flushed after each case) goes out, and `printed` is this process's
 //! standard output and error. Files rather than pipes, because they still hold the outcomes of the
 //! cases before a crash.
 
-use crate::{Place, Symptom, Who, exercise::Answered};
+use crate::{Place, Who, exercise::Answered, stop::Stop, trace::take_operation};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{
     backtrace::Backtrace,
@@ -29,6 +29,7 @@ pub(crate) struct Frame<A> {
 pub(crate) enum Outcome<A> {
     Answer(A),
     Panic(Panic),
+    Stopped(Stop),
 }
 
 /// What a panic said, and where it came from.
@@ -38,11 +39,8 @@ pub(crate) struct Panic {
     pub place: Option<Place>,
 }
 
-impl From<Panic> for Symptom {
-    fn from(Panic { message, place }: Panic) -> Self {
-        Symptom::Panicked { message, place }
-    }
-}
+/// How the message of a `todo!` begins.
+pub(crate) const TODO: &str = "not yet implemented";
 
 /// What the learner's file is called.
 const ANSWERS: &str = "exercise.rs";
@@ -50,8 +48,14 @@ const ANSWERS: &str = "exercise.rs";
 /// The stack of the thread that runs the body: the same on every platform.
 const STACK: usize = 16 << 20;
 
-/// Runs a body on the cases in `dir`; a panic costs only its own.
-pub(crate) fn work<B, C, A>(answered: &Answered<B, C, A>, who: Who, dir: &Path) -> io::Result<()>
+/// The most characters of a panic's message that are kept.
+const MESSAGE: usize = 2000;
+
+/// The exit code of a worker that could not do its own reading and writing.
+pub(crate) const FAILED: i32 = 121;
+
+/// Runs each body on the cases in `dir`; a panic costs only its own case.
+pub(crate) fn work<B, C, A>(answered: &Answered<B, C, A>, who: &[Who], dir: &Path) -> io::Result<()>
 where
     B: Sync,
     C: DeserializeOwned + Sync,
@@ -62,14 +66,20 @@ where
         postcard::from_bytes(&fs::read(dir.join("cases"))?).map_err(io::Error::other)?;
     let mut outcomes = File::create(dir.join("outcomes"))?;
     let printed = dir.join("printed");
-    let (answer, body) = (answered.exercise.answer, answered.body(who));
     let run = || -> io::Result<()> {
         let latest = keep_panics();
-        for case in &cases {
-            let outcome = match panic::catch_unwind(AssertUnwindSafe(|| answer(body, case))) {
+        for (who, case) in who.iter().flat_map(|who| cases.iter().map(move |case| (who, case))) {
+            let answer = || answered.answer(*who, case);
+            let outcome = match panic::catch_unwind(AssertUnwindSafe(answer)) {
                 Ok(answer) => Outcome::Answer(answer),
-                Err(_) => Outcome::Panic(latest.lock().expect("not poisoned").clone()),
+                Err(payload) => match payload.downcast::<Stop>() {
+                    Ok(stop) => Outcome::Stopped(*stop),
+                    Err(_) => Outcome::Panic(latest.lock().expect("not poisoned").clone()),
+                },
             };
+            if matches!(&outcome, Outcome::Panic(panic) if is_full_disk(&panic.message)) {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
             io::stdout().flush()?;
             let printed = fs::metadata(&printed)?.len();
             write_frame(&mut outcomes, &Frame { outcome, printed })?;
@@ -83,6 +93,11 @@ where
             .spawn_scoped(scope, run)?;
         answer.join().expect("panics were caught")
     })
+}
+
+/// Whether a panic is that of `println!` on a full disk, which is no fault of the answer's.
+fn is_full_disk(message: &str) -> bool {
+    message.starts_with("failed printing to std") && message.contains("os error 28")
 }
 
 /// Ends this process, and on Unix what it started, when the parent ends, even by being killed: its
@@ -110,11 +125,14 @@ fn keep_panics() -> Arc<Mutex<Panic>> {
         if thread::current().id() != answer {
             return print(info);
         }
+        let message = info.payload_as_str().unwrap_or("a panic without a message");
+        let mut message: String = message.chars().take(MESSAGE).collect();
+        // A todo is looked for at the beginning of the message.
+        if let Some(operation) = take_operation().filter(|_| !message.starts_with(TODO)) {
+            message = format!("in operation {operation}: {message}");
+        }
         *slot.lock().expect("not poisoned") = Panic {
-            message: info
-                .payload_as_str()
-                .unwrap_or("a panic without a message")
-                .into(),
+            message,
             place: place(info.location()),
         };
     }));

@@ -1,103 +1,199 @@
 //! 3.2 `allowed`: what a mask means
 
-use super::oracle;
-use attn_core::{Mask, random::Random};
-use attn_exercise::{
-    Exercise, Field, Fields, Finding, Mistake, field,
-    judge::{each, equal},
-};
-use ndarray::{Array2, array};
-use serde::{Deserialize, Serialize};
+use attn_core::Mask;
+use attn_exercise::{SOME_MASKS, exercise, pairwise, some_mask};
+use attn_oracle::may_attend;
+use ndarray::{Array2, array, s};
 
-/// What is written.
-pub type Body = fn(&Mask, usize, usize) -> Array2<bool>;
+exercise! {
+    /// A mask for `n` queries and `m` keys.
+    crate::allowed: (mask: Mask, n: usize[n], m: usize[m]) -> Array2<bool>;
 
-/// A mask for `n` queries and `m` keys.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Case {
-    mask: Mask,
-    n: usize,
-    m: usize,
-}
+    exact: |c| Array2::from_shape_fn((c.n, c.m), |(i, j)| may_attend(&c.mask, (i, c.n), (j, c.m)));
 
-impl Fields for Case {
-    fn fields(&self) -> Vec<Field> {
-        let sizes = format!("n = {}, m = {}", self.n, self.m);
-        vec![
-            field("mask", format!("{:?}", self.mask)),
-            field("sizes", sizes),
-        ]
+    cases: |random| {
+        let of = |mask, (n, m)| case("", (mask, n, m));
+        let padding = || Mask::padding([true, true, false, true, false]);
+        let table = random.uniform((4, 5)).mapv(|draw| draw < 0.5);
+        let mut cases = vec![
+            of(Mask::None, (2, 3)),
+            of(Mask::Causal, (3, 3)),
+            of(Mask::Causal, (2, 5)),
+            of(Mask::Causal, (5, 2)),
+            of(Mask::Causal, (1, 4)),
+            of(Mask::Prefix(2), (4, 4)),
+            of(Mask::Prefix(3), (5, 2)),
+            of(Mask::Prefix(0), (5, 2)),
+            of(Mask::Prefix(1), (7, 3)),
+            of(padding(), (3, 5)),
+            of(Mask::Dense(table.clone()), (4, 5)),
+            of(Mask::Dense(array![[false, true], [false, false]]), (2, 2)),
+            of(Mask::All(vec![Mask::Causal, padding()]), (5, 5)),
+            of(Mask::All(vec![Mask::Dense(table), Mask::Prefix(1), padding()]), (4, 5)),
+            of(Mask::All(vec![]), (2, 2)),
+            of(Mask::All(vec![Mask::All(vec![Mask::Causal, padding()]), Mask::None]), (3, 5)),
+            of(Mask::All(vec![Mask::All(vec![]), padding()]), (2, 5)),
+            of(Mask::All(vec![Mask::Causal, Mask::padding([true; 33])]), (31, 33)),
+        ];
+        cases.extend(pairwise([3, 3, SOME_MASKS]).into_iter().map(|[n, m, mask]| {
+            of(some_mask(mask, (n + 1, m + 1), random), (n + 1, m + 1))
+        }));
+        cases
+    };
+
+    right (mask, n, m) {
+        "slices of rows" => by_row_slices(mask, n, m);
+        "entry by entry, signed, from the end" => {
+            fn may(mask: &Mask, i: usize, j: usize, n: usize, m: usize) -> bool {
+                let (queries_left, keys_left) = ((n - 1 - i) as isize, (m - 1 - j) as isize);
+                match mask {
+                    Mask::None => true,
+                    Mask::Causal => keys_left >= queries_left,
+                    Mask::Prefix(p) => j < *p || may(&Mask::Causal, i, j, n, m),
+                    Mask::Padding(keys) => keys[j],
+                    Mask::Dense(table) => table[(i, j)],
+                    Mask::All(masks) => !masks.iter().any(|mask| !may(mask, i, j, n, m)),
+                }
+            }
+            Array2::from_shape_fn((n, m), |(i, j)| may(mask, i, j, n, m))
+        };
+        "crossing out" => {
+            let mut table = Array2::from_elem((n, m), true);
+            let mut stack = vec![mask];
+            while let Some(mask) = stack.pop() {
+                for ((i, j), entry) in table.indexed_iter_mut() {
+                    let future = j as i64 - i as i64 > m as i64 - n as i64;
+                    *entry &= match mask {
+                        Mask::None | Mask::All(_) => true,
+                        Mask::Causal => !future,
+                        Mask::Prefix(p) => !(future && j >= *p),
+                        Mask::Padding(keys) => keys[j],
+                        Mask::Dense(dense) => dense[[i, j]],
+                    };
+                }
+                if let Mask::All(masks) = mask {
+                    stack.extend(masks);
+                }
+            }
+            table
+        };
+        "the whole table for every entry of a combination" => match mask {
+            Mask::All(masks) => Array2::from_shape_fn((n, m), |(i, j)| {
+                masks.iter().all(|mask| crate::allowed(mask, n, m)[[i, j]])
+            }),
+            mask => crate::allowed(mask, n, m),
+        };
     }
 
-    fn label(&self) -> String {
-        format!("n={} m={}, {}", self.n, self.m, self.mask)
+    mistakes (mask, n, m) {
+        "top-left": "causal is aligned top-left (j ≤ i): with more keys than queries the last query does not see the last key"
+            => Rules { causal: |i, j, _, _| j <= i, ..RIGHT }.table(mask, n, m);
+        "strict": "the causal limit itself is left out (j < m − n + i), so that no query sees its own key"
+            => Rules { causal: |i, j, n, m| j < m - n + i, ..RIGHT }.table(mask, n, m);
+        "one-ahead": "the causal limit is one too far (j ≤ m − n + i + 1), so that every query sees the key after its own"
+            => Rules { causal: |i, j, n, m| j <= m - n + i + 1, ..RIGHT }.table(mask, n, m);
+        "future": "causal looks the wrong way: the keys from the limit on are allowed, the past is not"
+            => Rules { causal: |i, j, n, m| j >= m - n + i, ..RIGHT }.table(mask, n, m);
+        "clamped-limit": "the causal limit is clamped at zero, so that queries which should see nothing see key 0"
+            => Rules { causal: |i, j, n, m| j <= i64::max(m - n + i, 0), ..RIGHT }.table(mask, n, m);
+        "saturated": "m − n is held at zero (saturating_sub): with more queries than keys the limit starts too high"
+            => Rules { causal: |i, j, n, m| j <= i64::max(m - n, 0) + i, ..RIGHT }.table(mask, n, m);
+        "underflow": "m − n is computed in usize, which cannot go below zero; move n to the other side: j + n ≤ m + i"
+            => {
+                underflow(mask, n, m);
+                crate::allowed(mask, n, m)
+            };
+        "mirrored-offset": "the offset of the causal limit has the wrong sign (j ≤ n − m + i)"
+            => Rules { causal: |i, j, n, m| j <= n - m + i, ..RIGHT }.table(mask, n, m);
+        "prefix-only": "a prefix mask allows the prefix and nothing after it"
+            => Rules { prefix: |j, p, _| j < p, ..RIGHT }.table(mask, n, m);
+        "prefix-and-causal": "a prefix mask asks for both the prefix and causal, instead of either"
+            => Rules { prefix: |j, p, causal| j < p && causal, ..RIGHT }.table(mask, n, m);
+        "prefix-one-more": "a prefix mask opens one key too many (j ≤ p)"
+            => Rules { prefix: |j, p, causal| j <= p || causal, ..RIGHT }.table(mask, n, m);
+        "prefix-is-causal": "a prefix mask is taken for causal alone: the prefix is not opened"
+            => Rules { prefix: |_, _, causal| causal, ..RIGHT }.table(mask, n, m);
+        "padding-flipped": "true in the padding mask is taken for padding"
+            => Rules { padding: |keys, _, j| !keys[j], ..RIGHT }.table(mask, n, m);
+        "padding-rows": "the padding mask is applied to the queries instead of the keys"
+            => Rules { padding: |keys, i, _| keys[i], ..RIGHT }.table(mask, n, m);
+        "padding-ignored": "a padding mask allows everything"
+            => Rules { padding: |_, _, _| true, ..RIGHT }.table(mask, n, m);
+        "dense-flipped": "true in a dense mask is taken for “masked out”"
+            => Rules { dense: |may| !may, ..RIGHT }.table(mask, n, m);
+        "dense-ignored": "a dense mask allows everything"
+            => Rules { dense: |_| true, ..RIGHT }.table(mask, n, m);
+        "any": "a combination allows what any of its masks allows, instead of all of them"
+            => Rules { all: |each| each.iter().any(|&a| a), ..RIGHT }.table(mask, n, m);
+        "last-only": "a combination keeps only its last mask"
+            => Rules { all: |each| each.last().copied().unwrap_or(true), ..RIGHT }.table(mask, n, m);
+        "first-only": "a combination keeps only its first mask"
+            => Rules { all: |each| each.first().copied().unwrap_or(true), ..RIGHT }.table(mask, n, m);
+        "empty-combination": "a combination of no masks allows nothing instead of everything"
+            => Rules { all: |each| !each.is_empty() && each.iter().all(|&a| a), ..RIGHT }.table(mask, n, m);
+        "nested-ignored": "a combination within a combination is left out"
+            => match mask {
+                Mask::All(masks) => {
+                    let flat = masks.iter().filter(|mask| !matches!(mask, Mask::All(_))).cloned();
+                    crate::allowed(&Mask::All(flat.collect()), n, m)
+                }
+                mask => crate::allowed(mask, n, m),
+            };
+        "flipped": "the polarity is flipped: true has to mean “may attend”, here it means “masked out”"
+            => !crate::allowed(mask, n, m);
     }
 }
 
-/// The exercise.
-pub fn exercise() -> Exercise<Body, Case, Array2<bool>> {
-    Exercise {
-        id: "3.2",
-        cases,
-        answer: |allowed, Case { mask, n, m }| allowed(mask, *n, *m),
-        judge,
-        solution: crate::allowed,
-        mistakes: mistakes(),
-        steps: |_| Vec::new(),
+fn by_row_slices(mask: &Mask, n: usize, m: usize) -> Array2<bool> {
+    let mut table = Array2::from_elem((n, m), false);
+    match mask {
+        Mask::None => table.fill(true),
+        Mask::Causal => {
+            for (i, mut row) in table.rows_mut().into_iter().enumerate() {
+                let seen = (m + i + 1).saturating_sub(n).min(m);
+                row.slice_mut(s![..seen]).fill(true);
+            }
+        }
+        Mask::Prefix(p) => {
+            table = by_row_slices(&Mask::Causal, n, m);
+            table.slice_mut(s![.., ..(*p).min(m)]).fill(true);
+        }
+        Mask::Padding(keys) => table.rows_mut().into_iter().for_each(|mut row| row.assign(keys)),
+        Mask::Dense(dense) => table.assign(dense),
+        Mask::All(masks) => {
+            table.fill(true);
+            for mask in masks {
+                table.zip_mut_with(&by_row_slices(mask, n, m), |a, &b| *a = *a && b);
+            }
+        }
     }
+    table
 }
 
-fn cases(seed: u64) -> Vec<Case> {
-    let mut random = Random::new(seed);
-    let case = |mask, (n, m)| Case { mask, n, m };
-    let padding = || Mask::padding([true, true, false, true, false]);
-    let table = random.uniform((4, 5)).mapv(|draw| draw < 0.5);
-    vec![
-        case(Mask::None, (2, 3)),
-        case(Mask::Causal, (3, 3)),
-        case(Mask::Causal, (2, 5)),
-        case(Mask::Causal, (5, 2)),
-        case(Mask::Causal, (1, 4)),
-        case(Mask::Prefix(2), (4, 4)),
-        case(Mask::Prefix(3), (5, 2)),
-        case(padding(), (3, 5)),
-        case(Mask::Dense(table.clone()), (4, 5)),
-        case(Mask::Dense(array![[false, true], [false, false]]), (2, 2)),
-        case(Mask::All(vec![Mask::Causal, padding()]), (5, 5)),
-        case(
-            Mask::All(vec![Mask::Dense(table), Mask::Prefix(1), padding()]),
-            (4, 5),
-        ),
-        case(Mask::All(vec![]), (2, 2)),
-        case(
-            Mask::All(vec![Mask::Causal, Mask::padding([true; 129])]),
-            (127, 129),
-        ),
-    ]
-}
-
-fn judge(cases: &[Case], answers: &[Array2<bool>]) -> Result<(), Finding> {
-    each(cases, answers, |Case { mask, n, m }, table| {
-        let exact = Array2::from_shape_fn((*n, *m), |(i, j)| {
-            oracle::may_attend(mask, (i, *n), (j, *m))
-        });
-        equal("result", table, &exact)
-    })
+/// Panics as `m - n + i` does where it is computed in usize.
+fn underflow(mask: &Mask, n: usize, m: usize) {
+    match mask {
+        Mask::Causal | Mask::Prefix(_) => (0..n).for_each(|i| assert!(m - n + i < n + m)),
+        Mask::All(masks) => masks.iter().for_each(|mask| underflow(mask, n, m)),
+        _ => {}
+    }
 }
 
 /// The table of a mask in which `causal` stands for the causal rule, `prefix` for how the prefix
-/// joins it, and so on. The mistakes below each change one of them.
+/// joins it, and so on. The mistakes above each change one of them.
 struct Rules {
     causal: fn(i: i64, j: i64, n: i64, m: i64) -> bool,
-    prefix: fn(in_prefix: bool, causal: bool) -> bool,
+    prefix: fn(j: usize, p: usize, causal: bool) -> bool,
     padding: fn(keys: &[bool], i: usize, j: usize) -> bool,
+    dense: fn(may: bool) -> bool,
     all: fn(allowed_by_each: &[bool]) -> bool,
 }
 
 const RIGHT: Rules = Rules {
     causal: |i, j, n, m| j <= m - n + i,
-    prefix: |in_prefix, causal| in_prefix || causal,
+    prefix: |j, p, causal| j < p || causal,
     padding: |keys, _, j| keys[j],
+    dense: |may| may,
     all: |each| each.iter().all(|&a| a),
 };
 
@@ -111,143 +207,13 @@ impl Rules {
         match mask {
             Mask::None => true,
             Mask::Causal => causal(),
-            Mask::Prefix(p) => (self.prefix)(j < *p, causal()),
+            Mask::Prefix(p) => (self.prefix)(j, *p, causal()),
             Mask::Padding(keys) => (self.padding)(&keys.to_vec(), i, j),
-            Mask::Dense(table) => table[[i, j]],
+            Mask::Dense(table) => (self.dense)(table[[i, j]]),
             Mask::All(masks) => {
                 let each = masks.iter().map(|mask| self.may(mask, (i, n), (j, m)));
                 (self.all)(&each.collect::<Vec<_>>())
             }
         }
     }
-}
-
-fn mistakes() -> Vec<Mistake<Body>> {
-    vec![
-        Mistake {
-            name: "top-left",
-            when: "causal is aligned top-left (j ≤ i): with more keys than queries the last query does not see the last key",
-            body: |mask, n, m| {
-                let causal = |i, j, _, _| j <= i;
-                Rules { causal, ..RIGHT }.table(mask, n, m)
-            },
-        },
-        Mistake {
-            name: "strict",
-            when: "the causal limit itself is left out (j < m − n + i), so that no query sees its own key",
-            body: |mask, n, m| {
-                let causal = |i, j, n, m| j < m - n + i;
-                Rules { causal, ..RIGHT }.table(mask, n, m)
-            },
-        },
-        Mistake {
-            name: "future",
-            when: "causal looks the wrong way: the keys from the limit on are allowed, the past is not",
-            body: |mask, n, m| {
-                let causal = |i, j, n, m| j >= m - n + i;
-                Rules { causal, ..RIGHT }.table(mask, n, m)
-            },
-        },
-        Mistake {
-            name: "clamped-limit",
-            when: "the causal limit is clamped at zero, so that queries which should see nothing see key 0",
-            body: |mask, n, m| {
-                let causal = |i, j, n, m| j <= i64::max(m - n + i, 0);
-                Rules { causal, ..RIGHT }.table(mask, n, m)
-            },
-        },
-        Mistake {
-            name: "saturated",
-            when: "m − n is held at zero (saturating_sub): with more queries than keys the limit starts too high",
-            body: |mask, n, m| {
-                let causal = |i, j, n, m| j <= i64::max(m - n, 0) + i;
-                Rules { causal, ..RIGHT }.table(mask, n, m)
-            },
-        },
-        Mistake {
-            name: "underflow",
-            when: "m − n is computed in usize, which cannot go below zero; move n to the other side: j + n ≤ m + i",
-            body: |mask, n, m| {
-                let limit = |i| m - n + i;
-                let needs_limit = |mask: &Mask| matches!(mask, Mask::Causal | Mask::Prefix(_));
-                let all = match mask {
-                    Mask::All(masks) => masks.as_slice(),
-                    mask => std::slice::from_ref(mask),
-                };
-                if all.iter().any(needs_limit) {
-                    (0..n).for_each(|i| assert!(limit(i) < n + m));
-                }
-                crate::allowed(mask, n, m)
-            },
-        },
-        Mistake {
-            name: "mirrored-offset",
-            when: "the offset of the causal limit has the wrong sign (j ≤ n − m + i)",
-            body: |mask, n, m| {
-                let causal = |i, j, n, m| j <= n - m + i;
-                Rules { causal, ..RIGHT }.table(mask, n, m)
-            },
-        },
-        Mistake {
-            name: "prefix-only",
-            when: "a prefix mask allows the prefix and nothing after it",
-            body: |mask, n, m| {
-                let prefix = |in_prefix, _| in_prefix;
-                Rules { prefix, ..RIGHT }.table(mask, n, m)
-            },
-        },
-        Mistake {
-            name: "prefix-and-causal",
-            when: "a prefix mask asks for both the prefix and causal, instead of either",
-            body: |mask, n, m| {
-                let prefix = |in_prefix, causal| in_prefix && causal;
-                Rules { prefix, ..RIGHT }.table(mask, n, m)
-            },
-        },
-        Mistake {
-            name: "padding-flipped",
-            when: "true in the padding mask is taken for padding",
-            body: |mask, n, m| {
-                let padding = |keys: &[bool], _, j: usize| !keys[j];
-                Rules { padding, ..RIGHT }.table(mask, n, m)
-            },
-        },
-        Mistake {
-            name: "padding-rows",
-            when: "the padding mask is applied to the queries instead of the keys",
-            body: |mask, n, m| {
-                let padding = |keys: &[bool], i: usize, _| keys[i];
-                Rules { padding, ..RIGHT }.table(mask, n, m)
-            },
-        },
-        Mistake {
-            name: "any",
-            when: "a combination allows what any of its masks allows, instead of all of them",
-            body: |mask, n, m| {
-                let all = |each: &[bool]| each.iter().any(|&a| a);
-                Rules { all, ..RIGHT }.table(mask, n, m)
-            },
-        },
-        Mistake {
-            name: "last-only",
-            when: "a combination keeps only its last mask",
-            body: |mask, n, m| {
-                let all = |each: &[bool]| each.last().copied().unwrap_or(true);
-                Rules { all, ..RIGHT }.table(mask, n, m)
-            },
-        },
-        Mistake {
-            name: "empty-combination",
-            when: "a combination of no masks allows nothing instead of everything",
-            body: |mask, n, m| match mask {
-                Mask::All(masks) if masks.is_empty() => Array2::from_elem((n, m), false),
-                _ => crate::allowed(mask, n, m),
-            },
-        },
-        Mistake {
-            name: "flipped",
-            when: "the polarity is flipped: true has to mean “may attend”, here it means “masked out”",
-            body: |mask, n, m| !crate::allowed(mask, n, m),
-        },
-    ]
 }

@@ -1,116 +1,193 @@
 //! 3.6 `attention_backward`
 
-use super::{
-    attention::{Case as Inputs, dense_with_empty_row, random_case},
-    oracle,
-};
-use crate::{Gradients, masked_scores, softmax_backward, softmax_rows};
-use attn_core::{Mask, random::Random};
-use attn_exercise::{
-    Exercise, Field, Fields, Finding, Mistake, field,
-    judge::{Expected, close, each},
-};
-use ndarray::{Array2, ArrayView2, Axis, Zip};
-use serde::{Deserialize, Serialize};
+use super::attention::{dense_with_empty_row, online, small};
+use crate::{Gradients, Output, masked_scores, softmax_backward, softmax_rows};
+use attn_core::Mask;
+use attn_exercise::{SOME_VALUES, exercise, field, fields, some_values};
+use attn_oracle as oracle;
+use ndarray::{Array2, ArrayView2, Axis};
 
-/// What is written.
-pub type Body =
-    fn(ArrayView2<f32>, ArrayView2<f32>, ArrayView2<f32>, &Mask, ArrayView2<f32>) -> Gradients;
+fields! { Gradients { dq, dk, dv } }
 
-/// The inputs of attention and the gradient with respect to its output, n×d_v.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Case {
-    inputs: Inputs,
-    d_out: Array2<f32>,
-}
+exercise! {
+    /// The inputs of attention and the gradient with respect to its output.
+    crate::attention_backward: (
+        q: Array2<f32>[n d], k: Array2<f32>[m d], v: Array2<f32>[m d_v], mask: Mask, d_out: Array2<f32>[n d_v],
+    ) -> Gradients;
 
-impl Fields for Case {
-    fn fields(&self) -> Vec<Field> {
-        let mut fields = self.inputs.fields();
-        fields.push(field("d_out", &self.d_out));
-        fields
-    }
-
-    fn label(&self) -> String {
-        self.inputs.label()
-    }
-}
-
-impl Fields for Gradients {
-    fn fields(&self) -> Vec<Field> {
-        vec![
-            field("dq", &self.dq),
-            field("dk", &self.dk),
-            field("dv", &self.dv),
-        ]
-    }
-}
-
-/// The exercise.
-pub fn exercise() -> Exercise<Body, Case, Gradients> {
-    Exercise {
-        id: "3.6",
-        cases,
-        answer: |attention_backward, Case { inputs, d_out }| {
-            let Inputs { q, k, v, mask, .. } = inputs;
-            attention_backward(q.view(), k.view(), v.view(), mask, d_out.view())
-        },
-        judge,
-        solution: crate::attention_backward,
-        mistakes: mistakes(),
-        steps,
-    }
-}
-
-fn cases(seed: u64) -> Vec<Case> {
-    let mut random = Random::new(seed);
-    let dense = dense_with_empty_row(&mut random, 5, 6);
-    let mut case = |about, (n, m), (d, d_v), mask| Case {
-        inputs: random_case(&mut random, about, (n, m), (d, d_v), mask),
-        d_out: random.normal((n, d_v)),
+    exact: |c| c.call(oracle::attention_backward::<f64>);
+    plain: |c| [c.call(oracle::attention_backward::<f32>), c.call(by_d_and_lse)];
+    steps: |c| {
+        let parts = c.call(parts);
+        [field("weights", &parts.weights), field("d_weights", &parts.d_weights), field("d_scores", &parts.d_scores)]
     };
-    vec![
-        case("", (3, 4), (4, 2), Mask::None),
-        case("", (1, 1), (1, 1), Mask::None),
-        case("", (4, 6), (8, 3), Mask::Causal),
-        case(
-            "the first two queries see nothing",
-            (5, 3),
-            (4, 4),
-            Mask::Causal,
-        ),
-        case("row 1 empty", (5, 6), (3, 5), dense),
-        case("", (31, 33), (16, 8), Mask::Prefix(5)),
-        case("", (65, 63), (32, 16), Mask::Causal),
-    ]
+
+    cases: |random| {
+        let dense = dense_with_empty_row(random, 5, 6);
+        let mut of = |about, (n, m), (d, d_v), mask| {
+            let [q, k, v] = [(n, d), (m, d), (m, d_v)].map(|shape| random.normal(shape));
+            case(about, (q, k, v, mask, random.normal((n, d_v))))
+        };
+        let mut cases = vec![
+            of("", (3, 4), (4, 2), Mask::None),
+            of("", (1, 1), (1, 1), Mask::None),
+            of("", (4, 6), (8, 3), Mask::Causal),
+            of("the first two queries see nothing", (5, 3), (4, 4), Mask::Causal),
+            of("row 1 empty", (5, 6), (3, 5), dense),
+            of("a query alone", (1, 6), (4, 3), Mask::padding([true, false, true, true, false, true])),
+            of("", (31, 33), (16, 8), Mask::Prefix(5)),
+            of("", (65, 63), (32, 16), Mask::Causal),
+        ];
+        // Query 0 fits no key at all: every score of its row is far below zero.
+        let mut large = of("scores of about ±10000", (4, 6), (16, 3), Mask::Causal);
+        large.k.mapv_inplace(|x| 100.0 * x.abs());
+        large.q *= 100.0;
+        large.q.row_mut(0).mapv_inplace(|x| -x.abs());
+        cases.push(large);
+        let inputs: Vec<_> = small(random).enumerate().collect();
+        cases.extend(inputs.into_iter().map(|(i, (q, k, v, mask))| {
+            let d_out = some_values(i % SOME_VALUES, (q.nrows(), v.ncols()), random);
+            case("small", (q, k, v, mask, d_out))
+        }));
+        cases
+    };
+
+    right (q, k, v, mask, d_out) {
+        "D = rowsum(dO∘O) and the log-sum-exp" => by_d_and_lse(q, k, v, mask, d_out);
+        "through whole Jacobians, backwards" => {
+            let scaled = &q / (q.ncols() as f32).sqrt();
+            let mut scores = scaled.dot(&k.t());
+            scores.zip_mut_with(&crate::allowed(mask, q.nrows(), k.nrows()), |s, &may| {
+                *s = if may { *s } else { f32::NEG_INFINITY };
+            });
+            let weights = softmax_rows(scores.view());
+            let d_scores = super::softmax_backward::by_jacobian(weights.view(), d_out.dot(&v.t()).view());
+            let (mut dk, mut dv) = (Array2::zeros(k.raw_dim()), Array2::zeros(v.raw_dim()));
+            for i in (0..q.nrows()).rev() {
+                for j in 0..k.nrows() {
+                    dk.row_mut(j).scaled_add(d_scores[[i, j]], &scaled.row(i));
+                    dv.row_mut(j).scaled_add(weights[[i, j]], &d_out.row(i));
+                }
+            }
+            Gradients { dq: d_scores.dot(&k) / (q.ncols() as f32).sqrt(), dk, dv }
+        };
+        "f64 inside" => {
+            let exact = oracle::attention_backward::<f64>(q, k, v, mask, d_out);
+            let narrow = |x: Array2<f64>| x.mapv(|x| x as f32);
+            Gradients { dq: narrow(exact.dq), dk: narrow(exact.dk), dv: narrow(exact.dv) }
+        };
+    }
+
+    mistakes (q, k, v, mask, d_out) {
+        "dk-unscaled": "dk is not divided by √d"
+            => parts(q, k, v, mask, d_out).gradients(q, k, d_out, |scale| (scale, 1.0));
+        "dq-unscaled": "dq is not divided by √d"
+            => parts(q, k, v, mask, d_out).gradients(q, k, d_out, |scale| (1.0, scale));
+        "both-unscaled": "neither dq nor dk is divided by √d: the scale was forgotten on the way back"
+            => parts(q, k, v, mask, d_out).gradients(q, k, d_out, |_| (1.0, 1.0));
+        "scaled-twice": "dq and dk are divided by √d twice"
+            => parts(q, k, v, mask, d_out).gradients(q, k, d_out, |scale| (scale * scale, scale * scale));
+        "no-scale": "the scale is missing on both ways: the weights are computed again without it, and dq and dk are not divided by it"
+            => parts((&q * (q.ncols() as f32).sqrt()).view(), k, v, mask, d_out).gradients(q, k, d_out, |_| (1.0, 1.0));
+        "no-row-term": "the softmax's gradient lacks the subtraction of the row's sum"
+            => parts(q, k, v, mask, d_out).with(|p| &p.weights * &p.d_weights).gradients(q, k, d_out, both);
+        "no-softmax": "the step back through the softmax is left out: the gradient of the weights is used as that of the scores"
+            => parts(q, k, v, mask, d_out).with(|p| p.d_weights.clone()).gradients(q, k, d_out, both);
+        "swapped": "dq and dk stand in each other's place"
+            => {
+                let Gradients { dq, dk, dv } = crate::attention_backward(q, k, v, mask, d_out);
+                Gradients { dq: dk, dk: dq, dv }
+            };
+        "mask-after-softmax": "the mask is applied to the weights after the softmax, so that they no longer sum to one"
+            => {
+                let mut weights = softmax_rows(masked_scores(q, k, &Mask::None).view());
+                weights.zip_mut_with(&crate::allowed(mask, q.nrows(), k.nrows()), |w, &may| {
+                    *w = if may { *w } else { 0.0 };
+                });
+                Parts::of(weights, q.ncols(), v, d_out).gradients(q, k, d_out, both)
+            };
+        "finite-mask": "forbidden scores are set to −1e9 instead of −∞: a row that may attend to nothing gets equal weights, and gradients"
+            => {
+                let scores = masked_scores(q, k, mask).mapv(|s| s.max(-1e9));
+                Parts::of(softmax_rows(scores.view()), q.ncols(), v, d_out).gradients(q, k, d_out, both)
+            };
+        "finite-mask-small": "forbidden scores are set to −1e4 instead of −∞: scores can be lower than that, and a row that may attend to nothing gets equal weights, and gradients"
+            => {
+                let scores = masked_scores(q, k, mask).mapv(|s| if s == f32::NEG_INFINITY { -1e4 } else { s });
+                Parts::of(softmax_rows(scores.view()), q.ncols(), v, d_out).gradients(q, k, d_out, both)
+            };
+        "no-maximum": "the weights are computed again without taking out the row's maximum, so that large scores overflow"
+            => {
+                let exp = masked_scores(q, k, mask).exp();
+                let sums = exp.sum_axis(Axis(1)).mapv(|sum| if sum > 0.0 { sum } else { 1.0 });
+                Parts::of(exp / sums.insert_axis(Axis(1)), q.ncols(), v, d_out).gradients(q, k, d_out, both)
+            };
+        "row-term-of-d-out": "the row's sum is taken over d_out alone; it is over d_out · out"
+            => parts(q, k, v, mask, d_out)
+                .with(|p| &p.weights * &(&p.d_weights - &d_out.sum_axis(Axis(1)).insert_axis(Axis(1))))
+                .gradients(q, k, d_out, both);
+        "mask-forgotten": "the weights are computed again without the mask"
+            => crate::attention_backward(q, k, v, &Mask::None, d_out);
+        "unscaled-weights": "the weights are computed again from scores that are not divided by √d"
+            => parts((&q * (q.ncols() as f32).sqrt()).view(), k, v, mask, d_out).gradients(q, k, d_out, both);
+        "dv-from-scores": "dv is computed from the scores instead of the weights"
+            => Gradients {
+                dv: masked_scores(q, k, &Mask::None).t().dot(&d_out),
+                ..crate::attention_backward(q, k, v, mask, d_out)
+            };
+        "dv-from-d-scores": "dv is computed from the gradient of the scores instead of the weights"
+            => Gradients {
+                dv: parts(q, k, v, mask, d_out).d_scores.t().dot(&d_out),
+                ..crate::attention_backward(q, k, v, mask, d_out)
+            };
+        "dv-from-d-weights": "dv is computed from the gradient of the weights instead of the weights"
+            => Gradients {
+                dv: parts(q, k, v, mask, d_out).d_weights.t().dot(&d_out),
+                ..crate::attention_backward(q, k, v, mask, d_out)
+            };
+    }
+
+    within {
+        allowed: |allowed, (q, k, v, mask, d_out)| {
+            let table = Mask::Dense(allowed(mask, q.nrows(), k.nrows()));
+            crate::attention_backward(q, k, v, &table, d_out)
+        };
+        softmax_backward: |softmax_backward, (q, k, v, mask, d_out)| {
+            let parts = parts(q, k, v, mask, d_out);
+            let d_scores = softmax_backward(parts.weights.view(), parts.d_weights.view());
+            parts.with(|_| d_scores.clone()).gradients(q, k, d_out, both)
+        };
+    }
 }
 
-fn judge(cases: &[Case], answers: &[Gradients]) -> Result<(), Finding> {
-    each(cases, answers, |Case { inputs, d_out }, answer| {
-        let Inputs { q, k, v, mask, .. } = inputs;
-        let (q, k, v, d_out) = (q.view(), k.view(), v.view(), d_out.view());
-        let exact = oracle::attention_backward::<f64>(q, k, v, mask, d_out);
-        let product = crate::attention_backward(q, k, v, mask, d_out);
-        let loops = oracle::attention_backward::<f32>(q, k, v, mask, d_out);
-        let expected = Expected::new(exact.dv, &[&product.dv, &loops.dv]);
-        close("dv", &answer.dv, &expected)?;
-        let expected = Expected::new(exact.dq, &[&product.dq, &loops.dq]);
-        close("dq", &answer.dq, &expected)?;
-        let expected = Expected::new(exact.dk, &[&product.dk, &loops.dk]);
-        close("dk", &answer.dk, &expected)
-    })
-}
-
-fn steps(Case { inputs, d_out }: &Case) -> Vec<Field> {
-    let Inputs { q, k, v, mask, .. } = inputs;
-    let weights = softmax_rows(masked_scores(q.view(), k.view(), mask).view());
-    let d_weights = d_out.dot(&v.t());
-    let d_scores = softmax_backward(weights.view(), d_weights.view());
-    vec![
-        field("weights", &weights),
-        field("d_weights", &d_weights),
-        field("d_scores", &d_scores),
-    ]
+/// Without weights kept: each is computed again from the log-sum-exp, and the sum of a row is
+/// D = rowsum(dO∘O). Where scores are large, the log-sum-exp has lost digits.
+fn by_d_and_lse(
+    q: ArrayView2<f32>,
+    k: ArrayView2<f32>,
+    v: ArrayView2<f32>,
+    mask: &Mask,
+    d_out: ArrayView2<f32>,
+) -> Gradients {
+    let Output { out, lse } = online(q, k, v, mask);
+    let big_d = (&d_out * &out).sum_axis(Axis(1));
+    let table = crate::allowed(mask, q.nrows(), k.nrows());
+    let root_d = (q.ncols() as f32).sqrt();
+    let mut gradients = Gradients {
+        dq: Array2::zeros(q.raw_dim()),
+        dk: Array2::zeros(k.raw_dim()),
+        dv: Array2::zeros(v.raw_dim()),
+    };
+    for j in 0..k.nrows() {
+        for i in (0..q.nrows()).filter(|&i| table[[i, j]]) {
+            let weight = (q.row(i).dot(&k.row(j)) / root_d - lse[i]).exp();
+            let d_score = weight * (d_out.row(i).dot(&v.row(j)) - big_d[i]) / root_d;
+            gradients.dv.row_mut(j).scaled_add(weight, &d_out.row(i));
+            gradients.dk.row_mut(j).scaled_add(d_score, &q.row(i));
+            gradients.dq.row_mut(i).scaled_add(d_score, &k.row(j));
+        }
+    }
+    gradients
 }
 
 /// Where the gradients of a variant come from.
@@ -132,6 +209,11 @@ fn parts(
     Parts::of(weights, q.ncols(), v, d_out)
 }
 
+/// The right factors for dq and dk.
+fn both(scale: f32) -> (f32, f32) {
+    (scale, scale)
+}
+
 impl Parts {
     /// Of these weights, with queries of width `d`.
     fn of(weights: Array2<f32>, d: usize, v: ArrayView2<f32>, d_out: ArrayView2<f32>) -> Self {
@@ -144,149 +226,25 @@ impl Parts {
         }
     }
 
-    /// The gradients, with these factors in place of 1/√d.
+    /// With other gradients of the scores.
+    fn with(self, d_scores: impl Fn(&Self) -> Array2<f32>) -> Self {
+        let d_scores = d_scores(&self);
+        Parts { d_scores, ..self }
+    }
+
+    /// The gradients, with these factors of 1/√d for dq and dk.
     fn gradients(
         &self,
         q: ArrayView2<f32>,
         k: ArrayView2<f32>,
         d_out: ArrayView2<f32>,
-        (scale_q, scale_k): (f32, f32),
+        factors: impl Fn(f32) -> (f32, f32),
     ) -> Gradients {
+        let (of_q, of_k) = factors(self.scale);
         Gradients {
-            dq: self.d_scores.dot(&k) * scale_q,
-            dk: self.d_scores.t().dot(&q) * scale_k,
+            dq: self.d_scores.dot(&k) * of_q,
+            dk: self.d_scores.t().dot(&q) * of_k,
             dv: self.weights.t().dot(&d_out),
         }
     }
-}
-
-fn mistakes() -> Vec<Mistake<Body>> {
-    vec![
-        Mistake {
-            name: "dk-unscaled",
-            when: "dk is not divided by √d",
-            body: |q, k, v, mask, d_out| {
-                let parts = parts(q, k, v, mask, d_out);
-                parts.gradients(q, k, d_out, (parts.scale, 1.0))
-            },
-        },
-        Mistake {
-            name: "dq-unscaled",
-            when: "dq is not divided by √d",
-            body: |q, k, v, mask, d_out| {
-                let parts = parts(q, k, v, mask, d_out);
-                parts.gradients(q, k, d_out, (1.0, parts.scale))
-            },
-        },
-        Mistake {
-            name: "both-unscaled",
-            when: "neither dq nor dk is divided by √d: the scale was forgotten on the way back",
-            body: |q, k, v, mask, d_out| {
-                parts(q, k, v, mask, d_out).gradients(q, k, d_out, (1.0, 1.0))
-            },
-        },
-        Mistake {
-            name: "scaled-twice",
-            when: "dq and dk are divided by √d twice",
-            body: |q, k, v, mask, d_out| {
-                let parts = parts(q, k, v, mask, d_out);
-                let twice = parts.scale * parts.scale;
-                parts.gradients(q, k, d_out, (twice, twice))
-            },
-        },
-        Mistake {
-            name: "no-row-term",
-            when: "the softmax's gradient lacks the subtraction of the row's sum",
-            body: |q, k, v, mask, d_out| {
-                let mut parts = parts(q, k, v, mask, d_out);
-                parts.d_scores = &parts.weights * &parts.d_weights;
-                parts.gradients(q, k, d_out, (parts.scale, parts.scale))
-            },
-        },
-        Mistake {
-            name: "no-softmax",
-            when: "the step back through the softmax is left out: the gradient of the weights is used as that of the scores",
-            body: |q, k, v, mask, d_out| {
-                let mut parts = parts(q, k, v, mask, d_out);
-                parts.d_scores = parts.d_weights.clone();
-                parts.gradients(q, k, d_out, (parts.scale, parts.scale))
-            },
-        },
-        Mistake {
-            name: "swapped",
-            when: "dq and dk stand in each other's place",
-            body: |q, k, v, mask, d_out| {
-                let Gradients { dq, dk, dv } = crate::attention_backward(q, k, v, mask, d_out);
-                Gradients { dq: dk, dk: dq, dv }
-            },
-        },
-        Mistake {
-            name: "mask-after-softmax",
-            when: "the mask is applied to the weights after the softmax, so that they no longer sum to one",
-            body: |q, k, v, mask, d_out| {
-                let mut weights = softmax_rows(masked_scores(q, k, &Mask::None).view());
-                Zip::from(&mut weights)
-                    .and(&crate::allowed(mask, q.nrows(), k.nrows()))
-                    .for_each(|w, &may| *w = if may { *w } else { 0.0 });
-                let parts = Parts::of(weights, q.ncols(), v, d_out);
-                parts.gradients(q, k, d_out, (parts.scale, parts.scale))
-            },
-        },
-        Mistake {
-            name: "finite-mask",
-            when: "forbidden scores are set to −1e9 instead of −∞: a row that may attend to nothing gets equal weights, and gradients",
-            body: |q, k, v, mask, d_out| {
-                let mut scores = masked_scores(q, k, mask);
-                scores.mapv_inplace(|s| s.max(-1e9));
-                let parts = Parts::of(softmax_rows(scores.view()), q.ncols(), v, d_out);
-                parts.gradients(q, k, d_out, (parts.scale, parts.scale))
-            },
-        },
-        Mistake {
-            name: "row-term-of-d-out",
-            when: "the row's sum is taken over d_out alone; it is over d_out · out",
-            body: |q, k, v, mask, d_out| {
-                let mut parts = parts(q, k, v, mask, d_out);
-                let sums = d_out.sum_axis(Axis(1)).insert_axis(Axis(1));
-                parts.d_scores = &parts.weights * &(&parts.d_weights - &sums);
-                parts.gradients(q, k, d_out, (parts.scale, parts.scale))
-            },
-        },
-        Mistake {
-            name: "mask-forgotten",
-            when: "the weights are computed again without the mask",
-            body: |q, k, v, _, d_out| crate::attention_backward(q, k, v, &Mask::None, d_out),
-        },
-        Mistake {
-            name: "unscaled-weights",
-            when: "the weights are computed again from scores that are not divided by √d",
-            body: |q, k, v, mask, d_out| {
-                let wide = &q * (q.ncols() as f32).sqrt();
-                let parts = parts(wide.view(), k, v, mask, d_out);
-                parts.gradients(q, k, d_out, (parts.scale, parts.scale))
-            },
-        },
-        Mistake {
-            name: "dv-from-d-scores",
-            when: "dv is computed from the gradient of the scores instead of the weights",
-            body: |q, k, v, mask, d_out| {
-                let parts = parts(q, k, v, mask, d_out);
-                Gradients {
-                    dv: parts.d_scores.t().dot(&d_out),
-                    ..crate::attention_backward(q, k, v, mask, d_out)
-                }
-            },
-        },
-        Mistake {
-            name: "dv-from-d-weights",
-            when: "dv is computed from the gradient of the weights instead of the weights",
-            body: |q, k, v, mask, d_out| {
-                let parts = parts(q, k, v, mask, d_out);
-                Gradients {
-                    dv: parts.d_weights.t().dot(&d_out),
-                    ..crate::attention_backward(q, k, v, mask, d_out)
-                }
-            },
-        },
-    ]
 }

@@ -2,87 +2,104 @@
 
 use crate::softmax_rows;
 use attn_core::random::Random;
-use attn_exercise::{
-    Exercise, Field, Fields, Finding, Mistake, field,
-    judge::{Expected, close, each},
-};
+use attn_exercise::{exercise, field, pairwise};
 use ndarray::{Array2, ArrayView2, Axis, Zip, array};
-use serde::{Deserialize, Serialize};
 
-/// What is written.
-pub type Body = fn(ArrayView2<f32>, f32, u64) -> Array2<f32>;
+exercise! {
+    /// Weights n×m, the probability of dropping one, and the seed of the draws.
+    crate::dropout: (weights: Array2<f32>[n m], p: f32, seed: u64) -> Array2<f32>;
 
-/// Weights n×m, the probability of dropping one, and the seed of the draws.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Case {
-    weights: Array2<f32>,
-    p: f32,
-    seed: u64,
-}
-
-impl Fields for Case {
-    fn fields(&self) -> Vec<Field> {
-        vec![
-            field("weights", &self.weights),
-            field("p", self.p),
-            field("seed", self.seed.to_string()),
-        ]
-    }
-
-    fn label(&self) -> String {
-        let ((n, m), Case { p, seed, .. }) = (self.weights.dim(), self);
-        format!("n={n} m={m}, p={p}, seed {seed}")
-    }
-}
-
-/// The exercise.
-pub fn exercise() -> Exercise<Body, Case, Array2<f32>> {
-    Exercise {
-        id: "3.4",
-        cases,
-        answer: |dropout, Case { weights, p, seed }| dropout(weights.view(), *p, *seed),
-        judge,
-        solution: crate::dropout,
-        mistakes: mistakes(),
-        steps: |case| vec![field("draws", &draws(case.weights.view(), case.seed))],
-    }
-}
-
-fn cases(seed: u64) -> Vec<Case> {
-    let mut random = Random::new(seed);
-    let mut case = |(n, m), p, seed| Case {
-        weights: softmax_rows(random.normal((n, m)).view()),
-        p,
-        seed,
+    exact: |c| {
+        let keep = |&w: &f32, &draw: &f32| if draw < c.p { 0.0 } else { f64::from(w) / (1.0 - f64::from(c.p)) };
+        Zip::from(&c.weights).and(&draws(c.weights.view(), c.seed)).map_collect(keep)
     };
-    let by_hand = Case {
-        weights: array![[0.25, 0.25, 0.25, 0.25]],
-        p: 0.5,
-        seed: 1,
-    };
-    vec![
-        by_hand,
-        case((3, 4), 0.0, 2),
-        case((4, 6), 0.25, 3),
-        case((4, 6), 0.25, 4),
-        case((3, 3), 1.0, 5),
-        case((33, 31), 0.1, 6),
-        case((127, 129), 0.9, 7),
-    ]
-}
+    steps: |c| [field("draws", &draws(c.weights.view(), c.seed))];
 
-fn judge(cases: &[Case], answers: &[Array2<f32>]) -> Result<(), Finding> {
-    each(cases, answers, |case, dropped| {
-        let Case { weights, p, seed } = case;
-        let exact = Zip::from(weights)
-            .and(&draws(weights.view(), *seed))
-            .map_collect(|&w, &draw| match draw < *p {
-                true => 0.0,
-                false => f64::from(w) / (1.0 - f64::from(*p)),
-            });
-        let plain = crate::dropout(weights.view(), *p, *seed);
-        close("result", dropped, &Expected::new(exact, &[&plain]))
-    })
+    cases: |random| {
+        let mut of = |(n, m), p, seed| case("", (softmax_rows(random.normal((n, m)).view()), p, seed));
+        let mut cases = vec![
+            case("by hand: 1/2 or nothing", (array![[0.25, 0.25, 0.25, 0.25]], 0.5, 1)),
+            of((3, 4), 0.0, 2),
+            of((4, 6), 0.25, 3),
+            of((4, 6), 0.25, 4),
+            of((3, 3), 1.0, 5),
+            of((33, 31), 0.1, 6),
+            of((127, 129), 0.9, 7),
+        ];
+        cases.extend(pairwise([3, 3, 3]).into_iter().map(|[n, m, p]| {
+            of((n + 1, m + 1), [0.25, 0.5, 0.75][p], 8)
+        }));
+        cases
+    };
+
+    never {
+        "weights large": "a weight is at most 1";
+        "weights tiny": "the weights of a row sum to 1";
+    }
+
+    right (weights, p, seed) {
+        "in place" => {
+            let mut kept = weights.to_owned();
+            kept.zip_mut_with(&draws(weights, seed), |w, &draw| *w = if draw >= p { *w / (1.0 - p) } else { 0.0 });
+            kept
+        };
+        "nested loops, f64" => {
+            let draws = Random::new(seed).uniform((weights.nrows(), weights.ncols()));
+            let mut kept = Array2::zeros(weights.dim());
+            for i in 0..weights.nrows() {
+                for j in 0..weights.ncols() {
+                    if draws[[i, j]] >= p {
+                        kept[[i, j]] = (f64::from(weights[[i, j]]) / (1.0 - f64::from(p))) as f32;
+                    }
+                }
+            }
+            kept
+        };
+        "a mask of factors" => {
+            let scale = if p < 1.0 { 1.0 / (1.0 - p) } else { 0.0 };
+            &weights * &draws(weights, seed).mapv(|draw| f32::from(u8::from(draw >= p)) * scale)
+        };
+    }
+
+    mistakes (weights, p, seed) {
+        "no-rescale": "the weights that remain are not scaled by 1/(1 − p), so that the expectation shrinks"
+            => keeping(weights, seed, 1.0, |draw| draw >= p);
+        "by-p": "the weights that remain are divided by p instead of 1 − p"
+            => keeping(weights, seed, 1.0 / p, |draw| draw >= p);
+        "times-1-p": "the weights that remain are multiplied by 1 − p instead of divided"
+            => keeping(weights, seed, 1.0 - p, |draw| draw >= p);
+        "keeps-the-dropped": "the comparison is the wrong way round: the weights with draws below p are kept"
+            => keeping(weights, seed, 1.0 / (1.0 - p), |draw| draw < p);
+        "p-keeps": "p is read as the probability of keeping a weight; it is the probability of dropping one"
+            => keeping(weights, seed, 1.0 / p, |draw| draw < p);
+        "drops-nothing": "no weight is dropped"
+            => weights.to_owned();
+        "scales-all": "no weight is dropped, and all are scaled by 1/(1 − p)"
+            => keeping(weights, seed, 1.0 / (1.0 - p), |_| true);
+        "renormalised": "each row is divided by its new sum; inverted dropout leaves the rows' sums as they fall"
+            => {
+                let kept = keeping(weights, seed, 1.0, |draw| draw >= p);
+                let sums = kept.sum_axis(Axis(1)).mapv(|s| if s > 0.0 { s } else { 1.0 });
+                kept / sums.insert_axis(Axis(1))
+            };
+        "seed-ignored": "the draws do not come from the given seed"
+            => crate::dropout(weights, p, 0);
+        "whole-rows": "one draw decides for a whole row"
+            => {
+                let mut result = &weights / (1.0 - p);
+                for (mut row, draws) in result.rows_mut().into_iter().zip(draws(weights, seed).rows()) {
+                    if draws[0] < p {
+                        row.fill(0.0);
+                    }
+                }
+                result
+            };
+        "nan-at-one": "a dropped weight is multiplied by 0/(1 − p), which is NaN at p = 1"
+            => {
+                let keep = draws(weights, seed).mapv(|draw| if draw < p { 0.0 } else { 1.0 });
+                &weights * &(keep / (1.0 - p))
+            };
+    }
 }
 
 fn draws(weights: ArrayView2<f32>, seed: u64) -> Array2<f32> {
@@ -99,67 +116,4 @@ fn keeping(
     Zip::from(weights)
         .and(&draws(weights, seed))
         .map_collect(|&w, &draw| if keep(draw) { w * scale } else { 0.0 })
-}
-
-fn mistakes() -> Vec<Mistake<Body>> {
-    vec![
-        Mistake {
-            name: "no-rescale",
-            when: "the weights that remain are not scaled by 1/(1 − p), so that the expectation shrinks",
-            body: |weights, p, seed| keeping(weights, seed, 1.0, |draw| draw >= p),
-        },
-        Mistake {
-            name: "by-p",
-            when: "the weights that remain are divided by p instead of 1 − p",
-            body: |weights, p, seed| keeping(weights, seed, 1.0 / p, |draw| draw >= p),
-        },
-        Mistake {
-            name: "times-1-p",
-            when: "the weights that remain are multiplied by 1 − p instead of divided",
-            body: |weights, p, seed| keeping(weights, seed, 1.0 - p, |draw| draw >= p),
-        },
-        Mistake {
-            name: "keeps-the-dropped",
-            when: "the comparison is the wrong way round: the weights with draws below p are kept",
-            body: |weights, p, seed| keeping(weights, seed, 1.0 / (1.0 - p), |draw| draw < p),
-        },
-        Mistake {
-            name: "renormalised",
-            when: "each row is divided by its new sum; inverted dropout leaves the rows' sums as they fall",
-            body: |weights, p, seed| {
-                let kept = keeping(weights, seed, 1.0, |draw| draw >= p);
-                let sums = kept
-                    .sum_axis(Axis(1))
-                    .mapv(|s| if s > 0.0 { s } else { 1.0 });
-                kept / sums.insert_axis(Axis(1))
-            },
-        },
-        Mistake {
-            name: "seed-ignored",
-            when: "the draws do not come from the given seed",
-            body: |weights, p, _| crate::dropout(weights, p, 0),
-        },
-        Mistake {
-            name: "whole-rows",
-            when: "one draw decides for a whole row",
-            body: |weights, p, seed| {
-                let mut result = &weights / (1.0 - p);
-                let draws = draws(weights, seed);
-                for (mut row, draws) in result.rows_mut().into_iter().zip(draws.rows()) {
-                    if draws[0] < p {
-                        row.fill(0.0);
-                    }
-                }
-                result
-            },
-        },
-        Mistake {
-            name: "nan-at-one",
-            when: "a dropped weight is multiplied by 0/(1 − p), which is NaN at p = 1",
-            body: |weights, p, seed| {
-                let keep = draws(weights, seed).mapv(|draw| if draw < p { 0.0 } else { 1.0 });
-                &weights * &(keep / (1.0 - p))
-            },
-        },
-    ]
 }

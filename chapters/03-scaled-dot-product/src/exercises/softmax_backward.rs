@@ -1,183 +1,119 @@
 //! 3.5 `softmax_backward`
 
-use super::oracle;
 use crate::softmax_rows;
-use attn_core::random::Random;
-use attn_exercise::{
-    Exercise, Field, Fields, Finding, Mistake, field,
-    judge::{Expected, close, each, require},
-};
+use attn_exercise::{SOME_VALUES, exercise, field, judge::require, pairwise, some_values};
+use attn_oracle as oracle;
 use ndarray::{Array2, ArrayView2, Axis, array};
-use serde::{Deserialize, Serialize};
 
-/// What is written.
-pub type Body = fn(ArrayView2<f32>, ArrayView2<f32>) -> Array2<f32>;
+exercise! {
+    /// Softmax weights n×m and the gradient with respect to them.
+    crate::softmax_backward: (weights: Array2<f32>[n m], d_weights: Array2<f32>[n m]) -> Array2<f32>;
 
-/// Softmax weights n×m and the gradient with respect to them, n×m.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Case {
-    about: String,
-    weights: Array2<f32>,
-    d_weights: Array2<f32>,
-}
-
-impl Fields for Case {
-    fn fields(&self) -> Vec<Field> {
-        vec![
-            field("weights", &self.weights),
-            field("d_weights", &self.d_weights),
-        ]
-    }
-
-    fn label(&self) -> String {
-        let (n, m) = self.weights.dim();
-        format!("n={n} m={m}, {}", self.about)
-    }
-}
-
-/// The exercise.
-pub fn exercise() -> Exercise<Body, Case, Array2<f32>> {
-    Exercise {
-        id: "3.5",
-        cases,
-        answer: |softmax_backward, case| {
-            softmax_backward(case.weights.view(), case.d_weights.view())
-        },
-        judge,
-        solution: crate::softmax_backward,
-        mistakes: mistakes(),
-        steps: |case| {
-            let product = &case.weights * &case.d_weights;
-            let row_dot = row_sums(product.view());
-            vec![
-                field("weights · d_weights", &product),
-                field("sum of each row", &row_dot),
-            ]
-        },
-    }
-}
-
-fn cases(seed: u64) -> Vec<Case> {
-    let mut random = Random::new(seed);
-    let mut case = |about: &str, (n, m), empty_row: bool| {
-        let mut scores = random.normal((n, m));
-        if empty_row {
-            scores.row_mut(1).fill(f32::NEG_INFINITY);
-        }
-        Case {
-            about: about.into(),
-            weights: softmax_rows(scores.view()),
-            d_weights: random.normal((n, m)),
-        }
+    exact: |c| oracle::softmax_backward(&oracle::to::<f64>(c.weights.view()), &oracle::to(c.d_weights.view()));
+    plain: |c| [oracle::softmax_backward(&c.weights, &c.d_weights)];
+    first: |c, d_scores| {
+        let most = c.d_weights.fold(1.0_f32, |most, d| most.max(d.abs()));
+        d_scores.rows().into_iter().enumerate().try_for_each(|(i, row)| {
+            let sum = row.sum();
+            require(sum.abs() < 1e-4 * most, || format!("row {i} sums to {sum:.4}, should sum to 0"))
+        })
     };
-    let by_hand = Case {
-        about: "by hand: 3/4 and −3/4".into(),
-        weights: array![[0.25, 0.75]],
-        d_weights: array![[4.0, 0.0]],
+    steps: |c| {
+        let product = &c.weights * &c.d_weights;
+        [field("weights · d_weights", &product), field("sum of each row", &row_sums(product.view()))]
     };
-    vec![
-        by_hand,
-        case("standard normal", (1, 1), false),
-        case("standard normal", (4, 7), false),
-        case("row 1 empty", (3, 5), true),
-        case("standard normal", (33, 31), false),
-        case("standard normal", (127, 129), false),
-    ]
-}
 
-fn judge(cases: &[Case], answers: &[Array2<f32>]) -> Result<(), Finding> {
-    each(cases, answers, |case, d_scores| {
-        let Case {
-            weights, d_weights, ..
-        } = case;
-        if d_scores.dim() == weights.dim() {
-            for (i, row) in d_scores.rows().into_iter().enumerate() {
-                let sum = row.sum();
-                require(sum.abs() < 1e-4, || {
-                    format!("row {i} sums to {sum:.4}, should sum to 0")
-                })?;
+    cases: |random| {
+        let mut of = |about, (n, m), empty_row: bool, kind| {
+            let mut scores = random.normal((n, m));
+            if empty_row {
+                scores.row_mut(1).fill(f32::NEG_INFINITY);
             }
-        }
-        let wide = |x: &Array2<f32>| oracle::to::<f64>(x.view());
-        let exact = oracle::softmax_backward(&wide(weights), &wide(d_weights));
-        let product = crate::softmax_backward(weights.view(), d_weights.view());
-        let loops = oracle::softmax_backward(weights, d_weights);
-        close(
-            "result",
-            d_scores,
-            &Expected::new(exact, &[&product, &loops]),
-        )
-    })
+            case(about, (softmax_rows(scores.view()), some_values(kind, (n, m), random)))
+        };
+        let mut cases = vec![
+            case("by hand: 3/4 and −3/4", (array![[0.25, 0.75]], array![[4.0, 0.0]])),
+            of("standard normal", (1, 1), false, 0),
+            of("standard normal", (4, 7), false, 0),
+            of("row 1 empty", (3, 5), true, 0),
+            of("standard normal", (33, 31), false, 0),
+            of("standard normal", (127, 129), false, 0),
+        ];
+        cases.extend(pairwise([3, 3, SOME_VALUES]).into_iter().map(|[n, m, kind]| of("small", (n + 1, m + 1), false, kind)));
+        cases
+    };
+
+    never {
+        "weights large": "a weight is at most 1";
+        "weights tiny": "the weights of a row sum to 1";
+    }
+
+    right (w, d) {
+        "nested loops" => {
+            let (n, m) = w.dim();
+            let mut d_scores = Array2::zeros((n, m));
+            for i in 0..n {
+                let mut row_dot = 0.0;
+                for j in 0..m {
+                    row_dot += w[[i, j]] * d[[i, j]];
+                }
+                for j in 0..m {
+                    d_scores[[i, j]] = w[[i, j]] * (d[[i, j]] - row_dot);
+                }
+            }
+            d_scores
+        };
+        "the whole Jacobian" => by_jacobian(w, d);
+        "multiplied out" => {
+            let product = &w * &d;
+            &product - &(&w * &row_sums(product.view()))
+        };
+        "f64 inside" => oracle::softmax_backward(&oracle::to::<f64>(w), &oracle::to(d)).mapv(|x| x as f32);
+    }
+
+    mistakes (w, d) {
+        "no-row-term": "only weights · d_weights is returned: the sum over the row is not subtracted"
+            => &w * &d;
+        "diagonal-only": "only the diagonal of the Jacobian is used, w(1 − w), as if each weight depended on its own score alone"
+            => &w * &(1.0 - &w) * d;
+        "columns": "the sum runs over the columns instead of the rows"
+            => &w * &(&d - &(&w * &d).sum_axis(Axis(0)));
+        "whole-matrix": "the sum runs over the whole matrix instead of each row"
+            => &w * &(&d - (&w * &d).sum());
+        "plus": "the row's sum is added instead of subtracted"
+            => &w * &(&d + &row_sums((&w * &d).view()));
+        "mean": "the row's mean is subtracted instead of its sum"
+            => &w * &(&d - &(row_sums((&w * &d).view()) / w.ncols() as f32));
+        "row-term-unweighted": "the row's sum is subtracted from weights · d_weights without being multiplied by the weight"
+            => {
+                let product = &w * &d;
+                let sums = row_sums(product.view());
+                product - sums
+            };
+        "plain-row-sum": "the sum is over d_weights alone, without the weights in it"
+            => &w * &(&d - &row_sums(d));
+        "no-insert-axis": "the row sums are used without insert_axis(Axis(1)): an array of one axis is laid along the columns, not along the rows"
+            => &w * &(&d - &(&w * &d).sum_axis(Axis(1)));
+        "not-times-weight": "the difference d_weights − sum is not multiplied by the weight"
+            => &d - &row_sums((&w * &d).view());
+        "softmax-again": "a softmax is taken of the weights, which have been through it already"
+            => crate::softmax_backward(softmax_rows(w).view(), d);
+        "squared-weights": "the result is multiplied by the weights twice"
+            => &w * &crate::softmax_backward(w, d);
+    }
+}
+
+/// The Jacobian of each row, diag(w) − w wᵀ, times the gradient.
+pub(super) fn by_jacobian(w: ArrayView2<f32>, d: ArrayView2<f32>) -> Array2<f32> {
+    let mut d_scores = Array2::zeros(w.raw_dim());
+    for ((w, d), mut row) in w.rows().into_iter().zip(d.rows()).zip(d_scores.rows_mut()) {
+        let column = w.insert_axis(Axis(1));
+        let jacobian = Array2::from_diag(&w) - column.dot(&column.t());
+        row.assign(&jacobian.dot(&d));
+    }
+    d_scores
 }
 
 fn row_sums(x: ArrayView2<f32>) -> Array2<f32> {
     x.sum_axis(Axis(1)).insert_axis(Axis(1))
-}
-
-fn mistakes() -> Vec<Mistake<Body>> {
-    vec![
-        Mistake {
-            name: "no-row-term",
-            when: "only weights · d_weights is returned: the sum over the row is not subtracted",
-            body: |w, d| &w * &d,
-        },
-        Mistake {
-            name: "diagonal-only",
-            when: "only the diagonal of the Jacobian is used, w(1 − w), as if each weight depended on its own score alone",
-            body: |w, d| &w * &(1.0 - &w) * d,
-        },
-        Mistake {
-            name: "columns",
-            when: "the sum runs over the columns instead of the rows",
-            body: |w, d| {
-                let column_sums = (&w * &d).sum_axis(Axis(0));
-                &w * &(&d - &column_sums)
-            },
-        },
-        Mistake {
-            name: "plus",
-            when: "the row's sum is added instead of subtracted",
-            body: |w, d| &w * &(&d + &row_sums((&w * &d).view())),
-        },
-        Mistake {
-            name: "mean",
-            when: "the row's mean is subtracted instead of its sum",
-            body: |w, d| {
-                let mean = row_sums((&w * &d).view()) / w.ncols() as f32;
-                &w * &(&d - &mean)
-            },
-        },
-        Mistake {
-            name: "row-term-unweighted",
-            when: "the row's sum is subtracted from weights · d_weights without being multiplied by the weight",
-            body: |w, d| {
-                let product = &w * &d;
-                let sums = row_sums(product.view());
-                product - sums
-            },
-        },
-        Mistake {
-            name: "plain-row-sum",
-            when: "the sum is over d_weights alone, without the weights in it",
-            body: |w, d| &w * &(&d - &row_sums(d)),
-        },
-        Mistake {
-            name: "no-insert-axis",
-            when: "the row sums are used without insert_axis(Axis(1)): an array of one axis is laid along the columns, not along the rows",
-            body: |w, d| {
-                let sums = (&w * &d).sum_axis(Axis(1));
-                &w * &(&d - &sums)
-            },
-        },
-        Mistake {
-            name: "softmax-again",
-            when: "a softmax is taken of the weights, which have been through it already",
-            body: |w, d| crate::softmax_backward(softmax_rows(w).view(), d),
-        },
-        Mistake {
-            name: "squared-weights",
-            when: "the result is multiplied by the weights twice",
-            body: |w, d| &w * &crate::softmax_backward(w, d),
-        },
-    ]
 }

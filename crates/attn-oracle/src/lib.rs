@@ -1,22 +1,31 @@
-//! Attention written once more as plain loops over any float: in f64 it is the judges' oracle, in
-//! f32 the sequential order of summation that the tolerance is measured with. It shares no code
-//! with the reference.
+//! Attention written once more as plain loops over any float. In f64 it is the judges' oracle; in
+//! f32 it is the sequential order of summation that the tolerance is measured with. It shares no
+//! code with any chapter's reference.
+//!
+//! ```
+//! use attn_core::Mask;
+//! use ndarray::array;
+//! // One query and two keys, with scores 0 and ln 3: weights 1/4 and 3/4.
+//! let (q, k, v) = (array![[1.0_f32]], array![[0.0], [3.0_f32.ln()]], array![[0.0], [4.0]]);
+//! let exact = attn_oracle::attention::<f64>(q.view(), k.view(), v.view(), &Mask::None);
+//! assert!((exact.out[[0, 0]] - 3.0).abs() < 1e-6);
+//! ```
 
 use attn_core::Mask;
 use ndarray::{Array1, Array2, ArrayView2, NdFloat};
 
-/// The whole of attention, forward.
-pub struct Forward<F> {
-    /// n×m.
-    pub weights: Array2<F>,
+/// What attention gives.
+#[derive(Clone, Debug)]
+pub struct Output<F> {
     /// n×d_v.
     pub out: Array2<F>,
-    /// n.
+    /// The log-sum-exp of each row of scores, n.
     pub lse: Array1<F>,
 }
 
-/// The gradients of attention.
-pub struct Backward<F> {
+/// The gradients of attention's inputs.
+#[derive(Clone, Debug)]
+pub struct Gradients<F> {
     /// n×d.
     pub dq: Array2<F>,
     /// m×d.
@@ -44,7 +53,7 @@ pub fn may_attend(mask: &Mask, (i, n): (usize, usize), (j, m): (usize, usize)) -
 }
 
 /// The log-sum-exp of a row and its softmax; −∞ and zeros when every score is −∞.
-fn softmax<F: NdFloat>(row: &[F]) -> (F, Vec<F>) {
+pub fn softmax<F: NdFloat>(row: &[F]) -> (F, Vec<F>) {
     let mut top = F::neg_infinity();
     for &s in row {
         if s > top {
@@ -72,38 +81,55 @@ pub fn softmax_rows<F: NdFloat>(x: ArrayView2<f32>) -> Array2<F> {
     weights
 }
 
-/// Attention, score by score.
-pub fn attention<F: NdFloat>(
-    q: ArrayView2<f32>,
-    k: ArrayView2<f32>,
-    v: ArrayView2<f32>,
-    mask: &Mask,
-) -> Forward<F> {
-    let (n, m, d_v) = (q.nrows(), k.nrows(), v.ncols());
-    let (q, k, v) = (to::<F>(q), to::<F>(k), to::<F>(v));
+/// The scores `q kᵀ / √d`, one product at a time, with −∞ where the mask forbids: n×m.
+pub fn scores<F: NdFloat>(q: ArrayView2<f32>, k: ArrayView2<f32>, mask: &Mask) -> Array2<F> {
+    let (n, m) = (q.nrows(), k.nrows());
+    let (q, k) = (to::<F>(q), to::<F>(k));
     let root_d = F::from(q.ncols()).expect("a size").sqrt();
-    let mut result = Forward {
-        weights: Array2::zeros((n, m)),
-        out: Array2::zeros((n, d_v)),
-        lse: Array1::zeros(n),
-    };
+    let mut scores = Array2::from_elem((n, m), F::neg_infinity());
     for i in 0..n {
-        let mut scores = vec![F::neg_infinity(); m];
         for j in 0..m {
             if may_attend(mask, (i, n), (j, m)) {
                 let mut product = F::zero();
                 for c in 0..q.ncols() {
                     product += q[[i, c]] * k[[j, c]];
                 }
-                scores[j] = product / root_d;
+                scores[[i, j]] = product / root_d;
             }
         }
-        let (lse, weights) = softmax(&scores);
+    }
+    scores
+}
+
+/// The weights of attention, n×m.
+pub fn weights<F: NdFloat>(q: ArrayView2<f32>, k: ArrayView2<f32>, mask: &Mask) -> Array2<F> {
+    let mut weights = scores(q, k, mask);
+    for mut row in weights.rows_mut() {
+        let (_, softmax) = softmax(&row.to_vec());
+        row.assign(&Array1::from(softmax));
+    }
+    weights
+}
+
+/// Attention, score by score.
+pub fn attention<F: NdFloat>(
+    q: ArrayView2<f32>,
+    k: ArrayView2<f32>,
+    v: ArrayView2<f32>,
+    mask: &Mask,
+) -> Output<F> {
+    let scores = scores::<F>(q, k, mask);
+    let v = to::<F>(v);
+    let mut result = Output {
+        out: Array2::zeros((q.nrows(), v.ncols())),
+        lse: Array1::zeros(q.nrows()),
+    };
+    for (i, row) in scores.rows().into_iter().enumerate() {
+        let (lse, weights) = softmax(&row.to_vec());
         result.lse[i] = lse;
-        for j in 0..m {
-            result.weights[[i, j]] = weights[j];
-            for c in 0..d_v {
-                result.out[[i, c]] += weights[j] * v[[j, c]];
+        for (j, &weight) in weights.iter().enumerate() {
+            for c in 0..v.ncols() {
+                result.out[[i, c]] += weight * v[[j, c]];
             }
         }
     }
@@ -129,8 +155,8 @@ pub fn attention_backward<F: NdFloat>(
     v: ArrayView2<f32>,
     mask: &Mask,
     d_out: ArrayView2<f32>,
-) -> Backward<F> {
-    let weights = attention::<F>(q, k, v, mask).weights;
+) -> Gradients<F> {
+    let weights = weights::<F>(q, k, mask);
     let (q, k, v, d_out) = (to::<F>(q), to::<F>(k), to::<F>(v), to::<F>(d_out));
     let root_d = F::from(q.ncols()).expect("a size").sqrt();
     let mut d_weights = Array2::zeros(weights.raw_dim());
@@ -149,5 +175,5 @@ pub fn attention_backward<F: NdFloat>(
             dk[[j, c]] += d_score * q[[i, c]] / root_d;
         }
     }
-    Backward { dq, dk, dv }
+    Gradients { dq, dk, dv }
 }

@@ -1,0 +1,101 @@
+//! What a check program does with an exercise, put together: run, judge, verify, work.
+
+use crate::{
+    Check, Field, Fields, Limits, Report, Shown, Trial, Verification, Who,
+    exercise::Answered,
+    regimes::Regimes,
+    run::{Run, run},
+    verdict::Bench,
+    verify::verify,
+    worker,
+};
+use serde::{Serialize, de::DeserializeOwned};
+use std::{cell::OnceCell, io, path::Path};
+
+impl<B, C, A> Check for Answered<B, C, A>
+where
+    B: Sync,
+    C: Fields + Regimes + Serialize + DeserializeOwned + Sync,
+    A: Fields + Serialize + DeserializeOwned,
+{
+    fn id(&self) -> &'static str {
+        self.id
+    }
+
+    fn verify(&self, seeds: u64, limits: &Limits) -> io::Result<Verification> {
+        verify(self, seeds, limits)
+    }
+
+    fn work(&self, who: &[Who], dir: &Path) -> io::Result<()> {
+        worker::work(self, who, dir)
+    }
+
+    fn check(&self, who: Who, seed: u64, limits: &Limits) -> io::Result<Report> {
+        let cases = (self.exercise.cases)(seed);
+        let bench = Bench::new(self, &cases);
+        let run = self.run_one(who, &cases, limits)?;
+        let known = OnceCell::new();
+        let mistakes = || self.run_mistakes(&known, &cases, limits);
+        Ok(self.report(&bench, &run, mistakes)?.report)
+    }
+
+    fn try_case(
+        &self,
+        case: usize,
+        who: Who,
+        seed: u64,
+        limits: &Limits,
+    ) -> io::Result<Option<Trial>> {
+        let mut cases = (self.exercise.cases)(seed);
+        let of = cases.len();
+        if !(1..=of).contains(&case) {
+            return Ok(None);
+        }
+        cases = vec![cases.swap_remove(case - 1)];
+        let bench = Bench::new(self, &cases);
+        let run = self.run_one(who, &cases, limits)?;
+        let known = OnceCell::new();
+        let judged =
+            self.report(&bench, &run, || self.run_mistakes(&known, &cases, limits))?;
+        let show = |fields: &[Field]| -> Vec<Shown> {
+            fields.iter().map(|field| Shown::of(field, judged.at.as_ref())).collect()
+        };
+        let expected = self.answer(Who::Solution, &cases[0]);
+        Ok(Some(Trial {
+            label: cases[0].label(),
+            of,
+            inputs: show(&cases[0].fields()),
+            steps: show(&(self.exercise.steps)(&cases[0])),
+            answer: run.answers.first().map_or(Vec::new(), |a| show(&a.fields())),
+            expected: show(&expected.fields()),
+            report: judged.report,
+        }))
+    }
+}
+
+impl<B, C, A> Answered<B, C, A>
+where
+    C: Serialize,
+    A: DeserializeOwned,
+{
+    /// Runs one body on the cases.
+    pub(crate) fn run_one(&self, who: Who, cases: &[C], limits: &Limits) -> io::Result<Run<A>> {
+        let mut runs = run(self.id, &[who], cases, limits)?;
+        Ok(runs.swap_remove(0))
+    }
+
+    /// Runs all known mistakes on the cases, unless that has been done.
+    pub(crate) fn run_mistakes<'k>(
+        &self,
+        known: &'k OnceCell<Vec<Run<A>>>,
+        cases: &[C],
+        limits: &Limits,
+    ) -> io::Result<&'k [Run<A>]> {
+        if let Some(runs) = known.get() {
+            return Ok(runs);
+        }
+        let who: Vec<Who> = (0..self.known().count()).map(Who::Mistake).collect();
+        let runs = run(self.id, &who, cases, limits)?;
+        Ok(known.get_or_init(|| runs))
+    }
+}
