@@ -168,7 +168,9 @@ impl<B, C: Fields, A: Fields> Answered<B, C, A> {
         }
         let fields = |run: &Run<A>| run.answers.iter().map(A::fields).collect::<Vec<_>>();
         let (wrong, came) = (fields(mistake), fields(run));
-        let parts = came.first().filter(|parts| parts.len() > 1)?;
+        // The parts of a trace are its steps, which differ from case to case.
+        let is_trace = |parts: &Vec<crate::Field>| parts[0].name.starts_with("after ");
+        let parts = came.first().filter(|parts| parts.len() > 1 && !is_trace(parts))?;
         let part = (0..parts.len()).find(|&part| {
             let alike = |(wrong, came): (&Vec<crate::Field>, &Vec<crate::Field>)| {
                 let both = wrong.get(part).zip(came.get(part));

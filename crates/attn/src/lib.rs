@@ -3,6 +3,7 @@
 //!
 //! * [`Course`]: the chapters and exercises, read from each `chapter.toml`.
 //! * [`starter`]: how the learner's file is generated from the reference, and its sections.
+//! * [`generate`]: the files of a chapter that follow from its metadata.
 //! * [`answers`]: the learner's file: created, reset, updated, never overwritten without a backup.
 //! * [`compile`]: builds check programs; one exercise that does not compile costs only itself.
 //! * [`copy`]: the course laid into another folder.
@@ -18,6 +19,7 @@ pub mod compile;
 pub mod copy;
 mod course;
 pub mod files;
+pub mod generate;
 pub mod program;
 pub mod progress;
 pub mod render;

@@ -114,8 +114,13 @@ enum Dev {
         #[arg(long)]
         check: bool,
     },
-    /// Prove every check: starters unsolved, references right, known mistakes rejected and named
-    Verify,
+    /// Prove every check: starters unsolved, references and right styles accepted, every regime
+    /// covered, known mistakes and guarded mutants rejected
+    Verify {
+        /// With the cases of how many seeds
+        #[arg(long, default_value_t = attn_exercise::SEEDS)]
+        seeds: u64,
+    },
     /// Compute the oracle files again, where PyTorch is installed
     Oracles {
         /// The Python to run
@@ -182,7 +187,7 @@ fn run(Arguments { json, command }: Arguments) -> anyhow::Result<bool> {
         Some(Command::Book(Book::Tables)) => commands::book(&course, &["tables"]),
         Some(Command::Doctor) => commands::doctor(&course),
         Some(Command::Dev(Dev::Starters { check })) => commands::starters(&course, check),
-        Some(Command::Dev(Dev::Verify)) => commands::verify(&course, json),
+        Some(Command::Dev(Dev::Verify { seeds })) => commands::verify(&course, seeds, json),
         Some(Command::Dev(Dev::Oracles { python })) => commands::oracles(&course, &python),
     }
 }

@@ -71,7 +71,11 @@ pub fn explanation(course: &Course, verdict: &Verdict) -> Vec<String> {
             ];
             if let Some(diagnosis) = &failure.diagnosis {
                 let when = &diagnosis.when;
-                paragraphs.push(format!("▸ This is exactly what comes out when {when}."));
+                let where_in = match &diagnosis.part {
+                    Some(part) => format!("In {part}, this"),
+                    None => "This".to_string(),
+                };
+                paragraphs.push(format!("▸ {where_in} is exactly what comes out when {when}."));
             }
             paragraphs
         }

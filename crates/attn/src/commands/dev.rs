@@ -1,6 +1,6 @@
 //! `cargo attn dev`: for those who write the course.
 
-use crate::{Chapter, Course, Language, compile, files, program, starter};
+use crate::{Chapter, Course, compile, files, generate, program};
 use anstream::println;
 use anyhow::{Context, Result, ensure};
 use attn_exercise::{Request, Verification};
@@ -14,24 +14,24 @@ use std::{
     process::Command,
 };
 
-/// Writes every chapter's starter, or with `check` only says which are stale.
+/// Writes the generated files of every chapter, or with `check` only says which are stale.
 ///
 /// # Errors
 /// When a reference has wrong markers or a file cannot be written.
 pub fn starters(course: &Course, check: bool) -> Result<bool> {
     let mut well = true;
     for chapter in &course.chapters {
-        let file = course.root.join(chapter.starter());
-        let text = starter::generate(course, chapter)?;
-        let name = chapter.starter().display().to_string();
-        if fs::read_to_string(&file).is_ok_and(|old| old == text) {
-            println!("{name} is up to date");
-        } else if check {
-            well = false;
-            println!("{name} is stale: cargo attn dev starters");
-        } else {
-            files::write(&file, &text)?;
-            println!("{name} written");
+        for (path, text) in generate::files(course, chapter)? {
+            let (file, name) = (course.root.join(&path), path.display());
+            if fs::read_to_string(&file).is_ok_and(|old| old == text) {
+                println!("{name} is up to date");
+            } else if check {
+                well = false;
+                println!("{name} is stale: cargo attn dev starters");
+            } else {
+                files::write(&file, &text)?;
+                println!("{name} written");
+            }
         }
     }
     Ok(well)
@@ -42,9 +42,14 @@ pub fn starters(course: &Course, check: bool) -> Result<bool> {
 struct Totals {
     exercises: usize,
     cases: usize,
+    regimes: usize,
+    styles: usize,
     mistakes: usize,
     rejected: usize,
     diagnosed: usize,
+    inherited: usize,
+    mutants: usize,
+    mutants_rejected: usize,
     faults: Vec<String>,
     by_exercise: Vec<Verification>,
 }
@@ -54,7 +59,7 @@ struct Totals {
 ///
 /// # Errors
 /// When a chapter does not compile or a file cannot be read.
-pub fn verify(course: &Course, json: bool) -> Result<bool> {
+pub fn verify(course: &Course, seeds: u64, json: bool) -> Result<bool> {
     let mut totals = Totals::default();
     totals.faults.extend(unknown_ids(course)?);
     for chapter in &course.chapters {
@@ -63,15 +68,18 @@ pub fn verify(course: &Course, json: bool) -> Result<bool> {
         let mut ids = BTreeSet::new();
         program::ask(
             &program,
-            &Request::Verify {
-                seed: crate::check::SEED,
-            },
+            &Request::Verify { seeds },
             |found: Verification| {
                 totals.exercises += 1;
                 totals.cases += found.cases;
+                totals.regimes += found.regimes;
+                totals.styles += found.styles;
                 totals.mistakes += found.mistakes;
                 totals.rejected += found.rejected;
                 totals.diagnosed += found.diagnosed;
+                totals.inherited += found.inherited;
+                totals.mutants += found.mutants;
+                totals.mutants_rejected += found.mutants_rejected;
                 let faults = found
                     .faults
                     .iter()
@@ -105,38 +113,40 @@ pub fn verify(course: &Course, json: bool) -> Result<bool> {
     let Totals {
         exercises,
         cases,
+        regimes,
+        styles,
         mistakes,
         rejected,
         diagnosed,
+        inherited,
+        mutants,
+        mutants_rejected,
         faults,
         ..
     } = &totals;
+    println!("{exercises} exercises, {cases} cases in {regimes} regimes, {seeds} seeds");
+    println!("{styles} right answers in other styles, accepted");
     println!(
-        "{exercises} exercises, {cases} cases, {mistakes} mistakes, {rejected} rejected, {diagnosed} diagnosed, {} faults",
-        faults.len()
+        "{mistakes} mistakes, {rejected} rejected, {diagnosed} diagnosed; {inherited} more within other exercises"
     );
+    println!("{mutants} guarded mutants, {mutants_rejected} rejected");
+    println!("{} faults", faults.len());
     Ok(well)
 }
 
-/// A stale starter, a check program with another chapter's overlay, and exercises without a ladder
-/// of hints.
+/// Stale generated files, and exercises without a ladder of hints.
 fn metadata_faults(course: &Course, chapter: &Chapter) -> Vec<String> {
     let mut faults = Vec::new();
-    let name = chapter.starter();
-    match starter::generate(course, chapter) {
-        Ok(text) if fs::read_to_string(course.root.join(&name)).is_ok_and(|old| old == text) => {}
-        Ok(_) => faults.push(format!(
-            "{} is stale: cargo attn dev starters",
-            name.display()
-        )),
-        Err(error) => faults.push(format!("{}: {error:#}", name.display())),
-    }
-    let overlay = format!("overlay/{:02}/exercise.rs", chapter.number);
-    let check = chapter.dir.join("src/check.rs");
-    if chapter.language == Language::Rust
-        && !fs::read_to_string(course.root.join(&check)).is_ok_and(|text| text.contains(&overlay))
-    {
-        faults.push(format!("{} does not name {overlay}", check.display()));
+    match generate::files(course, chapter) {
+        Ok(files) => {
+            let stale = files.into_iter().filter(|(path, text)| {
+                !fs::read_to_string(course.root.join(path)).is_ok_and(|old| old == *text)
+            });
+            faults.extend(stale.map(|(path, _)| {
+                format!("{} is stale: cargo attn dev starters", path.display())
+            }));
+        }
+        Err(error) => faults.push(format!("{}: {error:#}", chapter.dir.display())),
     }
     for exercise in &chapter.exercises {
         let given = exercise.hints.iter().filter(|hint| !hint.trim().is_empty());
