@@ -1,5 +1,5 @@
-//! The check program: joins this chapter's exercises to the answers in one file. See
-//! `attn-exercise`.
+//! The check program: joins this chapter's exercises to the answers in one file. See `attn-exercise`.
+//! Written by `cargo attn dev starters` from `chapter.toml`.
 
 use ch00_primer::exercises::*;
 use std::process::ExitCode;
@@ -10,9 +10,10 @@ use std::process::ExitCode;
 #[cfg_attr(overlay, path = "../../../.attn/overlay/00/exercise.rs")]
 mod answers;
 
+#[rustfmt::skip]
 fn main() -> ExitCode {
     attn_exercise::main(vec![
-        weighted_sum::exercise().answered_by(answers::weighted_sum),
-        normalise_rows::exercise().answered_by(answers::normalise_rows),
+        weighted_sum::exercise().answered_by("0.1", answers::weighted_sum),
+        normalise_rows::exercise().answered_by("0.2", answers::normalise_rows),
     ])
 }

@@ -1,5 +1,5 @@
-//! The check program: joins this chapter's exercises to the answers in one file. See
-//! `attn-exercise`.
+//! The check program: joins this chapter's exercises to the answers in one file. See `attn-exercise`.
+//! Written by `cargo attn dev starters` from `chapter.toml`.
 
 use ch02_additive_attention::exercises::*;
 use std::process::ExitCode;
@@ -10,13 +10,14 @@ use std::process::ExitCode;
 #[cfg_attr(overlay, path = "../../../.attn/overlay/02/exercise.rs")]
 mod answers;
 
+#[rustfmt::skip]
 fn main() -> ExitCode {
     attn_exercise::main(vec![
-        additive_scores::exercise().answered_by(answers::additive_scores),
-        general_scores::exercise().answered_by(answers::general_scores),
-        concat_scores::exercise().answered_by(answers::concat_scores),
-        location_weights::exercise().answered_by(answers::location_weights),
-        local_weights::exercise().answered_by(answers::local_weights),
-        finite_differences::exercise().answered_by(answers::finite_differences),
+        additive_scores::exercise().answered_by("2.1", answers::additive_scores),
+        general_scores::exercise().answered_by("2.2", answers::general_scores),
+        concat_scores::exercise().answered_by("2.3", answers::concat_scores),
+        location_weights::exercise().answered_by("2.4", answers::location_weights),
+        local_weights::exercise().answered_by("2.5", answers::local_weights),
+        finite_differences::exercise().answered_by("2.6", answers::finite_differences),
     ])
 }

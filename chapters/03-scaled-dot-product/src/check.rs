@@ -1,5 +1,5 @@
-//! The check program: joins this chapter's exercises to the answers in one file. See
-//! `attn-exercise`.
+//! The check program: joins this chapter's exercises to the answers in one file. See `attn-exercise`.
+//! Written by `cargo attn dev starters` from `chapter.toml`.
 
 use ch03_scaled_dot_product::exercises::*;
 use std::process::ExitCode;
@@ -10,6 +10,7 @@ use std::process::ExitCode;
 #[cfg_attr(overlay, path = "../../../.attn/overlay/03/exercise.rs")]
 mod answers;
 
+#[rustfmt::skip]
 fn main() -> ExitCode {
     attn_exercise::main(vec![
         softmax_rows::exercise().answered_by("3.1", answers::softmax_rows),

@@ -1,8 +1,8 @@
 //! Why the scores are divided by √d, measured: without it the softmax saturates as d grows, and its
 //! gradients vanish.
 
-use attn_oracle as oracle;
 use attn_core::random::Random;
+use attn_oracle as oracle;
 use ndarray::ArrayView1;
 
 /// How far the softmax of one query is from spreading its weight.

@@ -1,10 +1,9 @@
 //! What holds for every input, on seeded ones.
 
-use attn_oracle as oracle;
 use attn_core::{Mask, random::Random};
+use attn_oracle as oracle;
 use ch03_scaled_dot_product::{
-    Output, attention, attention_backward, dropout, softmax_backward,
-    softmax_rows,
+    Output, attention, attention_backward, dropout, softmax_backward, softmax_rows,
 };
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, array, s};
 use std::panic::{UnwindSafe, catch_unwind};

@@ -1,5 +1,5 @@
-//! The check program: joins this chapter's exercises to the answers in one file. See
-//! `attn-exercise`.
+//! The check program: joins this chapter's exercises to the answers in one file. See `attn-exercise`.
+//! Written by `cargo attn dev starters` from `chapter.toml`.
 
 use ch08_flash_cpu::exercises::*;
 use std::process::ExitCode;
@@ -10,14 +10,15 @@ use std::process::ExitCode;
 #[cfg_attr(overlay, path = "../../../.attn/overlay/08/exercise.rs")]
 mod answers;
 
+#[rustfmt::skip]
 fn main() -> ExitCode {
     attn_exercise::main(vec![
-        merge::exercise().answered_by(answers::merge),
-        online::exercise().answered_by(answers::online),
-        flash_forward::exercise().answered_by(answers::flash_forward),
-        flash_heads::exercise().answered_by(answers::flash_heads),
-        flash_backward::exercise().answered_by(answers::flash_backward),
-        split_kv::exercise().answered_by(answers::split_kv),
-        varlen::exercise().answered_by(answers::varlen),
+        merge::exercise().answered_by("8.1", answers::merge),
+        online::exercise().answered_by("8.2", answers::online),
+        flash_forward::exercise().answered_by("8.3", answers::flash_forward),
+        flash_heads::exercise().answered_by("8.4", answers::flash_heads),
+        flash_backward::exercise().answered_by("8.5", answers::flash_backward),
+        split_kv::exercise().answered_by("8.6", answers::split_kv),
+        varlen::exercise().answered_by("8.7", answers::varlen),
     ])
 }

@@ -1,6 +1,8 @@
 //! One exercise: what is asked, on which cases, how it is judged, and how it goes wrong.
 
-use crate::{Fields, Field, Finding, Limits, Report, Trial, Verification, judge::Judge, regimes::Regimes};
+use crate::{
+    Field, Fields, Finding, Limits, Report, Trial, Verification, judge::Judge, regimes::Regimes,
+};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{io, path::Path};
 

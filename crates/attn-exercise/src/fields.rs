@@ -145,7 +145,11 @@ where
     for<'a> Value: From<&'a Array<F, ndarray::Ix2>>,
 {
     fn fields(&self) -> Vec<Field> {
-        vec![field("dv", &self.dv), field("dq", &self.dq), field("dk", &self.dk)]
+        vec![
+            field("dv", &self.dv),
+            field("dq", &self.dq),
+            field("dk", &self.dk),
+        ]
     }
 }
 
@@ -174,7 +178,13 @@ pub(crate) fn same(a: &Value, b: &Value, floor: f64) -> bool {
     let (Value::Numbers(a), Value::Numbers(b)) = (a, b) else {
         return a == b;
     };
-    let scale = b.iter().fold(0.0_f64, |scale, x| if x.is_finite() { scale.max(x.abs()) } else { scale });
+    let scale = b.iter().fold(0.0_f64, |scale, x| {
+        if x.is_finite() {
+            scale.max(x.abs())
+        } else {
+            scale
+        }
+    });
     let near = |(x, y): (&f64, &f64)| {
         x == y || (x - y).abs() <= (1e-4 * scale).max(floor) || x.is_nan() && y.is_nan()
     };
@@ -183,8 +193,13 @@ pub(crate) fn same(a: &Value, b: &Value, floor: f64) -> bool {
 
 /// The largest finite entry of all tensors.
 pub(crate) fn largest(fields: &[Field]) -> f64 {
-    let numbers = fields.iter().filter_map(|field| field.value.numbers()).flatten();
-    numbers.filter(|x| x.is_finite()).fold(0.0, |largest, x| largest.max(x.abs()))
+    let numbers = fields
+        .iter()
+        .filter_map(|field| field.value.numbers())
+        .flatten();
+    numbers
+        .filter(|x| x.is_finite())
+        .fold(0.0, |largest, x| largest.max(x.abs()))
 }
 
 /// Rows and columns of a matrix that are printed; the rest is `…`.
@@ -210,9 +225,9 @@ impl Field {
     pub fn body(&self, around: Option<&[usize]>) -> String {
         match &self.value {
             Value::Numbers(array) => window(array.view(), around, |&x| format!("{:>9}", number(x))),
-            Value::Flags(array) => {
-                window(array.view(), around, |&b| if b { "■" } else { "·" }.to_string())
-            }
+            Value::Flags(array) => window(array.view(), around, |&b| {
+                if b { "■" } else { "·" }.to_string()
+            }),
             Value::Text(text) => text.clone(),
         }
     }

@@ -90,7 +90,9 @@ fn answer(exercises: &[Box<dyn Check>], request: Request) -> io::Result<()> {
 /// `cargo test`: one test per exercise, which verifies it, with as many seeds as `ATTN_SEEDS` says.
 fn test(exercises: Vec<Box<dyn Check>>) -> ExitCode {
     let exercises: &'static [_] = exercises.leak();
-    let seeds = env::var("ATTN_SEEDS").ok().and_then(|seeds| seeds.parse().ok());
+    let seeds = env::var("ATTN_SEEDS")
+        .ok()
+        .and_then(|seeds| seeds.parse().ok());
     let seeds = seeds.unwrap_or(SEEDS);
     let tests = exercises.iter().map(|exercise| {
         Test::test(format!("verify {}", exercise.id()), move || {

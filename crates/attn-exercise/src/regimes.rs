@@ -84,7 +84,11 @@ fn required<C: Regimes>(cases: &[C]) -> BTreeSet<String> {
     for (i, a) in names.iter().enumerate() {
         regimes.extend([format!("{a} = 1"), format!("{a} > 1")]);
         for b in &names[i + 1..] {
-            regimes.extend([format!("{a} < {b}"), format!("{a} = {b} > 1"), format!("{a} > {b}")]);
+            regimes.extend([
+                format!("{a} < {b}"),
+                format!("{a} = {b} > 1"),
+                format!("{a} > {b}"),
+            ]);
         }
     }
     for (name, _, input) in cases.first().map(C::inputs).unwrap_or_default() {
@@ -118,19 +122,29 @@ pub(crate) fn coverage<C: Regimes>(cases: &[C], impossible: &[(&str, &str)]) -> 
         };
         impossible.iter().any(is)
     };
-    let missing = required.iter().filter(|regime| !found.contains(*regime) && !never(regime));
-    let mut faults: Vec<String> =
-        missing.map(|regime| format!("no case lies in the regime “{regime}”")).collect();
+    let missing = required
+        .iter()
+        .filter(|regime| !found.contains(*regime) && !never(regime));
+    let mut faults: Vec<String> = missing
+        .map(|regime| format!("no case lies in the regime “{regime}”"))
+        .collect();
     for (never, _) in impossible {
         if found.contains(*never) {
-            faults.push(format!("a case lies in the regime “{never}”, which is declared impossible"));
+            faults.push(format!(
+                "a case lies in the regime “{never}”, which is declared impossible"
+            ));
         }
         if !required.contains(*never) {
-            faults.push(format!("“{never}” is declared impossible, but is no regime that is asked for"));
+            faults.push(format!(
+                "“{never}” is declared impossible, but is no regime that is asked for"
+            ));
         }
     }
     Coverage {
-        covered: required.iter().filter(|regime| found.contains(*regime)).count(),
+        covered: required
+            .iter()
+            .filter(|regime| found.contains(*regime))
+            .count(),
         faults,
     }
 }
@@ -168,19 +182,29 @@ pub(crate) fn mutants<C: Regimes>(cases: &[C], judge: impl Fn(usize, &C) -> Trie
         }
     }
     let names: BTreeSet<&str> = tried.iter().map(|(name, ..)| name.as_str()).collect();
-    let regimes: BTreeSet<&str> =
-        tried.iter().flat_map(|(_, regimes, _)| regimes.iter().map(String::as_str)).collect();
-    let mut mutants = Mutants { tried: 0, rejected: 0, faults: Vec::new() };
+    let regimes: BTreeSet<&str> = tried
+        .iter()
+        .flat_map(|(_, regimes, _)| regimes.iter().map(String::as_str))
+        .collect();
+    let mut mutants = Mutants {
+        tried: 0,
+        rejected: 0,
+        faults: Vec::new(),
+    };
     for name in names {
         for regime in &regimes {
-            let within = tried.iter().filter(|(other, r, _)| other == name && r.contains(*regime));
+            let within = tried
+                .iter()
+                .filter(|(other, r, _)| other == name && r.contains(*regime));
             let fates: Vec<Tried> = within.map(|(_, _, fate)| *fate).collect();
             if fates.contains(&Tried::Rejected) {
                 mutants.tried += 1;
                 mutants.rejected += 1;
             } else if fates.contains(&Tried::Accepted) {
                 mutants.tried += 1;
-                mutants.faults.push(format!("the mutant {name} when {regime} is not rejected"));
+                mutants
+                    .faults
+                    .push(format!("the mutant {name} when {regime} is not rejected"));
             }
         }
     }
@@ -204,9 +228,7 @@ pub fn pairwise<const N: usize>(levels: [usize; N]) -> Vec<[usize; N]> {
     let mut missing = BTreeSet::new();
     for a in 0..N {
         for b in a + 1..N {
-            missing.extend(
-                (0..levels[a]).flat_map(|x| (0..levels[b]).map(move |y| (a, x, b, y))),
-            );
+            missing.extend((0..levels[a]).flat_map(|x| (0..levels[b]).map(move |y| (a, x, b, y))));
         }
     }
     let mut rows = Vec::new();
@@ -217,7 +239,9 @@ pub fn pairwise<const N: usize>(levels: [usize; N]) -> Vec<[usize; N]> {
         for c in 0..N {
             if row[c].is_none() {
                 let meets = |z: usize| {
-                    let pairs = (0..N).filter(|&d| d != c).filter_map(|d| Some((d, row[d]?)));
+                    let pairs = (0..N)
+                        .filter(|&d| d != c)
+                        .filter_map(|d| Some((d, row[d]?)));
                     pairs
                         .filter(|&(d, w)| {
                             missing.contains(&if c < d { (c, z, d, w) } else { (d, w, c, z) })
@@ -248,8 +272,11 @@ mod tests {
         }
     }
 
-    const NEVER: [(&str, &str); 3] =
-        [("x tiny", "no entry"), ("x large", "no entry"), ("x equal", "they differ")];
+    const NEVER: [(&str, &str); 3] = [
+        ("x tiny", "no entry"),
+        ("x large", "no entry"),
+        ("x equal", "they differ"),
+    ];
 
     fn tables(shapes: &[(usize, usize)]) -> Vec<Table> {
         let table = |&shape| Table(Array2::from_shape_fn(shape, |(i, j)| (1 + i + j) as f32));
@@ -264,7 +291,10 @@ mod tests {
         let faults = coverage(&tables(&all[..2]), &NEVER).faults;
         assert_eq!(
             faults,
-            ["no case lies in the regime “m = 1”", "no case lies in the regime “n > m”"]
+            [
+                "no case lies in the regime “m = 1”",
+                "no case lies in the regime “n > m”"
+            ]
         );
     }
 

@@ -149,7 +149,10 @@ fn run_in_one_worker<C: Serialize, A: DeserializeOwned>(
     let mut runs = vec![Run::new()];
     let mut start = 0;
     for Frame { outcome, printed } in frames {
-        if runs.last().is_some_and(|run: &Run<A>| run.tried() == cases.len()) {
+        if runs
+            .last()
+            .is_some_and(|run: &Run<A>| run.tried() == cases.len())
+        {
             runs.push(Run::new());
         }
         let run = runs.last_mut().expect("one at least");

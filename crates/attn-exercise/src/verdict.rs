@@ -83,12 +83,7 @@ impl<B, C: Fields, A: Fields> Answered<B, C, A> {
         Ok(self.judged(run, verdict, at))
     }
 
-    fn judged(
-        &self,
-        run: &Run<A>,
-        verdict: Verdict,
-        at: Option<(String, Vec<usize>)>,
-    ) -> Judged {
+    fn judged(&self, run: &Run<A>, verdict: Verdict, at: Option<(String, Vec<usize>)>) -> Judged {
         Judged {
             report: Report {
                 id: self.id.into(),
@@ -114,7 +109,11 @@ impl<B, C: Fields, A: Fields> Answered<B, C, A> {
             relation(&bench.cases[..before], &run.answers[..before])
         {
             let ending = Ending::Symptom(Symptom::Wrong { what });
-            return Some(Wrong { case, ending, at: None });
+            return Some(Wrong {
+                case,
+                ending,
+                at: None,
+            });
         }
         failed.map(|(case, ending)| Wrong {
             case: *case,
@@ -170,7 +169,9 @@ impl<B, C: Fields, A: Fields> Answered<B, C, A> {
         let (wrong, came) = (fields(mistake), fields(run));
         // The parts of a trace are its steps, which differ from case to case.
         let is_trace = |parts: &Vec<crate::Field>| parts[0].name.starts_with("after ");
-        let parts = came.first().filter(|parts| parts.len() > 1 && !is_trace(parts))?;
+        let parts = came
+            .first()
+            .filter(|parts| parts.len() > 1 && !is_trace(parts))?;
         let part = (0..parts.len()).find(|&part| {
             let alike = |(wrong, came): (&Vec<crate::Field>, &Vec<crate::Field>)| {
                 let both = wrong.get(part).zip(came.get(part));
@@ -188,7 +189,9 @@ impl<B, C: Fields, A: Fields> Answered<B, C, A> {
         let mut cases = bench.cases.iter().zip(answers);
         cases.any(|(case, answer)| {
             let right = self.answer(Who::Solution, case).fields();
-            right.get(part).is_some_and(|right| !same(&answer[part].value, &right.value, 0.0))
+            right
+                .get(part)
+                .is_some_and(|right| !same(&answer[part].value, &right.value, 0.0))
         })
     }
 }
@@ -206,7 +209,11 @@ fn explains<A: Fields>(mistake: &Run<A>, answer: &Run<A>) -> bool {
     mistake.failed.len() == answer.failed.len()
         && mistake.answers.len() == answer.answers.len()
         && mistake.failed.iter().zip(&answer.failed).all(fails_alike)
-        && mistake.answers.iter().zip(&answer.answers).all(|(a, b)| agree(a, b, 0.0))
+        && mistake
+            .answers
+            .iter()
+            .zip(&answer.answers)
+            .all(|(a, b)| agree(a, b, 0.0))
 }
 
 /// The verdict on a `todo!` that was reached: this exercise's own, or that of another one which it

@@ -107,7 +107,11 @@ where
     let known = OnceCell::new();
     let runs = answered.run_mistakes(&known, bench.cases, limits)?;
     let first = seed == 1;
-    let with = if first { String::new() } else { format!(" with seed {seed}") };
+    let with = if first {
+        String::new()
+    } else {
+        format!(" with seed {seed}")
+    };
     for (i, ((name, _), run)) in answered.known().zip(runs).enumerate() {
         let verdict = answered.report(bench, run, || Ok(runs))?.report.verdict;
         let own = i < answered.exercise.mistakes.len();
@@ -115,7 +119,9 @@ where
             // What is a mistake elsewhere may be none here.
             if own {
                 let verdict = brief(&verdict);
-                found.faults.push(format!("mistake {name} is not rejected{with}: {verdict}"));
+                found
+                    .faults
+                    .push(format!("mistake {name} is not rejected{with}: {verdict}"));
             }
             continue;
         };
@@ -132,18 +138,17 @@ where
                 "mistake {name} cannot be told from {}{with}",
                 diagnosis.mistake
             )),
-            None => found.faults.push(format!("mistake {name} is rejected but not named{with}")),
+            None => found
+                .faults
+                .push(format!("mistake {name} is rejected but not named{with}")),
         }
     }
     Ok(())
 }
 
 /// Every guarded mutant is rejected.
-fn try_mutants<B, C, A>(
-    answered: &Answered<B, C, A>,
-    bench: &Bench<C, A>,
-    found: &mut Verification,
-) where
+fn try_mutants<B, C, A>(answered: &Answered<B, C, A>, bench: &Bench<C, A>, found: &mut Verification)
+where
     C: Fields + Regimes,
     A: Fields,
 {

@@ -68,7 +68,10 @@ where
     let printed = dir.join("printed");
     let run = || -> io::Result<()> {
         let latest = keep_panics();
-        for (who, case) in who.iter().flat_map(|who| cases.iter().map(move |case| (who, case))) {
+        for (who, case) in who
+            .iter()
+            .flat_map(|who| cases.iter().map(move |case| (who, case)))
+        {
             let answer = || answered.answer(*who, case);
             let outcome = match panic::catch_unwind(AssertUnwindSafe(answer)) {
                 Ok(answer) => Outcome::Answer(answer),

@@ -185,7 +185,10 @@ fn faulty() -> Vec<Box<dyn Check>> {
         }
         .answered_by("2.6", |_| todo!("2.6: double it")),
         Exercise {
-            styles: vec![("by addition", double as Body), ("by multiplication", square)],
+            styles: vec![
+                ("by addition", double as Body),
+                ("by multiplication", square),
+            ],
             ..exercise(squares())
         }
         .answered_by("2.7", |_| todo!("2.7: double it")),
@@ -322,7 +325,14 @@ fn tests() -> Vec<(&'static str, fn())> {
                 let diagnosis = failure("1.15").diagnosis;
                 let (mistake, when) = ("square".into(), "x is squared".into());
                 let part = None;
-                assert_eq!(diagnosis, Some(Diagnosis { mistake, when, part }));
+                assert_eq!(
+                    diagnosis,
+                    Some(Diagnosis {
+                        mistake,
+                        when,
+                        part
+                    })
+                );
             },
         ),
         (
@@ -366,7 +376,11 @@ fn tests() -> Vec<(&'static str, fn())> {
         }),
         ("verify: a reference that fails", || {
             let fails = |fault: &&String| fault.starts_with("the reference fails with seed");
-            assert_eq!(faults("2.6").iter().filter(fails).count(), 3, "one per seed");
+            assert_eq!(
+                faults("2.6").iter().filter(fails).count(),
+                3,
+                "one per seed"
+            );
         }),
         ("verify: a right style that is refused", || {
             let fault = "the style “by multiplication” fails with seed 1: case 1 (x 1): y[0] is \

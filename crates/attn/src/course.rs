@@ -8,8 +8,8 @@ use std::{
     str::FromStr,
 };
 
-/// The chapters that are not written yet, for the map.
-pub const PLANNED: &[(u32, &str)] = &[
+/// The chapters to come, for the map. One that has its folder counts as written.
+const PLANNED: &[(u32, &str)] = &[
     (5, "KV cache"),
     (6, "MQA and GQA"),
     (7, "MLA and absorption"),
@@ -27,7 +27,7 @@ pub struct Course {
 }
 
 /// What `chapter.toml` says.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Chapter {
     /// Its number.
@@ -45,7 +45,7 @@ pub struct Chapter {
     /// What the learner's file begins with.
     pub imports: String,
     /// Its exercises, in order.
-    #[serde(rename = "exercise")]
+    #[serde(rename = "exercise", default)]
     pub exercises: Vec<Exercise>,
     /// Where the chapter is; relative to the root.
     #[serde(skip)]
@@ -145,6 +145,15 @@ impl Course {
         file.strip_prefix(&self.root).unwrap_or(file)
     }
 
+    /// Number and title of the chapters that are not written yet.
+    pub fn planned(&self) -> impl Iterator<Item = (u32, &'static str)> {
+        let written = |number| self.chapters.iter().any(|chapter| chapter.number == number);
+        PLANNED
+            .iter()
+            .copied()
+            .filter(move |(number, _)| !written(*number))
+    }
+
     /// The chapter with this number.
     ///
     /// # Errors
@@ -153,7 +162,7 @@ impl Course {
         if let Some(chapter) = self.chapters.iter().find(|c| c.number == number) {
             return Ok(chapter);
         }
-        if let Some((_, title)) = PLANNED.iter().find(|(planned, _)| *planned == number) {
+        if let Some((_, title)) = self.planned().find(|(planned, _)| *planned == number) {
             bail!("chapter {number} ({title}) is planned and not open yet");
         }
         let numbers: Vec<_> = self.chapters.iter().map(|c| c.number.to_string()).collect();

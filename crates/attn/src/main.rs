@@ -121,11 +121,32 @@ enum Dev {
         #[arg(long, default_value_t = attn_exercise::SEEDS)]
         seeds: u64,
     },
+    /// Lay the files of a new exercise or chapter, which compile as they are
+    #[command(subcommand)]
+    New(New),
     /// Compute the oracle files again, where PyTorch is installed
     Oracles {
         /// The Python to run
         #[arg(long, default_value = "python3")]
         python: String,
+    },
+}
+
+#[derive(Subcommand)]
+enum New {
+    /// An exercise at the end of a chapter
+    Exercise {
+        /// The chapter's number
+        chapter: u32,
+        /// The function that is written: `softmax_rows`
+        item: String,
+    },
+    /// A chapter with one exercise, joined to the workspace and the book
+    Chapter {
+        /// Its folder: `05-kv-cache`
+        folder: String,
+        /// Its title
+        title: String,
     },
 }
 
@@ -188,6 +209,12 @@ fn run(Arguments { json, command }: Arguments) -> anyhow::Result<bool> {
         Some(Command::Doctor) => commands::doctor(&course),
         Some(Command::Dev(Dev::Starters { check })) => commands::starters(&course, check),
         Some(Command::Dev(Dev::Verify { seeds })) => commands::verify(&course, seeds, json),
+        Some(Command::Dev(Dev::New(New::Exercise { chapter, item }))) => {
+            commands::new_exercise(&course, chapter, &item)
+        }
+        Some(Command::Dev(Dev::New(New::Chapter { folder, title }))) => {
+            commands::new_chapter(&course, &folder, &title)
+        }
         Some(Command::Dev(Dev::Oracles { python })) => commands::oracles(&course, &python),
     }
 }

@@ -75,7 +75,9 @@ pub fn explanation(course: &Course, verdict: &Verdict) -> Vec<String> {
                     Some(part) => format!("In {part}, this"),
                     None => "This".to_string(),
                 };
-                paragraphs.push(format!("▸ {where_in} is exactly what comes out when {when}."));
+                paragraphs.push(format!(
+                    "▸ {where_in} is exactly what comes out when {when}."
+                ));
             }
             paragraphs
         }

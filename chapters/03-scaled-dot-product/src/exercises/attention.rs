@@ -2,7 +2,10 @@
 
 use crate::{Output, allowed, masked_scores, softmax_rows};
 use attn_core::{Mask, random::Random};
-use attn_exercise::{Finding, SOME_MASKS, SOME_VALUES, exercise, field, fields, judge::require, pairwise, some_mask, some_values};
+use attn_exercise::{
+    Finding, SOME_MASKS, SOME_VALUES, exercise, field, fields, judge::require, pairwise, some_mask,
+    some_values,
+};
 use attn_oracle as oracle;
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, Zip, array, s};
 
@@ -238,16 +241,27 @@ exercise! {
 pub(super) fn small(
     random: &mut Random,
 ) -> impl Iterator<Item = (Array2<f32>, Array2<f32>, Array2<f32>, Mask)> {
-    let levels = [3, 3, 3, 3, SOME_MASKS, SOME_VALUES, SOME_VALUES, SOME_VALUES];
-    pairwise(levels).into_iter().map(|[n, m, d, d_v, mask, of_q, of_k, of_v]| {
-        let (n, m, d, d_v) = (n + 1, m + 1, d + 1, d_v + 1);
-        (
-            some_values(of_q, (n, d), random),
-            some_values(of_k, (m, d), random),
-            some_values(of_v, (m, d_v), random),
-            some_mask(mask, (n, m), random),
-        )
-    })
+    let levels = [
+        3,
+        3,
+        3,
+        3,
+        SOME_MASKS,
+        SOME_VALUES,
+        SOME_VALUES,
+        SOME_VALUES,
+    ];
+    pairwise(levels)
+        .into_iter()
+        .map(|[n, m, d, d_v, mask, of_q, of_k, of_v]| {
+            let (n, m, d, d_v) = (n + 1, m + 1, d + 1, d_v + 1);
+            (
+                some_values(of_q, (n, d), random),
+                some_values(of_k, (m, d), random),
+                some_values(of_v, (m, d_v), random),
+                some_mask(mask, (n, m), random),
+            )
+        })
 }
 
 /// A dense mask in which row 1 may attend to nothing.
@@ -269,7 +283,9 @@ fn within_values(out: &Array2<f32>, v: ArrayView2<f32>) -> Result<(), String> {
         let most = column.fold(0.0_f32, |a, &b| a.max(b));
         let slack = 1e-4 * (1.0 + most - least);
         require(!(x < least - slack || x > most + slack), || {
-            format!("out[{i},{c}] is {x:.4}, but an average of values lies between {least:.4} and {most:.4}")
+            format!(
+                "out[{i},{c}] is {x:.4}, but an average of values lies between {least:.4} and {most:.4}"
+            )
         })?;
     }
     Ok(())
@@ -383,7 +399,10 @@ fn with_lse(
 ) -> Output {
     let Output { out, lse } = crate::attention(q, k, v, mask);
     let scores = masked_scores(q, k, mask);
-    let lse = lse.iter().zip(scores.rows()).map(|(&lse, row)| wrong(lse, row));
+    let lse = lse
+        .iter()
+        .zip(scores.rows())
+        .map(|(&lse, row)| wrong(lse, row));
     Output {
         out,
         lse: lse.collect(),

@@ -142,9 +142,11 @@ fn metadata_faults(course: &Course, chapter: &Chapter) -> Vec<String> {
             let stale = files.into_iter().filter(|(path, text)| {
                 !fs::read_to_string(course.root.join(path)).is_ok_and(|old| old == *text)
             });
-            faults.extend(stale.map(|(path, _)| {
-                format!("{} is stale: cargo attn dev starters", path.display())
-            }));
+            faults.extend(
+                stale.map(|(path, _)| {
+                    format!("{} is stale: cargo attn dev starters", path.display())
+                }),
+            );
         }
         Err(error) => faults.push(format!("{}: {error:#}", chapter.dir.display())),
     }

@@ -1,6 +1,6 @@
 //! Bare `cargo attn`: where am I, and what comes next.
 
-use crate::{Chapter, Course, Exercise, PLANNED, answers, progress};
+use crate::{Chapter, Course, Exercise, answers, progress};
 use anstream::println;
 use anyhow::Result;
 use owo_colors::OwoColorize;
@@ -48,7 +48,7 @@ pub fn status(course: &Course, json: bool) -> Result<bool> {
     if json {
         println!("{}", serde_json::to_string_pretty(&status)?);
     } else {
-        print(&status);
+        print(course, &status);
     }
     Ok(true)
 }
@@ -101,13 +101,13 @@ fn chapter_status(
     }
 }
 
-fn print(status: &Status) {
+fn print(course: &Course, status: &Status) {
     println!("{}\n", "Attention, by building it".bold());
-    let mut rows: Vec<(u32, String)> = PLANNED
-        .iter()
+    let mut rows: Vec<(u32, String)> = course
+        .planned()
         .map(|(number, title)| {
             (
-                *number,
+                number,
                 format!("{number:>4}  {title:<44} planned")
                     .dimmed()
                     .to_string(),
