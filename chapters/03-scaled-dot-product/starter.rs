@@ -15,6 +15,12 @@ use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, Zip, array, s};
 /// Shapes: n×m in, n×m out; every row of the result sums to one. Scores of ±10 000 must neither
 /// overflow nor give NaN. A row in which every score is −∞ (nothing may be attended to) becomes
 /// zeros.
+///
+/// ```
+/// use ch03_scaled_dot_product::softmax_rows;
+/// use ndarray::array;
+/// assert_eq!(softmax_rows(array![[7.0, 7.0]].view()), array![[0.5, 0.5]]);
+/// ```
 pub fn softmax_rows(x: ArrayView2<f32>) -> Array2<f32> {
     todo!("3.1: turn each row of scores into weights that sum to one")
 }
@@ -31,6 +37,12 @@ pub fn softmax_rows(x: ArrayView2<f32>) -> Array2<f32> {
 /// * `Mask::Padding(keys)`: keys `j` with `keys[j]`.
 /// * `Mask::Dense(table)`: the table itself.
 /// * `Mask::All(masks)`: what all of the masks allow; everything, if there are none.
+///
+/// ```
+/// use {attn_core::Mask, ch03_scaled_dot_product::allowed, ndarray::array};
+/// // Two queries, three keys: the last query sees all of them.
+/// assert_eq!(allowed(&Mask::Causal, 2, 3), array![[true, true, false], [true, true, true]]);
+/// ```
 #[track_caller]
 pub fn allowed(mask: &Mask, n: usize, m: usize) -> Array2<bool> {
     expect_mask(mask, n, m);
@@ -45,6 +57,13 @@ pub fn allowed(mask: &Mask, n: usize, m: usize) -> Array2<bool> {
 /// Shapes: `q` n×d, `k` m×d, `v` m×d_v; `out` n×d_v, `lse` n. `lse[i]` is the log-sum-exp of row
 /// `i` of the masked scores, `ln Σ_j exp(score[i,j])`, finite whenever the scores are. A query that
 /// may attend to nothing gives a row of zeros and −∞.
+///
+/// ```
+/// use {attn_core::Mask, ch03_scaled_dot_product::attention, ndarray::array};
+/// // Both keys fit the query equally well: the mean of the values.
+/// let [q, k, v] = [array![[1.0]], array![[2.0], [2.0]], array![[0.0], [4.0]]];
+/// assert_eq!(attention(q.view(), k.view(), v.view(), &Mask::None).out, array![[2.0]]);
+/// ```
 #[track_caller]
 pub fn attention(
     q: ArrayView2<f32>,
@@ -61,8 +80,14 @@ pub fn attention(
 /// Dropout on attention weights: each weight is set to zero with probability `p`, and those that
 /// remain are scaled so that the expectation stays what it was (“inverted” dropout).
 ///
-/// Shapes: n×m in, n×m out. `Random::new(seed).uniform((n, m))` gives one draw in [0, 1) a weight;
+/// Shapes: n×m in, n×m out. `Random::new(seed).uniform((n, m))` gives one draw in [0, 1) for each weight;
 /// a weight is kept where its draw is at least `p`. `p` is in [0, 1]; at 1 everything is dropped.
+///
+/// ```
+/// use ch03_scaled_dot_product::dropout;
+/// use ndarray::array;
+/// assert_eq!(dropout(array![[0.5, 0.5]].view(), 0.0, 1), array![[0.5, 0.5]]);
+/// ```
 #[track_caller]
 pub fn dropout(weights: ArrayView2<f32>, p: f32, seed: u64) -> Array2<f32> {
     assert!((0.0..=1.0).contains(&p), "probability {p} is not in [0, 1]");
@@ -77,6 +102,14 @@ pub fn dropout(weights: ArrayView2<f32>, p: f32, seed: u64) -> Array2<f32> {
 /// `d_scores[i,j] = weights[i,j] · (d_weights[i,j] − Σ_l weights[i,l] · d_weights[i,l])`. Shapes:
 /// all n×m. Every row of the result sums to zero: adding a constant to all scores of a row changes
 /// nothing.
+///
+/// ```
+/// use ch03_scaled_dot_product::softmax_backward;
+/// use ndarray::array;
+/// // The second score takes from the first what it gives to itself.
+/// let (weights, d_weights) = (array![[0.5, 0.5]], array![[0.0, 1.0]]);
+/// assert_eq!(softmax_backward(weights.view(), d_weights.view()), array![[-0.25, 0.25]]);
+/// ```
 #[track_caller]
 pub fn softmax_backward(weights: ArrayView2<f32>, d_weights: ArrayView2<f32>) -> Array2<f32> {
     expect_equal(
@@ -97,6 +130,14 @@ pub fn softmax_backward(weights: ArrayView2<f32>, d_weights: ArrayView2<f32>) ->
 ///
 /// Shapes: `q` n×d, `k` m×d, `v` m×d_v, `d_out` n×d_v; each gradient in the shape of its input.
 /// The weights are computed again from `q`, `k` and the mask.
+///
+/// ```
+/// use {attn_core::Mask, ch03_scaled_dot_product::attention_backward, ndarray::array};
+/// // One key: its weight is 1 whatever its score, so only the value gets a gradient.
+/// let [q, k, v, d_out] = [array![[1.0]], array![[2.0]], array![[3.0]], array![[5.0]]];
+/// let gradients = attention_backward(q.view(), k.view(), v.view(), &Mask::None, d_out.view());
+/// assert_eq!((gradients.dq, gradients.dv), (array![[0.0]], array![[5.0]]));
+/// ```
 #[track_caller]
 pub fn attention_backward(
     q: ArrayView2<f32>,

@@ -13,6 +13,13 @@ use ndarray::{Array2, ArrayView1, ArrayView2, Zip};
 /// Shapes: `q` n×d, `k` m×d, `v` m×d_v; `out` n×d_v, `lse` n. `lse[i]` is the log-sum-exp of row
 /// `i` of the masked scores, `ln Σ_j exp(score[i,j])`, finite whenever the scores are. A query that
 /// may attend to nothing gives a row of zeros and −∞.
+///
+/// ```
+/// use {attn_core::Mask, ch03_scaled_dot_product::attention, ndarray::array};
+/// // Both keys fit the query equally well: the mean of the values.
+/// let [q, k, v] = [array![[1.0]], array![[2.0], [2.0]], array![[0.0], [4.0]]];
+/// assert_eq!(attention(q.view(), k.view(), v.view(), &Mask::None).out, array![[2.0]]);
+/// ```
 #[track_caller]
 pub fn attention(
     q: ArrayView2<f32>,

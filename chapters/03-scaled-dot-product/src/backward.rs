@@ -12,6 +12,14 @@ use ndarray::{Array2, ArrayView2, Axis};
 /// `d_scores[i,j] = weights[i,j] · (d_weights[i,j] − Σ_l weights[i,l] · d_weights[i,l])`. Shapes:
 /// all n×m. Every row of the result sums to zero: adding a constant to all scores of a row changes
 /// nothing.
+///
+/// ```
+/// use ch03_scaled_dot_product::softmax_backward;
+/// use ndarray::array;
+/// // The second score takes from the first what it gives to itself.
+/// let (weights, d_weights) = (array![[0.5, 0.5]], array![[0.0, 1.0]]);
+/// assert_eq!(softmax_backward(weights.view(), d_weights.view()), array![[-0.25, 0.25]]);
+/// ```
 #[track_caller]
 pub fn softmax_backward(weights: ArrayView2<f32>, d_weights: ArrayView2<f32>) -> Array2<f32> {
     expect_equal(
@@ -37,6 +45,14 @@ pub fn softmax_backward(weights: ArrayView2<f32>, d_weights: ArrayView2<f32>) ->
 ///
 /// Shapes: `q` n×d, `k` m×d, `v` m×d_v, `d_out` n×d_v; each gradient in the shape of its input.
 /// The weights are computed again from `q`, `k` and the mask.
+///
+/// ```
+/// use {attn_core::Mask, ch03_scaled_dot_product::attention_backward, ndarray::array};
+/// // One key: its weight is 1 whatever its score, so only the value gets a gradient.
+/// let [q, k, v, d_out] = [array![[1.0]], array![[2.0]], array![[3.0]], array![[5.0]]];
+/// let gradients = attention_backward(q.view(), k.view(), v.view(), &Mask::None, d_out.view());
+/// assert_eq!((gradients.dq, gradients.dv), (array![[0.0]], array![[5.0]]));
+/// ```
 #[track_caller]
 pub fn attention_backward(
     q: ArrayView2<f32>,

@@ -13,6 +13,12 @@ use ndarray::{Array2, Zip};
 /// * `Mask::Padding(keys)`: keys `j` with `keys[j]`.
 /// * `Mask::Dense(table)`: the table itself.
 /// * `Mask::All(masks)`: what all of the masks allow; everything, if there are none.
+///
+/// ```
+/// use {attn_core::Mask, ch03_scaled_dot_product::allowed, ndarray::array};
+/// // Two queries, three keys: the last query sees all of them.
+/// assert_eq!(allowed(&Mask::Causal, 2, 3), array![[true, true, false], [true, true, true]]);
+/// ```
 #[track_caller]
 pub fn allowed(mask: &Mask, n: usize, m: usize) -> Array2<bool> {
     expect_mask(mask, n, m);

@@ -6,6 +6,12 @@ use ndarray::{Array2, ArrayView2};
 /// Shapes: n×m in, n×m out; every row of the result sums to one. Scores of ±10 000 must neither
 /// overflow nor give NaN. A row in which every score is −∞ (nothing may be attended to) becomes
 /// zeros.
+///
+/// ```
+/// use ch03_scaled_dot_product::softmax_rows;
+/// use ndarray::array;
+/// assert_eq!(softmax_rows(array![[7.0, 7.0]].view()), array![[0.5, 0.5]]);
+/// ```
 pub fn softmax_rows(x: ArrayView2<f32>) -> Array2<f32> {
     // SOLUTION 3.1: turn each row of scores into weights that sum to one
     let mut weights = x.to_owned();

@@ -35,6 +35,16 @@ pub enum Value {
     Text(String),
 }
 
+impl Value {
+    /// The tensor of numbers, if it is one: numbers are compared up to rounding.
+    pub(crate) fn numbers(&self) -> Option<&ArrayD<f64>> {
+        match self {
+            Value::Numbers(numbers) => Some(numbers),
+            _ => None,
+        }
+    }
+}
+
 /// Names a value: `field("q", &self.q)`.
 pub fn field(name: impl Into<Cow<'static, str>>, value: impl Into<Value>) -> Field {
     Field {

@@ -1,6 +1,6 @@
 //! What a case holds: how a body is given it, how a reader sees it, and in which regimes it lies.
 
-use crate::{Field, Value, field};
+use crate::{Field, field};
 use attn_core::{Mask, random::Random};
 use attn_oracle::may_attend;
 use ndarray::{Array, Array2, ArrayView, Dimension, ShapeBuilder};
@@ -481,14 +481,4 @@ macro_rules! given {
             }
         }
     };
-}
-
-impl Value {
-    /// Whether it is a tensor of numbers, which are compared up to rounding.
-    pub(crate) fn numbers(&self) -> Option<&ndarray::ArrayD<f64>> {
-        match self {
-            Value::Numbers(numbers) => Some(numbers),
-            _ => None,
-        }
-    }
 }
