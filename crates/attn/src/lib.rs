@@ -18,10 +18,13 @@ pub mod compile;
 pub mod copy;
 mod course;
 pub mod files;
+mod output;
 pub mod program;
 pub mod progress;
 pub mod render;
+mod source;
 pub mod starter;
 
 pub use check::check;
 pub use course::{Chapter, Course, Exercise, Language, PLANNED, Target};
+pub use output::{complain, line as print_line};

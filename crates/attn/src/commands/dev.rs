@@ -1,7 +1,6 @@
 //! `cargo attn dev`: for those who write the course.
 
-use crate::{Chapter, Course, Language, compile, files, program, starter};
-use anstream::println;
+use crate::{Chapter, Course, Language, compile, files, output::println, starter};
 use anyhow::{Context, Result, ensure};
 use attn_exercise::{Request, Verification};
 use owo_colors::OwoColorize;
@@ -61,8 +60,7 @@ pub fn verify(course: &Course, json: bool) -> Result<bool> {
         totals.faults.extend(metadata_faults(course, chapter));
         let program = compile::without_learner(course, chapter)?;
         let mut ids = BTreeSet::new();
-        program::ask(
-            &program,
+        program.ask(
             &Request::Verify {
                 seed: crate::check::SEED,
             },
@@ -79,6 +77,7 @@ pub fn verify(course: &Course, json: bool) -> Result<bool> {
                 totals.faults.extend(faults);
                 ids.insert(found.id.clone());
                 totals.by_exercise.push(found);
+                Ok(())
             },
         )?;
         let named: BTreeSet<String> = chapter.exercises.iter().map(|e| e.id.clone()).collect();
