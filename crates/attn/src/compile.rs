@@ -1,27 +1,40 @@
 //! Builds a chapter's check program, with the learner's answers or without.
 //!
-//! An exercise that does not compile costs only itself: its section is replaced by the starter's in
-//! a copy of the learner's file (the overlay), and the program is built from that copy. The
+//! What is compiled is a copy of the learner's file (the overlay), which nobody else writes: so an
+//! editor may save while the compiler reads, and the verdict is on what was read. An exercise that
+//! does not compile costs only itself: in the copy its section is replaced by the starter's. The
 //! learner's file is never touched.
+//!
+//! Cargo tells by time whether a file is the one that it has compiled. Here that is not enough, for
+//! a file that is moved into its place, or copied with its time, may be older than the program. So
+//! each copy bears a mark that no other text has had, and the program is asked for it: the copy
+//! begins with an attribute that reads the mark from the environment, and cargo compiles again when
+//! a variable that was read has changed.
 
 use crate::{
-    Chapter, Course, answers,
-    cargo::{Error, Outcome, build},
-    files, starter,
+    Chapter, Course, Language,
+    cargo::{Error, Failure, Outcome, build},
+    files,
+    program::{Alone, Program},
+    source,
+    starter::{self, Section},
 };
 use anyhow::{Result, bail};
 use attn_exercise::Verdict;
 use regex::Regex;
 use std::{
     collections::BTreeMap,
+    hash::{BuildHasher, RandomState},
     io::{self, IsTerminal},
-    path::{Path, PathBuf},
+    ops::Range,
+    path::PathBuf,
+    time::SystemTime,
 };
 
 /// A check program with the learner's answers.
 pub struct Built {
     /// The program; `None` if nothing of the file compiles.
-    pub program: Option<PathBuf>,
+    pub program: Option<Program>,
     /// The exercises that are not in it, by id: what does not compile, and what waits on that.
     pub refused: BTreeMap<String, Verdict>,
 }
@@ -30,89 +43,246 @@ pub struct Built {
 ///
 /// # Errors
 /// When the chapter itself does not compile.
-pub fn without_learner(course: &Course, chapter: &Chapter) -> Result<PathBuf> {
+pub fn without_learner(course: &Course, chapter: &Chapter) -> Result<Program> {
+    let alone = Alone::with(course, chapter)?;
     match check_program(course, chapter, None)? {
-        Outcome::Program(program) => Ok(program),
-        Outcome::Errors(errors) => {
-            bail!("{} does not compile:\n{}", chapter.package, text(&errors))
+        Outcome::Program(program) => Ok(alone.with_program(program)),
+        Outcome::Failed(failure) => {
+            bail!("{} does not compile:\n{}", chapter.package, failure.text())
         }
     }
 }
 
-/// Builds the check program with the learner's answers, leaving out those that do not compile.
+/// Builds the check program with the answers of a learner's file that says `original`, leaving out
+/// those that do not compile.
 ///
 /// # Errors
 /// When a file cannot be read or written, or the course itself does not compile.
-pub fn with_learner(course: &Course, chapter: &Chapter) -> Result<Built> {
-    let file = answers::ensure(course, chapter)?;
-    let overlay = course
-        .root
-        .join(format!(".attn/overlay/{:02}/exercise.rs", chapter.number));
-    let unsolved = files::read(&course.root.join(chapter.starter()))?;
-    let original = files::read(&file)?;
-    // The lines of `text` stay where they are in the learner's file; functions that are not there
-    // come after them.
-    let (mut text, mut added) = (original.clone(), String::new());
-    let mut refused: BTreeMap<String, Verdict> = BTreeMap::new();
-    loop {
-        let (source, cfg) = if refused.is_empty() {
-            (&file, "learner")
-        } else {
-            files::write(&overlay, &(text.clone() + &added))?;
-            (&overlay, "overlay")
-        };
-        let errors = match check_program(course, chapter, Some(cfg))? {
-            Outcome::Errors(errors) => errors,
-            Outcome::Program(program) => {
-                return Ok(Built {
-                    program: Some(program),
-                    refused,
-                });
+pub fn with_learner(course: &Course, chapter: &Chapter, original: &str) -> Result<Built> {
+    let alone = Alone::with(course, chapter)?;
+    if chapter.language == Language::Cuda {
+        // It is compiled, and what does not compile sorted out, when the program runs.
+        return match check_program(course, chapter, Some(("learner", "")))? {
+            Outcome::Program(program) => Ok(Built {
+                program: Some(alone.with_program(program)),
+                refused: BTreeMap::new(),
+            }),
+            Outcome::Failed(failure) => {
+                bail!("{} does not compile:\n{}", chapter.package, failure.text())
             }
         };
-        let mut found = Found::default();
-        for error in &errors {
-            found.sort(error, chapter, &text, source, &unsolved);
-        }
-        if found.by_exercise.is_empty() && found.elsewhere.is_empty() {
-            bail!(
-                "{} does not compile:\n{}",
-                chapter.package,
-                self::text(&errors)
-            );
-        }
-        let before = refused.len();
-        if found.elsewhere.is_empty() {
-            for (id, Blame { errors, missing }) in found.by_exercise {
-                let stub = starter::stub(&unsolved, &id)?;
-                if missing {
-                    added += &(stub + "\n");
-                } else {
-                    text = replace_lines(&text, &id, &stub);
+    }
+    let mut answers = Answers::new(course, chapter, original)?;
+    let program = answers.build_what_compiles()?;
+    Ok(Built {
+        program: program.map(|program| alone.with_program(program)),
+        refused: answers.refused,
+    })
+}
+
+/// What is compiled in place of a learner's file.
+struct Answers<'a> {
+    course: &'a Course,
+    chapter: &'a Chapter,
+    /// The starter.
+    unsolved: String,
+    /// The learner's file.
+    original: String,
+    /// The learner's file without what does not compile. No line moves.
+    text: String,
+    /// Functions that are not in it; they come after it.
+    added: String,
+    /// What was left out, and why.
+    refused: BTreeMap<String, Verdict>,
+}
+
+impl<'a> Answers<'a> {
+    fn new(course: &'a Course, chapter: &'a Chapter, original: &str) -> Result<Self> {
+        // Some editors begin a file with a mark of its encoding, which is none of its text.
+        let original = original.trim_start_matches('\u{feff}').to_string();
+        Ok(Answers {
+            course,
+            chapter,
+            unsolved: files::read(&course.root.join(chapter.starter()))?,
+            text: original.clone(),
+            original,
+            added: String::new(),
+            refused: BTreeMap::new(),
+        })
+    }
+
+    /// Leaves out what does not compile until the rest does. `None` if it never does.
+    fn build_what_compiles(&mut self) -> Result<Option<PathBuf>> {
+        let mut torn = self.torn_sections();
+        loop {
+            let failure = match self.build(&format!("{}{}", self.text, self.added))? {
+                Outcome::Program(program) => return Ok(Some(program)),
+                Outcome::Failed(failure) => failure,
+            };
+            if failure.is_full_disk() {
+                bail!("there is no room on the disk:\n{}", failure.text());
+            }
+            // What a part of the file leaves open, the compiler finds far away, in others; so it is
+            // left out first. One such may hide another.
+            if let Some(start) = self.torn_start() {
+                let verdict = does_not_compile(&self.alone(start)?);
+                self.refuse_the_rest(&verdict);
+                return Ok(None);
+            }
+            if !torn.is_empty() {
+                for Section { id, lines } in std::mem::take(&mut torn) {
+                    let verdict = does_not_compile(&self.alone(lines)?);
+                    self.leave_out(id, verdict, false)?;
                 }
-                let verdict = waits_on(&errors, &original, &refused)
-                    .unwrap_or_else(|| does_not_compile(&errors));
-                refused.entry(id).or_insert(verdict);
+                continue;
             }
-        }
-        // Nobody's fault in particular, such as an import's; then nothing can be run.
-        if refused.len() == before {
-            let errors = [
-                found.elsewhere,
-                errors.iter().map(|e| Complaint::of(e, chapter)).collect(),
-            ];
-            let verdict = does_not_compile(&errors.concat());
-            for exercise in &chapter.exercises {
-                refused
-                    .entry(exercise.id.clone())
-                    .or_insert_with(|| verdict.clone());
+            let mut found = Found::default();
+            for error in &failure.errors {
+                found.sort(error, self);
             }
-            return Ok(Built {
-                program: None,
-                refused,
-            });
+            if found.by_exercise.is_empty() && found.elsewhere.is_empty() {
+                return self.nobodys(&failure);
+            }
+            let before = self.refused.len();
+            if found.elsewhere.is_empty() {
+                for (id, Blame { errors, missing }) in found.by_exercise {
+                    let verdict = waits_on(&errors, &self.original, &self.refused)
+                        .unwrap_or_else(|| does_not_compile(&errors));
+                    self.leave_out(id, verdict, missing)?;
+                }
+            }
+            // Nobody's fault in particular, such as an import's; then nothing can be run.
+            if self.refused.len() == before {
+                let all = failure.errors.iter();
+                let own = all.filter(|error| self.own_line(error).is_some());
+                let own: Vec<_> = own.map(|e| Complaint::of(e, self.chapter)).collect();
+                let verdict = does_not_compile(&[found.elsewhere, own].concat());
+                self.refuse_the_rest(&verdict);
+                return Ok(None);
+            }
         }
     }
+
+    /// The exercises whose sections cannot be read by themselves: a quote or a bracket is open.
+    fn torn_sections(&self) -> Vec<Section> {
+        let known = |id: &String| self.chapter.exercises.iter().any(|e| e.id == *id);
+        let sections = starter::sections(&self.original).into_iter();
+        sections
+            .filter(|section| known(&section.id) && self.is_torn(&section.lines))
+            .collect()
+    }
+
+    /// What comes before all sections, if it cannot be read by itself.
+    fn torn_start(&self) -> Option<Range<usize>> {
+        let first = starter::sections(&self.original).into_iter().next()?;
+        let start = 0..first.lines.start;
+        self.is_torn(&start).then_some(start)
+    }
+
+    fn is_torn(&self, lines: &Range<usize>) -> bool {
+        let all: Vec<&str> = self.original.lines().collect();
+        !source::is_whole(&all[lines.clone()].join("\n"))
+    }
+
+    /// What the compiler says of lines that it cannot read, when nothing else is in the file.
+    fn alone(&self, lines: Range<usize>) -> Result<Vec<Complaint>> {
+        let all = self.original.lines().take(lines.end).enumerate();
+        let text: Vec<&str> = all
+            .map(|(i, line)| if i < lines.start { "" } else { line })
+            .collect();
+        let mut complaints = Vec::new();
+        if let Outcome::Failed(failure) = self.build(&(text.join("\n") + "\n"))? {
+            let here = failure.errors.iter().filter(|error| {
+                let line = error.line_in(&overlay(self.chapter));
+                line.is_some_and(|line| lines.contains(&(line - 1)))
+            });
+            complaints.extend(here.map(|error| Complaint::of(error, self.chapter)));
+        }
+        if complaints.is_empty() {
+            let what = "error: a quote or a bracket is opened and never closed, or closed and never opened";
+            complaints.push(Complaint {
+                text: format!(
+                    "{what}, in lines {} to {} of {}",
+                    lines.start + 1,
+                    lines.end,
+                    self.chapter.answers().display()
+                ),
+                unknown_name: None,
+            });
+        }
+        Ok(complaints)
+    }
+
+    /// Leaves an exercise out; `missing` if its function is not in the file at all.
+    fn leave_out(&mut self, id: String, verdict: Verdict, missing: bool) -> Result<()> {
+        let stub = starter::stub(self.chapter, &self.unsolved, &id)?;
+        if missing {
+            self.added += &(stub + "\n");
+        } else {
+            self.text = replace_lines(&self.text, &id, &stub);
+        }
+        self.refused.entry(id).or_insert(verdict);
+        Ok(())
+    }
+
+    fn refuse_the_rest(&mut self, verdict: &Verdict) {
+        for exercise in &self.chapter.exercises {
+            let id = exercise.id.clone();
+            self.refused.entry(id).or_insert_with(|| verdict.clone());
+        }
+    }
+
+    /// What points at no line of anybody's: a linker's errors, or a compiler that was killed. If the
+    /// starter compiles, it is the learner's file all the same.
+    fn nobodys(&mut self, failure: &Failure) -> Result<Option<PathBuf>> {
+        if !matches!(self.build(&self.unsolved)?, Outcome::Program(_)) {
+            bail!(
+                "{} does not compile:\n{}",
+                self.chapter.package,
+                failure.text()
+            );
+        }
+        let errors = vec![own_name(self.chapter, &failure.text())];
+        self.refuse_the_rest(&Verdict::DoesNotCompile { errors });
+        Ok(None)
+    }
+
+    /// The line, from 0, of the learner's file that an error points at: one that is in it, not one
+    /// that stands there in its place.
+    fn own_line(&self, error: &Error) -> Option<usize> {
+        let line = error.line_in(&overlay(self.chapter))? - 1;
+        let (now, own) = (self.text.lines().nth(line), self.original.lines().nth(line));
+        (now.is_some() && now == own).then_some(line)
+    }
+
+    fn build(&self, text: &str) -> Result<Outcome> {
+        let mark = lay_overlay(self.course, self.chapter, text)?;
+        check_program(self.course, self.chapter, Some(("overlay", &mark)))
+    }
+}
+
+/// The overlay's place, from the root on.
+fn overlay(chapter: &Chapter) -> PathBuf {
+    format!(".attn/overlay/{:02}/exercise.rs", chapter.number).into()
+}
+
+/// What an overlay begins with, on its first line, so that no line moves.
+fn reads_its_mark(mark: &str) -> String {
+    format!("#![doc = ::core::env!(\"ATTN_ANSWERS\")] /* {mark} */ ")
+}
+
+/// Writes the overlay, unless it says just this already, and returns its mark.
+fn lay_overlay(course: &Course, chapter: &Chapter, text: &str) -> Result<String> {
+    let file = course.root.join(overlay(chapter));
+    let there = files::read_if_there(&file).ok().flatten();
+    let there = there.unwrap_or_default();
+    let mark = there.split(' ').nth(4).unwrap_or_default();
+    if there.strip_prefix(&reads_its_mark(mark)) == Some(text) {
+        return Ok(mark.to_string());
+    }
+    let mark = format!("{:016x}", RandomState::new().hash_one(SystemTime::now()));
+    files::write(&file, reads_its_mark(&mark) + text)?;
+    Ok(mark)
 }
 
 /// Builds an example of a chapter and returns the program.
@@ -122,9 +292,9 @@ pub fn with_learner(course: &Course, chapter: &Chapter) -> Result<Built> {
 pub fn example(course: &Course, chapter: &Chapter, name: &str) -> Result<PathBuf> {
     let arguments = ["build", "--package", &chapter.package, "--example", name];
     let what = format!("Compiling chapter {}'s demonstration", chapter.number);
-    match build(&course.root, &arguments, &what)? {
+    match build(&course.root, &arguments, None, &what)? {
         Outcome::Program(program) => Ok(program),
-        Outcome::Errors(errors) => bail!("{name} does not compile:\n{}", text(&errors)),
+        Outcome::Failed(failure) => bail!("{name} does not compile:\n{}", failure.text()),
     }
 }
 
@@ -139,9 +309,9 @@ pub fn book(course: &Course) -> Result<PathBuf> {
         // Where no progress can be shown.
         eprintln!("{what} …");
     }
-    match build(&course.root, &arguments, what)? {
+    match build(&course.root, &arguments, None, what)? {
         Outcome::Program(program) => Ok(program),
-        Outcome::Errors(errors) => bail!("attn-book does not compile:\n{}", text(&errors)),
+        Outcome::Failed(failure) => bail!("attn-book does not compile:\n{}", failure.text()),
     }
 }
 
@@ -153,25 +323,26 @@ pub fn bench(course: &Course) -> Result<PathBuf> {
     let package = ["--package", "attn-bench", "--bin", "attn-bench"];
     let arguments = [&["build", "--release"], &package[..]].concat();
     let what = "Compiling the benchmarks, optimised (the first time takes about a minute)";
-    match build(&course.root, &arguments, what)? {
+    match build(&course.root, &arguments, None, what)? {
         Outcome::Program(program) => Ok(program),
-        Outcome::Errors(errors) => bail!("attn-bench does not compile:\n{}", text(&errors)),
+        Outcome::Failed(failure) => bail!("attn-bench does not compile:\n{}", failure.text()),
     }
 }
 
-fn check_program(course: &Course, chapter: &Chapter, cfg: Option<&str>) -> Result<Outcome> {
+/// Builds the check program; `answers` says which are compiled, and with which mark.
+fn check_program(
+    course: &Course,
+    chapter: &Chapter,
+    answers: Option<(&str, &str)>,
+) -> Result<Outcome> {
     let mut arguments = vec!["rustc", "--package", &chapter.package];
     arguments.extend(["--test", "check", "--profile", "test"]);
-    if let Some(cfg) = cfg {
+    if let Some((cfg, _)) = answers {
         arguments.extend(["--", "--cfg", cfg]);
     }
+    let mark = answers.map(|(_, mark)| mark);
     let what = format!("Compiling chapter {}'s check program", chapter.number);
-    build(&course.root, &arguments, &what)
-}
-
-fn text(errors: &[Error]) -> String {
-    let errors: Vec<&str> = errors.iter().map(Error::full).collect();
-    errors.join("\n")
+    build(&course.root, &arguments, mark, &what)
 }
 
 /// What is said to the learner about one error.
@@ -184,7 +355,7 @@ struct Complaint {
 impl Complaint {
     fn of(error: &Error, chapter: &Chapter) -> Self {
         Complaint {
-            text: plain_name(chapter, &error.short()),
+            text: own_name(chapter, &error.short()) + one_file(error),
             unknown_name: error.unknown_name().map(str::to_string),
         }
     }
@@ -207,25 +378,21 @@ struct Found {
 }
 
 impl Found {
-    fn sort(
-        &mut self,
-        error: &Error,
-        chapter: &Chapter,
-        text: &str,
-        source: &Path,
-        unsolved: &str,
-    ) {
+    fn sort(&mut self, error: &Error, answers: &Answers) {
+        let Answers {
+            chapter, unsolved, ..
+        } = answers;
         let complaint = Complaint::of(error, chapter);
-        if let Some(line) = error.line_in(source) {
-            let mut sections = starter::sections(text).into_iter();
-            match sections.find(|section| section.lines.contains(&(line - 1))) {
-                Some(section) => self
+        if let Some(line) = answers.own_line(error) {
+            let mut sections = starter::sections(&answers.text).into_iter();
+            match sections.find(|section| section.lines.contains(&line)) {
+                Some(section) if chapter.exercises.iter().any(|e| e.id == section.id) => self
                     .by_exercise
                     .entry(section.id)
                     .or_default()
                     .errors
                     .push(complaint),
-                None => self.elsewhere.push(complaint),
+                _ => self.elsewhere.push(complaint),
             }
             return;
         }
@@ -265,7 +432,7 @@ fn does_not_compile(errors: &[Complaint]) -> Verdict {
     }
 }
 
-/// When all that is wrong is that names are unknown which stand in a section that had to be taken
+/// When all that is wrong is that names are unknown which a section defines that had to be taken
 /// out: waits on that one.
 fn waits_on(
     errors: &[Complaint],
@@ -276,12 +443,16 @@ fn waits_on(
     for error in errors {
         let name = error.unknown_name.as_ref()?;
         on = refused.keys().find(|id| {
-            starter::section(original, id).is_some_and(|section| section.contains(name.as_str()))
+            let section = starter::section(original, id).unwrap_or_default();
+            // What is torn cannot be read by its tokens.
+            source::defines(&section, name)
+                || !source::is_whole(&section) && section.contains(name.as_str())
         });
         on?;
     }
     on.map(|on| Verdict::WaitsOn { on: on.clone() })
 }
+
 /// `text` with the lines of a section replaced by the stub and blank lines, so that no other line
 /// moves.
 fn replace_lines(text: &str, id: &str, stub: &str) -> String {
@@ -300,15 +471,51 @@ fn replace_lines(text: &str, id: &str, stub: &str) -> String {
     lines.join("\n") + "\n"
 }
 
-/// The compiler names the learner's file by way of the check program that includes it; this names
-/// it plainly.
-fn plain_name(chapter: &Chapter, message: &str) -> String {
+/// The compiler names the learner's file by way of the check program that includes its copy; this
+/// names it plainly.
+pub fn own_name(chapter: &Chapter, message: &str) -> String {
     let (dir, number) = (chapter.dir.display(), chapter.number);
     let file = chapter.answers().display().to_string();
-    message
-        .replace(&format!("{dir}/src/../exercise.rs"), &file)
-        .replace(
-            &format!("{dir}/src/../../../.attn/overlay/{number:02}/exercise.rs"),
-            &file,
-        )
+    let copy = Regex::new(&format!(
+        r"{}[/\\]src[/\\](\.\.[/\\])+\.attn[/\\]overlay[/\\]{number:02}[/\\]exercise\.rs",
+        regex::escape(&dir.to_string())
+    ));
+    let copy = copy.expect("a valid pattern");
+    let message = copy.replace_all(message, regex::NoExpand(&file));
+    let mark = Regex::new(&regex::escape(&reads_its_mark("MARK")).replace("MARK", "[0-9a-f]+"));
+    let mark = mark.expect("a valid pattern");
+    mark.replace_all(&message, "").into_owned()
+}
+
+/// What to say to somebody who spreads the answers over several files.
+fn one_file(error: &Error) -> &'static str {
+    match error.code() {
+        Some("E0583") => "\nYour answers are one file: put the text of that module into it.",
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_writing_has_a_mark_of_its_own() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let course = Course {
+            root: dir.path().into(),
+            chapters: Vec::new(),
+        };
+        let toml = "number = 3\ntitle = \"\"\nminutes = 1\nprerequisites = []\nobjectives = []\n\
+             demo = \"\"\nimports = \"\"\nexercise = []\n";
+        let chapter: Chapter = toml::from_str(toml).expect("a chapter");
+        let lay = |text| lay_overlay(&course, &chapter, text).expect("written");
+        let marks = [lay("one"), lay("two"), lay("one"), lay("")];
+        assert_eq!(lay(""), marks[3], "the same text, not written again");
+        for (i, mark) in marks.iter().enumerate() {
+            assert!(!mark.is_empty() && !marks[..i].contains(mark), "{marks:?}");
+        }
+        let text = files::read(&dir.path().join(overlay(&chapter))).expect("readable");
+        assert_eq!(own_name(&chapter, &(text + "after")), "after");
+    }
 }

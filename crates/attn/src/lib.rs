@@ -20,10 +20,13 @@ pub mod copy;
 mod course;
 pub mod files;
 pub mod generate;
+mod output;
 pub mod program;
 pub mod progress;
 pub mod render;
+mod source;
 pub mod starter;
 
 pub use check::check;
 pub use course::{Chapter, Course, Exercise, Language, Target};
+pub use output::{complain, line as print_line};

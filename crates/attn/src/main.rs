@@ -151,16 +151,27 @@ enum New {
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(message) => {
+            if message.print().is_err() {
+                attn::complain(format_args!("error: it cannot be printed"));
+                return ExitCode::from(2);
+            }
+            return u8::try_from(message.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from);
+        }
+    };
     let json = arguments.json;
     match run(arguments) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(1),
         Err(error) => {
             if json {
-                println!("{}", serde_json::json!({ "error": format!("{error:#}") }));
+                let said = format!("{error:#}");
+                let said = anstream::adapter::strip_str(&said).to_string();
+                attn::print_line(format_args!("{}", serde_json::json!({ "error": said })));
             }
-            anstream::eprintln!("error: {error:#}");
+            attn::complain(format_args!("error: {error:#}"));
             ExitCode::from(2)
         }
     }

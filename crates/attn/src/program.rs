@@ -1,43 +1,142 @@
 //! Starting programs: talking to a chapter's check program, and becoming another one.
 
+use crate::{Chapter, Course, files, output};
 use anyhow::{Context, Error, Result, bail};
 use attn_exercise::Request;
 use serde::de::DeserializeOwned;
 use std::{
+    fs::{self, File},
     io::{BufRead, BufReader, Read},
-    path::Path,
-    process::{Command, Stdio},
+    path::PathBuf,
+    process::{Child, Command, ExitStatus, Stdio},
+    thread,
 };
 
-/// Asks a check program, and calls `answer` with each line it answers, as it comes.
-///
-/// # Errors
-/// When the program cannot be started, fails, or answers something else.
-pub fn ask<T: DeserializeOwned>(
-    program: &Path,
-    request: &Request,
-    mut answer: impl FnMut(T),
+/// The right to build and run a chapter's check program. One process has it at a time: another would
+/// replace the program while it runs.
+pub struct Alone {
+    /// Where the check program's temporary files go. It is emptied when somebody is alone again, so
+    /// that nothing stays behind for good, however a check ends.
+    scratch: PathBuf,
+    _lock: Option<File>,
+}
+
+impl Alone {
+    /// Waits for every other check of this chapter to end, and says so.
+    ///
+    /// # Errors
+    /// When there is no room on the disk, or nothing can be written.
+    pub fn with(course: &Course, chapter: &Chapter) -> Result<Self> {
+        let number = chapter.number;
+        let lock = course.root.join(format!(".attn/check/{number:02}.lock"));
+        let lock = files::lock(&lock, || {
+            output::complain(format_args!(
+                "Another check of chapter {number} is running; waiting for its end …"
+            ));
+        })?;
+        let scratch = course.root.join(format!(".attn/check/{number:02}"));
+        let _ = fs::remove_dir_all(&scratch);
+        fs::create_dir_all(&scratch)
+            .with_context(|| format!("{} cannot be made", scratch.display()))?;
+        Ok(Alone {
+            scratch,
+            _lock: lock,
+        })
+    }
+
+    /// The check program that was built meanwhile.
+    pub fn with_program(self, path: PathBuf) -> Program {
+        Program { path, alone: self }
+    }
+}
+
+impl Drop for Alone {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.scratch);
+    }
+}
+
+/// A chapter's check program, which nobody replaces while this is held.
+pub struct Program {
+    path: PathBuf,
+    alone: Alone,
+}
+
+impl Program {
+    /// Asks it, and calls `answer` with each line it answers, as it comes.
+    ///
+    /// # Errors
+    /// When it cannot be started, is ended by a signal, fails, or answers something else; or what
+    /// `answer` says.
+    pub fn ask<T: DeserializeOwned>(
+        &self,
+        request: &Request,
+        answer: impl FnMut(T) -> Result<()>,
+    ) -> Result<()> {
+        files::has_room(&self.alone.scratch)?;
+        let mut command = Command::new(&self.path);
+        for variable in ["TMPDIR", "TMP", "TEMP"] {
+            command.env(variable, &self.alone.scratch);
+        }
+        ask(command.arg(request.to_string()), answer)
+    }
+}
+
+/// A program that is ended when this is dropped.
+struct Ending(Child);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn ask<T: DeserializeOwned>(
+    command: &mut Command,
+    mut answer: impl FnMut(T) -> Result<()>,
 ) -> Result<()> {
-    let mut child = Command::new(program)
-        .arg(request.to_string())
+    let name = command.get_program().display().to_string();
+    let child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .with_context(|| format!("{} cannot be started", program.display()))?;
-    let lines = BufReader::new(child.stdout.take().context("its output")?).lines();
-    for line in lines {
-        let line = line?;
-        answer(serde_json::from_str(&line).with_context(|| format!("it answered “{line}”"))?);
+        .with_context(|| format!("{name} cannot be started"))?;
+    let mut child = Ending(child);
+    let stderr = child.0.stderr.take().context("its messages")?;
+    // Read meanwhile, or it might wait for ever to be read.
+    let complaint = thread::spawn(move || {
+        let mut text = Vec::new();
+        let _ = stderr.take(1 << 20).read_to_end(&mut text);
+        String::from_utf8_lossy(&text).into_owned()
+    });
+    for line in BufReader::new(child.0.stdout.take().context("its output")?).lines() {
+        let line = line.context("the check program's answer cannot be read")?;
+        let said = serde_json::from_str(&line).with_context(|| {
+            let start: String = line.chars().take(80).collect();
+            format!("the check program answered “{start}”")
+        })?;
+        answer(said)?;
     }
-    let mut complaint = String::new();
-    if let Some(mut stderr) = child.stderr.take() {
-        stderr.read_to_string(&mut complaint)?;
-    }
-    if !child.wait()?.success() {
-        bail!("{}", complaint.trim());
+    let status = child.0.wait()?;
+    if !status.success() {
+        let complaint = complaint.join().unwrap_or_default();
+        bail!("{}", how_it_ended(status, complaint.trim()));
     }
     Ok(())
+}
+
+fn how_it_ended(status: ExitStatus, complaint: &str) -> String {
+    let how = match status.code() {
+        Some(code) => format!("the check program ended with exit status {code}"),
+        // “signal: 9 (SIGKILL)”
+        None => format!("the check program was ended from outside, {status}"),
+    };
+    match complaint {
+        "" => how,
+        why => format!("{how}: {why}"),
+    }
 }
 
 /// Becomes another program, so that its exit status is ours and whatever ends us ends it. Returns
@@ -55,4 +154,39 @@ pub fn become_it(command: &mut Command) -> Result<bool> {
         Err(error) => error,
     };
     Err(Error::new(error).context(name))
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> (Vec<u32>, Result<()>) {
+        let mut heard = Vec::new();
+        let outcome = ask(Command::new("sh").args(["-c", script]), |answer| {
+            heard.push(answer);
+            Ok(())
+        });
+        (heard, outcome)
+    }
+
+    #[test]
+    fn how_a_program_ended_is_said() {
+        for (script, says) in [
+            (
+                "echo 1; kill -9 $$",
+                "ended from outside, signal: 9 (SIGKILL)",
+            ),
+            ("echo 1; exit 3", "ended with exit status 3"),
+            ("echo 1; echo why >&2; exit 3", "exit status 3: why"),
+            ("echo 1; echo nonsense", "answered “nonsense”"),
+        ] {
+            let (heard, outcome) = shell(script);
+            assert_eq!(heard, [1], "{script}");
+            let error = format!("{:#}", outcome.expect_err(script));
+            assert!(error.contains(says), "{script}: {error}");
+        }
+        let much = "head -c 300000 /dev/zero >&2; echo 1; echo 2";
+        let (heard, outcome) = shell(much);
+        assert!(heard == [1, 2] && outcome.is_ok(), "much on standard error");
+    }
 }

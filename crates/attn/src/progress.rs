@@ -3,20 +3,16 @@
 
 use crate::{Course, files};
 use anyhow::{Context, Result};
-use attn_exercise::Report;
+use attn_exercise::{Report, Verdict};
 use serde::{Deserialize, Serialize};
-use std::{
-    collections::BTreeMap,
-    fs::{self, File},
-    path::PathBuf,
-};
+use std::{collections::BTreeMap, path::PathBuf};
 
 /// How each exercise stood when it was last checked, by id.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Progress(pub BTreeMap<String, Standing>);
 
 /// How an exercise stands.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Standing {
     /// Right when last checked.
@@ -33,8 +29,11 @@ impl Progress {
         self.0.get(id).cloned().unwrap_or_default()
     }
 
-    /// Takes over a verdict.
+    /// Takes over a verdict. An answer that could not be run stands as it stood.
     pub fn note(&mut self, report: &Report) {
+        if matches!(report.verdict, Verdict::CannotBeChecked { .. }) {
+            return;
+        }
         let standing = self.0.entry(report.id.clone()).or_default();
         standing.solved = report.verdict.is_passed();
         standing.solved_once |= standing.solved;
@@ -51,10 +50,10 @@ fn file(course: &Course) -> PathBuf {
 /// When the file is there and cannot be understood: it is left as it is.
 pub fn load(course: &Course) -> Result<Progress> {
     let file = file(course);
-    if !file.exists() {
+    let Some(text) = files::read_if_there(&file)? else {
         return Ok(Progress::default());
-    }
-    serde_json::from_str(&files::read(&file)?).with_context(|| {
+    };
+    serde_json::from_str(&text).with_context(|| {
         format!(
             "{} is damaged; move it away to start counting anew (your answers are not in it)",
             file.display()
@@ -67,25 +66,23 @@ pub fn load(course: &Course) -> Result<Progress> {
 /// # Errors
 /// When it cannot be read or written.
 pub fn change(course: &Course, edit: impl FnOnce(&mut Progress)) -> Result<()> {
-    let file = file(course);
-    let dir = course.root.join(".attn");
-    fs::create_dir_all(&dir).with_context(|| format!("{} cannot be made", dir.display()))?;
-    let lock = File::create(dir.join("lock"))
-        .and_then(|lock| lock.lock().map(|()| lock))
-        .with_context(|| format!("{} cannot be locked", dir.join("lock").display()))?;
+    let _alone = files::lock(&course.root.join(".attn/lock"), || {})?;
     let mut progress = load(course)?;
+    let before = progress.clone();
     edit(&mut progress);
-    files::write(&file, &(serde_json::to_string_pretty(&progress)? + "\n"))?;
-    drop(lock);
-    Ok(())
+    if progress == before {
+        return Ok(());
+    }
+    files::write(
+        &file(course),
+        serde_json::to_string_pretty(&progress)? + "\n",
+    )
 }
 
-/// Notes the verdicts of a check.
+/// Notes a verdict.
 ///
 /// # Errors
 /// As for [`change`].
-pub fn note(course: &Course, reports: &[Report]) -> Result<()> {
-    change(course, |progress| {
-        reports.iter().for_each(|report| progress.note(report));
-    })
+pub fn note(course: &Course, report: &Report) -> Result<()> {
+    change(course, |progress| progress.note(report))
 }

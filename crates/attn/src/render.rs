@@ -1,8 +1,7 @@
 //! How verdicts look: short, 80 columns, words and symbols that say the same as the colours.
 
-use crate::{Chapter, Course, Exercise};
-use anstream::println;
-use attn_exercise::{Place, Report, Shown, Symptom, Verdict};
+use crate::{Chapter, Course, Exercise, output::println};
+use attn_exercise::{Failure, Place, Report, Shown, Symptom, Verdict};
 use owo_colors::OwoColorize;
 
 const WIDTH: usize = 80;
@@ -32,14 +31,18 @@ pub fn verdict(exercise: &Exercise, verdict: &Verdict) {
             right,
             of,
         } => {
+            let counted = match of {
+                0 => String::new(),
+                of => format!("; {right} of {of} cases right"),
+            };
             // The starter's own todo says at length what the title says in short.
             let own = todo.starts_with(&format!("{}: ", exercise.id));
             let right = match place {
                 _ if own => format!("todo: {}", exercise.title),
                 Some(Place { line, .. }) if todo.is_empty() => {
-                    format!("todo in line {line}; {right} of {of} cases right")
+                    format!("todo in line {line}{counted}")
                 }
-                _ => format!("todo: {todo}; {right} of {of} cases right"),
+                _ => format!("todo: {todo}{counted}"),
             };
             line(&"·".dimmed().to_string(), exercise, &shorten(&right, 47));
         }
@@ -48,7 +51,7 @@ pub fn verdict(exercise: &Exercise, verdict: &Verdict) {
             line(&"·".dimmed().to_string(), exercise, &right);
         }
         Verdict::Failed(failure) => {
-            let right = format!("{} of {} cases right", failure.right, failure.of);
+            let right = how_many(failure);
             line(&"✗".red().to_string(), exercise, &right);
         }
         Verdict::DoesNotCompile { .. } => {
@@ -57,6 +60,14 @@ pub fn verdict(exercise: &Exercise, verdict: &Verdict) {
         Verdict::CannotBeChecked { .. } => {
             line(&"✗".red().to_string(), exercise, "cannot be checked");
         }
+    }
+}
+
+/// How many cases of a wrong answer are right. They may all be, each by itself, and not agree.
+fn how_many(failure: &Failure) -> String {
+    match failure {
+        Failure { right, of, .. } if right < of => format!("{right} of {of} cases right"),
+        _ => "each case right, but not together".into(),
     }
 }
 
@@ -103,8 +114,7 @@ pub fn printed(report: &Report) -> Option<String> {
         return None;
     };
     let printed = report.printed.iter().find(|p| p.case == failure.case)?;
-    // `dbg!` names the file by way of the check program that includes it.
-    let said = printed.text.replace("/src/../exercise.rs", "/exercise.rs");
+    let said = &printed.text;
     let lines: Vec<&str> = said.lines().collect();
     let mut text = format!("printed in case {}:", printed.case);
     for line in lines.iter().take(20) {
@@ -163,7 +173,7 @@ pub fn symptom(course: &Course, symptom: &Symptom) -> String {
     match symptom {
         Symptom::Wrong { what } => what.clone(),
         Symptom::Panicked { message, place } => {
-            let message = message.lines().next().unwrap_or_default();
+            let message = shorten(message.lines().next().unwrap_or_default(), 400);
             match place {
                 Some(at) => format!("panicked at {}: {message}", place_name(course, at)),
                 None => format!("panicked: {message}"),
@@ -221,10 +231,29 @@ pub fn shown(value: &Shown) {
     }
 }
 
-/// At most `width` characters.
+/// At most so many characters.
 fn shorten(text: &str, width: usize) -> String {
     if text.chars().count() <= width {
         return text.to_string();
     }
     text.chars().take(width - 1).collect::<String>() + "…"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn not_all_cases_are_called_right_where_something_is_wrong() {
+        let failure = |right| Failure {
+            case: 1,
+            label: String::new(),
+            right,
+            of: 12,
+            symptom: Symptom::StackOverflow,
+            diagnosis: None,
+        };
+        assert_eq!(how_many(&failure(11)), "11 of 12 cases right");
+        assert_eq!(how_many(&failure(12)), "each case right, but not together");
+    }
 }

@@ -14,7 +14,7 @@
 //!
 //! In the starter, and so in the learner's file, each exercise is a [section](Section) that starts with a heading line.
 
-use crate::{Chapter, Course, Exercise, Language, files};
+use crate::{Chapter, Course, Exercise, Language, files, source};
 use anyhow::{Context, Result, bail, ensure};
 use std::ops::Range;
 
@@ -178,22 +178,33 @@ pub struct Section {
 
 /// The sections of a file, in order.
 pub fn sections(text: &str) -> Vec<Section> {
+    sections_of(&lines(text.as_bytes()))
+}
+
+fn sections_of(lines: &[&[u8]]) -> Vec<Section> {
     let mut sections: Vec<Section> = Vec::new();
-    let end = text.lines().count();
-    for (i, line) in text.lines().enumerate() {
-        let heading = line.strip_prefix(HEADING);
-        let Some(id) = heading.and_then(|rest| rest.split_whitespace().next()) else {
+    for (i, line) in lines.iter().enumerate() {
+        let Some(rest) = line.strip_prefix(HEADING.as_bytes()) else {
+            continue;
+        };
+        let mut words = rest.split(u8::is_ascii_whitespace);
+        let Some(id) = words.find(|word| !word.is_empty()) else {
             continue;
         };
         if let Some(last) = sections.last_mut() {
             last.lines.end = i;
         }
         sections.push(Section {
-            id: id.to_string(),
-            lines: i..end,
+            id: String::from_utf8_lossy(id).into_owned(),
+            lines: i..lines.len(),
         });
     }
     sections
+}
+
+/// The lines of a file, with their ends.
+fn lines(text: &[u8]) -> Vec<&[u8]> {
+    text.split_inclusive(|byte| *byte == b'\n').collect()
 }
 
 /// The text of one section.
@@ -203,19 +214,24 @@ pub fn section<'a>(text: &'a str, id: &str) -> Option<String> {
     Some(lines[section.lines].join("\n"))
 }
 
-/// `text` with the section `id` replaced; `None` if it has no such section.
-pub fn with_section(text: &str, id: &str, replacement: &str) -> Option<String> {
-    let section = sections(text).into_iter().find(|s| s.id == id)?;
-    let lines: Vec<&str> = text.lines().collect();
-    let mut parts = vec![
-        lines[..section.lines.start].join("\n"),
-        replacement.trim_end().into(),
-    ];
-    let after = lines[section.lines.end..].join("\n");
+/// `text` with the section `id` replaced; `None` if it has no such section. All other bytes stay as
+/// they are, whatever they are.
+pub fn with_section(text: &[u8], id: &str, replacement: &[u8]) -> Option<Vec<u8>> {
+    let lines = lines(text);
+    let section = sections_of(&lines).into_iter().find(|s| s.id == id)?;
+    let end: &[u8] = match lines[section.lines.start].ends_with(b"\r\n") {
+        true => b"\r\n",
+        false => b"\n",
+    };
+    let mut new = lines[..section.lines.start].concat();
+    new.extend(replacement.trim_ascii_end());
+    new.extend(end);
+    let after = lines[section.lines.end..].concat();
     if !after.is_empty() {
-        parts.extend([String::new(), after]);
+        new.extend(end);
+        new.extend(after);
     }
-    Some(parts.join("\n") + "\n")
+    Some(new)
 }
 
 /// The starter with every exercise solved as the reference has it.
@@ -237,22 +253,33 @@ pub fn solved(course: &Course, chapter: &Chapter) -> Result<String> {
 /// When it has no such section.
 pub fn with_body(text: &str, exercise: &Exercise, code: &str) -> Result<String> {
     let section = format!("{}\n\n{code}", heading(exercise));
-    with_section(text, &exercise.id, &section)
-        .with_context(|| format!("there is no section {}", exercise.id))
+    let text = with_section(text.as_bytes(), &exercise.id, section.as_bytes())
+        .with_context(|| format!("there is no section {}", exercise.id))?;
+    Ok(String::from_utf8(text)?)
 }
 
-/// The function of an exercise as the starter has it, on one line: no documentation, a body that only says todo.
-/// Put in place of an answer that does not compile.
+/// An exercise's section of the starter as a module on one line, with the imports of the chapter's,
+/// so that it compiles whatever stands around it. Put in place of an answer that does not compile.
 ///
 /// # Errors
-/// When the starter has no such section.
-pub fn stub(starter: &str, id: &str) -> Result<String> {
+/// When the starter has no such section, or it is no Rust.
+pub fn stub(chapter: &Chapter, starter: &str, id: &str) -> Result<String> {
+    let code = format!("{}\n{}", chapter.imports, code(starter, id)?);
+    let code =
+        source::on_one_line(&code).with_context(|| format!("{} of the starter is no Rust", id))?;
+    let name = format!("stub_{}", id.replace('.', "_"));
+    Ok(format!(
+        "pub use {name}::*; #[allow(warnings)] mod {name} {{ {code} }}"
+    ))
+}
+
+/// A section of the starter without its comments and documentation.
+fn code(starter: &str, id: &str) -> Result<String> {
     let section = section(starter, id).with_context(|| format!("the starter has no {id}"))?;
-    let code = section
+    let lines = section
         .lines()
-        .map(str::trim)
-        .filter(|line| !line.starts_with("//"));
-    Ok(code.collect::<Vec<_>>().join(" ").trim().to_string())
+        .filter(|line| !line.trim().starts_with("//"));
+    Ok(lines.collect::<Vec<_>>().join("\n"))
 }
 
 /// The first line of an exercise's function: its signature up to the body, on one line.
@@ -260,10 +287,11 @@ pub fn stub(starter: &str, id: &str) -> Result<String> {
 /// # Errors
 /// When the starter has no such section.
 pub fn signature(starter: &str, id: &str) -> Result<String> {
-    let stub = stub(starter, id)?;
-    let start = stub.find("pub fn").unwrap_or(0);
-    let end = stub.find(" {").unwrap_or(stub.len());
-    Ok(stub[start..end].replace("( ", "(").replace(", )", ")"))
+    let code = code(starter, id)?;
+    let start = code.find("pub fn").unwrap_or(0);
+    let end = code.find(" {").unwrap_or(code.len());
+    let words: Vec<&str> = code[start..end].split_whitespace().collect();
+    Ok(words.join(" ").replace("( ", "(").replace(", )", ")"))
 }
 
 #[cfg(test)]

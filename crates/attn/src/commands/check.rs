@@ -3,16 +3,20 @@
 use crate::{
     Course, Target, answers, check as run_check,
     check::SEED,
-    progress::{self, Progress},
-    render,
+    files,
+    output::{complain, println},
+    progress, render,
 };
-use anstream::println;
+use anstream::adapter::strip_str;
 use anyhow::Result;
 use attn_exercise::{Report, Verdict};
 use owo_colors::OwoColorize;
 use serde::Serialize;
+use serde_json::Value;
 use std::{
-    fs, thread,
+    fs,
+    path::PathBuf,
+    thread,
     time::{Duration, SystemTime},
 };
 
@@ -36,7 +40,7 @@ pub fn check(
     json: bool,
 ) -> Result<bool> {
     let reports = if json {
-        run_check(course, target, solution, seed, |_| {})?
+        run_check(course, target, solution, seed, |_, _| {})?
     } else {
         check_aloud(course, target, solution, seed, |_| {})?
     };
@@ -48,9 +52,23 @@ pub fn check(
             points: points(course, &reports),
             exercises: reports,
         };
-        println!("{}", serde_json::to_string_pretty(&checked)?);
+        println!("{}", plain(serde_json::to_value(&checked)?));
     }
     Ok(solved == of)
+}
+
+/// The JSON without the colours that the compiler, or an answer, puts into its messages.
+fn plain(mut value: Value) -> String {
+    fn strip(value: &mut Value) {
+        match value {
+            Value::String(text) => *text = strip_str(text).to_string(),
+            Value::Array(values) => values.iter_mut().for_each(strip),
+            Value::Object(values) => values.values_mut().for_each(strip),
+            _ => {}
+        }
+    }
+    strip(&mut value);
+    format!("{value:#}")
 }
 
 /// Checks and prints; `also` is told each verdict as it comes.
@@ -67,14 +85,10 @@ pub fn check_aloud(
     let mut chapter_shown = None;
     // Only the first wrong answer in detail, with a blank line on either side.
     let (mut detailed, mut gap) = (false, false);
-    // What is right so far; the reference has no progress.
-    let mut standing = match solution {
-        true => Progress::default(),
-        false => progress::load(course)?,
-    };
-    let reports = run_check(course, target, solution, seed, |report| {
+    // Why something could not be run at all, as said last: that is said for every chapter.
+    let mut unrun = None;
+    let reports = run_check(course, target, solution, seed, |report, doubtful| {
         also(report);
-        standing.note(report);
         let Ok((chapter, exercise)) = course.exercise(&report.id) else {
             return;
         };
@@ -95,17 +109,16 @@ pub fn check_aloud(
             report.verdict,
             Verdict::Failed(_) | Verdict::DoesNotCompile { .. } | Verdict::CannotBeChecked { .. }
         );
-        if wrong && !detailed {
+        let why = match &report.verdict {
+            Verdict::CannotBeChecked { why } => Some(why.clone()),
+            _ => None,
+        };
+        if wrong && !detailed || why.is_some() && why != unrun {
             detailed = true;
+            unrun = why;
             gap = true;
             render::details(course, exercise, report);
-            if !solution {
-                let calls = answers::calls(course, chapter, &exercise.id).unwrap_or_default();
-                let doubtful = calls
-                    .into_iter()
-                    .filter(|other| !standing.of(&other.id).solved);
-                doubtful.for_each(render::doubtful);
-            }
+            doubtful.iter().for_each(|other| render::doubtful(other));
         }
     })?;
     let (solved, points) = (passed(&reports).count(), points(course, &reports));
@@ -148,7 +161,7 @@ fn advise(course: &Course, reports: &[Report]) -> Result<()> {
         }
     };
     let (chapter, exercise) = course.exercise(&id)?;
-    let line = answers::line(course, chapter, &id)?;
+    let line = answers::line(course, chapter, &id);
     println!(
         "Next: {} {}, in {}:{line}",
         id.bold(),
@@ -162,24 +175,38 @@ fn advise(course: &Course, reports: &[Report]) -> Result<()> {
 /// file system.
 const POLL: Duration = Duration::from_millis(200);
 
+/// How a file was saved last. The time alone does not tell two saves apart that follow each other
+/// closely.
+#[derive(PartialEq)]
+struct Saved {
+    at: Option<SystemTime>,
+    bytes: Option<Vec<u8>>,
+}
+
+impl Saved {
+    fn of(file: &PathBuf) -> Self {
+        Saved {
+            at: fs::metadata(file).and_then(|it| it.modified()).ok(),
+            bytes: files::read_bytes(file).ok(),
+        }
+    }
+}
+
 /// Checks, and checks again whenever a learner's file was saved; ended by Ctrl-C.
 ///
 /// # Errors
 /// When something other than an answer is wrong.
 pub fn watch(course: &Course, target: &Target) -> Result<bool> {
     let chapters = course.select(target)?;
-    let mut files = Vec::new();
+    let mut answers_files = Vec::new();
     for (chapter, _) in &chapters {
-        files.push(answers::ensure(course, chapter)?);
+        answers_files.push(answers::ensure(course, chapter)?);
     }
-    let saved = || -> Vec<Option<SystemTime>> {
-        let modified = |file| fs::metadata(file).and_then(|m| m.modified()).ok();
-        files.iter().map(modified).collect()
-    };
+    let saved = || answers_files.iter().map(Saved::of).collect::<Vec<_>>();
     loop {
         let before = saved();
         if let Err(error) = check(course, target, false, SEED, false) {
-            anstream::eprintln!("error: {error:#}");
+            complain(format_args!("error: {error:#}"));
         }
         println!("{}", "\nWaiting for a save; Ctrl-C ends.".dimmed());
         while saved() == before {

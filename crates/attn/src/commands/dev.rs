@@ -1,7 +1,6 @@
 //! `cargo attn dev`: for those who write the course.
 
-use crate::{Chapter, Course, compile, files, generate, program};
-use anstream::println;
+use crate::{Chapter, Course, compile, files, generate, output::println};
 use anyhow::{Context, Result, ensure};
 use attn_exercise::{Request, Verification};
 use owo_colors::OwoColorize;
@@ -66,8 +65,7 @@ pub fn verify(course: &Course, seeds: u64, json: bool) -> Result<bool> {
         totals.faults.extend(metadata_faults(course, chapter));
         let program = compile::without_learner(course, chapter)?;
         let mut ids = BTreeSet::new();
-        program::ask(
-            &program,
+        program.ask(
             &Request::Verify { seeds },
             |found: Verification| {
                 totals.exercises += 1;
@@ -87,6 +85,7 @@ pub fn verify(course: &Course, seeds: u64, json: bool) -> Result<bool> {
                 totals.faults.extend(faults);
                 ids.insert(found.id.clone());
                 totals.by_exercise.push(found);
+                Ok(())
             },
         )?;
         let named: BTreeSet<String> = chapter.exercises.iter().map(|e| e.id.clone()).collect();

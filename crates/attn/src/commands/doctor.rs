@@ -1,7 +1,6 @@
 //! `cargo attn doctor`: what is there, what is missing, and what that costs.
 
-use crate::{Chapter, Course, Language, answers, progress, render};
-use anstream::println;
+use crate::{Chapter, Course, Language, answers, files, output::println, progress, render};
 use anyhow::Result;
 use owo_colors::OwoColorize;
 use std::{env, path::Path, process::Command};
@@ -21,6 +20,7 @@ pub fn doctor(course: &Course) -> Result<bool> {
     };
     need("Rust", rust(env!("CARGO_PKG_RUST_VERSION")));
     need("the course's folder", writable(&course.root));
+    need("temporary files", writable(&env::temp_dir()));
     need(
         "progress",
         match progress::load(course) {
@@ -39,7 +39,7 @@ pub fn doctor(course: &Course) -> Result<bool> {
         let file = chapter.answers().display().to_string();
         need(
             &format!("chapter {}", chapter.number),
-            match answers::ensure(course, chapter) {
+            match answers::text(course, chapter) {
                 Ok(_) if answers::outdated(course, chapter) => Ok(format!(
                     "{file}; its starter has changed: cargo attn update {}",
                     chapter.number
@@ -119,12 +119,11 @@ fn rust(needed: &str) -> std::result::Result<String, String> {
     Ok(format!("{} (needed: {needed} or newer)", version.trim()))
 }
 
-fn writable(root: &Path) -> std::result::Result<String, String> {
-    match tempfile::tempfile_in(root) {
-        Ok(_) => Ok(root.display().to_string()),
+fn writable(folder: &Path) -> std::result::Result<String, String> {
+    match files::has_room(folder) {
+        Ok(()) => Ok(folder.display().to_string()),
         Err(error) => Err(format!(
-            "{} cannot be written ({error}); copy the course to a folder of yours",
-            root.display()
+            "{error:#}; make room, or take another folder: copy the course, or set TMPDIR"
         )),
     }
 }

@@ -1,7 +1,6 @@
 //! `cargo attn hint` and `cargo attn solution`.
 
-use crate::{Course, progress, render, starter};
-use anstream::println;
+use crate::{Course, output::println, progress, render, starter};
 use anyhow::{Result, bail};
 use owo_colors::OwoColorize;
 

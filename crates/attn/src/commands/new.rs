@@ -1,8 +1,7 @@
 //! `cargo attn dev new`: the files of a new exercise or chapter, which compile and are checked as
 //! they are laid. What they say is to be replaced.
 
-use crate::{Chapter, Course, Language, files, generate};
-use anstream::println;
+use crate::{Chapter, Course, Language, files, generate, output::println};
 use anyhow::{Context, Result, ensure};
 use std::path::{Path, PathBuf};
 

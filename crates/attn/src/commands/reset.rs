@@ -3,8 +3,8 @@
 use crate::{
     Course, Target,
     answers::{self, Update},
+    output::println,
 };
-use anstream::println;
 use anyhow::{Result, bail};
 
 /// Puts a chapter or an exercise back to the starter, after a backup.

@@ -1,7 +1,6 @@
 //! Bare `cargo attn`: where am I, and what comes next.
 
-use crate::{Chapter, Course, Exercise, answers, progress};
-use anstream::println;
+use crate::{Chapter, Course, Exercise, answers, output::println, progress};
 use anyhow::Result;
 use owo_colors::OwoColorize;
 use serde::Serialize;
@@ -12,6 +11,8 @@ struct Status {
     of: u32,
     chapters: Vec<ChapterStatus>,
     next: Option<Next>,
+    /// Which learner's files cannot be read, and why.
+    faults: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -42,7 +43,7 @@ struct Next {
 /// Prints the map of the course with what is solved, and the next thing to do.
 ///
 /// # Errors
-/// When the progress or a learner's file cannot be read, or not be created.
+/// When the progress cannot be read.
 pub fn status(course: &Course, json: bool) -> Result<bool> {
     let status = collect(course)?;
     if json {
@@ -50,16 +51,18 @@ pub fn status(course: &Course, json: bool) -> Result<bool> {
     } else {
         print(course, &status);
     }
-    Ok(true)
+    Ok(status.faults.is_empty())
 }
 
 fn collect(course: &Course) -> Result<Status> {
     let progress = progress::load(course)?;
     let solved = |exercise: &Exercise| progress.of(&exercise.id).solved;
-    let mut next = None;
+    let (mut next, mut faults) = (None, Vec::new());
     let mut chapters = Vec::new();
     for chapter in &course.chapters {
-        answers::ensure(course, chapter)?;
+        if let Err(error) = answers::text(course, chapter) {
+            faults.push(format!("{error:#}"));
+        }
         if next.is_none()
             && let Some(exercise) = chapter.exercises.iter().find(|e| !solved(e))
         {
@@ -67,7 +70,7 @@ fn collect(course: &Course) -> Result<Status> {
                 id: exercise.id.clone(),
                 item: exercise.item.clone(),
                 file: chapter.answers().display().to_string(),
-                line: answers::line(course, chapter, &exercise.id)?,
+                line: answers::line(course, chapter, &exercise.id),
             });
         }
         chapters.push(chapter_status(course, chapter, solved));
@@ -78,6 +81,7 @@ fn collect(course: &Course) -> Result<Status> {
         of: exercises().map(|e| e.points).sum(),
         next,
         chapters,
+        faults,
     })
 }
 
@@ -132,6 +136,9 @@ fn print(course: &Course, status: &Status) {
     for chapter in status.chapters.iter().filter(|c| c.update_available) {
         let number = chapter.number;
         println!("The starter of chapter {number} has changed: cargo attn update {number}");
+    }
+    for fault in &status.faults {
+        println!("{} {fault}", "✗".red());
     }
     match &status.next {
         Some(next) => {

@@ -1,7 +1,6 @@
 //! `cargo attn try`: one case in full.
 
-use crate::{Course, answers, compile, program, render};
-use anstream::println;
+use crate::{Course, answers, check::believed, compile, output::println, render};
 use anyhow::{Result, bail};
 use attn_exercise::{Limits, Request, Trial, Verdict};
 use owo_colors::OwoColorize;
@@ -13,10 +12,11 @@ use owo_colors::OwoColorize;
 /// When there is no such case, or the answer does not compile.
 pub fn try_case(course: &Course, id: &str, case: usize, solution: bool, seed: u64) -> Result<bool> {
     let (chapter, exercise) = course.exercise(id)?;
+    let text = answers::text(course, chapter)?;
     let program = if solution {
         compile::without_learner(course, chapter)?
     } else {
-        let built = compile::with_learner(course, chapter)?;
+        let built = compile::with_learner(course, chapter, &text)?;
         match built.refused.get(id) {
             Some(Verdict::DoesNotCompile { errors }) => {
                 bail!("{id} does not compile:\n{}", errors.join("\n"))
@@ -36,11 +36,19 @@ pub fn try_case(course: &Course, id: &str, case: usize, solution: bool, seed: u6
         seed,
         limits: Limits::default(),
     };
-    let mut trial = None;
-    program::ask(&program, &request, |answer: Option<Trial>| trial = answer)?;
-    let Some(trial) = trial else {
+    let mut answers = Vec::new();
+    program.ask(&request, |answer: Option<Trial>| {
+        answers.push(answer);
+        Ok(())
+    })?;
+    let trial = match answers.pop() {
+        Some(trial) if answers.is_empty() => trial,
+        _ => bail!("the check program ended without one answer to what it was asked"),
+    };
+    let Some(mut trial) = trial else {
         bail!("{id} has no case {case}; they are counted from 1");
     };
+    trial.report = believed(chapter, &text, trial.report);
     let name = format!("{id} {}, case {case} of {}", exercise.item, trial.of);
     println!("{} · {}", name.bold(), trial.label);
     let part = |title: &str, values: &[attn_exercise::Shown]| {
@@ -68,7 +76,7 @@ pub fn try_case(course: &Course, id: &str, case: usize, solution: bool, seed: u6
         }
         Verdict::WaitsOn { on } => println!("It calls {on}, which is not solved yet."),
         Verdict::Unsolved { todo, .. } => {
-            let line = answers::line(course, chapter, id)?;
+            let line = answers::line(course, chapter, id);
             println!(
                 "Not solved yet ({todo}): {}:{line}",
                 chapter.answers().display()
