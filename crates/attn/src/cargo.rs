@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use indicatif::ProgressBar;
-use regex::Regex;
+use regex_lite::Regex;
 use serde::Deserialize;
 use std::{
     env,
@@ -68,6 +68,7 @@ fn build_once(
             "--message-format=json-diagnostic-rendered-ansi",
             "--color=never",
         ])
+        .args(whole())
         .args(rest)
         .envs(answers.map(|mark| ("ATTN_ANSWERS", mark)))
         .stdin(Stdio::null())
@@ -110,6 +111,14 @@ fn build_once(
             complaint: complaint.join().unwrap_or_default(),
         }),
     })
+}
+
+/// With `ATTN_WHOLE=1`, the features of the whole workspace: see the crate `one-build`.
+fn whole() -> &'static [&'static str] {
+    match env::var_os("ATTN_WHOLE") {
+        Some(_) => &["--features", "attn-exercise/whole"],
+        None => &[],
+    }
 }
 
 /// Cargo in `root`, in an environment that compiles the same for everybody.

@@ -21,7 +21,7 @@ use crate::{
 };
 use anyhow::{Result, bail};
 use attn_exercise::Verdict;
-use regex::Regex;
+use regex_lite::Regex;
 use std::{
     collections::BTreeMap,
     hash::{BuildHasher, RandomState},
@@ -478,11 +478,11 @@ pub fn own_name(chapter: &Chapter, message: &str) -> String {
     let file = chapter.answers().display().to_string();
     let copy = Regex::new(&format!(
         r"{}[/\\]src[/\\](\.\.[/\\])+\.attn[/\\]overlay[/\\]{number:02}[/\\]exercise\.rs",
-        regex::escape(&dir.to_string())
+        regex_lite::escape(&dir.to_string())
     ));
     let copy = copy.expect("a valid pattern");
-    let message = copy.replace_all(message, regex::NoExpand(&file));
-    let mark = Regex::new(&regex::escape(&reads_its_mark("MARK")).replace("MARK", "[0-9a-f]+"));
+    let message = copy.replace_all(message, regex_lite::NoExpand(&file));
+    let mark = Regex::new(&regex_lite::escape(&reads_its_mark("MARK")).replace("MARK", "[0-9a-f]+"));
     let mark = mark.expect("a valid pattern");
     mark.replace_all(&message, "").into_owned()
 }

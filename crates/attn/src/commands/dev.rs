@@ -4,7 +4,7 @@ use crate::{Chapter, Course, compile, files, generate, output::println};
 use anyhow::{Context, Result, ensure};
 use attn_exercise::{Request, Verification};
 use owo_colors::OwoColorize;
-use regex::Regex;
+use regex_lite::Regex;
 use serde::Serialize;
 use std::{
     collections::BTreeSet,
