@@ -66,7 +66,8 @@ pub fn label(sizes: &Sizes, inputs: &Choices, about: &str) -> String {
 /// * `path: (input: Type[axes], …) -> Answer;` names the reference, which takes each input as
 ///   [`crate::Input::Passed`]. Axes name sizes; regimes follow from them. A body of another type is
 ///   declared `path as fn(…) -> R: (…) -> Answer; answer: |body, c| …;`, where the second clause
-///   calls it on a case.
+///   calls it on a case; `-> ()` has to be written. An exercise with state answers with a
+///   [`crate::Trace`].
 /// * `[exact: |c| …;]` the f64 answer; `[plain: |c| [ … ];]` answers in f32 by other orders of
 ///   summation, which measure the tolerance with the reference's own.
 /// * `[first: |c, answer| …;]` and `[then: |c, answer| …;]` refuse an answer before and after the

@@ -9,7 +9,7 @@ use attn_exercise::{
     judge::{Expected, Judge, close},
 };
 use libtest_mimic::{Arguments, Trial};
-use ndarray::{Array1, array};
+use ndarray::{Array1, ArrayView1, array};
 use serde::{Deserialize, Serialize};
 use std::{
     env, fs,
@@ -195,6 +195,145 @@ fn faulty() -> Vec<Box<dyn Check>> {
     ]
 }
 
+/// An exercise whose cases leave out a regime.
+mod without_one {
+    use ndarray::{Array1, array};
+
+    attn_exercise::exercise! {
+        /// Numbers, n.
+        crate::double_view: (x: Array1<f32>[n]) -> Array1<f32>;
+
+        exact: |c| c.x.mapv(|x| 2.0 * f64::from(x));
+        cases: |_random| vec![
+            case("large", (array![100.0, 1.0],)), case("tiny", (array![1e-5, 1e-4],)), case("", (array![3.0, 3.0],)),
+        ];
+        mistakes (x) { "square": "x is squared" => &x * &x; }
+    }
+}
+
+/// An exercise whose judge does not look at single numbers.
+mod blind_to_one {
+    use attn_exercise::{SOME_VALUES, judge::require, pairwise, some_values};
+    use ndarray::Array1;
+
+    attn_exercise::exercise! {
+        /// Numbers, n.
+        crate::double_view: (x: Array1<f32>[n]) -> Array1<f32>;
+
+        then: |c, y| {
+            let near = |(x, y): (&f32, &f32)| (2.0 * x - y).abs() < 1e-3 * x.abs();
+            require(c.x.len() == 1 || c.x.iter().zip(y).all(near), || "it is not doubled".into())
+        };
+        cases: |random| {
+            let rows = pairwise([3, SOME_VALUES]).into_iter();
+            rows.map(|[n, kind]| case("small", (some_values(kind, n + 1, random),))).collect()
+        };
+        mistakes (x) { "square": "x is squared" => &x * &x; }
+    }
+}
+
+/// An exercise with two parts to its answer, which inherits a mistake.
+mod parts {
+    use super::Parts;
+    use attn_exercise::{SOME_VALUES, fields, pairwise, some_values};
+    use ndarray::Array1;
+
+    fields! { Parts { twice, sum } }
+
+    attn_exercise::exercise! {
+        /// Numbers, n.
+        crate::parts_of: (x: Array1<f32>[n]) -> Parts;
+
+        exact: |c| vec![
+            attn_exercise::field("twice", &c.x.mapv(|x| 2.0 * f64::from(x))),
+            attn_exercise::field("sum", c.x.mapv(f64::from).sum()),
+        ];
+        cases: |random| {
+            let rows = pairwise([3, SOME_VALUES]).into_iter();
+            rows.map(|[n, kind]| case("small", (some_values(kind, n + 1, random),))).collect()
+        };
+        mistakes (x) {
+            "thrice": "x is tripled" => Parts { twice: &x * 3.0, sum: x.sum() };
+        }
+        within {
+            blind_to_one: |twice, (x)| Parts { twice: twice(x), sum: x.sum() };
+        }
+    }
+}
+
+/// An exercise with state.
+mod stream {
+    use attn_exercise::{Trace, field};
+    use ndarray::{Array1, array};
+
+    attn_exercise::exercise! {
+        /// Numbers that arrive one after the other.
+        crate::add_to as fn(&mut f32, f32) -> (): (x: Array1<f32>[n]) -> Trace<Array1<f32>>;
+        answer: |add_to, c| Trace::of(c.x.iter(), 0.0, |sum, x| {
+            add_to(sum, *x);
+            array![*sum]
+        });
+
+        exact: |c| {
+            let mut sum = 0.0;
+            let steps = c.x.iter().enumerate().map(|(i, x)| {
+                sum += f64::from(*x);
+                field(format!("after {} · {x}, result", i + 1), &array![sum])
+            });
+            steps.collect::<Vec<_>>()
+        };
+        cases: |_random| vec![
+            case("by hand", (array![1.0, 2.0, 4.0],)), case("", (array![100.0],)),
+            case("", (array![1e-4, 2e-4],)), case("", (array![5.0, 5.0],)),
+        ];
+        mistakes (sum, x) { "latest": "the sum is replaced by the number" => *sum = x; }
+    }
+}
+
+fn double_view(x: ArrayView1<f32>) -> Array1<f32> {
+    &x * 2.0
+}
+
+/// An answer of two parts.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Parts {
+    twice: Array1<f32>,
+    sum: f32,
+}
+
+fn parts_of(x: ArrayView1<f32>) -> Parts {
+    Parts {
+        twice: &x * 2.0,
+        sum: x.sum(),
+    }
+}
+
+fn add_to(sum: &mut f32, x: f32) {
+    *sum += x;
+}
+
+/// The declared exercises, with answers that go wrong.
+fn declared() -> Vec<Box<dyn Check>> {
+    vec![
+        without_one::exercise().answered_by("3.1", |_| todo!("3.1: double it")),
+        blind_to_one::exercise().answered_by("3.2", |_| todo!("3.2: double it")),
+        parts::exercise().answered_by("3.3", |x| Parts {
+            twice: &x * 3.0,
+            sum: -1.0,
+        }),
+        parts::exercise().answered_by("3.4", |x| Parts {
+            twice: &x * &x,
+            sum: x.sum(),
+        }),
+        stream::exercise().answered_by("3.5", |sum, x| *sum = if x == 2.0 { 0.0 } else { *sum + x }),
+        stream::exercise().answered_by("3.6", |sum, x| {
+            assert!(x != 2.0, "on purpose");
+            *sum += x;
+        }),
+        stream::exercise().answered_by("3.7", |_, _| todo!("3.7: add it")),
+    ]
+}
+
 fn exercises() -> Vec<Box<dyn Check>> {
     let answers = ANSWERS.iter().map(|&(id, body)| {
         let with_square = vec![
@@ -206,7 +345,7 @@ fn exercises() -> Vec<Box<dyn Check>> {
         ];
         exercise(with_square).answered_by(id, body)
     });
-    answers.chain(faulty()).collect()
+    answers.chain(faulty()).chain(declared()).collect()
 }
 
 const LIMITS: Limits = Limits {
@@ -381,6 +520,38 @@ fn tests() -> Vec<(&'static str, fn())> {
                 3,
                 "one per seed"
             );
+        }),
+        ("verify: a regime without a case", || {
+            assert_eq!(faults("3.1"), ["no case lies in the regime “n = 1”"]);
+        }),
+        ("verify: a mutant that is wrong in one regime only", || {
+            let fault = "the mutant that mistakes x when n = 1 is not rejected";
+            assert_eq!(faults("3.2"), [fault]);
+        }),
+        ("a mistake in one part of the answer is named with it", || {
+            let diagnosis = failure("3.3").diagnosis.expect("a name");
+            let part = Some("twice".to_string());
+            assert_eq!((diagnosis.mistake.as_str(), diagnosis.part), ("thrice", part));
+        }),
+        ("another exercise's mistake is named within this one", || {
+            let diagnosis = failure("3.4").diagnosis.expect("a name");
+            assert_eq!(diagnosis.mistake, "square");
+        }),
+        ("the first operation that goes wrong is named", || {
+            let Symptom::Wrong { what } = failure("3.5").symptom else {
+                panic!()
+            };
+            let wrong = "after 2 · 2, result[0] is 0.0000, should be 3.0000";
+            assert!(what.starts_with(wrong), "{what}");
+        }),
+        ("a panic is told with its operation", || {
+            let Symptom::Panicked { message, .. } = failure("3.6").symptom else {
+                panic!()
+            };
+            assert_eq!(message, "in operation 2 · 2: on purpose");
+        }),
+        ("verify: an exercise with state is sound", || {
+            assert_eq!(faults("3.7"), Vec::<String>::new());
         }),
         ("verify: a right style that is refused", || {
             let fault = "the style “by multiplication” fails with seed 1: case 1 (x 1): y[0] is \

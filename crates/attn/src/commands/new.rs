@@ -233,10 +233,12 @@ attn-oracle.workspace = true
 ndarray.workspace = true
 serde.workspace = true
 
+# `cargo attn` builds it; `cargo attn dev verify` runs its proofs.
 [[test]]
 name = "check"
 path = "src/check.rs"
 harness = false
+test = false
 
 [lints]
 workspace = true
