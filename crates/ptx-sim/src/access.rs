@@ -7,12 +7,16 @@ use crate::{
     lane::{LANES, each},
     reach::{Access, Bits},
     shared::{Use, Who},
-    types::{CONST_WINDOW, LOCAL_WINDOW, SHARED_WINDOW, Space, Type},
+    types::{CONST_WINDOW, Class, LOCAL_WINDOW, SHARED_WINDOW, Space, Type},
 };
 
 fn addresses(warp: &Warp, address: Address) -> [u64; LANES] {
     let base = warp.registers.wide(address.base.class, address.base.index);
-    base.map(|base| base.wrapping_add_signed(address.offset))
+    let sum = base.map(|base| base.wrapping_add_signed(address.offset));
+    match address.base.class {
+        Class::B32 => sum.map(|sum| sum & 0xffff_ffff),
+        _ => sum,
+    }
 }
 
 /// The lanes by the space they mean: a generic address says it by its window, which is taken off.
@@ -66,7 +70,6 @@ impl Block<'_> {
                 size,
                 what: Use::Read,
             };
-            self.count(access, &places, mask);
             let mut left = mask;
             let mut hint = usize::MAX;
             while left != 0 {
@@ -96,6 +99,7 @@ impl Block<'_> {
                     spread(bits, *kind, same, &mut values[..into.len()]);
                 }
             }
+            self.count(access, &places, mask);
         }
         for (register, values) in into.iter().zip(&values) {
             warp.registers
@@ -128,7 +132,6 @@ impl Block<'_> {
                 size: element * from.len(),
                 what: Use::Write,
             };
-            self.count(access, &places, mask);
             let mut hint = usize::MAX;
             for lane in each(mask) {
                 let parts = values[..from.len()].iter().rev();
@@ -138,6 +141,7 @@ impl Block<'_> {
                 });
                 self.put(warp, access, lane, places[lane], bits, &mut hint)?;
             }
+            self.count(access, &places, mask);
         }
         Ok(())
     }
@@ -167,7 +171,6 @@ impl Block<'_> {
                 size: kind.size(),
                 what: Use::Atomic,
             };
-            self.count(access, &places, mask);
             let mut hint = usize::MAX;
             for lane in each(mask) {
                 let bits = self.fetch(warp, access, 1 << lane, places[lane], &mut hint)?;
@@ -176,6 +179,7 @@ impl Block<'_> {
                 let bits = changed(*change, *kind, old[lane], given[0][lane], second).into();
                 self.put(warp, access, lane, places[lane], bits, &mut hint)?;
             }
+            self.count(access, &places, mask);
         }
         if let Some(register) = into {
             warp.registers

@@ -10,6 +10,7 @@ use crate::{
     finding::{Array, Findings},
     instruction::{Action, Instruction},
     join::Join,
+    lane::LANES,
     memory::{Buffer, Element, Memory, Region},
     module::Kernel,
     report::Report,
@@ -22,6 +23,9 @@ const MAX_THREADS: u64 = 1024;
 const MAX_STATIC_SHARED: usize = 48 * 1024;
 /// What an H100 allows a block after the host has asked for it; others allow less.
 const MAX_SHARED: usize = 227 * 1024;
+// What a simulation on a CPU can have and one can wait for; the hardware allows more.
+const MAX_BLOCKS: u64 = 1 << 20;
+const MAX_PRIVATE: usize = 256 << 20;
 
 /// How a kernel is launched: `<<<grid, block, shared>>>`, and what the simulator wants to know
 /// besides.
@@ -71,9 +75,9 @@ impl Launch {
     }
 
     /// Instructions that the warps of one block may execute together before it counts as endless
-    /// (50 million unless told).
+    /// (50 million unless told, and at most 2³² − 1).
     pub fn step_limit(mut self, instructions: u64) -> Self {
-        self.step_limit = instructions;
+        self.step_limit = instructions.min(u32::MAX.into());
         self
     }
 
@@ -88,10 +92,10 @@ impl Launch {
         self
     }
 
-    /// How many threads of the CPU work on it: all cores unless told. The result is the same for
-    /// any number.
+    /// How many threads of the CPU work on it, from 1 to 256: all cores unless told. The result is
+    /// the same for any number.
     pub fn workers(mut self, workers: usize) -> Self {
-        self.workers = workers;
+        self.workers = workers.clamp(1, 256);
         self
     }
 
@@ -240,7 +244,7 @@ impl Kernel {
         within(
             "a grid for the simulator",
             launch.blocks() as u64,
-            (1 << 31) - 1,
+            MAX_BLOCKS,
         )?;
         let shared = |kind, wanted, limit| {
             if wanted <= limit {
@@ -258,7 +262,17 @@ impl Kernel {
             "in all",
             self.shared_bytes.saturating_add(launch.shared),
             MAX_SHARED,
-        )
+        )?;
+        let [pred, b32, b64] = self.registers.map(|count| count as usize);
+        let lane = self.local_bytes + 4 * b32 + 8 * b64 + pred.div_ceil(8);
+        let wanted = lane * LANES * launch.threads().div_ceil(32) as usize;
+        if wanted > MAX_PRIVATE {
+            return Err(LaunchError::PrivateMemory {
+                wanted,
+                limit: MAX_PRIVATE,
+            });
+        }
+        Ok(())
     }
 
     /// The parameter space with the arguments in it.

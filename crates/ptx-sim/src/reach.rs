@@ -97,8 +97,9 @@ impl Block<'_> {
                 within(&warp.local[lane * own..][..own], address, size)
             }
             Space::Param => within(&self.common.parameters, address, size),
+            Space::Const if address >> 60 != 0 => None,
             Space::Const => {
-                let address = address.wrapping_add(CONST_WINDOW);
+                let address = address + CONST_WINDOW;
                 locate(self.view.regions, address, size as u64, hint).and_then(|region| {
                     let region = &self.view.regions[region];
                     within(&region.bytes, address - region.address, size)

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use self::{
     body::Body,
     cursor::Parser,
-    declaration::{declaration, readable},
+    declaration::{MAX_BYTES, declaration, readable},
 };
 use crate::{
     error::{ParseError, Place},
@@ -23,6 +23,8 @@ use crate::{
 
 /// Where the globals of a module lie: above every buffer (see `memory`).
 const GLOBALS: u64 = 1 << 59;
+/// The size of the constant bank.
+const MAX_CONSTANTS: usize = 64 * 1024;
 
 /// Reads a whole file.
 pub(crate) fn module(text: &str) -> Result<Module, ParseError> {
@@ -83,6 +85,8 @@ struct Reader {
     kernels: Vec<Kernel>,
     /// The end of the constant bank and of the globals.
     ends: [u64; 2],
+    /// Bytes of all constants and of all globals.
+    bytes: [usize; 2],
 }
 
 impl Reader {
@@ -154,8 +158,14 @@ impl Reader {
             return Err(format!("{} bytes of initial values in {size}", bytes.len()));
         }
         bytes.resize(size, 0);
-        let end = &mut self.ends[usize::from(space == Space::Global)];
-        let start = end.next_multiple_of(found.align.max(found.kind.size()) as u64);
+        let bank = usize::from(space == Space::Global);
+        self.bytes[bank] += size;
+        if self.bytes[bank] > [MAX_CONSTANTS, MAX_BYTES][bank] {
+            return Err("more variables than fit into the memory".into());
+        }
+        let end = &mut self.ends[bank];
+        // Like a buffer, so that an access that is aligned never crosses a page.
+        let start = end.next_multiple_of(found.align.max(256) as u64);
         // Room after each, so that running over an end is seen.
         *end = start + size as u64 + 256;
         let address = start
