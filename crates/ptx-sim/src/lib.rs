@@ -58,13 +58,16 @@
 //! the same element of a buffer, or one that reads what another writes without a barrier between,
 //! give no finding.
 
-mod access;
+mod barrier;
+mod bits;
 mod block;
 mod change;
 mod collective;
 mod commit;
+mod compute;
 mod count;
 mod decode;
+mod defined;
 mod error;
 mod execute;
 mod finding;
@@ -74,18 +77,24 @@ mod join;
 mod lane;
 mod launch;
 mod lex;
+mod local;
+mod log;
 mod memory;
 mod module;
 mod operand;
 mod order;
 mod parse;
-mod reach;
+mod provenance;
+mod register;
 mod report;
 mod roofline;
 mod scope;
 mod shared;
+mod spaces;
+mod start;
 mod types;
 mod view;
+mod warp;
 
 pub use count::{Counts, SECTOR};
 pub use error::{LaunchError, ParseError, Place};

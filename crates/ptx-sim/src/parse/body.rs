@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 
 use super::{
-    Problem,
     cursor::{Parser, is_call},
-    declaration::{MAX_BYTES, declaration, readable},
+    declaration::{MAX_BYTES, declaration},
+    problem::Problem,
+    readable::readable,
 };
 use crate::{
     decode::{self, Context},

@@ -5,16 +5,20 @@
 mod body;
 mod cursor;
 mod declaration;
+mod problem;
+mod readable;
 
 use std::sync::Arc;
 
 use self::{
     body::Body,
     cursor::Parser,
-    declaration::{MAX_BYTES, declaration, readable},
+    declaration::{MAX_BYTES, declaration},
+    problem::Problem,
+    readable::readable,
 };
 use crate::{
-    error::{ParseError, Place},
+    error::ParseError,
     lex::{Token, tokens},
     module::{Global, Kernel, Module, Parameter},
     scope::ModuleNames,
@@ -26,8 +30,20 @@ const GLOBALS: u64 = 1 << 59;
 /// The size of the constant bank.
 const MAX_CONSTANTS: usize = 64 * 1024;
 
+impl Module {
+    /// Reads PTX as NVRTC and nvcc write it.
+    ///
+    /// # Errors
+    ///
+    /// A directive, opcode, modifier or operand that is not known: the error names it and its line.
+    /// The limits are listed in the documentation of this crate.
+    pub fn parse(ptx: &str) -> Result<Module, ParseError> {
+        module(ptx)
+    }
+}
+
 /// Reads a whole file.
-pub(crate) fn module(text: &str) -> Result<Module, ParseError> {
+fn module(text: &str) -> Result<Module, ParseError> {
     let mut parser = Parser {
         tokens: tokens(text),
         at: 0,
@@ -51,30 +67,6 @@ pub(crate) fn module(text: &str) -> Result<Module, ParseError> {
         kernel.variables = variables.clone();
     }
     Ok(Module { kernels })
-}
-
-/// What is wrong; and the statement and its place, where they are not the whole that was being
-/// read.
-struct Problem {
-    what: String,
-    statement: Option<String>,
-    place: Option<Place>,
-}
-
-impl From<String> for Problem {
-    fn from(what: String) -> Self {
-        Problem {
-            what,
-            statement: None,
-            place: None,
-        }
-    }
-}
-
-impl From<&str> for Problem {
-    fn from(text: &str) -> Self {
-        text.to_string().into()
-    }
 }
 
 /// What a file declares, as it is read.
