@@ -2,6 +2,8 @@
 //! which every place where two ways join lies behind both (see `order`). So they meet again as soon
 //! as they can, without any annotation.
 
+use std::collections::HashSet;
+
 use crate::{
     barrier::meet,
     collective::{Company, check_members, collective},
@@ -37,6 +39,8 @@ pub(crate) struct Executor<'a> {
     /// Instructions that the block may execute in all, and those it still may.
     limit: u64,
     left: u64,
+    /// Instructions that read a variable without a value and have been told once.
+    told: HashSet<usize>,
 }
 
 impl<'a> Executor<'a> {
@@ -48,6 +52,7 @@ impl<'a> Executor<'a> {
             counts: vec![Counts::default(); kernel.code.len()],
             limit,
             left: limit,
+            told: HashSet::new(),
         }
     }
 
@@ -194,17 +199,17 @@ impl<'a> Executor<'a> {
             defined, registers, ..
         } = &mut *warp;
         let Followed { fault, forgotten } = defined.follow(registers, instruction, at, here, mask);
-        if let Some(fault) = fault {
+        if let Some(fault) = fault
+            && self.told.insert(fault.origin)
+        {
             let origin = fault.origin;
-            let other = (origin != at).then_some(origin);
-            self.log
-                .find(Kind::UninitialisedVariable, at, other, |log| {
-                    let (what, place) = (fault.what, log.place(origin));
-                    let who = log.who(warp.number, fault.lanes.trailing_zeros() as usize);
-                    format!(
-                        "{what} depends on a variable without a value, read first at {place}: {who}"
-                    )
-                });
+            let other = (origin != at).then_some(at);
+            let kind = Kind::UninitialisedVariable;
+            self.log.find(kind, origin, other, |log| {
+                let (what, place) = (fault.what, log.place(at));
+                let who = log.who(warp.number, fault.lanes.trailing_zeros() as usize);
+                format!("a variable is read that has no value on this path, and {what} at {place} depends on it: {who}")
+            });
         }
         forgotten
     }

@@ -13,8 +13,8 @@ pub enum Kind {
     Misaligned,
     /// A read of shared or global memory that nobody has written.
     Uninitialised,
-    /// Something depends on a variable that nobody gave a value on this path: a branch, an address, a
-    /// number that is stored.
+    /// A variable is read that nobody gave a value on this path, and something depends on it: a
+    /// branch, an address, a number that is stored.
     UninitialisedVariable,
     /// Two warps touch the same shared bytes between two barriers, and one of them writes.
     SharedRace,
@@ -61,7 +61,7 @@ pub struct Finding {
     pub kind: Kind,
     /// The instruction at fault.
     pub place: Place,
-    /// The other instruction of a race.
+    /// The other instruction of a race, or the one that depends on a variable without a value.
     pub other: Option<Place>,
     /// What happened, where and to whom.
     pub text: String,

@@ -429,7 +429,7 @@ fn variables_without_a_value() {
     );
     assert_eq!(kind, Kind::UninitialisedVariable);
     assert!(
-        text.starts_with("uninitialised variable, line 6: what is stored depends on a variable without a value, read first at line 5: block (0, 0, 0), thread (0, 0, 0)"),
+        text.starts_with("uninitialised variable, line 5: a variable is read that has no value on this path, and what is stored at line 6 depends on it: block (0, 0, 0), thread (0, 0, 0)"),
         "{text}"
     );
     // On one path only: the threads that took it.
