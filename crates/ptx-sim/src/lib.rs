@@ -65,6 +65,7 @@
 //! the same element of a buffer, or one that reads what another writes without a barrier between,
 //! give no finding.
 
+mod access;
 mod barrier;
 mod bits;
 mod block;

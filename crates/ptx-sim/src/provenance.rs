@@ -24,8 +24,61 @@ pub(crate) enum Base {
     Parameter(u64),
 }
 
+/// An array or buffer, by its address in its space.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Extent<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) start: u64,
+    pub(crate) bytes: usize,
+}
+
+impl Extent<'_> {
+    /// Whether an address lies in it, or right behind it.
+    fn reaches(&self, address: u64) -> bool {
+        let byte = address.checked_sub(self.start);
+        byte.is_some_and(|byte| byte <= self.bytes as u64)
+    }
+}
+
+/// “byte -8 of `ks`, which has 8320”: of the array that the pointers point into, if they agree, or
+/// else of the one that the address lies in. Nothing if there is neither. An address that is `narrow`
+/// was computed in 32 bits.
+pub(crate) fn byte(
+    arrays: &[Extent],
+    pointers: &[u64],
+    address: u64,
+    narrow: bool,
+) -> Option<String> {
+    let within = |address: u64| arrays.iter().find(|array| array.reaches(address));
+    let mut meant: Vec<&Extent> = Vec::new();
+    for array in pointers.iter().filter_map(|pointer| within(*pointer)) {
+        if !meant.contains(&array) {
+            meant.push(array);
+        }
+    }
+    let array = match meant.as_slice() {
+        [array] => array,
+        _ => within(address)?,
+    };
+    let byte = address.wrapping_sub(array.start);
+    let byte = if narrow {
+        i64::from(byte as i32)
+    } else {
+        byte as i64
+    };
+    Some(format!(
+        "byte {byte} of `{}`, which has {}",
+        array.name, array.bytes
+    ))
+}
+
+/// Whether the address of an instruction is a 32-bit register.
+pub(crate) fn is_narrow(action: &Action) -> bool {
+    address(action).is_some_and(|address| address.base.class == Class::B32)
+}
+
 /// The address operand of an instruction that accesses memory.
-pub(crate) fn address(action: &Action) -> Option<Address> {
+fn address(action: &Action) -> Option<Address> {
     match action {
         Action::Load { address, .. }
         | Action::Store { address, .. }

@@ -3,19 +3,20 @@
 //! checked, and counted once it has passed.
 
 use crate::{
+    access::{addresses, alike, spaces, spread},
     bits::{Bits, leading, within},
     change::changed,
     count::Counts,
     finding::Kind,
-    instruction::{Action, Address},
-    lane::{LANES, Registers, each},
+    instruction::Action,
+    lane::{LANES, each},
     local::Local,
     log::{Log, Stop},
     memory::locate,
     module::Kernel,
-    provenance::{self, Base},
+    provenance::{Base, Extent, bases, byte, is_narrow},
     shared::{Shared, Trouble, Use, Who},
-    types::{CONST_WINDOW, Class, LOCAL_WINDOW, SHARED_WINDOW, Space, Type},
+    types::{CONST_WINDOW, Space},
     view::{Pages, View},
     warp::Warp,
 };
@@ -469,8 +470,9 @@ impl<'a> Spaces<'a> {
     /// An address in words, for an access that is wrong: a byte of the array or buffer that it is
     /// counted from, where that can be known, or that it lies in.
     fn named(&self, access: Access, address: u64) -> String {
+        let kernel = self.kernel;
         let signed = address as i64;
-        match access.space {
+        let memory = match access.space {
             Space::Local => {
                 let own = self.local.own();
                 return format!("byte {signed} of local memory, which has {own}");
@@ -479,67 +481,39 @@ impl<'a> Spaces<'a> {
                 let all = self.parameters.len();
                 return format!("byte {signed} of the parameters, which have {all}");
             }
-            _ => {}
-        }
-        let arrays = self.arrays(access.space);
-        let mut meant: Vec<&(&str, u64, usize)> = Vec::new();
-        for base in provenance::bases(self.kernel, access.instruction) {
-            let Some(at) = self.start(base, access.space) else {
-                continue;
-            };
-            // A pointer may point into a buffer, or one past its end.
-            let array = arrays.iter().find(|(_, start, bytes)| {
-                at.checked_sub(*start)
-                    .is_some_and(|byte| byte <= *bytes as u64)
-            });
-            match array {
-                Some(array) if !meant.contains(&array) => meant.push(array),
-                _ => {}
-            }
-        }
-        let holds = |(_, start, bytes): &&(&str, u64, usize)| {
-            address
-                .checked_sub(*start)
-                .is_some_and(|byte| byte < *bytes as u64)
-        };
-        let array = match meant.as_slice() {
-            [array] => Some(*array),
-            _ => arrays.iter().find(holds),
-        };
-        let space = match access.space {
             Space::Shared => " of shared memory",
             Space::Const => " of constant memory",
-            _ => "",
+            Space::Global | Space::Generic => "",
         };
-        let Some((name, start, bytes)) = array else {
-            return format!("address {address:#x}{space}, where nothing lies");
-        };
-        let narrow = provenance::address(&self.kernel.code[access.instruction].action)
-            .is_some_and(|address| address.base.class == Class::B32);
-        let byte = address.wrapping_sub(*start);
-        let byte = if narrow {
-            i64::from(byte as i32)
-        } else {
-            byte as i64
-        };
-        format!("byte {byte} of `{name}`, which has {bytes}")
+        let pointers: Vec<u64> = bases(kernel, access.instruction)
+            .into_iter()
+            .filter_map(|base| self.start(base, access.space))
+            .collect();
+        let narrow = is_narrow(&kernel.code[access.instruction].action);
+        byte(&self.arrays(access.space), &pointers, address, narrow)
+            .unwrap_or_else(|| format!("address {address:#x}{memory}, where nothing lies"))
     }
 
-    /// The arrays or buffers of a space: name, address, bytes.
-    fn arrays(&self, space: Space) -> Vec<(&str, u64, usize)> {
+    /// The arrays or buffers of a space.
+    fn arrays(&self, space: Space) -> Vec<Extent<'_>> {
         if space == Space::Shared {
             let arrays = self.shared.arrays().iter();
             return arrays
-                .map(|array| (array.name.as_str(), array.offset as u64, array.bytes))
+                .map(|array| Extent {
+                    name: &array.name,
+                    start: array.offset as u64,
+                    bytes: array.bytes,
+                })
                 .collect();
         }
         let constant = space == Space::Const;
         let regions = self.global.regions().iter();
         regions
             .filter(|region| (region.address >= CONST_WINDOW) == constant)
-            .map(|region| {
-                let start = region.address - if constant { CONST_WINDOW } else { 0 };
-                (region.name.as_str(), start, region.bytes.len())
+            .map(|region| Extent {
+                name: &region.name,
+                start: region.address - if constant { CONST_WINDOW } else { 0 },
+                bytes: region.bytes.len(),
             })
             .collect()
     }
@@ -559,46 +533,6 @@ impl<'a> Spaces<'a> {
     }
 }
 
-fn addresses(registers: &Registers, address: Address) -> [u64; LANES] {
-    let base = registers.wide(address.base);
-    let sum = base.map(|base| base.wrapping_add_signed(address.offset));
-    match address.base.class {
-        // As wide as the register: the start of an array may be added last.
-        Class::B32 => sum.map(|sum| sum & 0xffff_ffff),
-        _ => sum,
-    }
-}
-
-/// The lanes by the space they mean: a generic address says it by its window, which is taken off.
-fn spaces(space: Space, addresses: &mut [u64; LANES], mask: u32) -> [(Space, u32); 4] {
-    let mut found =
-        [Space::Global, Space::Shared, Space::Local, Space::Const].map(|space| (space, 0));
-    if space != Space::Generic {
-        found[0] = (space, mask);
-        return found;
-    }
-    for lane in each(mask) {
-        // Beyond the windows lies nothing: that is an access outside of global memory.
-        let window = (addresses[lane] >> 60).min(4) as usize & 3;
-        addresses[lane] -= [0, SHARED_WINDOW, LOCAL_WINDOW, CONST_WINDOW][window];
-        found[window].1 |= 1 << lane;
-    }
-    found
-}
-
-/// The lanes of `mask` from its lowest on that have the same address: one access serves them all.
-fn alike(addresses: &[u64; LANES], mask: u32) -> u32 {
-    let first = mask.trailing_zeros() as usize;
-    let mut same = 1 << first;
-    for lane in each(mask & !same) {
-        if addresses[lane] != addresses[first] {
-            break;
-        }
-        same |= 1 << lane;
-    }
-    same
-}
-
 /// Counts an access that has passed every check.
 fn count(counts: &mut Counts, access: Access, addresses: &[u64; LANES], mask: u32) {
     match access.space {
@@ -607,24 +541,5 @@ fn count(counts: &mut Counts, access: Access, addresses: &[u64; LANES], mask: u3
         Space::Shared => counts.shared(addresses, access.size, mask),
         Space::Local => counts.local_bytes += access.size as u64 * u64::from(mask.count_ones()),
         _ => {}
-    }
-}
-
-/// Hands the parts of a vector to lanes, sign-extended where the type has a sign.
-#[inline]
-fn spread(bits: Bits, kind: Type, lanes: u32, values: &mut [[u64; LANES]]) {
-    let size = 8 * kind.size();
-    for (part, values) in values.iter_mut().enumerate() {
-        let high = ((bits >> (part * size)) as u64) << (64 - size);
-        let value = if kind.is_signed() {
-            ((high as i64) >> (64 - size)) as u64
-        } else {
-            high >> (64 - size)
-        };
-        if lanes & (lanes - 1) == 0 {
-            values[lanes.trailing_zeros() as usize & 31] = value;
-        } else {
-            each(lanes).for_each(|lane| values[lane] = value);
-        }
     }
 }

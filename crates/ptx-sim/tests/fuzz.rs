@@ -430,7 +430,7 @@ fn cases(first: u64, count: u64, seconds: u64) -> Vec<String> {
         if begun.elapsed() > Duration::from_secs(20) {
             faults.push(format!("seed {seed} took {:?}", begun.elapsed()));
         }
-        if done.is_multiple_of(100_000) {
+        if done.is_multiple_of(10_000) {
             println!("{done} cases, {ran} of them ran; the slowest took {slowest:?}; {faults:?}");
         }
     }
