@@ -389,3 +389,106 @@ fn a_loop_that_never_ends() {
         bug.is_named(Kind::StepLimit, "", "it is still running");
     }
 }
+
+/// The numbers are right by luck: registers start as zeros here. On a GPU they hold what the kernel before left.
+#[test]
+fn a_sum_that_starts_from_nothing() {
+    let change = ("    float sum[D / 32] = {}; ", "    float sum[D / 32]; ");
+    if let Some(bug) = seed(Rung::Tiled, sizes(9, 40), &[change]) {
+        assert_eq!(wrong(&bug.inputs, &bug.outcome), None);
+        let (kind, name) = (Kind::UninitialisedVariable, "what is stored at line");
+        bug.is_named(kind, "out[at * D + lane + 32 * e] = sum[e]", name);
+    }
+}
+
+/// In the first tile only: later the register still holds the product of the tile before.
+#[test]
+fn a_product_that_only_some_lanes_compute() {
+    let change = (
+        "        float dot = 0.0f;\n        for (int c = 0; c < D; ++c) dot = fmaf(qs[row][c], ks[lane][c], dot);\n        const int j = start + lane;\n        const bool visible = j < m && (!causal || j <= m - n + i);",
+        "        const int j = start + lane;\n        float dot;\n        if (j < m) {\n            dot = 0.0f;\n            for (int c = 0; c < D; ++c) dot = fmaf(qs[row][c], ks[lane][c], dot);\n        }\n        const bool visible = !causal || j <= m - n + i;",
+    );
+    if let Some(bug) = seed(Rung::Tiled, sizes(9, 20), &[change]) {
+        let (kind, name) = (Kind::UninitialisedVariable, "thread (20, 0, 0)");
+        bug.is_named(kind, "scores[row][lane] = visible", name);
+    }
+}
+
+#[test]
+fn a_maximum_that_starts_from_nothing() {
+    let change = ("    float most = MINUS_INFINITY;", "    float most;");
+    if let Some(bug) = seed(Rung::Split, sizes(1, 20), &[change]) {
+        let (kind, name) = (Kind::UninitialisedVariable, "depends on it");
+        bug.is_named(kind, "most = fmaxf(most, part_lse", name);
+    }
+}
+
+#[test]
+fn a_loop_that_some_lanes_leave_early() {
+    let change = ("j < end; ++j) {", "j < end - lane % 2; ++j) {");
+    if let Some(bug) = seed(Rung::Split, sizes(1, 20), &[change]) {
+        let name = "names lanes that are elsewhere";
+        bug.is_named(Kind::AbsentLanes, "__shfl_xor_sync", name);
+    }
+}
+
+#[test]
+fn a_shuffle_from_lanes_that_have_ended() {
+    let change = (
+        "    if (split >= splits) return;",
+        "    if (split >= splits || lane >= 16) return;",
+    );
+    if let Some(bug) = seed(Rung::Split, sizes(1, 20), &[change]) {
+        bug.is_named(Kind::AbsentLanes, "__shfl_xor_sync", "lane");
+    }
+}
+
+/// Of the lane a shuffle names, the hardware takes the lowest five bits.
+#[test]
+fn a_shuffle_beyond_the_warp_is_right() {
+    let change = (
+        "x += __shfl_xor_sync(ALL_LANES, x, step);",
+        "x += __shfl_xor_sync(ALL_LANES, x, step + 32);",
+    );
+    if let Some(bug) = seed(Rung::Split, sizes(1, 20), &[change]) {
+        assert_eq!(bug.outcome.findings(), [""; 0]);
+        assert_eq!(wrong(&bug.inputs, &bug.outcome), None);
+    }
+}
+
+/// The compiler sees that the sum has no value on one path, and lets it be 0 there.
+#[test]
+fn a_sum_without_a_value_that_the_compiler_mends() {
+    let change = (
+        "        float dot = 0.0f;\n        for (int c = 0; c < D; ++c) dot = fmaf(qs[row][c], ks[lane][c], dot);",
+        "        float dot;\n        if (causal == 0) dot = 0.0f;\n        for (int c = 0; c < D; ++c) dot = fmaf(qs[row][c], ks[lane][c], dot);",
+    );
+    if let Some(bug) = seed(Rung::Tiled, sizes(9, 40), &[change]) {
+        assert_eq!(bug.outcome.findings(), [""; 0]);
+        assert_eq!(wrong(&bug.inputs, &bug.outcome), None);
+    }
+}
+
+#[test]
+fn an_index_far_before_the_array() {
+    let change = (
+        "scores[row][lane] = visible ? dot : MINUS_INFINITY;",
+        "scores[row - 100000][lane] = visible ? dot : MINUS_INFINITY;",
+    );
+    if let Some(bug) = seed(Rung::Tiled, sizes(9, 40), &[change]) {
+        let name = "writes byte -13200000 of `scores`, which has 1056";
+        bug.is_named(Kind::OutOfBounds, "scores[row - 100000]", name);
+    }
+}
+
+#[test]
+fn the_index_before_the_first() {
+    let change = (
+        "dot = fmaf(qs[row][c], ks[lane][c], dot);",
+        "dot = fmaf(qs[0][lane - 1], ks[lane][c], dot);",
+    );
+    if let Some(bug) = seed(Rung::Tiled, sizes(9, 40), &[change]) {
+        let name = "reads byte -4 of `qs`, which has 2048";
+        bug.is_named(Kind::OutOfBounds, "qs[0][lane - 1]", name);
+    }
+}

@@ -2,17 +2,17 @@
 //! 9.7.12).
 
 use crate::{
-    block::{Block, Warp},
     change::changed,
-    execute::holds,
     finding::Kind,
-    instruction::{Action, Shuffle, Vote},
-    lane::{LANES, Lane, each},
-    types::Class,
+    instruction::{Action, Change, Shuffle, Vote},
+    lane::{LANES, Lane, Registers, each},
+    log::Log,
+    register::Register,
+    types::Type,
 };
 
 /// The lane that `lane` reads, and whether it lies within its segment (the ISA's pseudo-code).
-fn source(mode: Shuffle, lane: usize, by: u32, clamp: u32) -> (usize, bool) {
+pub(crate) fn source(mode: Shuffle, lane: usize, by: u32, clamp: u32) -> (usize, bool) {
     let (lane, by) = (lane as u32, by & 31);
     let (clamp, segment) = (clamp & 31, clamp >> 8 & 31);
     let last = (lane & segment) | (clamp & !segment);
@@ -36,132 +36,146 @@ fn source(mode: Shuffle, lane: usize, by: u32, clamp: u32) -> (usize, bool) {
     }
 }
 
-impl Block<'_> {
-    pub(crate) fn collective(&mut self, warp: &mut Warp, at: usize, mask: u32) {
-        let kernel = self.common.kernel;
-        match &kernel.code[at].action {
-            Action::Shuffle {
-                mode,
-                into,
-                valid,
-                from,
-                by,
-                clamp,
-                members,
-            } => {
-                let [from, by, clamp, members] = [from, by, clamp, members]
-                    .map(|register| warp.registers.b32[*register as usize]);
-                self.check_members(warp, at, mask, &members);
-                let (mut out, mut within) = ([0; LANES], [false; LANES]);
-                for lane in each(mask) {
-                    let (source, valid) = source(*mode, lane, by[lane], clamp[lane]);
-                    (out[lane], within[lane]) = (from[source], valid);
-                    if mask >> source & 1 == 0 {
-                        self.find(Kind::AbsentLanes, at, None, |block| {
-                            let who = block.who(warp.number, lane);
-                            format!("reads a register of lane {source}, which is not here: {who}")
-                        });
-                    }
-                }
-                u32::set(&mut warp.registers, *into, &out, mask);
-                if let Some(valid) = valid {
-                    bool::set(&mut warp.registers, *valid, &within, mask);
-                }
-            }
-            Action::Vote {
-                mode,
-                into,
-                test,
-                members,
-            } => {
-                let members = warp.registers.b32[*members as usize];
-                self.check_members(warp, at, mask, &members);
-                let votes = holds(&warp.registers, *test) & mask;
-                let result = match mode {
-                    Vote::All => u64::from(votes == mask),
-                    Vote::Any => u64::from(votes != 0),
-                    Vote::Uniform => u64::from(votes == mask || votes == 0),
-                    Vote::Ballot => votes.into(),
-                    Vote::Count => votes.count_ones().into(),
-                };
-                warp.registers
-                    .set_wide(into.class, into.index, &[result; LANES], mask);
-            }
-            Action::Match {
-                all,
-                into,
-                agree,
-                from,
-                members,
-            } => {
-                let members = warp.registers.b32[*members as usize];
-                self.check_members(warp, at, mask, &members);
-                let values = warp.registers.wide(from.class, from.index);
-                let mut same = [0; LANES];
-                for lane in each(mask) {
-                    same[lane] = each(mask)
-                        .filter(|other| values[*other] == values[lane])
-                        .fold(0, |bits, other| bits | 1 << other);
-                    if *all && same[lane] != mask {
-                        same[lane] = 0;
-                    }
-                }
-                u32::set(&mut warp.registers, *into, &same, mask);
-                if let Some(agree) = agree {
-                    bool::set(
-                        &mut warp.registers,
-                        *agree,
-                        &same.map(|same| same != 0),
-                        mask,
-                    );
+/// The lanes of a warp that execute an instruction together.
+#[derive(Clone, Copy)]
+pub(crate) struct Company {
+    pub(crate) warp: u32,
+    pub(crate) instruction: usize,
+    /// Those that execute it.
+    pub(crate) mask: u32,
+    /// Those whose thread has not ended.
+    pub(crate) live: u32,
+}
+
+/// Executes a shuffle, vote, match or reduction.
+pub(crate) fn collective(
+    action: &Action,
+    registers: &mut Registers,
+    company: Company,
+    log: &mut Log,
+) {
+    let mask = company.mask;
+    match action {
+        Action::Shuffle {
+            mode,
+            into,
+            valid,
+            from,
+            by,
+            clamp,
+            members,
+        } => {
+            let [from, by, clamp] = [from, by, clamp].map(|index| u32::get(registers, *index));
+            check_members(company, &u32::get(registers, *members), log);
+            let (mut out, mut within) = ([0; LANES], [false; LANES]);
+            for lane in each(mask) {
+                let (source, valid) = source(*mode, lane, by[lane], clamp[lane]);
+                (out[lane], within[lane]) = (from[source], valid);
+                if mask >> source & 1 == 0 {
+                    absent(company, lane, source, log);
                 }
             }
-            Action::Reduce {
-                kind,
-                change,
-                into,
-                from,
-                members,
-            } => {
-                let members = warp.registers.b32[*members as usize];
-                self.check_members(warp, at, mask, &members);
-                let values = warp.registers.b32[*from as usize];
-                let result = each(mask)
-                    .map(|lane| u64::from(values[lane]))
-                    .reduce(|a, b| changed(*change, *kind, a, b, 0))
-                    .unwrap_or(0);
-                warp.registers
-                    .set_wide(Class::B32, *into, &[result; LANES], mask);
+            u32::set(registers, *into, &out, mask);
+            if let Some(valid) = valid {
+                bool::set(registers, *valid, &within, mask);
             }
-            _ => {}
+        }
+        Action::Vote {
+            mode,
+            into,
+            test,
+            members,
+        } => {
+            check_members(company, &u32::get(registers, *members), log);
+            let votes = registers.holds(*test) & mask;
+            let result = match mode {
+                Vote::All => u64::from(votes == mask),
+                Vote::Any => u64::from(votes != 0),
+                Vote::Uniform => u64::from(votes == mask || votes == 0),
+                Vote::Ballot => votes.into(),
+                Vote::Count => votes.count_ones().into(),
+            };
+            registers.set_wide(*into, &[result; LANES], mask);
+        }
+        Action::Match {
+            all,
+            into,
+            agree,
+            from,
+            members,
+        } => {
+            check_members(company, &u32::get(registers, *members), log);
+            let same = matching(&registers.wide(*from), *all, mask);
+            u32::set(registers, *into, &same, mask);
+            if let Some(agree) = agree {
+                bool::set(registers, *agree, &same.map(|same| same != 0), mask);
+            }
+        }
+        Action::Reduce {
+            kind,
+            change,
+            into,
+            from,
+            members,
+        } => {
+            check_members(company, &u32::get(registers, *members), log);
+            let result = reduced(&u32::get(registers, *from), *change, *kind, mask);
+            registers.set_wide(Register::b32(*into), &[result; LANES], mask);
+        }
+        _ => {}
+    }
+}
+
+/// For each lane the lanes that hold the same value; with `all`, only if every lane does.
+fn matching(values: &[u64; LANES], all: bool, mask: u32) -> [u32; LANES] {
+    let mut same = [0; LANES];
+    for lane in each(mask) {
+        same[lane] = each(mask)
+            .filter(|other| values[*other] == values[lane])
+            .fold(0, |bits, other| bits | 1 << other);
+        if all && same[lane] != mask {
+            same[lane] = 0;
         }
     }
+    same
+}
 
-    /// Every lane that the mask names must be here, and every lane here must be named. Lanes that
-    /// have ended are excused.
-    pub(crate) fn check_members(
-        &mut self,
-        warp: &Warp,
-        at: usize,
-        mask: u32,
-        members: &[u32; LANES],
-    ) {
-        let Some(lane) = each(mask).find(|lane| members[*lane] & warp.live != mask) else {
-            return;
+fn reduced(values: &[u32; LANES], change: Change, kind: Type, mask: u32) -> u64 {
+    each(mask)
+        .map(|lane| u64::from(values[lane]))
+        .reduce(|a, b| changed(change, kind, a, b, 0))
+        .unwrap_or(0)
+}
+
+/// A lane reads a register of another that does not take part.
+#[cold]
+fn absent(company: Company, lane: usize, source: usize, log: &mut Log) {
+    log.find(Kind::AbsentLanes, company.instruction, None, |log| {
+        let who = log.who(company.warp, lane);
+        let why = if company.live >> source & 1 == 0 {
+            "whose thread has ended"
+        } else {
+            "which is not here"
         };
-        let named = members[lane];
-        let absent = named & warp.live & !mask;
-        self.find(Kind::AbsentLanes, at, None, |block| {
-            let who = block.who(warp.number, lane);
-            if absent != 0 {
-                format!(
-                    "the mask {named:#010x} names lanes that are elsewhere ({absent:#010x}): {who}"
-                )
-            } else {
-                format!(
-                    "the mask {named:#010x} leaves out lanes that are here ({mask:#010x}): {who}"
-                )
-            }
-        });
-    }
+        format!("reads a register of lane {source}, {why}: {who}")
+    });
+}
+
+/// Every lane that the mask names must be here, and every lane here must be named. Lanes that have
+/// ended are excused.
+pub(crate) fn check_members(company: Company, members: &[u32; LANES], log: &mut Log) {
+    let Company { mask, live, .. } = company;
+    let Some(lane) = each(mask).find(|lane| members[*lane] & live != mask) else {
+        return;
+    };
+    let named = members[lane];
+    let absent = named & live & !mask;
+    log.find(Kind::AbsentLanes, company.instruction, None, |log| {
+        let who = log.who(company.warp, lane);
+        if absent != 0 {
+            format!("the mask {named:#010x} names lanes that are elsewhere ({absent:#010x}): {who}")
+        } else {
+            format!("the mask {named:#010x} leaves out lanes that are here ({mask:#010x}): {who}")
+        }
+    });
 }

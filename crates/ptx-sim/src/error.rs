@@ -105,6 +105,16 @@ pub enum LaunchError {
         /// Static or in all.
         kind: &'static str,
     },
+    /// More registers and local memory than the simulator gives a block.
+    #[error(
+        "the threads of a block need {wanted} bytes for registers and local memory, and the simulator has at most {limit}"
+    )]
+    PrivateMemory {
+        /// Bytes that the threads of a block need together.
+        wanted: usize,
+        /// Bytes there are.
+        limit: usize,
+    },
 }
 
 /// C++ adds a function's types to its name.

@@ -13,6 +13,9 @@ pub enum Kind {
     Misaligned,
     /// A read of shared or global memory that nobody has written.
     Uninitialised,
+    /// A variable is read that nobody gave a value on this path, and something depends on it: a
+    /// branch, an address, a number that is stored.
+    UninitialisedVariable,
     /// Two warps touch the same shared bytes between two barriers, and one of them writes.
     SharedRace,
     /// Two lanes of a warp touch the same shared bytes without `__syncwarp` between them, and one
@@ -20,11 +23,11 @@ pub enum Kind {
     WarpRace,
     /// Two blocks touch the same bytes of global memory, and one of them writes.
     BlockRace,
-    /// `__syncthreads` that not all threads of the block reach together. The block stops where
-    /// lanes of one warp part.
+    /// `__syncthreads` that not all threads of a warp reach, or that warps reach at different places.
+    /// The block stops where lanes of one warp part. A warp that has ended as a whole is excused.
     BarrierDivergence,
     /// A shuffle, vote or `__syncwarp` whose mask names lanes that are elsewhere, or leaves out
-    /// lanes that are here.
+    /// lanes that are here; or a shuffle that reads a lane which does not take part or has ended.
     AbsentLanes,
     /// The block ran as many instructions as it may. The block stops.
     StepLimit,
@@ -39,6 +42,7 @@ impl Kind {
             Kind::OutOfBounds => "out of bounds",
             Kind::Misaligned => "misaligned",
             Kind::Uninitialised => "uninitialised read",
+            Kind::UninitialisedVariable => "uninitialised variable",
             Kind::SharedRace => "race between warps",
             Kind::WarpRace => "race within a warp",
             Kind::BlockRace => "race between blocks",
@@ -57,7 +61,7 @@ pub struct Finding {
     pub kind: Kind,
     /// The instruction at fault.
     pub place: Place,
-    /// The other instruction of a race.
+    /// The other instruction of a race, or the one that depends on a variable without a value.
     pub other: Option<Place>,
     /// What happened, where and to whom.
     pub text: String,

@@ -3,22 +3,9 @@
 use crate::{
     error::Place,
     lane::{Formula, Test},
-    types::{Class, Space, Type},
+    register::{Guard, Register},
+    types::{Space, Type},
 };
-
-/// A register of some class.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Register {
-    pub(crate) class: Class,
-    pub(crate) index: u32,
-}
-
-/// A predicate, perhaps negated.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Guard {
-    pub(crate) register: u32,
-    pub(crate) negated: bool,
-}
 
 /// An address operand: a register and a fixed offset.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +31,7 @@ pub(crate) enum Action {
     Compute {
         formula: Formula,
         operands: Vec<u32>,
+        needs: Needs,
     },
     /// `setp`: compares, joins with a third predicate, writes one or two destinations.
     Compare {
@@ -139,6 +127,160 @@ pub(crate) enum Action {
     },
     Fence,
     Nothing,
+}
+
+impl Action {
+    /// Every register that it reads. An address counts as read.
+    pub(crate) fn reads(&self, mut read: impl FnMut(Register)) {
+        match self {
+            Action::Compute {
+                formula, operands, ..
+            } => {
+                let classes = formula.classes;
+                let values = classes.iter().zip(operands).skip(1);
+                values.for_each(|(class, index)| {
+                    read(Register {
+                        class: *class,
+                        index: *index,
+                    });
+                });
+                // Behind the operands stands a carry, taken and given (see `decode::carry`).
+                if let Some(taken) = operands.get(classes.len()) {
+                    read(Register::pred(*taken));
+                }
+            }
+            Action::Compare {
+                test,
+                operands,
+                join,
+                ..
+            } => {
+                for (class, index) in test.classes.iter().zip(operands) {
+                    read(Register {
+                        class: *class,
+                        index: *index,
+                    });
+                }
+                if let Some((_, with)) = join {
+                    read(Register::pred(with.register));
+                }
+            }
+            Action::Split { from, .. } => read(*from),
+            Action::Merge { parts, .. } => parts.iter().copied().for_each(read),
+            Action::Load { address, .. } => read(address.base),
+            Action::Store { from, address, .. } => {
+                read(address.base);
+                from.iter().copied().for_each(read);
+            }
+            Action::Atomic {
+                address, operands, ..
+            } => {
+                read(address.base);
+                operands.iter().copied().for_each(read);
+            }
+            Action::Shuffle {
+                from,
+                by,
+                clamp,
+                members,
+                ..
+            } => {
+                for index in [from, by, clamp, members] {
+                    read(Register::b32(*index));
+                }
+            }
+            Action::Vote { test, members, .. } => {
+                read(Register::pred(test.register));
+                read(Register::b32(*members));
+            }
+            Action::Match { from, members, .. } => {
+                read(*from);
+                read(Register::b32(*members));
+            }
+            Action::Reduce { from, members, .. } => {
+                read(Register::b32(*from));
+                read(Register::b32(*members));
+            }
+            Action::Barrier {
+                vote: Some((_, _, test)),
+            } => read(Register::pred(test.register)),
+            Action::WarpBarrier { members } => read(Register::b32(*members)),
+            Action::ActiveMask { .. }
+            | Action::Clock { .. }
+            | Action::Branch { .. }
+            | Action::Exit
+            | Action::Trap
+            | Action::Barrier { vote: None }
+            | Action::Fence
+            | Action::Nothing => {}
+        }
+    }
+
+    /// Every register that it writes.
+    pub(crate) fn writes(&self, mut write: impl FnMut(Register)) {
+        match self {
+            Action::Compute {
+                formula, operands, ..
+            } => {
+                let classes = formula.classes;
+                if let (Some(class), Some(index)) = (classes.first(), operands.first()) {
+                    write(Register {
+                        class: *class,
+                        index: *index,
+                    });
+                }
+                if let Some(given) = operands.get(classes.len() + 1) {
+                    write(Register::pred(*given));
+                }
+            }
+            Action::Compare { into, inverse, .. } => {
+                write(Register::pred(*into));
+                inverse
+                    .iter()
+                    .for_each(|index| write(Register::pred(*index)));
+            }
+            Action::Split { parts, .. } => parts.iter().copied().for_each(write),
+            Action::Merge { into, .. } | Action::Clock { into } | Action::Vote { into, .. } => {
+                write(*into);
+            }
+            Action::Load { into, .. } => into.iter().copied().for_each(write),
+            Action::Atomic { into, .. } => into.iter().copied().for_each(write),
+            Action::Shuffle { into, valid, .. }
+            | Action::Match {
+                into, agree: valid, ..
+            } => {
+                write(Register::b32(*into));
+                valid.iter().for_each(|index| write(Register::pred(*index)));
+            }
+            Action::Reduce { into, .. } | Action::ActiveMask { into } => {
+                write(Register::b32(*into));
+            }
+            Action::Barrier {
+                vote: Some((_, into, _)),
+            } => write(*into),
+            Action::Store { .. }
+            | Action::Branch { .. }
+            | Action::Exit
+            | Action::Trap
+            | Action::Barrier { vote: None }
+            | Action::WarpBarrier { .. }
+            | Action::Fence
+            | Action::Nothing => {}
+        }
+    }
+}
+
+/// Which of its operands a formula needs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Needs {
+    /// All of them.
+    All,
+    /// `selp`: the predicate, and of the other two the one that it chooses.
+    Chosen,
+    /// Two predicates; one that is false decides alone.
+    UntilFalse,
+    /// Two predicates; one that is true decides alone.
+    UntilTrue,
 }
 
 /// How `setp` joins its comparison with a third predicate.

@@ -11,7 +11,7 @@ use std::{
 };
 
 use crate::{
-    block::{Block, Common, Finished},
+    block::{self, Common, Finished},
     commit::Commit,
     count::Counts,
     finding::Findings,
@@ -101,5 +101,5 @@ impl Join<'_> {
 fn run(common: &Common, number: usize, regions: &[Region]) -> Finished {
     let [x, y, _] = common.launch.grid.map(|extent| extent as usize);
     let index = [number % x, number / x % y, number / x / y].map(|axis| axis as u32);
-    Block::new(common, index, View::new(regions, common.granules[1])).run()
+    block::run(common, index, View::new(regions, common.granules[1]))
 }

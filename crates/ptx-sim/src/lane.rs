@@ -5,6 +5,7 @@
 
 use crate::{
     half::{bf16_to_f32, f16_to_f32, f64_to_bf16, f64_to_f16},
+    register::{Guard, Register},
     types::Class,
 };
 
@@ -26,27 +27,29 @@ pub(crate) struct Registers {
 
 impl Registers {
     /// The lanes of a register as 64-bit integers, whatever its class.
-    pub(crate) fn wide(&self, class: Class, register: u32) -> [u64; LANES] {
-        match class {
-            Class::B64 => self.b64[register as usize],
-            Class::B32 => self.b32[register as usize].map(u64::from),
-            Class::Pred => bool::get(self, register).map(u64::from),
+    pub(crate) fn wide(&self, register: Register) -> [u64; LANES] {
+        let index = register.index;
+        match register.class {
+            Class::B64 => self.b64[index as usize],
+            Class::B32 => self.b32[index as usize].map(u64::from),
+            Class::Pred => bool::get(self, index).map(u64::from),
         }
     }
 
     /// Writes the lanes of `mask` in a register of any class.
-    pub(crate) fn set_wide(
-        &mut self,
-        class: Class,
-        register: u32,
-        values: &[u64; LANES],
-        mask: u32,
-    ) {
-        match class {
-            Class::B64 => u64::set(self, register, values, mask),
-            Class::B32 => u32::set(self, register, &values.map(|value| value as u32), mask),
-            Class::Pred => bool::set(self, register, &values.map(|value| value != 0), mask),
+    pub(crate) fn set_wide(&mut self, register: Register, values: &[u64; LANES], mask: u32) {
+        let index = register.index;
+        match register.class {
+            Class::B64 => u64::set(self, index, values, mask),
+            Class::B32 => u32::set(self, index, &values.map(|value| value as u32), mask),
+            Class::Pred => bool::set(self, index, &values.map(|value| value != 0), mask),
         }
+    }
+
+    /// The lanes for which a predicate, perhaps negated, holds.
+    pub(crate) fn holds(&self, guard: Guard) -> u32 {
+        let bits = self.pred[guard.register as usize];
+        if guard.negated { !bits } else { bits }
     }
 }
 

@@ -48,6 +48,13 @@
 //! `cp.async`, `ldmatrix` and `mma`, clusters, barriers other than barrier 0, and directed rounding
 //! except for f32 `add`, `sub`, `mul` and `fma`.
 //!
+//! Whatever the text and the arguments, there is an error or a report and never a panic, and a block
+//! stops at its limit of instructions. What the simulator itself allows is less than the hardware
+//! does: 2²⁰ blocks, 256 shared arrays, and 256 MiB for the registers and local memory of a block.
+//!
+//! A variable without a value it sees where the PTX still reads a register that nobody wrote. Often
+//! the compiler has chosen a value before.
+//!
 //! It is not cycle-accurate and has no caches: it counts, and [`Device`] turns counts into lower
 //! bounds of a stated model. It sees one order of execution. Races on shared memory, and between
 //! blocks, it finds by what was touched and not by what came out, so the order does not matter.
@@ -59,12 +66,16 @@
 //! give no finding.
 
 mod access;
+mod barrier;
+mod bits;
 mod block;
 mod change;
 mod collective;
 mod commit;
+mod compute;
 mod count;
 mod decode;
+mod defined;
 mod error;
 mod execute;
 mod finding;
@@ -74,18 +85,24 @@ mod join;
 mod lane;
 mod launch;
 mod lex;
+mod local;
+mod log;
 mod memory;
 mod module;
 mod operand;
 mod order;
 mod parse;
-mod reach;
+mod provenance;
+mod register;
 mod report;
 mod roofline;
 mod scope;
 mod shared;
+mod spaces;
+mod start;
 mod types;
 mod view;
+mod warp;
 
 pub use count::{Counts, SECTOR};
 pub use error::{LaunchError, ParseError, Place};

@@ -159,19 +159,3 @@ pub(crate) fn locate(
         index
     })
 }
-
-/// Where an address outside every region lies, in words.
-pub(crate) fn nearest(regions: &[Region], address: u64) -> String {
-    let after = regions.partition_point(|region| region.address <= address);
-    match after.checked_sub(1).map(|index| &regions[index]) {
-        Some(region) if address - region.address < region.bytes.len() as u64 + (1 << 32) => {
-            format!(
-                "byte {} of `{}`, which has {}",
-                address - region.address,
-                region.name,
-                region.bytes.len()
-            )
-        }
-        _ => format!("address {address:#x}, where nothing lies"),
-    }
-}

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::{
-    error::{LaunchError, ParseError},
-    instruction::{Instruction, Register},
-    parse,
-};
+use crate::{error::LaunchError, instruction::Instruction, register::Register, types::Space};
+
+/// Room between two shared arrays, so that running over the end of one is seen. A multiple of every
+/// alignment and of the banks' 128 bytes: it changes no bank.
+pub(crate) const GAP: usize = 1024;
 
 /// A file of PTX, read and decoded.
 pub struct Module {
@@ -14,16 +14,6 @@ pub struct Module {
 }
 
 impl Module {
-    /// Reads PTX as NVRTC and nvcc write it.
-    ///
-    /// # Errors
-    ///
-    /// A directive, opcode, modifier or operand that is not known: the error names it and its line.
-    /// The limits are listed in the documentation of this crate.
-    pub fn parse(ptx: &str) -> Result<Module, ParseError> {
-        parse::module(ptx)
-    }
-
     /// The kernel of this name.
     ///
     /// # Errors
@@ -102,6 +92,11 @@ impl Kernel {
     pub fn instructions(&self) -> usize {
         self.code.len()
     }
+
+    /// Where the dynamic shared array lies: behind the static ones, with room between.
+    pub(crate) fn dynamic_offset(&self) -> usize {
+        self.shared_bytes.next_multiple_of(16) + GAP * self.shared.len()
+    }
 }
 
 /// A parameter and its place in the parameter space.
@@ -137,6 +132,8 @@ pub(crate) struct Constant {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) enum Value {
     Bits(u64),
+    /// The address of a variable in its space.
+    Variable(Space, u64),
     /// The start of the dynamic shared array, known when the whole kernel is read.
     DynamicShared,
     Special(Special),

@@ -4,15 +4,11 @@
 use std::collections::HashMap;
 
 use crate::{
-    instruction::Register,
-    module::{Constant, Kernel, Special, Value, Variable},
+    module::{Constant, GAP, Kernel, Special, Value, Variable},
     operand::Operand,
+    register::Register,
     types::{CONST_WINDOW, Class, Space, Type},
 };
-
-/// Room between two shared arrays, so that running over the end of one is seen. A multiple of every
-/// alignment and of the banks' 128 bytes: it changes no bank.
-pub(crate) const GAP: usize = 1024;
 
 /// What a module declares outside its kernels.
 #[derive(Default)]
@@ -133,17 +129,17 @@ impl<'m> Scope<'m> {
     /// The address of a variable of any space, in that space.
     fn variable(&mut self, kernel: &mut Kernel, name: &str) -> Option<Value> {
         if let Some(at) = self.locals.get(name) {
-            return Some(Value::Bits(*at));
+            return Some(Value::Variable(Space::Local, *at));
         }
         if let Some(variable) = kernel.shared.iter().find(|variable| variable.name == name) {
-            return Some(Value::Bits(variable.offset as u64));
+            return Some(Value::Variable(Space::Shared, variable.offset as u64));
         }
         if let Some((space, at)) = self.module.placed.get(name) {
-            return Some(Value::Bits(if *space == Space::Const {
-                at & !CONST_WINDOW
-            } else {
-                *at
-            }));
+            let at = match space {
+                Space::Const => at - CONST_WINDOW,
+                _ => *at,
+            };
+            return Some(Value::Variable(*space, at));
         }
         let (align, bytes) = *self.module.shared.get(name)?;
         match bytes {

@@ -2,10 +2,9 @@
 //! last barrier.
 
 use crate::{
+    bits::{Bits, leading},
     lane::LANES,
-    module::Variable,
-    reach::{Bits, leading},
-    scope::GAP,
+    module::{GAP, Variable},
 };
 
 /// Who touched a granule: the lanes of one warp, between two of its synchronisations.
@@ -131,7 +130,7 @@ fn pair(before: &Touch, now: &Touch) -> [usize; 2] {
 
 /// The shared memory of one block.
 pub(crate) struct Shared {
-    pub(crate) bytes: Vec<u8>,
+    bytes: Vec<u8>,
     granules: Vec<Granule>,
     /// A granule is `1 << shift` bytes.
     shift: u32,
@@ -167,6 +166,10 @@ impl Shared {
     /// All threads met: what was touched before is ordered before what comes.
     pub(crate) fn barrier(&mut self) {
         self.epoch += 1;
+    }
+
+    pub(crate) fn arrays(&self) -> &[Variable] {
+        &self.arrays
     }
 
     /// The array that a byte belongs to, or lies behind; and the byte within it.

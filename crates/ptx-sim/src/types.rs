@@ -86,7 +86,7 @@ impl Type {
 }
 
 /// A state space: which memory an address means.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) enum Space {
     Generic,
     Global,

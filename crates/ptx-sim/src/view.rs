@@ -7,8 +7,8 @@
 //! between blocks visible when the copies are joined (see `commit`).
 
 use crate::{
+    bits::{Bits, leading},
     memory::Region,
-    reach::{Bits, leading},
 };
 
 /// Bytes of a page.
@@ -36,12 +36,12 @@ pub(crate) type Pages = Vec<Option<Box<Page>>>;
 
 /// Global memory for one block.
 pub(crate) struct View<'m> {
-    pub(crate) regions: &'m [Region],
-    pub(crate) pages: Vec<Pages>,
+    regions: &'m [Region],
+    pages: Vec<Pages>,
     /// Bytes that are told apart: the smallest access of the kernel.
     granule: usize,
     /// The block has executed a fence.
-    pub(crate) fenced: bool,
+    fenced: bool,
 }
 
 impl<'m> View<'m> {
@@ -57,6 +57,19 @@ impl<'m> View<'m> {
             granule,
             fenced: false,
         }
+    }
+
+    pub(crate) fn regions(&self) -> &'m [Region] {
+        self.regions
+    }
+
+    /// The block executed a fence.
+    pub(crate) fn fence(&mut self) {
+        self.fenced = true;
+    }
+
+    pub(crate) fn into_pages(self) -> Vec<Pages> {
+        self.pages
     }
 
     fn page(&mut self, region: usize, offset: usize) -> &mut Page {

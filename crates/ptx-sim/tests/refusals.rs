@@ -243,3 +243,54 @@ fn launch_bounds_are_kept() {
     assert!(run(128).is_ok());
     assert!(run(129).is_err());
 }
+
+/// A damaged file cannot ask for all memory, nor a launch for a year.
+#[test]
+fn what_the_simulator_cannot_have() {
+    let one = Launch::new([1; 3], [1; 3]);
+    let module = |text: &str| {
+        Module::parse(text)
+            .err()
+            .map(|error| error.problem)
+            .unwrap_or_default()
+    };
+    let many = |declaration: &str| {
+        (0..300)
+            .map(|n| declaration.replace('#', &n.to_string()))
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    assert_eq!(
+        module(&kernel("", &many(".shared .b8 s#[4];"))),
+        "more than 256 shared arrays"
+    );
+    assert_eq!(
+        module(&many(".const .b8 c#[1024];")),
+        "more variables than fit into the memory"
+    );
+    assert_eq!(
+        module(&many(".global .b8 g#[1000000];")),
+        "more variables than fit into the memory"
+    );
+    let large = Module::parse(&kernel("", ".local .b8 l[1000000];")).expect("a module");
+    let launch = |launch: &Launch| {
+        large.kernels()[0]
+            .launch(&mut Memory::new(), launch, &[])
+            .map(|report| report.completed)
+            .map_err(|error| error.to_string())
+    };
+    assert_eq!(launch(&one), Ok(true));
+    assert_eq!(
+        launch(&Launch::new([1; 3], [512, 1, 1])),
+        Err("the threads of a block need 512000000 bytes for registers and local memory, and the simulator has at most 268435456".into())
+    );
+    assert_eq!(
+        launch(&Launch::new([2048, 1024, 1], [1; 3])),
+        Err("a grid for the simulator of 2097152 is outside 1..=1048576".into())
+    );
+    assert_eq!(launch(&one.clone().workers(usize::MAX)), Ok(true));
+    assert_eq!(
+        launch(&one.clone().workers(0).step_limit(u64::MAX)),
+        Ok(true)
+    );
+}

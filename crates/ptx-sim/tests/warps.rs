@@ -26,6 +26,14 @@ fn shuffles() {
     // Width 8: c = (32 − 8) << 8 | 31, as `__shfl_sync(…, 8)` compiles.
     let width = lanes("shfl.sync.idx.b32 %x, %x, 1, 0x181f, -1;");
     assert_eq!((width[0], width[9], width[31]), (101, 109, 125));
+    // Beyond the warp or the width: of the lane the lowest bits count, and who is led to a later group
+    // keeps its own (CUDA C++ Programming Guide, “Warp Shuffle Functions”).
+    let beyond = lanes("shfl.sync.idx.b32 %x, %x, 40, 31, -1;");
+    assert!(beyond.iter().all(|x| *x == 108));
+    let modulo = lanes("shfl.sync.idx.b32 %x, %x, 9, 0x181f, -1;");
+    assert_eq!((modulo[0], modulo[9], modulo[31]), (101, 109, 125));
+    let own = lanes("shfl.sync.bfly.b32 %x, %x, 8, 0x181f, -1;");
+    assert_eq!((own[0], own[8], own[31]), (100, 100, 123));
 }
 
 #[test]

@@ -2,10 +2,14 @@
 //! `.cc` keeps the carry of a result, the opcodes that end in `c` take it in. The flag is a
 //! predicate of the kernel.
 
+use super::{
+    context::{Context, count},
+    modifiers::Modifiers,
+};
 use crate::{
-    decode::{Context, Modifiers, count},
-    instruction::Action,
+    instruction::{Action, Needs},
     lane::Formula,
+    module::Value,
     operand::Operand,
     types::{Class, Type},
 };
@@ -99,7 +103,7 @@ pub(crate) fn decode(
         registers.push(cx.scope.register(cx.kernel, operand, *class)?);
     }
     let flag = cx.scope.carry();
-    let never = cx.scope.fresh(Class::Pred).index; // false, as nobody writes it
+    let never = cx.scope.constant(cx.kernel, Class::Pred, Value::Bits(0));
     registers.push(if m.opcode.ends_with('c') { flag } else { never });
     registers.push(if keeps {
         flag
@@ -109,5 +113,6 @@ pub(crate) fn decode(
     Ok(Action::Compute {
         formula,
         operands: registers,
+        needs: Needs::All,
     })
 }

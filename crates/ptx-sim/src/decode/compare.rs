@@ -1,7 +1,7 @@
 //! `setp`: comparisons (PTX ISA, section 9.7.6).
 
+use super::modifiers::Modifiers;
 use crate::{
-    decode::Modifiers,
     lane::{Bf16, F16, Flushed, Test, test},
     types::Type,
 };

@@ -1,9 +1,13 @@
 //! Branches, barriers, fences and the end of a thread (PTX ISA, sections 9.7.12 and 9.7.13).
 
+use super::{
+    context::{B32, Context, Decoded, count, only, predicate},
+    modifiers::Modifiers,
+};
 use crate::{
-    decode::{B32, Context, Decoded, Modifiers, count, only, predicate},
-    instruction::{Action, Register, Vote},
+    instruction::{Action, Vote},
     operand::Operand,
+    register::Register,
     types::Type,
 };
 

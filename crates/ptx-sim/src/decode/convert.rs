@@ -1,7 +1,7 @@
 //! Conversions (`cvt`; PTX ISA, section 9.7.9.21).
 
+use super::modifiers::Modifiers;
 use crate::{
-    decode::Modifiers,
     lane::{Bf16, Bf16x2, F16, F16x2, Flushed, Formula, flush, lanes, saturate},
     types::Type,
 };

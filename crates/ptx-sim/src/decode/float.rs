@@ -3,8 +3,8 @@
 //! The `.approx` functions are computed as exactly as f32 allows. A GPU's are a little worse:
 //! `ex2.approx` errs by up to 2⁻²² of the result. A test that has to hold on both allows for that.
 
+use super::modifiers::Modifiers;
 use crate::{
-    decode::Modifiers,
     half::{fma_to_odd, fma_with_error},
     lane::{Bf16, Bf16x2, F16, F16x2, Flushed, Formula, Saturated, flush, lanes},
     types::Type,

@@ -1,7 +1,7 @@
 //! Integer arithmetic and bit fields (PTX ISA, section 9.7.1).
 
+use super::modifiers::Modifiers;
 use crate::{
-    decode::Modifiers,
     lane::{Formula, lanes},
     types::Type,
 };

@@ -1,7 +1,7 @@
 //! Logic, shifts and selection (PTX ISA, sections 9.7.7 and 9.7.8).
 
+use super::modifiers::Modifiers;
 use crate::{
-    decode::Modifiers,
     lane::{Formula, lanes},
     types::{Class, Type},
 };

@@ -1,9 +1,13 @@
 //! Loads, stores and atomics (PTX ISA, sections 9.7.9 and 9.7.12).
 
+use super::{
+    context::{Context, count, only},
+    modifiers::Modifiers,
+};
 use crate::{
-    decode::{Context, Modifiers, count, only},
-    instruction::{Action, Address, Change, Register},
+    instruction::{Action, Address, Change},
     operand::Operand,
+    register::Register,
     types::{Class, Space, Type},
 };
 

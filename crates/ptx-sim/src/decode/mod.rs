@@ -6,6 +6,7 @@
 
 mod carry;
 mod compare;
+mod context;
 mod control;
 mod convert;
 mod float;
@@ -16,39 +17,17 @@ mod modifiers;
 mod moves;
 mod warp;
 
-pub(crate) use modifiers::Modifiers;
+pub(crate) use context::{Context, predicate};
 
+use self::{
+    context::{Decoded, compute, count},
+    modifiers::Modifiers,
+};
 use crate::{
-    instruction::{Action, Guard, Join},
-    lane::Formula,
-    module::Kernel,
+    instruction::{Action, Join, Needs},
     operand::Operand,
-    scope::Scope,
     types::{Class, Type},
 };
-
-/// The kernel that an instruction is decoded for.
-pub(crate) struct Context<'s, 'm> {
-    pub(crate) kernel: &'s mut Kernel,
-    pub(crate) scope: &'s mut Scope<'m>,
-}
-
-/// The action of an instruction, its floating-point operations a lane, and the label it jumps to.
-pub(crate) struct Decoded<'a> {
-    pub(crate) action: Action,
-    pub(crate) flops: u64,
-    pub(crate) target: Option<&'a str>,
-}
-
-impl From<Action> for Decoded<'_> {
-    fn from(action: Action) -> Self {
-        Decoded {
-            action,
-            flops: 0,
-            target: None,
-        }
-    }
-}
 
 /// Decodes one instruction, its guard left out.
 pub(crate) fn instruction<'a>(
@@ -89,12 +68,19 @@ fn computation<'a>(
     m: &mut Modifiers,
     operands: &[Operand],
 ) -> Result<Decoded<'a>, String> {
+    let mut needs = Needs::All;
     let (formula, flops) = if m.opcode == "cvt" {
         (convert::find(m)?, 0)
     } else if !KNOWN.contains(&m.opcode) {
         return Err(format!("opcode `{}` is not supported", m.opcode));
     } else {
         let kind = m.kind()?;
+        needs = match m.opcode {
+            "selp" => Needs::Chosen,
+            "and" if kind == Type::Pred => Needs::UntilFalse,
+            "or" if kind == Type::Pred => Needs::UntilTrue,
+            _ => Needs::All,
+        };
         let found = match logic::find(m, kind)? {
             Some(formula) => Some((formula, 0)),
             None if kind.is_float() => float::find(m, kind)?,
@@ -103,7 +89,7 @@ fn computation<'a>(
         found.ok_or_else(|| m.unsupported(kind))?
     };
     Ok(Decoded {
-        action: compute(cx, formula, operands)?,
+        action: compute(cx, formula, needs, operands)?,
         flops,
         target: None,
     })
@@ -117,19 +103,6 @@ const KNOWN: &[&str] = &[
     "shf", "selp", "prmt", "lop3", "rcp", "sqrt", "rsqrt", "ex2", "lg2", "sin", "cos", "tanh",
     "copysign", "testp",
 ];
-
-/// A formula with its operands, of the number and classes that it wants.
-fn compute(cx: &mut Context, formula: Formula, operands: &[Operand]) -> Result<Action, String> {
-    count(operands, formula.classes.len())?;
-    let mut registers = vec![cx.scope.destination_of(&operands[0], formula.classes[0])?];
-    for (operand, class) in operands.iter().zip(formula.classes).skip(1) {
-        registers.push(cx.scope.register(cx.kernel, operand, *class)?);
-    }
-    Ok(Action::Compute {
-        formula,
-        operands: registers,
-    })
-}
 
 fn setp(cx: &mut Context, m: &mut Modifiers, operands: &[Operand]) -> Result<Action, String> {
     let kind = m.kind()?;
@@ -159,40 +132,4 @@ fn setp(cx: &mut Context, m: &mut Modifiers, operands: &[Operand]) -> Result<Act
         into,
         inverse,
     })
-}
-
-/// A predicate operand, perhaps negated.
-pub(crate) fn predicate(cx: &mut Context, operand: &Operand) -> Result<Guard, String> {
-    let (operand, negated) = match operand {
-        Operand::Not(inner) => (&**inner, true),
-        operand => (operand, false),
-    };
-    Ok(Guard {
-        register: cx.scope.register(cx.kernel, operand, Class::Pred)?,
-        negated,
-    })
-}
-
-/// An error unless there are exactly so many operands.
-fn count(operands: &[Operand], wanted: usize) -> Result<(), String> {
-    if operands.len() == wanted {
-        Ok(())
-    } else {
-        Err(format!(
-            "operands needed: {wanted}, given: {}",
-            operands.len()
-        ))
-    }
-}
-
-/// The class of 32-bit values, by the name that most opcodes know it by.
-const B32: Class = Class::B32;
-
-/// An error unless the type is one of those.
-fn only(m: &Modifiers, kind: Type, kinds: &[Type]) -> Result<(), String> {
-    if kinds.contains(&kind) {
-        Ok(())
-    } else {
-        Err(m.unsupported(kind))
-    }
 }

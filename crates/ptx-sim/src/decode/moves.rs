@@ -1,10 +1,14 @@
 //! `mov`, which also splits and merges registers, and `cvta`, which changes the kind of an address.
 
+use super::{
+    context::{Context, compute, count},
+    modifiers::Modifiers,
+};
 use crate::{
-    decode::{Context, Modifiers, compute, count},
-    instruction::{Action, Register},
+    instruction::{Action, Needs},
     lane::{Formula, lanes},
     operand::Operand,
+    register::Register,
     types::{CONST_WINDOW, Class, LOCAL_WINDOW, SHARED_WINDOW, Space, Type},
 };
 
@@ -17,11 +21,11 @@ pub(crate) fn decode(
         "mov" => mov(cx, m, operands),
         "cvta" => {
             let formula = cvta(m)?;
-            compute(cx, formula, operands)
+            compute(cx, formula, Needs::All, operands)
         }
         _ => {
             let formula = isspacep(m)?;
-            compute(cx, formula, operands)
+            compute(cx, formula, Needs::All, operands)
         }
     }
 }
@@ -72,7 +76,7 @@ fn mov(cx: &mut Context, m: &mut Modifiers, operands: &[Operand]) -> Result<Acti
                 index: cx.scope.destination_of(into, kind.class())?,
             },
         }),
-        _ => compute(cx, copy(kind), operands),
+        _ => compute(cx, copy(kind), Needs::All, operands),
     }
 }
 

@@ -1,10 +1,14 @@
 //! Instructions by which the lanes of a warp talk to each other (PTX ISA, sections 9.7.8.6 and
 //! 9.7.12).
 
+use super::{
+    context::{B32, Context, count, only, predicate},
+    modifiers::Modifiers,
+};
 use crate::{
-    decode::{B32, Context, Modifiers, count, only, predicate},
-    instruction::{Action, Change, Register, Shuffle, Vote},
+    instruction::{Action, Change, Shuffle, Vote},
     operand::Operand,
+    register::Register,
     types::{Class, Type},
 };
 

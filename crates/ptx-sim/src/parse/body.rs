@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 
 use super::{
-    Problem,
     cursor::{Parser, is_call},
-    declaration::{MAX_BYTES, declaration, readable},
+    declaration::{MAX_BYTES, declaration},
+    problem::Problem,
+    readable::readable,
 };
 use crate::{
     decode::{self, Context},
@@ -20,6 +21,7 @@ use crate::{
 
 /// More than any kernel has, so that a damaged file cannot ask for all memory.
 const MAX_REGISTERS: u32 = 1 << 16;
+const MAX_SHARED_ARRAYS: usize = 256;
 
 /// A kernel while its body is read.
 pub(super) struct Body<'m, 'a> {
@@ -247,6 +249,9 @@ impl<'m, 'a> Body<'m, 'a> {
                 place: Some(place),
             })?;
             self.kernel.code[*from].action = Action::Branch { target };
+        }
+        if self.kernel.shared.len() > MAX_SHARED_ARRAYS {
+            return Err(format!("more than {MAX_SHARED_ARRAYS} shared arrays").into());
         }
         self.kernel.registers = self.scope.counts();
         let text = "the end of the kernel".to_string();

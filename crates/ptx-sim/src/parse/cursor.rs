@@ -1,6 +1,6 @@
 //! A position in the tokens of a file, and the small steps that every part of the reader takes.
 
-use super::declaration::readable;
+use super::readable::readable;
 use crate::{error::Place, lex::Token};
 
 /// Whether it calls a function.

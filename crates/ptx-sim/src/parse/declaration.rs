@@ -10,7 +10,6 @@ pub(super) const MAX_BYTES: usize = 1 << 24;
 pub(super) struct Declaration<'a> {
     pub(super) name: &'a str,
     pub(super) align: usize,
-    pub(super) kind: Type,
     /// None for an array of unknown length: dynamic shared memory.
     pub(super) bytes: Option<usize>,
     pub(super) initial: Vec<u8>,
@@ -76,23 +75,7 @@ pub(super) fn declaration<'a>(parser: &mut Parser<'a>) -> Result<Declaration<'a>
     Ok(Declaration {
         name,
         align,
-        kind,
         bytes,
         initial,
     })
-}
-
-/// `ks` of `_ZZ9flash_fwdE2ks`, the C++ name of a variable within a function, and `helper` of
-/// `_Z6helperf`, that of a function.
-pub(super) fn readable(name: &str) -> String {
-    let within = |name: &str| -> Option<String> {
-        let after = match name.strip_prefix("_ZZ") {
-            Some(rest) => rest.rsplit_once('E')?.1,
-            None => name.strip_prefix("_Z")?,
-        };
-        let digits = after.find(|c: char| !c.is_ascii_digit())?;
-        let length: usize = after[..digits].parse().ok()?;
-        after[digits..].get(..length).map(String::from)
-    };
-    within(name).unwrap_or_else(|| name.into())
 }

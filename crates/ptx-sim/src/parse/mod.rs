@@ -5,16 +5,20 @@
 mod body;
 mod cursor;
 mod declaration;
+mod problem;
+mod readable;
 
 use std::sync::Arc;
 
 use self::{
     body::Body,
     cursor::Parser,
-    declaration::{declaration, readable},
+    declaration::{MAX_BYTES, declaration},
+    problem::Problem,
+    readable::readable,
 };
 use crate::{
-    error::{ParseError, Place},
+    error::ParseError,
     lex::{Token, tokens},
     module::{Global, Kernel, Module, Parameter},
     scope::ModuleNames,
@@ -23,9 +27,23 @@ use crate::{
 
 /// Where the globals of a module lie: above every buffer (see `memory`).
 const GLOBALS: u64 = 1 << 59;
+/// The size of the constant bank.
+const MAX_CONSTANTS: usize = 64 * 1024;
+
+impl Module {
+    /// Reads PTX as NVRTC and nvcc write it.
+    ///
+    /// # Errors
+    ///
+    /// A directive, opcode, modifier or operand that is not known: the error names it and its line.
+    /// The limits are listed in the documentation of this crate.
+    pub fn parse(ptx: &str) -> Result<Module, ParseError> {
+        module(ptx)
+    }
+}
 
 /// Reads a whole file.
-pub(crate) fn module(text: &str) -> Result<Module, ParseError> {
+fn module(text: &str) -> Result<Module, ParseError> {
     let mut parser = Parser {
         tokens: tokens(text),
         at: 0,
@@ -51,30 +69,6 @@ pub(crate) fn module(text: &str) -> Result<Module, ParseError> {
     Ok(Module { kernels })
 }
 
-/// What is wrong; and the statement and its place, where they are not the whole that was being
-/// read.
-struct Problem {
-    what: String,
-    statement: Option<String>,
-    place: Option<Place>,
-}
-
-impl From<String> for Problem {
-    fn from(what: String) -> Self {
-        Problem {
-            what,
-            statement: None,
-            place: None,
-        }
-    }
-}
-
-impl From<&str> for Problem {
-    fn from(text: &str) -> Self {
-        text.to_string().into()
-    }
-}
-
 /// What a file declares, as it is read.
 #[derive(Default)]
 struct Reader {
@@ -83,6 +77,8 @@ struct Reader {
     kernels: Vec<Kernel>,
     /// The end of the constant bank and of the globals.
     ends: [u64; 2],
+    /// Bytes of all constants and of all globals.
+    bytes: [usize; 2],
 }
 
 impl Reader {
@@ -154,8 +150,14 @@ impl Reader {
             return Err(format!("{} bytes of initial values in {size}", bytes.len()));
         }
         bytes.resize(size, 0);
-        let end = &mut self.ends[usize::from(space == Space::Global)];
-        let start = end.next_multiple_of(found.align.max(found.kind.size()) as u64);
+        let bank = usize::from(space == Space::Global);
+        self.bytes[bank] += size;
+        if self.bytes[bank] > [MAX_CONSTANTS, MAX_BYTES][bank] {
+            return Err("more variables than fit into the memory".into());
+        }
+        let end = &mut self.ends[bank];
+        // Like a buffer, so that an access that is aligned never crosses a page.
+        let start = end.next_multiple_of(found.align.max(256) as u64);
         // Room after each, so that running over an end is seen.
         *end = start + size as u64 + 256;
         let address = start
