@@ -5,6 +5,13 @@ use ndarray::{Array2, ArrayView2, Axis};
 ///
 /// Shapes: n×m in, n×m out. No entry of `x` is negative. Every row of the result sums to one,
 /// however small its entries were; only a row of zeros stays a row of zeros.
+///
+/// ```
+/// use ch00_primer::normalise_rows;
+/// use ndarray::array;
+/// let rows = normalise_rows(array![[3.0, 1.0], [0.0, 0.0]].view());
+/// assert_eq!(rows, array![[0.75, 0.25], [0.0, 0.0]]);
+/// ```
 pub fn normalise_rows(x: ArrayView2<f32>) -> Array2<f32> {
     // SOLUTION 0.2: divide each row by its own sum
     let row_sum = x.sum_axis(Axis(1)).insert_axis(Axis(1)); // n×1

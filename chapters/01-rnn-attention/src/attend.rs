@@ -12,6 +12,14 @@ use ndarray::{Array2, ArrayView1, ArrayView2, Axis, concatenate};
 ///
 /// Bahdanau et al., arXiv:1409.0473, §3.1, Equations 5 and 6; with the dot product as the score
 /// (Luong et al., arXiv:1508.04025, §3.1).
+///
+/// ```
+/// use ch01_rnn_attention::attend_all;
+/// use ndarray::array;
+/// let attended = attend_all(array![0.0].view(), array![[2.0], [4.0]].view());
+/// assert_eq!(attended.weights, array![0.5, 0.5]); // both states fit equally well
+/// assert_eq!(attended.context, array![3.0]);
+/// ```
 #[track_caller]
 pub fn attend_all(state: ArrayView1<f32>, states: ArrayView2<f32>) -> Attended {
     expect_states(state, states);
@@ -33,6 +41,15 @@ pub fn attend_all(state: ArrayView1<f32>, states: ArrayView2<f32>) -> Attended {
 /// and n×m weights.
 ///
 /// Bahdanau et al., arXiv:1409.0473, §3.1: `s_{i−1}`, the state “just before emitting y_i”, scores.
+///
+/// ```
+/// use attn_core::random::Random;
+/// use ch01_rnn_attention::{Rnn, decode_attending};
+/// let random = &mut Random::new(1);
+/// let (rnn, states) = (Rnn::random(3 + 4, 4, random), random.normal((6, 4)));
+/// let decoded = decode_attending(&rnn, states.view(), random.normal((5, 3)).view());
+/// assert_eq!(decoded.weights.dim(), (5, 6)); // five steps, each over six states
+/// ```
 #[track_caller]
 pub fn decode_attending(rnn: &Rnn, states: ArrayView2<f32>, inputs: ArrayView2<f32>) -> Decoded {
     let (m, d) = states.dim();

@@ -8,6 +8,14 @@ use ndarray::Array1;
 ///
 /// `step(token)` feeds one token to the decoder, which keeps its own state, and gives one logit for
 /// each token of the vocabulary. Logits are compared, and may be of any size.
+///
+/// ```
+/// use ch01_rnn_attention::greedy;
+/// use ndarray::Array2;
+/// let mut counts_on = |token| Array2::eye(5).row(token + 1).to_owned(); // 0, then 1, 2, …
+/// assert_eq!(greedy(&mut counts_on, 0, 4, 10), [1, 2, 3]);
+/// assert_eq!(greedy(&mut counts_on, 0, 4, 2), [1, 2]); // the limit
+/// ```
 pub fn greedy(
     step: &mut dyn FnMut(usize) -> Array1<f32>,
     start: usize,
@@ -44,11 +52,20 @@ fn largest(logits: &Array1<f32>) -> usize {
 
 // ANCHOR: teacher_forcing
 /// Teacher forcing: feed `start`, and after it the *true* tokens, whatever the decoder would have
-/// chosen. The last target is not fed. The result is the loss: the mean over the targets of `−ln p`, where p is the probability
-/// that the decoder gave to the target.
+/// chosen. The last target is not fed. The result is the loss: the mean over the targets of `−ln p`,
+/// where p is the probability that the decoder gave to the target.
 ///
-/// `step(token)` is as for `greedy`; the softmax of its logits are the probabilities. `targets` are
-/// the tokens that should come out, at least one. In nats.
+/// `step(token)` is as for `greedy`; the softmax of its logits, which lie between −80 and 80, gives
+/// the probabilities. `targets` are the tokens that should come out, at least one. The loss is in
+/// nats.
+///
+/// ```
+/// use ch01_rnn_attention::teacher_forcing;
+/// use ndarray::Array1;
+/// let mut undecided = |_| Array1::zeros(8); // all eight tokens are equally likely
+/// let loss = teacher_forcing(&mut undecided, 0, &[3, 1, 4]);
+/// assert!((loss - 8.0_f32.ln()).abs() < 1e-6);
+/// ```
 pub fn teacher_forcing(
     step: &mut dyn FnMut(usize) -> Array1<f32>,
     start: usize,

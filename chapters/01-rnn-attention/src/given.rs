@@ -1,7 +1,7 @@
 //! What the exercises are given: the weights of the networks, the types that are returned, and the
 //! checks that shapes fit.
 
-use attn_core::shape::expect_equal;
+use attn_core::{random::Random, shape::expect_equal};
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 use serde::{Deserialize, Serialize};
 
@@ -20,7 +20,7 @@ pub struct Rnn {
 
 // ANCHOR: gru
 /// The weights of a gated recurrent unit. Each holds three blocks of d columns side by side: for
-/// the reset gate r, the update gate z and the candidate n, in this order.
+/// the reset gate, the update gate and the candidate, in this order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Gru {
     /// From the input, d_in×3d.
@@ -57,6 +57,16 @@ pub struct Decoded {
 // ANCHOR_END: decoded
 
 impl Rnn {
+    /// A network with random weights that neither saturates nor forgets at once, for inputs of width
+    /// `d_in` and states of width `d`.
+    pub fn random(d_in: usize, d: usize, random: &mut Random) -> Self {
+        Rnn {
+            w_x: random.normal((d_in, d)) / (d_in as f32).sqrt(),
+            w_h: random.normal((d, d)) * (0.7 / (d as f32).sqrt()),
+            b: random.normal(d) * 0.5,
+        }
+    }
+
     /// The width of the state.
     pub fn width(&self) -> usize {
         self.b.len()
@@ -79,6 +89,16 @@ impl Rnn {
 }
 
 impl Gru {
+    /// A unit with random weights, for inputs of width `d_in` and states of width `d`.
+    pub fn random(d_in: usize, d: usize, random: &mut Random) -> Self {
+        Gru {
+            w_x: random.normal((d_in, 3 * d)) / (d_in as f32).sqrt(),
+            w_h: random.normal((d, 3 * d)) / (d as f32).sqrt(),
+            b_x: random.normal(3 * d) * 0.5,
+            b_h: random.normal(3 * d) * 0.5,
+        }
+    }
+
     /// The width of the state.
     pub fn width(&self) -> usize {
         self.w_h.nrows()

@@ -6,11 +6,7 @@
 //! close as `‖s′ − t′‖ ≤ ρ ‖s − t‖`. Where ρ < 1 the recurrence is *contractive*, and a difference in
 //! the first token is at most `ρ^(m−1)` of what it was, m − 1 tokens later.
 
-use crate::{
-    Rnn,
-    exercises::{oracle, random_rnn},
-    rnn::spectral_norm,
-};
+use crate::{Rnn, oracle, rnn::spectral_norm};
 use attn_core::random::Random;
 use ndarray::{Array2, ArrayView1, s};
 
@@ -31,7 +27,7 @@ pub struct Influence {
 
 /// A random network whose recurrence has the spectral norm `rho`.
 pub fn network(rho: f64, random: &mut Random) -> Rnn {
-    let mut rnn = random_rnn(random, WIDTH, WIDTH);
+    let mut rnn = Rnn::random(WIDTH, WIDTH, random);
     let norm = spectral_norm(rnn.w_h.view());
     rnn.w_h *= (rho / norm) as f32;
     rnn
@@ -69,7 +65,7 @@ pub fn influence(rho: f64, pairs: usize, seed: u64) -> Influence {
 fn context(asks: &[f64], states: &Array2<f64>, m: usize) -> Vec<f64> {
     let states = states.slice(s![..m, ..]);
     let scores = states.dot(&ArrayView1::from(asks));
-    let weights = oracle::softmax(&scores.to_vec());
+    let (_, weights) = attn_oracle::softmax(&scores.to_vec());
     ArrayView1::from(&weights).dot(&states).to_vec()
 }
 

@@ -4,12 +4,12 @@
 //! write its answer from the last of these states alone. Attention lets it look back: the decoder's
 //! state is compared with *every* state of the encoder, and their weighted mean is its context.
 //!
-//! Here are the parts, one a file: the softmax of one vector, the recurrence with its encoder and
+//! Here are the parts, one per file: the softmax of one vector, the recurrence with its encoder and
 //! decoder, the same decoder with attention, the GRU that trained models use, and two ways to run a
 //! decoder: on its own tokens (greedy) and on the true ones (teacher forcing). [`translator`] runs
 //! the trained models of `attn-dates` with them.
 //!
-//! Shapes: vectors are rows, so a projection is `x W`. `states` m×d, one a source token; `state` d.
+//! Shapes: vectors are rows, so a projection is `x W`. `states` m×d, one per source token; `state` d.
 
 mod attend;
 pub mod exercises;
@@ -18,6 +18,7 @@ mod generate;
 pub mod given;
 mod gru;
 pub mod influence;
+pub mod oracle;
 pub mod rnn;
 mod softmax;
 pub mod translator;

@@ -10,6 +10,14 @@ use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, concatenate};
 /// Shapes: `x` d_in, `state` d; the state after, d. Costs 2·d·(d_in + d) FLOPs.
 ///
 /// Elman, *Finding Structure in Time*, 1990; PyTorch's `nn.RNN`, whose two biases are added here.
+///
+/// ```
+/// use ch01_rnn_attention::{Rnn, rnn_step};
+/// use ndarray::{Array2, array};
+/// let w = Array2::zeros((1, 1)); // weights of zero: the bias alone counts
+/// let rnn = Rnn { w_x: w.clone(), w_h: w, b: array![100.0] };
+/// assert_eq!(rnn_step(&rnn, array![7.0].view(), array![0.5].view()), array![1.0]);
+/// ```
 #[track_caller]
 pub fn rnn_step(rnn: &Rnn, x: ArrayView1<f32>, state: ArrayView1<f32>) -> Array1<f32> {
     rnn.expect_shapes(x.len(), state.len());
@@ -21,10 +29,18 @@ pub fn rnn_step(rnn: &Rnn, x: ArrayView1<f32>, state: ArrayView1<f32>) -> Array1
 // ANCHOR_END: rnn_step
 
 // ANCHOR: encode
-/// Reads a sequence, one input a row, and gives the state after each of them. The state before the
+/// Reads a sequence, one input per row, and gives the state after each of them. The state before the
 /// first input is zeros.
 ///
 /// Shapes: `inputs` m×d_in; the states, m×d. Costs 2·m·d·(d_in + d) FLOPs, one step after another.
+///
+/// ```
+/// use attn_core::random::Random;
+/// use ch01_rnn_attention::{Rnn, encode};
+/// let random = &mut Random::new(1);
+/// let states = encode(&Rnn::random(3, 4, random), random.normal((5, 3)).view());
+/// assert_eq!(states.dim(), (5, 4)); // five inputs of width 3, five states of width 4
+/// ```
 #[track_caller]
 pub fn encode(rnn: &Rnn, inputs: ArrayView2<f32>) -> Array2<f32> {
     rnn.expect_shapes(inputs.ncols(), rnn.width());
@@ -48,6 +64,15 @@ pub fn encode(rnn: &Rnn, inputs: ArrayView2<f32>) -> Array2<f32> {
 /// n×d. The inputs are given, not the decoder's own choices: this is teacher forcing.
 ///
 /// Cho et al., arXiv:1406.1078, §2.2: the context enters every step.
+///
+/// ```
+/// use attn_core::random::Random;
+/// use ch01_rnn_attention::{Rnn, decode};
+/// let random = &mut Random::new(1);
+/// let rnn = Rnn::random(3 + 4, 4, random); // reads an input of width 3 and a context of width 4
+/// let states = decode(&rnn, random.normal(4).view(), random.normal((5, 3)).view());
+/// assert_eq!(states.dim(), (5, 4));
+/// ```
 #[track_caller]
 pub fn decode(rnn: &Rnn, z: ArrayView1<f32>, inputs: ArrayView2<f32>) -> Array2<f32> {
     rnn.expect_shapes(inputs.ncols() + z.len(), z.len());

@@ -5,6 +5,13 @@ use ndarray::{Array1, ArrayView1};
 ///
 /// Shapes: m in, m out; the weights are positive and sum to one. The scores are of ordinary size,
 /// between −80 and 80.
+///
+/// ```
+/// use ch01_rnn_attention::softmax;
+/// use ndarray::array;
+/// let weights = softmax(array![3.0, 3.0].view());
+/// assert_eq!(weights, array![0.5, 0.5]); // equal scores, equal weights
+/// ```
 pub fn softmax(scores: ArrayView1<f32>) -> Array1<f32> {
     // SOLUTION 1.1: turn the scores into weights that sum to one
     // Taking the largest off first changes no weight, and no score can overflow then: chapter 3.

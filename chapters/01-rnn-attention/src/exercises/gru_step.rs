@@ -1,302 +1,242 @@
 //! 1.7 `gru_step`
 
-use super::{oracle, random_gru};
-use crate::Gru;
-use attn_core::random::Random;
-use attn_exercise::{
-    Exercise, Field, Fields, Finding, Mistake, field,
-    judge::{Expected, close, each, require},
-};
-use ndarray::{Array1, ArrayView1, array, s};
-use serde::{Deserialize, Serialize};
+use super::rnn_step::{by_exponential_of_twice, by_exponentials, product};
+use crate::{Gru, oracle};
+use attn_exercise::{SOME_VALUES, exercise, field, given, judge::require, pairwise, some_values};
+use ndarray::{Array1, ArrayView1, Axis, NdFloat, array, s};
 
-/// What is written.
-pub type Body = fn(&Gru, ArrayView1<f32>, ArrayView1<f32>) -> Array1<f32>;
+given! { Gru { w_x [d_in], w_h [d], b_x [], b_h [] } }
 
-/// A unit, an input of width d_in and a state of width d.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Case {
-    about: String,
-    gru: Gru,
-    x: Array1<f32>,
-    state: Array1<f32>,
-}
+exercise! {
+    /// A unit, an input of width d_in and a state of width d.
+    crate::gru_step: (gru: Gru, x: Array1<f32>[d_in], state: Array1<f32>[d]) -> Array1<f32>;
 
-impl Fields for Case {
-    fn fields(&self) -> Vec<Field> {
-        vec![
-            field("x", &self.x),
-            field("state", &self.state),
-            field("gru.w_x", &self.gru.w_x),
-            field("gru.w_h", &self.gru.w_h),
-            field("gru.b_x", &self.gru.b_x),
-            field("gru.b_h", &self.gru.b_h),
+    exact: |c| c.call(by_oracle::<f64>);
+    plain: |c| [c.call(by_oracle::<f32>), c.call(by_difference), c.call(gate_by_gate)];
+    first: |c, after| after.iter().zip(&c.state).enumerate().try_for_each(|(i, (s, before))| {
+        let most = 1.0001 * before.abs().max(1.0);
+        require(s.abs() <= most, || {
+            format!("result[{i}] is {s:.4}; it should lie between the candidate (−1 … 1) and the state before")
+        })
+    });
+    steps: |c| {
+        let parts = c.call(parts);
+        [
+            field("the reset gate", &parts.reset),
+            field("the update gate", &parts.update),
+            field("the candidate", &parts.candidate()),
         ]
-    }
+    };
 
-    fn label(&self) -> String {
-        format!(
-            "d_in={} d={}, {}",
-            self.x.len(),
-            self.state.len(),
-            self.about
-        )
-    }
-}
-
-/// The exercise.
-pub fn exercise() -> Exercise<Body, Case, Array1<f32>> {
-    Exercise {
-        id: "1.7",
-        cases,
-        answer: |gru_step, Case { gru, x, state, .. }| gru_step(gru, x.view(), state.view()),
-        judge,
-        solution: crate::gru_step,
-        mistakes: mistakes(),
-        steps: |Case { gru, x, state, .. }| {
-            let Gates { r, z, n } = gates(gru, x.view(), state.view());
-            vec![
-                field("r, the reset gate", &r),
-                field("z, the update gate", &z),
-                field("n, the candidate", &n),
-            ]
-        },
-    }
-}
-
-fn cases(seed: u64) -> Vec<Case> {
-    let mut random = Random::new(seed);
-    let (ln2, ln3) = (2.0_f32.ln(), 3.0_f32.ln());
-    let by_hand = Case {
-        about: "by hand: r = 1/2, z = 3/4, n = 3/5".into(),
-        gru: Gru {
+    cases: |random| {
+        let (ln2, ln3) = (2.0_f32.ln(), 3.0_f32.ln());
+        let gru = Gru {
             w_x: array![[0.0, ln3, 0.0]],
             w_h: array![[0.0, 0.0, 2.0 * ln2]],
             b_x: array![0.0, 0.0, 0.0],
             b_h: array![0.0, 0.0, ln2],
-        },
-        x: array![1.0],
-        state: array![0.5],
+        };
+        let mut cases = vec![case("by hand: gates 1/2 and 3/4, candidate 3/5", (gru, array![1.0], array![0.5]))];
+        for (d_in, d) in [(1, 1), (3, 3), (5, 4), (31, 33), (33, 31), (129, 127)] {
+            let gru = Gru::random(d_in, d, random);
+            cases.push(case("standard normal", (gru, random.normal(d_in), random.uniform(d) * 2.0 - 1.0)));
+        }
+        let far = (Gru::random(5, 33, random), random.normal(5) * 300.0, random.uniform(33) * 2.0 - 1.0);
+        cases.push(case("sums of about ±300", far));
+        for [d_in, d, of_x, of_state] in pairwise([3, 3, SOME_VALUES, SOME_VALUES]) {
+            let (x, state) = (some_values(of_x, d_in + 1, random), some_values(of_state, d + 1, random));
+            cases.push(case("small", (Gru::random(d_in + 1, d + 1, random), x, state)));
+        }
+        cases
     };
-    let mut case = |d_in, d| Case {
-        about: "standard normal".into(),
-        gru: random_gru(&mut random, d_in, d),
-        x: random.normal(d_in),
-        state: random.uniform(d) * 2.0 - 1.0,
-    };
-    let sizes = [(1, 1), (3, 3), (5, 4), (31, 33), (33, 31), (129, 127)];
-    let random = sizes.map(|(d_in, d)| case(d_in, d));
-    [by_hand].into_iter().chain(random).collect()
+
+    right (gru, x, state) {
+        "loops, candidate + update (state − candidate)" => by_difference(gru, x, state);
+        "a product for each gate, sigmoid by tanh" => gate_by_gate(gru, x, state);
+    }
+
+    mistakes (gru, x, state) {
+        "flipped": "the update gate and 1 minus it are exchanged: the gate is how much of the old state stays (Bahdanau's paper has it the other way round)"
+            => mixed(gru, x, state, |p| (1.0 - &p.update, p.candidate()));
+        "reset-before": "the reset gate is multiplied with the state before the product with W_h, as in the paper of Cho and others; here it comes after, bias included"
+            => mixed(gru, x, state, |p| {
+                let from_h = parts(gru, x, (&p.reset * &state).view()).from_h;
+                (p.update.clone(), (&p.from_x + &from_h).tanh())
+            });
+        "bias-outside": "the bias on the state's side is added outside of the reset gate: reset ⊙ (state W_h) + b_h"
+            => mixed(gru, x, state, |p| {
+                let bias = gru.b_h.slice(s![2 * state.len()..]);
+                (p.update.clone(), (&p.from_x + &p.reset * (&p.from_h - &bias) + bias).tanh())
+            });
+        "gates-exchanged": "the blocks of the reset and the update gate are exchanged: the order is reset, update, candidate"
+            => crate::gru_step(&blocks(gru, [1, 0, 2]), x, state);
+        "candidate-first": "the blocks are taken for candidate, reset, update: the order is reset, update, candidate"
+            => crate::gru_step(&blocks(gru, [1, 2, 0]), x, state);
+        "candidate-first, update before reset": "the blocks are taken for candidate, update, reset: the order is reset, update, candidate"
+            => crate::gru_step(&blocks(gru, [2, 1, 0]), x, state);
+        "candidate-second": "the blocks are taken for reset, candidate, update: the order is reset, update, candidate"
+            => crate::gru_step(&blocks(gru, [0, 2, 1]), x, state);
+        "candidate-second, update before reset": "the blocks are taken for update, candidate, reset: the order is reset, update, candidate"
+            => crate::gru_step(&blocks(gru, [2, 0, 1]), x, state);
+        "sigmoid-sign": "the sigmoid has the wrong sign, 1/(1 + e^a): both gates open where they should close"
+            => mixed(gru, x, state, |p| (1.0 - &p.update, (&p.from_x + (1.0 - &p.reset) * &p.from_h).tanh()));
+        "sigmoid-overflow": "the sigmoid is e^a/(1 + e^a), which is ∞/∞ for large sums, and that is NaN; 1/(1 + e^−a) is not"
+            => with_gates(gru, x, state, |a| a.exp() / (1.0 + a.exp()));
+        "candidate-whole": "the candidate is not multiplied by 1 minus the update gate: candidate + update ⊙ state is no mixture"
+            => {
+                let p = parts(gru, x, state);
+                p.candidate() + p.update * state
+            };
+        "update-for-reset": "the candidate is made with the update gate where the reset gate belongs"
+            => mixed(gru, x, state, |p| (p.update.clone(), (&p.from_x + &p.update * &p.from_h).tanh()));
+        "reset-for-update": "candidate and old state are mixed with the reset gate where the update gate belongs"
+            => mixed(gru, x, state, |p| (p.reset.clone(), p.candidate()));
+        "no-product": "the reset gate is multiplied with the state itself, which never goes through W_h"
+            => mixed(gru, x, state, |p| (p.update.clone(), (&p.from_x + &p.reset * &state).tanh()));
+        "no-reset": "the reset gate is not used"
+            => mixed(gru, x, state, |p| (p.update.clone(), (&p.from_x + &p.from_h).tanh()));
+        "no-update": "the candidate is returned: the update gate is not used and nothing of the old state stays"
+            => parts(gru, x, state).candidate();
+        "tanh-gates": "the gates go through a tanh instead of the sigmoid"
+            => with_gates(gru, x, state, f32::tanh);
+        "no-tanh": "the candidate does not go through the tanh"
+            => mixed(gru, x, state, |p| (p.update.clone(), p.sum()));
+        "sigmoid-candidate": "the candidate goes through the sigmoid instead of the tanh"
+            => mixed(gru, x, state, |p| (p.update.clone(), p.sum().mapv(sigmoid)));
+        "exponentials": "the tanh is made of e^a and e^−a, which overflow far from zero, and then it is NaN"
+            => mixed(gru, x, state, |p| (p.update.clone(), p.sum().mapv(by_exponentials)));
+        "exponential-of-twice": "the tanh is made of e^2a, which overflows for large sums, and then it is NaN"
+            => mixed(gru, x, state, |p| (p.update.clone(), p.sum().mapv(by_exponential_of_twice)));
+        "one-bias": "only the bias on the input's side is added; the unit has two"
+            => crate::gru_step(&Gru { b_h: Array1::zeros(3 * state.len()), ..gru.clone() }, x, state);
+        "other-bias": "only the bias on the state's side is added; the unit has two"
+            => crate::gru_step(&Gru { b_x: Array1::zeros(3 * state.len()), ..gru.clone() }, x, state);
+        "no-bias": "neither of the two biases is added"
+            => {
+                let zeros = Array1::zeros(3 * state.len());
+                crate::gru_step(&Gru { b_x: zeros.clone(), b_h: zeros, ..gru.clone() }, x, state)
+            };
+        "reset-on-both": "the reset gate is applied to the input's side as well"
+            => mixed(gru, x, state, |p| (p.update.clone(), (&p.reset * &(&p.from_x + &p.from_h)).tanh()));
+    }
 }
 
-fn judge(cases: &[Case], answers: &[Array1<f32>]) -> Result<(), Finding> {
-    each(cases, answers, |Case { gru, x, state, .. }, after| {
-        if after.dim() == state.dim() {
-            for (c, (s, before)) in after.iter().zip(state).enumerate() {
-                let most = before.abs().max(1.0);
-                require(s.abs() <= most, || {
-                    format!(
-                        "result[{c}] is {s:.4}; it should lie between the candidate (−1 … 1) and the state before"
-                    )
-                })?;
-            }
-        }
-        let (wide_x, wide_state) = (oracle::vector(x.view()), oracle::vector(state.view()));
-        let exact = oracle::array(oracle::gru_step::<f64>(gru, &wide_x, &wide_state));
-        let loops = oracle::array(oracle::gru_step(gru, &x.to_vec(), &state.to_vec()));
-        let product = crate::gru_step(gru, x.view(), state.view());
-        close("result", after, &Expected::new(exact, &[&product, &loops]))
-    })
+fn by_oracle<F: NdFloat>(gru: &Gru, x: ArrayView1<f32>, state: ArrayView1<f32>) -> Array1<F> {
+    Array1::from(oracle::gru_step(
+        gru,
+        &oracle::vector(x),
+        &oracle::vector(state),
+    ))
+}
+
+/// One coordinate at a time, mixed as candidate + update (state − candidate).
+fn by_difference(gru: &Gru, x: ArrayView1<f32>, state: ArrayView1<f32>) -> Array1<f32> {
+    let d = state.len();
+    let from_x = product(x, gru.w_x.view()) + &gru.b_x;
+    let from_h = product(state, gru.w_h.view()) + &gru.b_h;
+    let entry = |c: usize| {
+        let reset = sigmoid(from_x[c] + from_h[c]);
+        let update = sigmoid(from_x[d + c] + from_h[d + c]);
+        let candidate = (from_x[2 * d + c] + reset * from_h[2 * d + c]).tanh();
+        candidate + update * (state[c] - candidate)
+    };
+    (0..d).map(entry).collect()
+}
+
+/// A product for each gate, and the sigmoid by way of the tanh, which loses digits where it is small.
+fn gate_by_gate(gru: &Gru, x: ArrayView1<f32>, state: ArrayView1<f32>) -> Array1<f32> {
+    let d = state.len();
+    let from = |k: usize| {
+        let (block, bias) = (s![.., k * d..(k + 1) * d], s![k * d..(k + 1) * d]);
+        let from_x = x.dot(&gru.w_x.slice(block)) + gru.b_x.slice(bias);
+        let from_h = state.dot(&gru.w_h.slice(block)) + gru.b_h.slice(bias);
+        (from_x, from_h)
+    };
+    let gate = |k| {
+        let (from_x, from_h) = from(k);
+        (from_x + from_h).mapv(|a: f32| 0.5 + 0.5 * (0.5 * a).tanh())
+    };
+    let (reset, update) = (gate(0), gate(1));
+    let (from_x, from_h) = from(2);
+    let candidate = (from_x + &reset * &from_h).tanh();
+    &update * &state + (1.0 - &update) * candidate
 }
 
 fn sigmoid(a: f32) -> f32 {
     1.0 / (1.0 + (-a).exp())
 }
 
-/// What stands between input and result.
-struct Gates {
-    r: Array1<f32>,
-    z: Array1<f32>,
-    n: Array1<f32>,
+/// The unit whose blocks are these blocks of `gru`.
+fn blocks(gru: &Gru, order: [usize; 3]) -> Gru {
+    let d = gru.width();
+    let column: Vec<usize> = order.into_iter().flat_map(|k| k * d..(k + 1) * d).collect();
+    Gru {
+        w_x: gru.w_x.select(Axis(1), &column),
+        w_h: gru.w_h.select(Axis(1), &column),
+        b_x: gru.b_x.select(Axis(0), &column),
+        b_h: gru.b_h.select(Axis(0), &column),
+    }
 }
 
-/// Block `which` of the projections of the input and of the state.
-fn block(
+/// What stands between input and result: the gates, and the candidate's two projections.
+struct Parts {
+    reset: Array1<f32>,
+    update: Array1<f32>,
+    from_x: Array1<f32>,
+    from_h: Array1<f32>,
+}
+
+impl Parts {
+    /// What goes into the candidate's tanh.
+    fn sum(&self) -> Array1<f32> {
+        &self.from_x + &self.reset * &self.from_h
+    }
+
+    fn candidate(&self) -> Array1<f32> {
+        self.sum().tanh()
+    }
+}
+
+/// The parts, with `gate` in place of the sigmoid.
+fn parts_with(
     gru: &Gru,
     x: ArrayView1<f32>,
     state: ArrayView1<f32>,
-    which: usize,
-) -> (Array1<f32>, Array1<f32>) {
+    gate: fn(f32) -> f32,
+) -> Parts {
     let d = state.len();
-    let columns = s![which * d..(which + 1) * d];
     let from_x = x.dot(&gru.w_x) + &gru.b_x;
     let from_h = state.dot(&gru.w_h) + &gru.b_h;
-    (
-        from_x.slice(columns).to_owned(),
-        from_h.slice(columns).to_owned(),
-    )
+    let gates = (&from_x + &from_h).mapv(gate);
+    Parts {
+        reset: gates.slice(s![..d]).to_owned(),
+        update: gates.slice(s![d..2 * d]).to_owned(),
+        from_x: from_x.slice(s![2 * d..]).to_owned(),
+        from_h: from_h.slice(s![2 * d..]).to_owned(),
+    }
 }
 
-/// A gate from block `which`.
-fn gate(gru: &Gru, x: ArrayView1<f32>, state: ArrayView1<f32>, which: usize) -> Array1<f32> {
-    let (from_x, from_h) = block(gru, x, state, which);
-    (from_x + from_h).mapv(sigmoid)
+fn parts(gru: &Gru, x: ArrayView1<f32>, state: ArrayView1<f32>) -> Parts {
+    parts_with(gru, x, state, sigmoid)
 }
 
-fn gates(gru: &Gru, x: ArrayView1<f32>, state: ArrayView1<f32>) -> Gates {
-    let (r, z) = (gate(gru, x, state, 0), gate(gru, x, state, 1));
-    let (from_x, from_h) = block(gru, x, state, 2);
-    let n = (from_x + &r * &from_h).mapv(f32::tanh);
-    Gates { r, z, n }
+/// `(1 − update) ⊙ candidate + update ⊙ state` of another update gate and candidate.
+fn mixed(
+    gru: &Gru,
+    x: ArrayView1<f32>,
+    state: ArrayView1<f32>,
+    wrong: impl Fn(&Parts) -> (Array1<f32>, Array1<f32>),
+) -> Array1<f32> {
+    let (update, candidate) = wrong(&parts(gru, x, state));
+    (1.0 - &update) * candidate + update * state
 }
 
-/// `(1 − z) ⊙ n + z ⊙ state`.
-fn mix(z: &Array1<f32>, n: &Array1<f32>, state: ArrayView1<f32>) -> Array1<f32> {
-    (1.0 - z) * n + z * &state
-}
-
-fn mistakes() -> Vec<Mistake<Body>> {
-    vec![
-        Mistake {
-            name: "flipped",
-            when: "z and 1 − z are exchanged: z is how much of the *old* state stays (Bahdanau's paper has it the other way round)",
-            body: |gru, x, state| {
-                let Gates { z, n, .. } = gates(gru, x, state);
-                mix(&(1.0 - z), &n, state)
-            },
-        },
-        Mistake {
-            name: "reset-before",
-            when: "the reset gate is multiplied with the state before the product with W_h, as in the paper of Cho and others; here it comes after, bias included",
-            body: |gru, x, state| {
-                let Gates { r, z, .. } = gates(gru, x, state);
-                let (from_x, from_h) = block(gru, x, (&r * &state).view(), 2);
-                mix(&z, &(from_x + from_h).mapv(f32::tanh), state)
-            },
-        },
-        Mistake {
-            name: "bias-outside",
-            when: "the bias on the state's side is added outside of the reset gate: r ⊙ (state W_h) + b_h",
-            body: |gru, x, state| {
-                let Gates { r, z, .. } = gates(gru, x, state);
-                let (from_x, from_h) = block(gru, x, state, 2);
-                let bias = gru.b_h.slice(s![2 * state.len()..]);
-                let product = from_h - bias;
-                let n = (from_x + &r * &product + bias).mapv(f32::tanh);
-                mix(&z, &n, state)
-            },
-        },
-        Mistake {
-            name: "gates-exchanged",
-            when: "the blocks of the reset and the update gate are exchanged: the order is r, z, n",
-            body: |gru, x, state| {
-                let Gates { r, z, .. } = gates(gru, x, state);
-                let (from_x, from_h) = block(gru, x, state, 2);
-                mix(&r, &(from_x + &z * &from_h).mapv(f32::tanh), state)
-            },
-        },
-        Mistake {
-            name: "sigmoid-sign",
-            when: "the sigmoid has the wrong sign, 1/(1 + e^a): both gates open where they should close",
-            body: |gru, x, state| {
-                let Gates { r, z, .. } = gates(gru, x, state);
-                let (from_x, from_h) = block(gru, x, state, 2);
-                mix(
-                    &(1.0 - z),
-                    &(from_x + (1.0 - r) * &from_h).mapv(f32::tanh),
-                    state,
-                )
-            },
-        },
-        Mistake {
-            name: "candidate-whole",
-            when: "the candidate is not multiplied by 1 − z: n + z ⊙ state is no mixture",
-            body: |gru, x, state| {
-                let Gates { z, n, .. } = gates(gru, x, state);
-                n + z * state
-            },
-        },
-        Mistake {
-            name: "update-for-reset",
-            when: "the candidate is made with the update gate z where the reset gate r belongs",
-            body: |gru, x, state| {
-                let z = gate(gru, x, state, 1);
-                let (from_x, from_h) = block(gru, x, state, 2);
-                mix(&z, &(from_x + &z * &from_h).mapv(f32::tanh), state)
-            },
-        },
-        Mistake {
-            name: "reset-for-update",
-            when: "candidate and old state are mixed with the reset gate r where the update gate z belongs",
-            body: |gru, x, state| {
-                let Gates { r, n, .. } = gates(gru, x, state);
-                mix(&r, &n, state)
-            },
-        },
-        Mistake {
-            name: "no-product",
-            when: "the reset gate is multiplied with the state itself, which never goes through W_h",
-            body: |gru, x, state| {
-                let Gates { r, z, .. } = gates(gru, x, state);
-                let (from_x, _) = block(gru, x, state, 2);
-                mix(&z, &(from_x + &r * &state).mapv(f32::tanh), state)
-            },
-        },
-        Mistake {
-            name: "no-reset",
-            when: "the reset gate is not used",
-            body: |gru, x, state| {
-                let (from_x, from_h) = block(gru, x, state, 2);
-                let n = (from_x + from_h).mapv(f32::tanh);
-                mix(&gate(gru, x, state, 1), &n, state)
-            },
-        },
-        Mistake {
-            name: "no-update",
-            when: "the candidate is returned: the update gate is not used and nothing of the old state stays",
-            body: |gru, x, state| gates(gru, x, state).n,
-        },
-        Mistake {
-            name: "tanh-gates",
-            when: "the gates go through a tanh instead of the sigmoid",
-            body: |gru, x, state| {
-                let of = |which| {
-                    let (from_x, from_h) = block(gru, x, state, which);
-                    (from_x + from_h).mapv(f32::tanh)
-                };
-                let (r, z) = (of(0), of(1));
-                let (from_x, from_h) = block(gru, x, state, 2);
-                mix(&z, &(from_x + &r * &from_h).mapv(f32::tanh), state)
-            },
-        },
-        Mistake {
-            name: "sigmoid-candidate",
-            when: "the candidate goes through the sigmoid instead of the tanh",
-            body: |gru, x, state| {
-                let Gates { r, z, .. } = gates(gru, x, state);
-                let (from_x, from_h) = block(gru, x, state, 2);
-                mix(&z, &(from_x + &r * &from_h).mapv(sigmoid), state)
-            },
-        },
-        Mistake {
-            name: "one-bias",
-            when: "only the bias on the input's side is added; the unit has two",
-            body: |gru, x, state| {
-                let zeros = Gru {
-                    b_h: Array1::zeros(gru.b_h.len()),
-                    ..gru.clone()
-                };
-                crate::gru_step(&zeros, x, state)
-            },
-        },
-        Mistake {
-            name: "reset-on-both",
-            when: "the reset gate is applied to the input's side as well",
-            body: |gru, x, state| {
-                let Gates { r, z, .. } = gates(gru, x, state);
-                let (from_x, from_h) = block(gru, x, state, 2);
-                mix(&z, &(&r * &(from_x + from_h)).mapv(f32::tanh), state)
-            },
-        },
-    ]
+fn with_gates(
+    gru: &Gru,
+    x: ArrayView1<f32>,
+    state: ArrayView1<f32>,
+    gate: fn(f32) -> f32,
+) -> Array1<f32> {
+    let p = parts_with(gru, x, state, gate);
+    (1.0 - &p.update) * p.candidate() + p.update * state
 }
