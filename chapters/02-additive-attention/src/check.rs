@@ -12,11 +12,11 @@ mod answers;
 
 fn main() -> ExitCode {
     attn_exercise::main(vec![
-        additive_scores::exercise().answered_by(answers::additive_scores),
-        general_scores::exercise().answered_by(answers::general_scores),
-        concat_scores::exercise().answered_by(answers::concat_scores),
-        location_weights::exercise().answered_by(answers::location_weights),
-        local_weights::exercise().answered_by(answers::local_weights),
-        finite_differences::exercise().answered_by(answers::finite_differences),
+        additive_scores::exercise().answered_by("2.1", answers::additive_scores),
+        general_scores::exercise().answered_by("2.2", answers::general_scores),
+        concat_scores::exercise().answered_by("2.3", answers::concat_scores),
+        location_weights::exercise().answered_by("2.4", answers::location_weights),
+        local_weights::exercise().answered_by("2.5", answers::local_weights),
+        finite_differences::exercise().answered_by("2.6", answers::finite_differences),
     ])
 }
