@@ -12,12 +12,12 @@ mod answers;
 
 fn main() -> ExitCode {
     attn_exercise::main(vec![
-        split_heads::exercise().answered_by(answers::split_heads),
-        merge_heads::exercise().answered_by(answers::merge_heads),
-        multi_head_attention::exercise().answered_by(answers::multi_head_attention),
-        rope::exercise().answered_by(answers::rope),
-        rotary_self_attention::exercise().answered_by(answers::rotary_self_attention),
-        layer_norm::exercise().answered_by(answers::layer_norm),
-        decoder_block::exercise().answered_by(answers::decoder_block),
+        split_heads::exercise().answered_by("4.1", answers::split_heads),
+        merge_heads::exercise().answered_by("4.2", answers::merge_heads),
+        multi_head_attention::exercise().answered_by("4.3", answers::multi_head_attention),
+        rope::exercise().answered_by("4.4", answers::rope),
+        rotary_self_attention::exercise().answered_by("4.5", answers::rotary_self_attention),
+        layer_norm::exercise().answered_by("4.6", answers::layer_norm),
+        decoder_block::exercise().answered_by("4.7", answers::decoder_block),
     ])
 }
