@@ -4,8 +4,8 @@
 use anyhow::{Result, ensure};
 use attn_exercise::judge::{Expected, close};
 use ch02_additive_attention::{
-    Additive, Concat, Pointer, additive_scores, concat_scores, exercises::oracle,
-    finite_differences, general_scores, local_weights, location_weights,
+    Additive, Concat, Pointer, additive_scores, concat_scores, finite_differences, general_scores,
+    local_weights, location_weights, oracle,
 };
 use integration::{Case, Recording};
 use ndarray::{Array1, Array2, ArrayView2};
@@ -70,8 +70,8 @@ fn general_scores_are_torchs_bilinear() -> Result<()> {
         compare(
             &name,
             case.f64("scores")?,
-            &oracle::general_scores(&w, q, k),
-            &oracle::general_scores(&w, q, k),
+            &oracle::general_scores(w.view(), q, k),
+            &oracle::general_scores(w.view(), q, k),
             &general_scores(w.view(), q, k),
         )?;
     }
@@ -107,8 +107,8 @@ fn location_weights_are_torchs() -> Result<()> {
         compare(
             &name,
             torch,
-            &oracle::location_weights(&w, q.view(), m),
-            &oracle::location_weights(&w, q.view(), m),
+            &oracle::location_weights(w.view(), q.view(), m),
+            &oracle::location_weights(w.view(), q.view(), m),
             &location_weights(w.view(), q.view(), m),
         )?;
     }

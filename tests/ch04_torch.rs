@@ -6,7 +6,7 @@ use attn_core::Mask;
 use attn_exercise::judge::{Expected, close};
 use ch04_multi_head::{
     AttentionLayer, DecoderBlock, FeedForward, LayerNorm, Layout, Rotary, decoder_block,
-    exercises::oracle, head_weights, layer_norm, multi_head_attention, rope,
+    head_weights, layer_norm, multi_head_attention, oracle, rope,
 };
 use integration::{Case, Recording};
 use ndarray::{Array, Array2, Array3, Dimension, Ix0};

@@ -6,6 +6,14 @@ use ndarray::{Array2, ArrayView2};
 ///
 /// Shapes: as `x`. Costs two evaluations of `f` for each entry; the error is of the order of h²,
 /// plus that of the rounding of `f`, divided by h.
+///
+/// ```
+/// use ch02_additive_attention::finite_differences;
+/// use ndarray::array;
+/// // The slope of a sum of squares is twice the point.
+/// let gradient = finite_differences(&|x| (&x * &x).sum(), array![[1.0, -2.0]].view(), 0.5);
+/// assert_eq!(gradient, array![[2.0, -4.0]]);
+/// ```
 pub fn finite_differences(
     f: &dyn Fn(ArrayView2<f64>) -> f64,
     x: ArrayView2<f64>,

@@ -15,6 +15,7 @@ pub mod given;
 mod local;
 mod location;
 mod look;
+pub mod oracle;
 pub mod scores;
 
 pub use differences::finite_differences;

@@ -13,9 +13,19 @@ use ndarray::{Array1, Array2, ArrayView2};
 ///
 /// and the result is *not* normalised again: a row sums to less than one.
 ///
-/// Shapes: `q` n×d_q, `scores` n×m with m ≥ 1; n×m. `half` ≥ 1.
+/// Shapes: `q` n×d_q, `scores` n×m with m ≥ 1; n×m. `half` ≥ 1. The scores are of ordinary size,
+/// between −80 and 80.
 ///
 /// Luong et al., arXiv:1508.04025, §3.2, Equations 9 and 10.
+///
+/// ```
+/// use ch02_additive_attention::{Pointer, local_weights};
+/// use ndarray::array;
+/// // Without weights a query points at the middle, at 2 of 4. Keys 1 to 3 are in the window.
+/// let pointer = Pointer { w_p: array![[0.0]], v_p: array![0.0] };
+/// let weights = local_weights(&pointer, array![[1.0]].view(), array![[0.0, 0.0, 0.0, 0.0]].view(), 1);
+/// assert!(weights[[0, 0]] == 0.0 && weights[[0, 1]] == weights[[0, 3]]);
+/// ```
 #[track_caller]
 pub fn local_weights(
     pointer: &Pointer,
@@ -26,15 +36,15 @@ pub fn local_weights(
     pointer.expect_shapes(q, scores, half);
     // SOLUTION 2.5: point, cut the window out, softmax inside it, and fade towards its edges
     let m = scores.ncols();
-    let reach = half as f32;
-    let sigma = reach / 2.0;
+    let sigma = half as f32 / 2.0;
     let mut weights = Array2::zeros(scores.raw_dim());
     for (i, p) in positions(pointer, q, m).into_iter().enumerate() {
-        let inside: Vec<usize> = (0..m).filter(|&j| (j as f32 - p).abs() <= reach).collect();
-        let window: Array1<f32> = inside.iter().map(|&j| scores[[i, j]]).collect();
-        for (&j, align) in inside.iter().zip(softmax(window.view())) {
-            let off = j as f32 - p;
-            weights[[i, j]] = align * (-off * off / (2.0 * sigma * sigma)).exp();
+        let distance = |j: usize| (j as f32 - p).abs();
+        let window: Vec<usize> = (0..m).filter(|&j| distance(j) <= half as f32).collect();
+        let window_scores: Array1<f32> = window.iter().map(|&j| scores[[i, j]]).collect();
+        for (&j, align) in window.iter().zip(softmax(window_scores.view())) {
+            let bell = (-distance(j).powi(2) / (2.0 * sigma * sigma)).exp();
+            weights[[i, j]] = align * bell;
         }
     }
     weights

@@ -22,6 +22,15 @@ pub fn dot_scores(q: ArrayView2<f32>, k: ArrayView2<f32>) -> Array2<f32> {
 /// one.
 ///
 /// Bahdanau et al., arXiv:1409.0473, App. A.1.2.
+///
+/// ```
+/// use ch02_additive_attention::{Additive, additive_scores};
+/// use ndarray::{Array1, Array2};
+/// // Two queries and three keys: six scores, and without weights they are all zero.
+/// let none = Additive { w_q: Array2::zeros((4, 8)), w_k: Array2::zeros((5, 8)), v: Array1::zeros(8) };
+/// let scores = additive_scores(&none, Array2::ones((2, 4)).view(), Array2::ones((3, 5)).view());
+/// assert_eq!(scores, Array2::<f32>::zeros((2, 3)));
+/// ```
 #[track_caller]
 pub fn additive_scores(additive: &Additive, q: ArrayView2<f32>, k: ArrayView2<f32>) -> Array2<f32> {
     additive.expect_shapes(q, k);
@@ -42,6 +51,14 @@ pub fn additive_scores(additive: &Additive, q: ArrayView2<f32>, k: ArrayView2<f3
 /// Shapes: `w` d_q×d_k, `q` n×d_q, `k` m×d_k; n×m. Costs 2·n·d_q·d_k + 2·n·m·d_k FLOPs.
 ///
 /// Luong et al., arXiv:1508.04025, §3.1.
+///
+/// ```
+/// use ch02_additive_attention::general_scores;
+/// use ndarray::array;
+/// // The one entry of W lets the query's first number meet the key's second one.
+/// let scores = general_scores(array![[0.0, 2.0]].view(), array![[3.0]].view(), array![[4.0, 5.0]].view());
+/// assert_eq!(scores, array![[30.0]]);
+/// ```
 #[track_caller]
 pub fn general_scores(w: ArrayView2<f32>, q: ArrayView2<f32>, k: ArrayView2<f32>) -> Array2<f32> {
     expect_between(w, q, k);
@@ -58,6 +75,14 @@ pub fn general_scores(w: ArrayView2<f32>, q: ArrayView2<f32>, k: ArrayView2<f32>
 /// 2·n·m·a·(d_q + d_k) FLOPs and more, since every pair is projected anew.
 ///
 /// Luong et al., arXiv:1508.04025, §3.1.
+///
+/// ```
+/// use ch02_additive_attention::{Concat, concat_scores};
+/// use ndarray::array;
+/// // W looks at the query alone, and tanh of so large a number is 1: the score is v.
+/// let concat = Concat { w: array![[100.0], [0.0]], v: array![0.5] };
+/// assert_eq!(concat_scores(&concat, array![[1.0]].view(), array![[7.0]].view()), array![[0.5]]);
+/// ```
 #[track_caller]
 pub fn concat_scores(concat: &Concat, q: ArrayView2<f32>, k: ArrayView2<f32>) -> Array2<f32> {
     concat.expect_shapes(q, k);

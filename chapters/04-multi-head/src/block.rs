@@ -44,6 +44,27 @@ pub fn encoder_block(block: &EncoderBlock, x: ArrayView2<f32>, mask: &Mask) -> A
 ///
 /// Source: Vaswani et al., arXiv:1706.03762, §3.1; the norm stands before each part, as in Xiong et
 /// al., arXiv:2002.04745, Figure 1(b).
+///
+/// ```
+/// use attn_core::Mask;
+/// use ch04_multi_head::{AttentionLayer, DecoderBlock, FeedForward, LayerNorm, Layout, Rotary, decoder_block};
+/// use ndarray::{Array1, Array2, array};
+/// // Parts whose weights are all zero add nothing: x comes out as it went in.
+/// let w = || Array2::zeros((2, 2));
+/// let layer = || AttentionLayer { w_q: w(), w_k: w(), w_v: w(), w_o: w(), h: 1 };
+/// let norm = || LayerNorm { gain: Array1::ones(2), bias: Array1::zeros(2) };
+/// let block = DecoderBlock {
+///     norm_1: norm(),
+///     self_attention: layer(),
+///     rotary: Rotary { base: 100.0, layout: Layout::Half },
+///     norm_2: norm(),
+///     cross_attention: layer(),
+///     norm_3: norm(),
+///     feed_forward: FeedForward { w_1: w(), b_1: Array1::zeros(2), w_2: w(), b_2: Array1::zeros(2) },
+/// };
+/// let x = array![[1.0, 2.0], [3.0, 4.0]];
+/// assert_eq!(decoder_block(&block, x.view(), Array2::ones((5, 2)).view(), &Mask::None), x);
+/// ```
 #[track_caller]
 pub fn decoder_block(
     block: &DecoderBlock,

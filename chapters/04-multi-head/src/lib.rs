@@ -18,6 +18,7 @@ mod heads;
 mod look;
 mod multi_head;
 mod norm;
+pub mod oracle;
 mod rope;
 mod rotary_attention;
 mod transformer;

@@ -15,6 +15,18 @@ use ndarray::{Array2, Array3, ArrayView2, ArrayView3, Axis};
 /// self-attention, otherwise cross-attention. All heads obey the same mask, n×m.
 ///
 /// Source: Vaswani et al., arXiv:1706.03762, §3.2.2.
+///
+/// ```
+/// use attn_core::Mask;
+/// use ch04_multi_head::{AttentionLayer, multi_head_attention};
+/// use ndarray::{Array2, array};
+/// // Queries of zero look at all keys alike: two heads of width 1 find the means of the memory.
+/// let (zero, same) = (Array2::zeros((2, 2)), Array2::eye(2));
+/// let layer = AttentionLayer { w_q: zero, w_k: same.clone(), w_v: same.clone(), w_o: same, h: 2 };
+/// let memory = array![[1.0, 2.0], [3.0, 6.0]];
+/// let out = multi_head_attention(&layer, array![[7.0, 8.0]].view(), memory.view(), &Mask::None);
+/// assert_eq!(out, array![[2.0, 4.0]]);
+/// ```
 #[track_caller]
 pub fn multi_head_attention(
     layer: &AttentionLayer,

@@ -10,6 +10,14 @@ use ndarray::{Array2, ArrayView2};
 /// of the squares (divided by d_model, not d_model − 1), and ε = 1e-5 keeps a constant row finite.
 ///
 /// Source: Ba, Kiros, Hinton, arXiv:1607.06450, §3, Equation 3.
+///
+/// ```
+/// use ch04_multi_head::{LayerNorm, layer_norm};
+/// use ndarray::{array, Array1};
+/// // A constant row has nothing to scale: what is left is the bias.
+/// let norm = LayerNorm { gain: Array1::ones(3), bias: array![1.0, 2.0, 3.0] };
+/// assert_eq!(layer_norm(array![[5.0, 5.0, 5.0]].view(), &norm), array![[1.0, 2.0, 3.0]]);
+/// ```
 #[track_caller]
 pub fn layer_norm(x: ArrayView2<f32>, norm: &LayerNorm) -> Array2<f32> {
     expect_equal(("gain length", norm.gain.len()), ("x width", x.ncols()));

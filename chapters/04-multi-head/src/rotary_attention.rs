@@ -14,6 +14,17 @@ use ndarray::{Array2, Array3, ArrayView2, Axis};
 /// by itself, with the pairs of its own d columns.
 ///
 /// Source: Su et al., arXiv:2104.09864, §3.2.2 and §3.4.2.
+///
+/// ```
+/// use attn_core::Mask;
+/// use ch04_multi_head::{AttentionLayer, Layout, Rotary, rotary_self_attention};
+/// use ndarray::{Array2, array};
+/// // Where every token has the same value, it comes back whatever the positions are.
+/// let same = Array2::eye(2);
+/// let layer = AttentionLayer { w_q: same.clone(), w_k: same.clone(), w_v: same.clone(), w_o: same, h: 1 };
+/// let (x, rotary) = (array![[1.0, 2.0], [1.0, 2.0]], Rotary { base: 100.0, layout: Layout::Half });
+/// assert_eq!(rotary_self_attention(&layer, x.view(), rotary, &Mask::Causal).row(0), x.row(0));
+/// ```
 #[track_caller]
 pub fn rotary_self_attention(
     layer: &AttentionLayer,

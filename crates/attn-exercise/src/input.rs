@@ -356,15 +356,12 @@ impl Input for Mask {
     }
 }
 
-/// How many queries and keys a mask is for.
+/// How many queries and keys a mask is for; in self-attention, without a size m, as many keys as
+/// queries.
 fn queries_and_keys(sizes: &Sizes) -> Option<(usize, usize)> {
-    let size = |name| {
-        sizes
-            .iter()
-            .find(|(other, _)| *other == name)
-            .map(|(_, size)| *size)
-    };
-    Some((size("n")?, size("m")?))
+    let size = |name| sizes.iter().find(|(other, _)| *other == name).map(|(_, size)| *size);
+    let n = size("n")?;
+    Some((n, size("m").unwrap_or(n)))
 }
 
 fn table(mask: &Mask, n: usize, m: usize) -> Array2<bool> {
@@ -455,6 +452,10 @@ macro_rules! given {
             }
         }
 
+        $crate::given! { @input $type { $($part),* } }
+    };
+    // For a type that says itself how a reader sees it.
+    (@input $type:ty { $($part:ident),* $(,)? }) => {
         impl $crate::Input for $type {
             type Passed<'a> = &'a $type;
 

@@ -1,122 +1,160 @@
 //! 2.1 `additive_scores`
 
-use super::{SIZES, oracle, random_additive};
-use crate::Additive;
+use crate::{Additive, oracle};
 use attn_core::random::Random;
-use attn_exercise::{
-    Exercise, Field, Fields, Finding, Mistake, field,
-    judge::{Expected, close, each, require},
-};
+use attn_exercise::{SOME_VALUES, exercise, field, given, judge::require, pairwise, some_values};
 use ndarray::{Array1, Array2, ArrayView2, Axis, array};
-use serde::{Deserialize, Serialize};
 
-/// What is written.
-pub type Body = fn(&Additive, ArrayView2<f32>, ArrayView2<f32>) -> Array2<f32>;
+given! { Additive { w_q [d_q a], w_k [d_k a], v [a] } }
 
-/// Weights, queries n×d_q and keys m×d_k.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Case {
-    about: String,
-    additive: Additive,
-    q: Array2<f32>,
-    k: Array2<f32>,
-}
+exercise! {
+    /// The weights of the score, queries n×d_q and keys m×d_k.
+    crate::additive_scores: (additive: Additive, q: Array2<f32>[n d_q], k: Array2<f32>[m d_k]) -> Array2<f32>;
 
-impl Fields for Case {
-    fn fields(&self) -> Vec<Field> {
-        vec![
-            field("q", &self.q),
-            field("k", &self.k),
-            field("additive.w_q", &self.additive.w_q),
-            field("additive.w_k", &self.additive.w_k),
-            field("additive.v", &self.additive.v),
-        ]
-    }
-
-    fn label(&self) -> String {
-        let ((n, d_q), (m, d_k)) = (self.q.dim(), self.k.dim());
-        let a = self.additive.v.len();
-        format!("n={n} m={m} d_q={d_q} d_k={d_k} a={a}{}", self.about)
-    }
-}
-
-/// The exercise.
-pub fn exercise() -> Exercise<Body, Case, Array2<f32>> {
-    Exercise {
-        id: "2.1",
-        cases,
-        answer: |additive_scores, Case { additive, q, k, .. }| {
-            additive_scores(additive, q.view(), k.view())
-        },
-        judge,
-        solution: crate::additive_scores,
-        mistakes: mistakes(),
-        steps: |Case { additive, q, k, .. }| {
-            let (from_q, from_k) = (q.dot(&additive.w_q), k.dot(&additive.w_k));
-            let mut steps = vec![field("q W_q", &from_q), field("k W_k", &from_k)];
-            if !q.is_empty() {
-                let hidden = (&from_k + &from_q.row(0)).mapv(f32::tanh);
-                steps.push(field("hidden layer of query 0, a row a key", &hidden));
-            }
-            steps
-        },
-    }
-}
-
-fn cases(seed: u64) -> Vec<Case> {
-    let mut random = Random::new(seed);
-    let (ln2, ln3) = (2.0_f32.ln(), 3.0_f32.ln());
-    let by_hand = Case {
-        about: ", by hand: scores 1 and 3/5".into(),
-        additive: Additive {
-            w_q: array![[ln2, ln3]],
-            w_k: array![[0.0, -ln3]],
-            v: array![1.0, 0.5],
-        },
-        q: array![[1.0]],
-        k: array![[0.0], [1.0]],
+    exact: |c| c.call(oracle::additive_scores::<f64>);
+    plain: |c| [c.call(oracle::additive_scores::<f32>)];
+    first: |c, scores| {
+        // A tanh is at most 1, so a score is at most ‖v‖₁.
+        let most = c.additive.v.mapv(f32::abs).sum();
+        scores.indexed_iter().try_for_each(|((i, j), s)| require(s.abs() <= most * 1.0001 + 1e-6, || {
+            format!("result[{i},{j}] is {s:.4}, but no score can be beyond ±‖v‖₁ = {most:.4}")
+        }))
     };
-    let mut case = |about: &str, (n, m, d_q, d_k, a): (usize, usize, usize, usize, usize)| Case {
-        about: about.into(),
-        additive: random_additive(&mut random, (d_q, d_k), a),
-        q: random.normal((n, d_q)),
-        k: random.normal((m, d_k)),
+    steps: |c| {
+        let (from_q, from_k) = (c.q.dot(&c.additive.w_q), c.k.dot(&c.additive.w_k));
+        let hidden = (&from_k + &from_q.row(0)).mapv(f32::tanh);
+        [field("q W_q", &from_q), field("k W_k", &from_k), field("hidden layer of query 0, one row per key", &hidden)]
     };
-    let mut cases = vec![by_hand];
-    cases.extend(SIZES.map(|sizes| case("", sizes)));
-    cases.push(case("", (127, 3, 16, 8, 129)));
-    let mut loud = case(
-        ", inputs of about ±1000: every tanh is ±1",
-        (4, 5, 8, 8, 16),
-    );
-    loud.q *= 1000.0;
-    loud.k *= 1000.0;
-    cases.push(loud);
-    cases
-}
 
-fn judge(cases: &[Case], answers: &[Array2<f32>]) -> Result<(), Finding> {
-    each(cases, answers, |Case { additive, q, k, .. }, scores| {
-        if scores.dim() == (q.nrows(), k.nrows()) {
-            // A tanh is at most 1, so a score is at most ‖v‖₁.
-            let most = additive.v.mapv(f32::abs).sum();
-            for ((i, j), s) in scores.indexed_iter() {
-                require(s.abs() <= most * 1.0001 + 1e-6, || {
-                    format!(
-                        "result[{i},{j}] is {s:.4}, but no score can be beyond ±‖v‖₁ = {most:.4}"
-                    )
-                })?;
+    cases: |random| {
+        let (ln2, ln3) = (2.0_f32.ln(), 3.0_f32.ln());
+        let by_hand = Additive { w_q: array![[ln2, ln3]], w_k: array![[0.0, -ln3]], v: array![1.0, 0.5] };
+        let mut of = |about, (n, m, d_q, d_k, a), of_q, of_k| case(about, (
+            random_additive(random, (d_q, d_k), a),
+            some_values(of_q, (n, d_q), random),
+            some_values(of_k, (m, d_k), random),
+        ));
+        let mut cases = vec![case("by hand: scores 1 and 3/5", (by_hand, array![[1.0]], array![[0.0], [1.0]]))];
+        cases.extend(SIZES.map(|sizes| of("", sizes, 0, 0)));
+        cases.push(of("", (127, 3, 16, 8, 129), 0, 0));
+        let mut loud = of("inputs of about ±1000: every tanh is ±1", (4, 5, 8, 8, 16), 0, 0);
+        loud.q *= 1000.0;
+        loud.k *= 1000.0;
+        cases.push(loud);
+        let levels = [3, 3, 3, 3, 3, SOME_VALUES, SOME_VALUES];
+        cases.extend(pairwise(levels).into_iter().map(|[n, m, d_q, d_k, a, of_q, of_k]| {
+            of("small", (n + 1, m + 1, d_q + 1, d_k + 1, a + 1), of_q, of_k)
+        }));
+        cases
+    };
+
+    right (additive, q, k) {
+        "loops, summed backwards" => {
+            let mut scores = Array2::zeros((q.nrows(), k.nrows()));
+            for i in 0..q.nrows() {
+                for j in 0..k.nrows() {
+                    for c in (0..additive.v.len()).rev() {
+                        let mut sum = 0.0;
+                        for r in 0..q.ncols() {
+                            sum += q[[i, r]] * additive.w_q[[r, c]];
+                        }
+                        for r in 0..k.ncols() {
+                            sum += k[[j, r]] * additive.w_k[[r, c]];
+                        }
+                        scores[[i, j]] += additive.v[c] * sum.tanh();
+                    }
+                }
             }
-        }
-        let (q, k) = (q.view(), k.view());
-        let exact = oracle::additive_scores::<f64>(additive, q, k);
-        let loops = oracle::additive_scores::<f32>(additive, q, k);
-        let product = crate::additive_scores(additive, q, k);
-        close("result", scores, &Expected::new(exact, &[&product, &loops]))
-    })
+            scores
+        };
+        "one array of n×m×a" => broadcast(additive, q, k);
+        "row by row" => {
+            let from_k = k.dot(&additive.w_k);
+            let mut scores = Array2::zeros((q.nrows(), k.nrows()));
+            for (q, mut row) in q.rows().into_iter().zip(scores.rows_mut()) {
+                let hidden = (&from_k + &q.dot(&additive.w_q)).tanh();
+                row.assign(&hidden.dot(&additive.v));
+            }
+            scores
+        };
+    }
+
+    mistakes (additive, q, k) {
+        "v-before-tanh": "v is applied before the tanh: tanh(v · (q W_q + k W_k))"
+            => with(additive, q, k, |sum, v| sum.dot(v).tanh());
+        "relu": "the hidden layer is cut off below zero (ReLU) instead of going through the tanh"
+            => with(additive, q, k, |sum, v| sum.mapv(|x| x.max(0.0)).dot(v));
+        "no-tanh": "there is no tanh between the two layers"
+            => with(additive, q, k, |sum, v| sum.dot(v));
+        "sigmoid": "the hidden layer goes through a sigmoid instead of the tanh"
+            => with(additive, q, k, |sum, v| sum.mapv(|x| 1.0 / (1.0 + (-x).exp())).dot(v));
+        "tanh-apart": "the tanh is taken of the query's and of the key's part before they are added"
+            => {
+                let from_q = q.dot(&additive.w_q).mapv(f32::tanh).dot(&additive.v);
+                let from_k = k.dot(&additive.w_k).mapv(f32::tanh).dot(&additive.v);
+                &from_q.insert_axis(Axis(1)) + &from_k
+            };
+        "query-alone": "the key's part is left out, so that every key gets the same score"
+            => crate::additive_scores(additive, q, Array2::zeros(k.raw_dim()).view());
+        "key-alone": "the query's part is left out, so that every query gives the same scores"
+            => crate::additive_scores(additive, Array2::zeros(q.raw_dim()).view(), k);
+        "wrong-axis": "query and key are exchanged in the result: row i belongs to key i, m×n instead of n×m"
+            => crate::additive_scores(additive, q, k).reversed_axes();
+        "same-index": "query i only ever meets key i (and again from the first when the keys run out): the two were lined up instead of paired"
+            => {
+                let scores = crate::additive_scores(additive, q, k);
+                Array2::from_shape_fn(scores.raw_dim(), |(i, _)| scores[[i, i % k.nrows()]])
+            };
+        "first-query": "every row is the first query's: the sum was stretched over the wrong axis"
+            => {
+                let scores = crate::additive_scores(additive, q, k);
+                Array2::from_shape_fn(scores.raw_dim(), |(_, j)| scores[[0, j]])
+            };
+        "minus": "the key's part is subtracted instead of added"
+            => crate::additive_scores(additive, q, (-&k).view());
+        "no-v": "the hidden layer is added up without the weights v"
+            => with(additive, q, k, |sum, _| sum.mapv(f32::tanh).sum());
+        "mean": "the score is divided by the width of the hidden layer"
+            => crate::additive_scores(additive, q, k) / additive.v.len() as f32;
+        "scaled": "the scores are divided by √d: that belongs to the dot product"
+            => crate::additive_scores(additive, q, k) / (q.ncols() as f32).sqrt();
+        "softmax": "the softmax of each row is returned: weights instead of scores"
+            => softmax_rows(crate::additive_scores(additive, q, k));
+    }
 }
 
-/// A score for each pair from the sums that go into its hidden layer.
+/// Sizes at which scores are tried: n, m, d_q, d_k, a.
+pub(super) const SIZES: [(usize, usize, usize, usize, usize); 6] = [
+    (1, 1, 1, 1, 1),
+    (2, 3, 4, 4, 4),
+    (5, 3, 2, 4, 6),
+    (1, 33, 8, 5, 3),
+    (31, 33, 16, 16, 8),
+    (33, 31, 7, 32, 31),
+];
+
+/// Weights whose hidden layer neither saturates nor stays linear.
+fn random_additive(random: &mut Random, (d_q, d_k): (usize, usize), a: usize) -> Additive {
+    Additive {
+        w_q: random.normal((d_q, a)) / (d_q as f32).sqrt(),
+        w_k: random.normal((d_k, a)) / (d_k as f32).sqrt(),
+        v: random.normal(a),
+    }
+}
+
+/// The whole n×m×a array of hidden layers at once.
+pub(super) fn broadcast(
+    additive: &Additive,
+    q: ArrayView2<f32>,
+    k: ArrayView2<f32>,
+) -> Array2<f32> {
+    let from_q = q.dot(&additive.w_q).insert_axis(Axis(1)); // n×1×a
+    let from_k = k.dot(&additive.w_k).insert_axis(Axis(0)); // 1×m×a
+    let hidden = (&from_q + &from_k).mapv(f32::tanh); // n×m×a
+    (hidden * &additive.v).sum_axis(Axis(2))
+}
+
+/// A score for each pair, from the sums that go into its hidden layer.
 fn with(
     additive: &Additive,
     q: ArrayView2<f32>,
@@ -129,98 +167,11 @@ fn with(
     })
 }
 
-fn mistakes() -> Vec<Mistake<Body>> {
-    vec![
-        Mistake {
-            name: "v-before-tanh",
-            when: "v is applied before the tanh: tanh(v · (q W_q + k W_k))",
-            body: |additive, q, k| with(additive, q, k, |sum, v| sum.dot(v).tanh()),
-        },
-        Mistake {
-            name: "relu",
-            when: "the hidden layer is cut off below zero (ReLU) instead of going through the tanh",
-            body: |additive, q, k| {
-                // Kept within ±‖v‖₁ by nothing: that alone gives it away on large inputs.
-                with(additive, q, k, |sum, v| sum.mapv(|x| x.max(0.0)).dot(v))
-            },
-        },
-        Mistake {
-            name: "no-tanh",
-            when: "there is no tanh between the two layers",
-            body: |additive, q, k| with(additive, q, k, |sum, v| sum.dot(v)),
-        },
-        Mistake {
-            name: "sigmoid",
-            when: "the hidden layer goes through a sigmoid instead of the tanh",
-            body: |additive, q, k| {
-                with(additive, q, k, |sum, v| {
-                    sum.mapv(|x| 1.0 / (1.0 + (-x).exp())).dot(v)
-                })
-            },
-        },
-        Mistake {
-            name: "tanh-apart",
-            when: "the tanh is taken of the query's and of the key's part before they are added",
-            body: |additive, q, k| {
-                let from_q = q.dot(&additive.w_q).mapv(f32::tanh).dot(&additive.v);
-                let from_k = k.dot(&additive.w_k).mapv(f32::tanh).dot(&additive.v);
-                &from_q.insert_axis(Axis(1)) + &from_k
-            },
-        },
-        Mistake {
-            name: "wrong-axis",
-            when: "query and key are exchanged in the result: row i belongs to key i, m×n instead of n×m",
-            body: |additive, q, k| crate::additive_scores(additive, q, k).reversed_axes(),
-        },
-        Mistake {
-            name: "same-index",
-            when: "query i only ever meets key i (and again from the first when the keys run out): the two were lined up instead of paired",
-            body: |additive, q, k| {
-                let scores = crate::additive_scores(additive, q, k);
-                Array2::from_shape_fn(scores.raw_dim(), |(i, _)| scores[[i, i % k.nrows()]])
-            },
-        },
-        Mistake {
-            name: "first-query",
-            when: "every row is the first query's: the sum was stretched over the wrong axis",
-            body: |additive, q, k| {
-                let scores = crate::additive_scores(additive, q, k);
-                Array2::from_shape_fn(scores.raw_dim(), |(_, j)| scores[[0, j]])
-            },
-        },
-        Mistake {
-            name: "minus",
-            when: "the key's part is subtracted instead of added",
-            body: |additive, q, k| crate::additive_scores(additive, q, (-&k).view()),
-        },
-        Mistake {
-            name: "no-v",
-            when: "the hidden layer is added up without the weights v",
-            body: |additive, q, k| with(additive, q, k, |sum, _| sum.mapv(f32::tanh).sum()),
-        },
-        Mistake {
-            name: "mean",
-            when: "the score is divided by the width of the hidden layer",
-            body: |additive, q, k| crate::additive_scores(additive, q, k) / additive.v.len() as f32,
-        },
-        Mistake {
-            name: "scaled",
-            when: "the scores are divided by √d: that belongs to the dot product",
-            body: |additive, q, k| {
-                crate::additive_scores(additive, q, k) / (q.ncols() as f32).sqrt()
-            },
-        },
-        Mistake {
-            name: "softmax",
-            when: "the softmax of each row is returned: weights instead of scores",
-            body: |additive, q, k| {
-                let mut scores = crate::additive_scores(additive, q, k);
-                for mut row in scores.rows_mut() {
-                    let weights = ch01_rnn_attention::softmax(row.view());
-                    row.assign(&weights);
-                }
-                scores
-            },
-        },
-    ]
+/// The softmax of each row.
+pub(super) fn softmax_rows(mut scores: Array2<f32>) -> Array2<f32> {
+    for mut row in scores.rows_mut() {
+        let weights = ch01_rnn_attention::softmax(row.view());
+        row.assign(&weights);
+    }
+    scores
 }

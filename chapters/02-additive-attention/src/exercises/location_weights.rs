@@ -1,179 +1,108 @@
 //! 2.4 `location_weights`
 
-use super::oracle;
-use attn_core::random::Random;
-use attn_exercise::{
-    Exercise, Field, Fields, Finding, Mistake, field,
-    judge::{Expected, close, each, require},
-};
+use super::additive_scores::softmax_rows;
+use crate::oracle;
+use attn_exercise::{exercise, field, judge::require, pairwise, some_values};
 use ch01_rnn_attention::softmax;
 use ndarray::{Array1, Array2, ArrayView2, Axis, array, s};
-use serde::{Deserialize, Serialize};
 
-/// What is written.
-pub type Body = fn(ArrayView2<f32>, ArrayView2<f32>, usize) -> Array2<f32>;
+exercise! {
+    /// A matrix d_q×s, queries n×d_q and the number of keys.
+    crate::location_weights: (w: Array2<f32>[d_q s], q: Array2<f32>[n d_q], m: usize[m]) -> Array2<f32>;
 
-/// A matrix d_q×s, queries n×d_q and the number of keys.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Case {
-    about: String,
-    w: Array2<f32>,
-    q: Array2<f32>,
-    m: usize,
-}
-
-impl Fields for Case {
-    fn fields(&self) -> Vec<Field> {
-        vec![
-            field("w", &self.w),
-            field("q", &self.q),
-            field("m", self.m.to_string()),
-        ]
-    }
-
-    fn label(&self) -> String {
-        let ((n, d_q), s, m) = (self.q.dim(), self.w.ncols(), self.m);
-        format!("n={n} m={m} d_q={d_q} s={s}{}", self.about)
-    }
-}
-
-/// The exercise.
-pub fn exercise() -> Exercise<Body, Case, Array2<f32>> {
-    Exercise {
-        id: "2.4",
-        cases,
-        answer: |location_weights, Case { w, q, m, .. }| location_weights(w.view(), q.view(), *m),
-        judge,
-        solution: crate::location_weights,
-        mistakes: mistakes(),
-        steps: |Case { w, q, m, .. }| {
-            let scores = q.dot(w);
-            vec![
-                field("q W", &scores),
-                field(
-                    "its first m columns",
-                    &scores.slice(s![.., ..*m]).to_owned(),
-                ),
-            ]
-        },
-    }
-}
-
-fn cases(seed: u64) -> Vec<Case> {
-    let mut random = Random::new(seed);
-    let by_hand = Case {
-        about: ", by hand: weights 1/4 and 3/4".into(),
-        w: array![[0.0, 3.0_f32.ln(), 7.0]],
-        q: array![[1.0]],
-        m: 2,
+    exact: |c| c.call(oracle::location_weights::<f64>);
+    plain: |c| [c.call(oracle::location_weights::<f32>)];
+    first: |c, weights| match weights.dim() == (c.q.nrows(), c.m) {
+        true => weights.rows().into_iter().enumerate().try_for_each(|(i, row)| {
+            let sum = row.sum();
+            require((sum - 1.0).abs() < 1e-4, || format!("row {i} sums to {sum:.4}, should sum to 1"))
+        }),
+        false => Ok(()), // the shape is refused by the comparison
     };
-    let mut case = |about: &str, n, m, d_q: usize, s| Case {
-        about: about.into(),
-        w: random.normal((d_q, s)) / (d_q as f32).sqrt(),
-        q: random.normal((n, d_q)),
-        m,
+    steps: |c| [field("q W", &c.q.dot(&c.w)), field("its first m columns", &first_scores(c.w.view(), c.q.view(), c.m))];
+
+    cases: |random| {
+        let mut of = |about, (n, m), (d_q, s): (usize, usize), [of_w, of_q]: [usize; 2]| {
+            case(about, (some_values(of_w, (d_q, s), random) / (d_q as f32).sqrt(), some_values(of_q, (n, d_q), random), m))
+        };
+        let mut cases = vec![
+            case("by hand: weights 1/4 and 3/4", (array![[0.0, 3.0_f32.ln(), 7.0]], array![[1.0]], 2)),
+            of("", (1, 1), (1, 1), [0, 0]),
+            of("", (3, 5), (4, 8), [0, 0]),
+            of("as many keys as positions", (4, 6), (3, 6), [0, 0]),
+            of("", (2, 1), (5, 9), [0, 0]),
+            of("", (33, 31), (16, 127), [0, 0]),
+            of("", (5, 129), (8, 129), [0, 0]),
+        ];
+        // W and q of these kinds together give scores of ordinary size.
+        let kinds = [[0, 0], [1, 2], [2, 1], [3, 0], [0, 3]];
+        cases.extend(pairwise([3, 3, 3, 3, kinds.len()]).into_iter().map(|[n, m, d_q, s, of]| (n + 1, m + 1, d_q + 1, s + 1, kinds[of]))
+            .filter(|(_, m, _, s, _)| m <= s)
+            .map(|(n, m, d_q, s, kinds)| of("small", (n, m), (d_q, s), kinds)));
+        cases
     };
-    vec![
-        by_hand,
-        case("", 1, 1, 1, 1),
-        case("", 3, 5, 4, 8),
-        case(", as many keys as positions", 4, 6, 3, 6),
-        case("", 2, 1, 5, 9),
-        case("", 33, 31, 16, 127),
-        case("", 5, 129, 8, 129),
-    ]
-}
 
-fn judge(cases: &[Case], answers: &[Array2<f32>]) -> Result<(), Finding> {
-    each(cases, answers, |Case { w, q, m, .. }, weights| {
-        if weights.dim() == (q.nrows(), *m) {
-            for (i, row) in weights.rows().into_iter().enumerate() {
-                let sum = row.sum();
-                require((sum - 1.0).abs() < 1e-4, || {
-                    format!("row {i} sums to {sum:.4}, should sum to 1")
-                })?;
-            }
-        }
-        let exact = oracle::location_weights::<f64>(w, q.view(), *m);
-        let loops = oracle::location_weights::<f32>(w, q.view(), *m);
-        let product = crate::location_weights(w.view(), q.view(), *m);
-        close(
-            "result",
-            weights,
-            &Expected::new(exact, &[&product, &loops]),
-        )
-    })
-}
-
-/// The softmax of each row.
-fn softmax_rows(mut scores: Array2<f32>) -> Array2<f32> {
-    for mut row in scores.rows_mut() {
-        let weights = softmax(row.view());
-        row.assign(&weights);
+    never {
+        "s < m": "every key has a position";
     }
-    scores
-}
 
-fn mistakes() -> Vec<Mistake<Body>> {
-    vec![
-        Mistake {
-            name: "cut-after",
-            when: "the softmax runs over all positions that the weights know and is cut afterwards: positions that do not exist take their share",
-            body: |w, q, m| softmax_rows(q.dot(&w)).slice(s![.., ..m]).to_owned(),
-        },
-        Mistake {
-            name: "not-cut",
-            when: "the result has a column for every position that the weights know, not for the m keys",
-            body: |w, q, _| softmax_rows(q.dot(&w)),
-        },
-        Mistake {
-            name: "last-positions",
-            when: "the last m positions are taken instead of the first",
-            body: |w, q, m| {
-                let scores = q.dot(&w);
-                softmax_rows(scores.slice(s![.., w.ncols() - m..]).to_owned())
-            },
-        },
-        Mistake {
-            name: "zeroed-before",
-            when: "the scores of positions that do not exist are set to 0 before the softmax, and take a share of e⁰ each: they would have to be −∞, or not be there",
-            body: |w, q, m| {
+    right (w, q, m) {
+        "−∞ for the rest" => {
+            let mut scores = q.dot(&w);
+            scores.slice_mut(s![.., m..]).fill(f32::NEG_INFINITY);
+            let exp = scores.exp();
+            let sums = exp.sum_axis(Axis(1)).insert_axis(Axis(1));
+            (exp / sums).slice(s![.., ..m]).to_owned()
+        };
+        "cut and normalised again, in f64" => {
+            let exp = q.dot(&w).mapv(|s| f64::from(s).exp());
+            let exp = exp.slice(s![.., ..m]);
+            let sums = exp.sum_axis(Axis(1)).insert_axis(Axis(1));
+            (&exp / &sums).mapv(|w| w as f32)
+        };
+    }
+
+    mistakes (w, q, m) {
+        "cut-after": "the softmax runs over all positions that the weights know and is cut afterwards: positions that do not exist take their share"
+            => softmax_rows(q.dot(&w)).slice(s![.., ..m]).to_owned();
+        "not-cut": "the result has a column for every position that the weights know, not for the m keys"
+            => softmax_rows(q.dot(&w));
+        "last-positions": "the last m positions are taken instead of the first"
+            => softmax_rows(q.dot(&w.slice(s![.., w.ncols() - m..])));
+        "zeroed-before": "the scores of positions that do not exist are set to 0 before the softmax, and take a share of e⁰ each: they would have to be −∞, or not be there"
+            => {
                 let mut scores = q.dot(&w);
                 scores.slice_mut(s![.., m..]).fill(0.0);
                 softmax_rows(scores).slice(s![.., ..m]).to_owned()
-            },
-        },
-        Mistake {
-            name: "no-softmax",
-            when: "the scores are returned, without the softmax",
-            body: |w, q, m| q.dot(&w.slice(s![.., ..m])),
-        },
-        Mistake {
-            name: "columns",
-            when: "the softmax runs over the queries (columns) instead of the positions (rows)",
-            body: |w, q, m| {
-                let scores = q.dot(&w.slice(s![.., ..m]));
-                softmax_rows(scores.reversed_axes()).reversed_axes()
-            },
-        },
-        Mistake {
-            name: "whole-matrix",
-            when: "one softmax runs over the whole matrix instead of each row",
-            body: |w, q, m| {
-                let scores = q.dot(&w.slice(s![.., ..m]));
-                let flat: Array1<f32> = scores.iter().copied().collect();
-                let weights = softmax(flat.view()).to_vec();
-                Array2::from_shape_vec(scores.raw_dim(), weights).expect("as many")
-            },
-        },
-        Mistake {
-            name: "by-the-sum",
-            when: "the scores are divided by their sum instead of going through the softmax",
-            body: |w, q, m| {
-                let scores = q.dot(&w.slice(s![.., ..m]));
+            };
+        "zeroed-after": "the softmax runs over all positions, and the weights of those that do not exist are set to 0: they keep their share, and their columns"
+            => {
+                let mut weights = softmax_rows(q.dot(&w));
+                weights.slice_mut(s![.., m..]).fill(0.0);
+                weights
+            };
+        "no-softmax": "the scores are returned, without the softmax"
+            => first_scores(w, q, m);
+        "log": "the logarithms of the weights are returned instead of the weights"
+            => crate::location_weights(w, q, m).ln();
+        "columns": "the softmax runs over the queries (columns) instead of the positions (rows)"
+            => softmax_rows(first_scores(w, q, m).reversed_axes()).reversed_axes();
+        "whole-matrix": "one softmax runs over the whole matrix instead of each row"
+            => {
+                let scores = first_scores(w, q, m);
+                let weights = softmax(Array1::from_iter(scores.iter().copied()).view());
+                Array2::from_shape_vec(scores.raw_dim(), weights.to_vec()).expect("as many")
+            };
+        "by-the-sum": "the scores are divided by their sum instead of going through the softmax"
+            => {
+                let scores = first_scores(w, q, m);
                 let sums = scores.sum_axis(Axis(1)).insert_axis(Axis(1));
                 scores / sums
-            },
-        },
-    ]
+            };
+    }
+}
+
+/// The scores of the positions that exist, n×m.
+fn first_scores(w: ArrayView2<f32>, q: ArrayView2<f32>, m: usize) -> Array2<f32> {
+    q.dot(&w.slice(s![.., ..m]))
 }

@@ -1,167 +1,195 @@
 //! 4.3 `multi_head_attention`
 
-mod mistakes;
-
-use super::{
-    oracle,
-    random::{Widths, layer},
-};
-use crate::{given::AttentionLayer, split_heads};
+use super::{merge_heads, split_heads};
+use crate::{attend_heads, given::AttentionLayer, head_weights, oracle};
 use attn_core::{Mask, random::Random};
 use attn_exercise::{
-    Exercise, Field, Fields, Finding, field,
-    judge::{Expected, close, each},
+    Finding, SOME_MASKS, SOME_VALUES, exercise, field, given, pairwise, some_mask, some_values,
 };
-use ch03_scaled_dot_product::allowed;
-use ndarray::{Array2, ArrayView2, array, s};
-use serde::{Deserialize, Serialize};
+use attn_oracle::to;
+use ch03_scaled_dot_product::{allowed, attention, masked_scores, softmax_rows};
+use ndarray::{Array2, Array3, ArrayView2, Axis, array, s};
 
-/// What is written.
-pub type Body = fn(&AttentionLayer, ArrayView2<f32>, ArrayView2<f32>, &Mask) -> Array2<f32>;
+given! { AttentionLayer { w_q [d_model], w_k [d_memory], w_v [], w_o [], h [h] } }
 
-/// A layer, who asks (n × d_model), who is asked (m × d_memory), and a mask.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Case {
-    about: String,
-    layer: AttentionLayer,
-    x: Array2<f32>,
-    memory: Array2<f32>,
-    mask: Mask,
-}
+exercise! {
+    /// A layer, who asks (n × d_model), who is asked (m × d_memory), and a mask.
+    crate::multi_head_attention: (
+        layer: AttentionLayer, x: Array2<f32>[n d_model], memory: Array2<f32>[m d_memory], mask: Mask,
+    ) -> Array2<f32>;
 
-impl Fields for Case {
-    fn fields(&self) -> Vec<Field> {
-        let (n, m) = (self.x.nrows(), self.memory.nrows());
-        vec![
-            field("x", &self.x),
-            field("memory", &self.memory),
-            field("w_q", &self.layer.w_q),
-            field("w_k", &self.layer.w_k),
-            field("w_v", &self.layer.w_v),
-            field("w_o", &self.layer.w_o),
-            field("h", self.layer.h.to_string()),
-            field("mask", &allowed(&self.mask, n, m)),
-        ]
+    exact: |c| oracle::multi_head(&c.layer, &to::<f64>(c.x.view()), &to(c.memory.view()), None, &c.mask);
+    plain: |c| [oracle::multi_head(&c.layer, &c.x, &c.memory, None, &c.mask), c.call(values_absorbed)];
+    relation: isolated;
+    steps: |c| {
+        let [q, k, v] = project(&c.layer, c.x.view(), c.memory.view());
+        let heads = attend_heads(q.view(), k.view(), v.view(), &c.mask);
+        [field("q", &q), field("k", &k), field("v", &v), field("heads", &heads), field("heads, merged", &crate::merge_heads(heads.view()))]
+    };
+
+    cases: |random| {
+        let mut of = |about, (n, m), heads, (d_model, d_memory), mask, [of_x, of_memory]: [usize; 2]| case(about, (
+            random_layer(random, heads, (d_model, d_memory)),
+            some_values(of_x, (n, d_model), random),
+            some_values(of_memory, (m, d_memory), random),
+            mask,
+        ));
+        let (four, square) = ((4, 8, 8), (32, 32));
+        let padding = Mask::padding((0..31).map(|j| j % 3 != 1));
+        let mut cases = vec![
+            by_hand(),
+            of("one head", (4, 6), (1, 4, 4), (4, 4), Mask::None, [0, 0]),
+            of("cross", (6, 6), four, square, Mask::None, [0, 0]),
+            of("cross", (5, 7), (2, 4, 3), (6, 5), Mask::None, [0, 0]),
+            of("one token", (1, 1), (3, 1, 2), (4, 4), Mask::None, [0, 0]),
+            of("cross", (7, 5), four, square, Mask::None, [0, 0]),
+            of("cross, query 0 sees nothing", (6, 5), four, square, Mask::Causal, [0, 0]),
+            of("cross", (33, 31), (3, 5, 7), (9, 11), Mask::Prefix(4), [0, 0]),
+            of("cross", (127, 129), (8, 8, 8), (16, 24), Mask::Causal, [0, 0]),
+        ];
+        cases.extend([(6, Mask::Causal), (32, Mask::Causal), (31, Mask::All(vec![Mask::Causal, padding]))].map(|(n, mask)| {
+            let own = of("self", (n, n), four, square, mask, [0, 0]);
+            Case { memory: own.x.clone(), ..own }
+        }));
+        // Two neighbours that differ in head 1 alone, whose columns of w_o lead to other outputs.
+        let mut quiet = of("w_o does not mix heads", (4, 6), four, square, Mask::None, [0, 0]);
+        quiet.layer.w_o.indexed_iter_mut().filter(|((i, j), _)| i / 8 != j / 8).for_each(|(_, weight)| *weight = 0.0);
+        let mut loud = Case { about: "as before, but head 1 has other weights".into(), ..quiet.clone() };
+        for w in [&mut loud.layer.w_q, &mut loud.layer.w_k, &mut loud.layer.w_v] {
+            w.slice_mut(s![.., 8..16]).mapv_inplace(|w| -2.0 * w);
+        }
+        cases.extend([quiet, loud]);
+        let levels = [3, 3, 3, 2, 2, 3, 3, SOME_MASKS, SOME_VALUES, SOME_VALUES];
+        let small = pairwise(levels).into_iter().map(|[n, m, h, d, d_v, d_model, d_memory, mask, of_x, of_memory]| {
+            let mask = some_mask(mask, (n + 1, m + 1), &mut Random::new((n + 3 * m) as u64));
+            of("small", (n + 1, m + 1), (h + 1, d + 1, d_v + 1), (d_model + 1, d_memory + 1), mask, [of_x, of_memory])
+        });
+        cases.extend(small.collect::<Vec<_>>());
+        cases
+    };
+
+    right (layer, x, memory, mask) {
+        "head by head" => head_by_head(layer, x, memory, mask);
+        "f64 inside" => oracle::multi_head(layer, &to::<f64>(x), &to(memory), None, mask).mapv(|x| x as f32);
+        "W_v W_o first" => values_absorbed(layer, x, memory, mask);
     }
 
-    fn label(&self) -> String {
-        let Case { about, mask, .. } = self;
-        let (n, m, h) = (self.x.nrows(), self.memory.nrows(), self.layer.h);
-        let (d, d_v) = (self.layer.w_q.ncols() / h, self.layer.w_v.ncols() / h);
-        format!("n={n} m={m} h={h} d={d} d_v={d_v}, mask {mask}, {about}")
+    mistakes (layer, x, memory, mask) {
+        "no-w-o": "the merged heads are returned as they are: the product with W_o is missing"
+            => crate::merge_heads(attend(project(layer, x, memory), mask).view());
+        "root-of-all-heads": "the scores are divided by the root of the width of all heads together, √(h·d), instead of one head's, √d"
+            => scaled(layer, x, memory, mask, 1.0 / (layer.h as f32).sqrt());
+        "root-of-d-model": "the scores are divided by √d_model instead of √d, the width of one head"
+            => scaled(layer, x, memory, mask, (head_width(layer) / x.ncols() as f32).sqrt());
+        "scaled-twice": "the scores are divided by √d twice: attention of chapter 3 has done it already"
+            => scaled(layer, x, memory, mask, 1.0 / head_width(layer).sqrt());
+        "no-scale": "the scores are not divided by √d, the width of one head"
+            => scaled(layer, x, memory, mask, head_width(layer).sqrt());
+        "softmax-over-heads": "the softmax runs over the heads instead of the keys"
+            => {
+                let [q, k, v] = project(layer, x, memory);
+                let mut scores = Array3::zeros((layer.h, x.nrows(), memory.nrows()));
+                for ((mut scores, q), k) in scores.outer_iter_mut().zip(q.outer_iter()).zip(k.outer_iter()) {
+                    scores.assign(&masked_scores(q, k, mask));
+                }
+                for mut lane in scores.lanes_mut(Axis(0)) {
+                    let weights = softmax_rows(lane.view().insert_axis(Axis(0)));
+                    lane.assign(&weights.row(0));
+                }
+                weigh(layer, &scores, &v)
+            };
+        "one-wide-head": "the columns are not split: there is one head of the full width"
+            => crate::multi_head_attention(&AttentionLayer { h: 1, ..layer.clone() }, x, memory, mask);
+        "split-by-reshape": "queries, keys and values are split by a reshape without a transpose: each head attends among mixtures of tokens"
+            => {
+                let split = |x: ArrayView2<f32>, w: &Array2<f32>| {
+                    split_heads::reshaped(x.dot(w).view(), (layer.h, x.nrows(), w.ncols() / layer.h))
+                };
+                mix(layer, &attend([split(x, &layer.w_q), split(memory, &layer.w_k), split(memory, &layer.w_v)], mask))
+            };
+        "merged-by-reshape": "the heads are merged by a reshape without a transpose"
+            => {
+                let heads = attend(project(layer, x, memory), mask);
+                merge_heads::reshaped(heads.view(), (x.nrows(), layer.w_v.ncols())).dot(&layer.w_o)
+            };
+        "first-weights-for-all": "every head uses the weights of the first one: the scores are those of head 0 throughout"
+            => {
+                let [q, k, v] = project(layer, x, memory);
+                let first = |x: Array3<f32>| x.slice(s![..1, .., ..]).broadcast(x.dim()).expect("heads").to_owned();
+                mix(layer, &attend([first(q), first(k), v], mask))
+            };
+        "mean-of-weights": "the weights of the heads are averaged, and every head uses the mean"
+            => {
+                let [_, _, v] = project(layer, x, memory);
+                let weights = head_weights(layer, x, memory, None, mask);
+                let mean = weights.mean_axis(Axis(0)).expect("a head");
+                weigh(layer, &mean.broadcast(weights.dim()).expect("heads").to_owned(), &v)
+            };
+        "mask-ignored": "the mask is not handed on to the heads"
+            => crate::multi_head_attention(layer, x, memory, &Mask::None);
+        "mask-on-the-first-head": "only the first head obeys the mask"
+            => {
+                let mut heads = attend(project(layer, x, memory), &Mask::None);
+                let masked = attend(project(layer, x, memory), mask);
+                heads.slice_mut(s![0, .., ..]).assign(&masked.slice(s![0, .., ..]));
+                mix(layer, &heads)
+            };
+        "transposed-mask": "the mask is read as a table of keys by queries"
+            => {
+                let (n, m) = (x.nrows(), memory.nrows());
+                let table = allowed(mask, n, m);
+                let swapped = Array2::from_shape_fn((n, m), |(i, j)| table[[j.min(n - 1), i.min(m - 1)]]);
+                crate::multi_head_attention(layer, x, memory, &Mask::Dense(swapped))
+            };
+        "keys-and-values-swapped": "keys and values are exchanged: w_v makes the keys, or attention gets v before k"
+            => {
+                let [q, k, v] = project(layer, x, memory);
+                mix(layer, &attend([q, v, k], mask))
+            };
+        "keys-from-x": "the keys are made from x instead of the memory"
+            => {
+                let [q, _, v] = project(layer, x, memory);
+                mix(layer, &attend([q, crate::split_heads(x.dot(&layer.w_k).view(), layer.h), v], mask))
+            };
+        "values-from-x": "the values are made from x instead of the memory"
+            => {
+                let [q, k, _] = project(layer, x, memory);
+                mix(layer, &attend([q, k, crate::split_heads(x.dot(&layer.w_v).view(), layer.h)], mask))
+            };
+        "keys-and-values-from-x": "keys and values are made from x: the memory is not looked at"
+            => mix(layer, &attend(project(layer, x, x), mask));
+        "queries-from-memory": "the queries are made from the memory instead of x"
+            => mix(layer, &attend(project(layer, memory, memory), mask));
+        "w-o-transposed": "W_o is applied transposed"
+            => crate::merge_heads(attend(project(layer, x, memory), mask).view()).dot(&layer.w_o.t());
     }
-}
 
-/// The exercise.
-pub fn exercise() -> Exercise<Body, Case, Array2<f32>> {
-    Exercise {
-        id: "4.3",
-        cases,
-        answer: |attention, case| {
-            let Case { x, memory, .. } = case;
-            attention(&case.layer, x.view(), memory.view(), &case.mask)
-        },
-        judge,
-        solution: crate::multi_head_attention,
-        mistakes: mistakes::all(),
-        steps,
+    within {
+        split_heads: |split_heads, (layer, x, memory, mask)| {
+            let split = |x: ArrayView2<f32>, w: &Array2<f32>| split_heads(x.dot(w).view(), layer.h);
+            mix(layer, &attend([split(x, &layer.w_q), split(memory, &layer.w_k), split(memory, &layer.w_v)], mask))
+        };
+        merge_heads: |merge_heads, (layer, x, memory, mask)| {
+            merge_heads(attend(project(layer, x, memory), mask).view()).dot(&layer.w_o)
+        };
     }
 }
 
 /// Two heads of width 1 on two tokens. Head 0 compares first coordinates and finds weights 1/4 and
 /// 3/4 for the second query; head 1 sees scores of 0, and averages.
 fn by_hand() -> Case {
-    let ln3 = 3.0_f32.ln();
-    let identity = array![[1.0, 0.0], [0.0, 1.0]];
-    Case {
-        about: "by hand: weights 1/4, 3/4 and 1/2, 1/2".into(),
-        layer: AttentionLayer {
-            w_q: array![[ln3, 0.0], [0.0, 0.0]],
-            w_k: identity.clone(),
-            w_v: array![[4.0, 0.0], [0.0, 2.0]],
-            w_o: array![[1.0, 0.0], [1.0, 1.0]],
-            h: 2,
-        },
-        x: array![[0.0, 1.0], [1.0, 0.0]],
-        memory: array![[0.0, 1.0], [1.0, 0.0]],
-        mask: Mask::None,
-    }
-}
-
-fn cases(seed: u64) -> Vec<Case> {
-    let mut random = Random::new(seed);
-    let mut case = |about: &str, (n, m), widths: Widths, mask| Case {
-        about: about.into(),
-        layer: layer(&mut random, widths),
-        x: random.normal((n, widths.d_model)),
-        memory: random.normal((m, widths.d_memory)),
-        mask,
+    let tokens = array![[0.0, 1.0], [1.0, 0.0]];
+    let layer = AttentionLayer {
+        w_q: array![[3.0_f32.ln(), 0.0], [0.0, 0.0]],
+        w_k: Array2::eye(2),
+        w_v: array![[4.0, 0.0], [0.0, 2.0]],
+        w_o: array![[1.0, 0.0], [1.0, 1.0]],
+        h: 2,
     };
-    let widths = |h, d, d_v, d_model, d_memory| Widths {
-        h,
-        d,
-        d_v,
-        d_model,
-        d_memory,
-    };
-    let square = widths(4, 8, 8, 32, 32);
-    let mut cases = vec![
-        by_hand(),
-        case("one head", (4, 6), widths(1, 4, 4, 4, 4), Mask::None),
-        case("cross", (6, 6), square, Mask::None),
-        case("cross", (5, 7), widths(2, 4, 3, 6, 5), Mask::None),
-        case("one token", (1, 1), widths(3, 1, 2, 4, 4), Mask::None),
-        case("cross", (7, 5), square, Mask::None),
-        case("cross, query 0 sees nothing", (6, 5), square, Mask::Causal),
-        case("cross", (33, 31), widths(3, 5, 7, 9, 11), Mask::Prefix(4)),
-        case("cross", (127, 129), widths(8, 8, 8, 16, 24), Mask::Causal),
-    ];
-    let keys = Mask::padding((0..31).map(|j| j % 3 != 1));
-    for (n, mask) in [
-        (6, Mask::Causal),
-        (32, Mask::Causal),
-        (31, Mask::All(vec![Mask::Causal, keys])),
-    ] {
-        let mut own = case("self", (n, 1), square, mask);
-        own.memory = own.x.clone();
-        cases.push(own);
-    }
-    // Two neighbours that differ in head 1 alone, whose columns of w_o lead to other outputs.
-    let mut quiet = case("w_o does not mix heads", (4, 6), square, Mask::None);
-    for ((i, j), weight) in quiet.layer.w_o.indexed_iter_mut() {
-        if i / 8 != j / 8 {
-            *weight = 0.0;
-        }
-    }
-    let mut loud = quiet.clone();
-    loud.about = "as before, but head 1 has other weights".into();
-    for weights in [
-        &mut loud.layer.w_q,
-        &mut loud.layer.w_k,
-        &mut loud.layer.w_v,
-    ] {
-        weights.slice_mut(s![.., 8..16]).mapv_inplace(|w| -2.0 * w);
-    }
-    cases.extend([quiet, loud]);
-    cases
-}
-
-fn judge(cases: &[Case], answers: &[Array2<f32>]) -> Result<(), Finding> {
-    each(cases, answers, |case, out| {
-        let Case {
-            layer,
-            x,
-            memory,
-            mask,
-            ..
-        } = case;
-        let wide = |x: &Array2<f32>| oracle::to::<f64>(x.view());
-        let exact = oracle::multi_head(layer, &wide(x), &wide(memory), None, mask);
-        let product = crate::multi_head_attention(layer, x.view(), memory.view(), mask);
-        let loops = oracle::multi_head(layer, x, memory, None, mask);
-        close("out", out, &Expected::new(exact, &[&product, &loops]))
-    })?;
-    isolated(cases, answers)
+    case(
+        "by hand: weights 1/4, 3/4 and 1/2, 1/2",
+        (layer, tokens.clone(), tokens, Mask::None),
+    )
 }
 
 /// Between the neighbours that differ in head 1: outputs that W_o takes from the other heads alone
@@ -184,26 +212,111 @@ fn isolated(cases: &[Case], answers: &[Array2<f32>]) -> Result<(), Finding> {
     Ok(())
 }
 
-fn steps(case: &Case) -> Vec<Field> {
-    let Case {
-        layer,
-        x,
-        memory,
-        mask,
-        ..
-    } = case;
-    let split = |x: &Array2<f32>, w: &Array2<f32>| split_heads(x.dot(w).view(), layer.h);
-    let (q, k, v) = (
-        split(x, &layer.w_q),
-        split(memory, &layer.w_k),
-        split(memory, &layer.w_v),
-    );
-    let heads = crate::attend_heads(q.view(), k.view(), v.view(), mask);
-    vec![
-        field("q", &q),
-        field("k", &k),
-        field("v", &v),
-        field("heads", &heads),
-        field("heads, merged", &crate::merge_heads(heads.view())),
-    ]
+/// A matrix whose products have entries of about the size of what it is multiplied with.
+pub(super) fn random_matrix(random: &mut Random, rows: usize, columns: usize) -> Array2<f32> {
+    random.normal((rows, columns)) / (rows as f32).sqrt()
+}
+
+/// A layer of `h` heads of widths d and d_v.
+pub(super) fn random_layer(
+    random: &mut Random,
+    (h, d, d_v): (usize, usize, usize),
+    (d_model, d_memory): (usize, usize),
+) -> AttentionLayer {
+    AttentionLayer {
+        w_q: random_matrix(random, d_model, h * d),
+        w_k: random_matrix(random, d_memory, h * d),
+        w_v: random_matrix(random, d_memory, h * d_v),
+        w_o: random_matrix(random, h * d_v, d_model),
+        h,
+    }
+}
+
+/// Each head from its own slices of the weights; W_o slice by slice.
+pub(super) fn head_by_head(
+    layer: &AttentionLayer,
+    x: ArrayView2<f32>,
+    memory: ArrayView2<f32>,
+    mask: &Mask,
+) -> Array2<f32> {
+    let (d, d_v) = (layer.w_q.ncols() / layer.h, layer.w_v.ncols() / layer.h);
+    let mut out = Array2::zeros((x.nrows(), layer.w_o.ncols()));
+    for head in 0..layer.h {
+        let (own, own_v) = (head * d..(head + 1) * d, head * d_v..(head + 1) * d_v);
+        let q = x.dot(&layer.w_q.slice(s![.., own.clone()]));
+        let k = memory.dot(&layer.w_k.slice(s![.., own]));
+        let v = memory.dot(&layer.w_v.slice(s![.., own_v.clone()]));
+        let found = attention(q.view(), k.view(), v.view(), mask).out;
+        out += &found.dot(&layer.w_o.slice(s![own_v, ..]));
+    }
+    out
+}
+
+/// W_v and W_o of each head multiplied first: the same, in another order of products.
+fn values_absorbed(
+    layer: &AttentionLayer,
+    x: ArrayView2<f32>,
+    memory: ArrayView2<f32>,
+    mask: &Mask,
+) -> Array2<f32> {
+    let weights = head_weights(layer, x, memory, None, mask);
+    let d_v = layer.w_v.ncols() / layer.h;
+    let mut out = Array2::zeros((x.nrows(), layer.w_o.ncols()));
+    for (head, weights) in weights.outer_iter().enumerate() {
+        let own = head * d_v..(head + 1) * d_v;
+        let w_v = layer.w_v.slice(s![.., own.clone()]);
+        out += &weights.dot(&memory.dot(&w_v.dot(&layer.w_o.slice(s![own, ..]))));
+    }
+    out
+}
+
+/// Queries, keys and values of every head.
+pub(super) fn project(
+    layer: &AttentionLayer,
+    x: ArrayView2<f32>,
+    memory: ArrayView2<f32>,
+) -> [Array3<f32>; 3] {
+    [(x, &layer.w_q), (memory, &layer.w_k), (memory, &layer.w_v)]
+        .map(|(x, w)| crate::split_heads(x.dot(w).view(), layer.h))
+}
+
+pub(super) fn attend([q, k, v]: [Array3<f32>; 3], mask: &Mask) -> Array3<f32> {
+    attend_heads(q.view(), k.view(), v.view(), mask)
+}
+
+/// Merges the heads, and multiplies with W_o.
+pub(super) fn mix(layer: &AttentionLayer, heads: &Array3<f32>) -> Array2<f32> {
+    crate::merge_heads(heads.view()).dot(&layer.w_o)
+}
+
+/// The output with these weights of every head.
+fn weigh(layer: &AttentionLayer, weights: &Array3<f32>, v: &Array3<f32>) -> Array2<f32> {
+    let mut heads = Array3::zeros((v.dim().0, weights.dim().1, v.dim().2));
+    for (i, mut head) in heads.outer_iter_mut().enumerate() {
+        head.assign(
+            &weights
+                .index_axis(Axis(0), i)
+                .dot(&v.index_axis(Axis(0), i)),
+        );
+    }
+    mix(layer, &heads)
+}
+
+/// Multi-head attention whose scores are multiplied by `factor`.
+fn scaled(
+    layer: &AttentionLayer,
+    x: ArrayView2<f32>,
+    memory: ArrayView2<f32>,
+    mask: &Mask,
+    factor: f32,
+) -> Array2<f32> {
+    let layer = AttentionLayer {
+        w_q: &layer.w_q * factor,
+        ..layer.clone()
+    };
+    crate::multi_head_attention(&layer, x, memory, mask)
+}
+
+fn head_width(layer: &AttentionLayer) -> f32 {
+    (layer.w_q.ncols() / layer.h) as f32
 }

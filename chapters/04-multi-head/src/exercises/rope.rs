@@ -1,126 +1,226 @@
 //! 4.4 `rope`
 
-use super::oracle::{self, pair};
-use crate::given::{Layout, Rotary};
-use attn_core::random::Random;
+use crate::{
+    given::{Layout, Rotary},
+    oracle::{self, pair},
+};
 use attn_exercise::{
-    Exercise, Field, Fields, Finding, Mistake, field,
-    judge::{Expected, close, each, require},
+    Field, Finding, Given, Input, SOME_VALUES, Sizes, exercise, field, judge::require, pairwise,
+    some_values,
 };
 use ndarray::{Array2, ArrayView2, array};
-use serde::{Deserialize, Serialize};
 use std::f32::consts::{FRAC_PI_2, TAU};
 
-/// What is written.
-pub type Body = fn(ArrayView2<f32>, usize, Rotary) -> Array2<f32>;
+exercise! {
+    /// Rows to turn, n×d, the position of the first, and how to turn them.
+    crate::rope: (x: Array2<f32>[n d], start: usize, rotary: Rotary) -> Array2<f32>;
 
-/// Rows to turn, n×d, the position of the first, and how to turn them.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Case {
-    about: String,
-    x: Array2<f32>,
-    start: usize,
-    rotary: Rotary,
+    exact: |c| oracle::rope(&attn_oracle::to::<f64>(c.x.view()), c.start, c.rotary);
+    plain: |c| [oracle::rope(&c.x, c.start, c.rotary), c.call(by_columns), c.call(step_by_step)];
+    first: |c, turned| match turned.dim() == c.x.dim() {
+        // A turn keeps the length of every row.
+        true => c.x.rows().into_iter().zip(turned.rows()).enumerate().try_for_each(|(i, (before, after))| {
+            let (before, after) = (before.dot(&before).sqrt(), after.dot(&after).sqrt());
+            require((before - after).abs() <= 1e-4 * (1.0 + before), || {
+                format!("row {i} has length {after:.4}, should keep its length {before:.4}")
+            })
+        }),
+        false => Ok(()), // the shape is refused by the comparison
+    };
+    relation: relative;
+    steps: |c| {
+        let d = c.x.ncols();
+        let angle = |(r, i)| right(c.rotary.base)((c.start + r) as f32, i as f32, d as f32);
+        [field("angles", &Array2::from_shape_fn((c.x.nrows(), d / 2), angle))]
+    };
+
+    cases: |random| {
+        // With base (2/π)² and d = 4 the second pair turns by π/2 from each position to the next.
+        let base = FRAC_PI_2.recip().powi(2);
+        let by_hand = "by hand: the second pair makes a quarter turn per position";
+        let of = |about, x, start, base, layout| case(about, (x, start, Rotary { base, layout }));
+        let mut cases = vec![
+            of(by_hand, array![[3.0, 0.0, 1.0, 2.0], [0.0, 0.0, 1.0, 2.0]], 0, base, Layout::Interleaved),
+            of(by_hand, array![[3.0, 1.0, 0.0, 2.0], [0.0, 1.0, 0.0, 2.0]], 0, base, Layout::Half),
+        ];
+        for layout in [Layout::Interleaved, Layout::Half] {
+            for (start, shape) in [(0, (5, 2)), (0, (1, 8)), (3, (7, 6)), (100, (33, 32)), (1000, (31, 64))] {
+                cases.push(of("standard normal", random.normal(shape), start, 10_000.0, layout));
+            }
+            let x = random.normal((4, 8));
+            cases.push(of("standard normal", x.clone(), 0, 100.0, layout));
+            cases.push(of("as before, 9 positions later", x, 9, 100.0, layout));
+        }
+        cases.extend(pairwise([4, 2, 2, SOME_VALUES, 2]).into_iter().map(|[n, half_d, start, kind, layout]| {
+            let layout = [Layout::Interleaved, Layout::Half][layout];
+            of("small", some_values(kind, (n + 1, 2 * half_d + 2), random), 5 * start, 100.0, layout)
+        }));
+        cases
+    };
+
+    never {
+        "d = 1": "the numbers are turned in pairs";
+    }
+
+    right (x, start, rotary) {
+        "column by column, exp of a logarithm" => by_columns(x, start, rotary);
+        "whole arrays" => {
+            let (n, d) = x.dim();
+            let (mut partner, mut angles) = (Array2::zeros((n, d)), Array2::zeros((n, d)));
+            for i in 0..d / 2 {
+                let (a, b) = pair(rotary.layout, i, d);
+                for r in 0..n {
+                    (partner[[r, a]], partner[[r, b]]) = (-x[[r, b]], x[[r, a]]);
+                    let angle = (start + r) as f32 / rotary.base.powf(2.0 * i as f32 / d as f32);
+                    (angles[[r, a]], angles[[r, b]]) = (angle, angle);
+                }
+            }
+            &x * &angles.cos() + partner * angles.sin()
+        };
+        "f64 inside" => oracle::rope(&attn_oracle::to::<f64>(x), start, rotary).mapv(|x| x as f32);
+        "each angle from the one before" => step_by_step(x, start, rotary);
+        "each turn from the one before" => {
+            let d = x.ncols();
+            let mut out = x.to_owned();
+            for i in 0..d / 2 {
+                let (first, second) = pair(rotary.layout, i, d);
+                let speed = right(rotary.base)(1.0, i as f32, d as f32);
+                let ((sin_1, cos_1), (mut sin, mut cos)) = (speed.sin_cos(), (start as f32 * speed).sin_cos());
+                for mut row in out.rows_mut() {
+                    let (a, b) = (row[first], row[second]);
+                    (row[first], row[second]) = (a * cos - b * sin, a * sin + b * cos);
+                    (sin, cos) = (sin * cos_1 + cos * sin_1, cos * cos_1 - sin * sin_1);
+                }
+            }
+            out
+        };
+    }
+
+    mistakes (x, start, rotary) {
+        "always-interleaved": "the layout is ignored: neighbours are paired even where the halves should be"
+            => with_angle(x, start, Layout::Interleaved, right(rotary.base));
+        "always-half": "the layout is ignored: the halves are paired even where neighbours should be"
+            => with_angle(x, start, Layout::Half, right(rotary.base));
+        "layouts-swapped": "the two layouts are swapped"
+            => with_angle(x, start, other(rotary.layout), right(rotary.base));
+        "positions-from-zero": "the positions begin at 0 instead of at start: every chunk of a sequence would be turned as if it were the first"
+            => with_angle(x, 0, rotary.layout, right(rotary.base));
+        "positions-from-one": "the first row is turned as if it stood one position further on"
+            => with_angle(x, start + 1, rotary.layout, right(rotary.base));
+        "one-position-for-all": "every row is turned by the position of the first"
+            => with_angle(x, start, rotary.layout, |_, i, d| right(rotary.base)(start as f32, i, d));
+        "backwards": "the pairs are turned the other way: the signs of the two sines are exchanged"
+            => with_angle(x, start, rotary.layout, |p, i, d| -right(rotary.base)(p, i, d));
+        "base-fixed": "the base is always 10,000, whatever was asked for"
+            => with_angle(x, start, rotary.layout, right(10_000.0));
+        "sine-and-cosine-swapped": "sine and cosine are exchanged"
+            => with_turn(x, start, rotary.layout, right(rotary.base), |a, b, sin, cos| (a * sin - b * cos, a * cos + b * sin));
+        "no-two": "the exponent is −i/d instead of −2i/d, so that the pairs turn too fast"
+            => with_angle(x, start, rotary.layout, |p, i, d| p * rotary.base.powf(-i / d));
+        "column-in-exponent": "the exponent is −4i/d: it is made from the number of the column instead of the pair, or divided by d/2 instead of d"
+            => with_angle(x, start, rotary.layout, |p, i, d| p * rotary.base.powf(-4.0 * i / d));
+        "exponent-positive": "the minus in the exponent is missing, so that later pairs turn faster instead of slower"
+            => with_angle(x, start, rotary.layout, |p, i, d| p * rotary.base.powf(2.0 * i / d));
+        "integer-division": "2i/d is divided as whole numbers, which gives 0: all pairs turn equally fast"
+            => with_angle(x, start, rotary.layout, |p, _, _| p);
+        "full-turns": "the angle is multiplied by 2π; it is in radians already"
+            => with_angle(x, start, rotary.layout, |p, i, d| TAU * right(rotary.base)(p, i, d));
+        "degrees": "the angle is taken for degrees; sin and cos take radians"
+            => with_angle(x, start, rotary.layout, |p, i, d| right(rotary.base)(p, i, d).to_radians());
+        "overwritten": "the second number of a pair is computed from the first one after that was turned: keep both before you write"
+            => with_turn(x, start, rotary.layout, right(rotary.base), |a, b, sin, cos| {
+                let a = a * cos - b * sin;
+                (a, a * sin + b * cos)
+            });
+        "half-the-other-way": "in the half layout the two numbers of a pair are exchanged: the first half is the a, the second the b"
+            => match rotary.layout {
+                Layout::Interleaved => crate::rope(x, start, rotary),
+                Layout::Half => with_angle(x, start, rotary.layout, |p, i, d| -right(rotary.base)(p, i, d)),
+            };
+        "pairs-from-one": "the pairs are counted from 1 in the exponent, so that even the first turns too slowly"
+            => with_angle(x, start, rotary.layout, |p, i, d| right(rotary.base)(p, i + 1.0, d));
+        "start-times-row": "the position is start times the row instead of start plus the row"
+            => with_angle(x, 0, rotary.layout, |p, i, d| right(rotary.base)(start as f32 * p, i, d));
+        "second-minus": "the second number has a minus before b·cos: that mirrors the pair instead of turning it"
+            => with_turn(x, start, rotary.layout, right(rotary.base), |a, b, sin, cos| (a * cos - b * sin, a * sin - b * cos));
+        "both-plus": "the minus before b·sin is missing: that is no turn, it changes lengths"
+            => with_turn(x, start, rotary.layout, right(rotary.base), |a, b, sin, cos| (a * cos + b * sin, a * sin + b * cos));
+        "added": "the sine and cosine are added to the numbers, as an encoding of absolute positions would be, instead of turning them"
+            => with_turn(x, start, rotary.layout, right(rotary.base), |a, b, sin, cos| (a + sin, b + cos));
+        "angle-added-up": "the angle is added up from position 0 on: every addition is rounded, and at far positions the errors have grown; multiply the position by the speed"
+            => with_angle(x, start, rotary.layout, |p, i, d| {
+                let speed = right(rotary.base)(1.0, i, d);
+                (0..p as usize).fold(0.0, |angle, _| angle + speed)
+            });
+    }
 }
 
-impl Fields for Case {
-    fn fields(&self) -> Vec<Field> {
+impl Given for Rotary {
+    fn fields(&self, _name: &'static str, _sizes: &Sizes) -> Vec<Field> {
         vec![
-            field("x", &self.x),
-            field("start", self.start.to_string()),
-            field("base", self.rotary.base),
-            field("layout", format!("{:?}", self.rotary.layout)),
+            field("base", self.base),
+            field("layout", format!("{:?}", self.layout)),
         ]
     }
 
-    fn label(&self) -> String {
-        let ((n, d), Case { about, start, .. }) = (self.x.dim(), self);
-        let Rotary { base, layout } = self.rotary;
-        let layout = match layout {
+    fn text(&self, _name: &str) -> Option<String> {
+        Some(format!(
+            "base {}, {}",
+            self.base,
+            self.kinds(&Sizes::new())[0]
+        ))
+    }
+
+    fn kinds(&self, _sizes: &Sizes) -> Vec<&'static str> {
+        vec![match self.layout {
             Layout::Interleaved => "interleaved",
             Layout::Half => "half",
-        };
-        format!("n={n} d={d} start={start} base={base}, {layout}, {about}")
+        }]
+    }
+
+    fn required_kinds(&self) -> &'static [&'static str] {
+        &["interleaved", "half"]
+    }
+
+    fn is_choice(&self) -> bool {
+        true
     }
 }
 
-/// The exercise.
-pub fn exercise() -> Exercise<Body, Case, Array2<f32>> {
-    Exercise {
-        id: "4.4",
-        cases,
-        answer: |rope, case| rope(case.x.view(), case.start, case.rotary),
-        judge,
-        solution: crate::rope,
-        mistakes: mistakes(),
-        steps: |case| vec![field("angles", &angles(case))],
-    }
-}
+impl Input for Rotary {
+    type Passed<'a> = Rotary;
 
-fn cases(seed: u64) -> Vec<Case> {
-    let mut random = Random::new(seed);
-    let case = |about: &str, x, start, base, layout| Case {
-        about: about.into(),
-        x,
-        start,
-        rotary: Rotary { base, layout },
-    };
-    // With base (2/π)² and d = 4 the second pair turns by π/2 a position.
-    let base = FRAC_PI_2.recip().powi(2);
-    let quarter = array![[3.0, 0.0, 1.0, 2.0], [0.0, 0.0, 1.0, 2.0]];
-    let by_hand = "by hand: the second pair makes a quarter turn a position";
-    let halves = array![[3.0, 1.0, 0.0, 2.0], [0.0, 1.0, 0.0, 2.0]];
-    let mut cases = vec![
-        case(by_hand, quarter, 0, base, Layout::Interleaved),
-        case(by_hand, halves, 0, base, Layout::Half),
-    ];
-    for layout in [Layout::Interleaved, Layout::Half] {
-        for (start, (n, d)) in [
-            (0, (5, 2)),
-            (0, (1, 8)),
-            (3, (7, 6)),
-            (100, (33, 32)),
-            (1000, (31, 64)),
-        ] {
-            let x = random.normal((n, d));
-            cases.push(case("standard normal", x, start, 10_000.0, layout));
+    fn pass(&self) -> Rotary {
+        *self
+    }
+
+    fn altered(&self) -> Vec<Self> {
+        let (base, layout) = (self.base, self.layout);
+        vec![
+            Rotary {
+                base: 2.0 * base,
+                layout,
+            },
+            Rotary {
+                base,
+                layout: other(layout),
+            },
+        ]
+    }
+
+    fn nudged(&self) -> Self {
+        Rotary {
+            base: self.base * (1.0 + f32::EPSILON),
+            ..*self
         }
-        let x = random.normal((4, 8));
-        cases.push(case("standard normal", x.clone(), 0, 100.0, layout));
-        cases.push(case("as before, 9 positions later", x, 9, 100.0, layout));
     }
-    cases
 }
 
-fn judge(cases: &[Case], answers: &[Array2<f32>]) -> Result<(), Finding> {
-    each(cases, answers, |case, turned| {
-        let Case {
-            x, start, rotary, ..
-        } = case;
-        if turned.dim() == x.dim() {
-            lengths_kept(x, turned)?;
-        }
-        let exact = oracle::rope(&oracle::to::<f64>(x.view()), *start, *rotary);
-        let plain = [
-            crate::rope(x.view(), *start, *rotary),
-            oracle::rope(x, *start, *rotary),
-            by_logarithm(case),
-        ];
-        let expected = Expected::new(exact, &[&plain[0], &plain[1], &plain[2]]);
-        close("result", turned, &expected)
-    })?;
-    relative(cases, answers)
-}
-
-/// A turn keeps the length of every row.
-fn lengths_kept(x: &Array2<f32>, turned: &Array2<f32>) -> Result<(), String> {
-    for (i, (before, after)) in x.rows().into_iter().zip(turned.rows()).enumerate() {
-        let (before, after) = (before.dot(&before).sqrt(), after.dot(&after).sqrt());
-        require((before - after).abs() <= 1e-4 * (1.0 + before), || {
-            format!("row {i} has length {after:.4}, should keep its length {before:.4}")
-        })?;
+pub(super) fn other(layout: Layout) -> Layout {
+    match layout {
+        Layout::Interleaved => Layout::Half,
+        Layout::Half => Layout::Interleaved,
     }
-    Ok(())
 }
 
 /// Between neighbours with the same rows further on: every dot product of two rows is what it was.
@@ -132,10 +232,10 @@ fn relative(cases: &[Case], answers: &[Array2<f32>]) -> Result<(), Finding> {
         }
         let [here, there] = [&answer[0], &answer[1]].map(|x| x.dot(&x.t()));
         for ((row, column), &product) in there.indexed_iter() {
-            if (product - here[[row, column]]).abs() > 1e-4 * a.x.ncols() as f32 {
+            let before = here[[row, column]];
+            if (product - before).abs() > 1e-4 * a.x.ncols() as f32 {
                 let what = format!(
-                    "rows {row} and {column} have the dot product {product:.4}, and {:.4} at other positions equally far apart",
-                    here[[row, column]]
+                    "rows {row} and {column} have the dot product {product:.4}, and {before:.4} at other positions equally far apart"
                 );
                 return Err(Finding { case: i + 1, what });
             }
@@ -144,23 +244,28 @@ fn relative(cases: &[Case], answers: &[Array2<f32>]) -> Result<(), Finding> {
     Ok(())
 }
 
-/// The angle of each pair of each row, n × d/2.
-fn angles(case: &Case) -> Array2<f32> {
-    let Case {
-        x, start, rotary, ..
-    } = case;
+/// Frequencies first, as exp(−2i ln(base)/d); then column by column.
+pub(super) fn by_columns(x: ArrayView2<f32>, start: usize, rotary: Rotary) -> Array2<f32> {
     let d = x.ncols();
-    Array2::from_shape_fn((x.nrows(), d / 2), |(r, i)| {
-        (start + r) as f32 * rotary.base.powf(-2.0 * i as f32 / d as f32)
-    })
+    let mut out = x.to_owned();
+    for i in 0..d / 2 {
+        let frequency = (-2.0 * i as f32 / d as f32 * rotary.base.ln()).exp();
+        let (a, b) = pair(rotary.layout, i, d);
+        for r in 0..x.nrows() {
+            let (sin, cos) = ((start + r) as f32 * frequency).sin_cos();
+            out[[r, a]] = cos.mul_add(x[[r, a]], -sin * x[[r, b]]);
+            out[[r, b]] = cos.mul_add(x[[r, b]], sin * x[[r, a]]);
+        }
+    }
+    out
 }
 
-/// Another plain way: the frequencies as exp(−2i ln(base)/d).
-fn by_logarithm(case: &Case) -> Array2<f32> {
-    let step = case.rotary.base.ln() * -2.0 / case.x.ncols() as f32;
-    let turn = |p: f32, i: f32| p * (i * step).exp();
-    with_angle(case.x.view(), case.start, case.rotary.layout, |p, i, _| {
-        turn(p, i)
+/// The angles of the first row by a product, those of the others by adding one step at a time.
+fn step_by_step(x: ArrayView2<f32>, start: usize, rotary: Rotary) -> Array2<f32> {
+    with_angle(x, start, rotary.layout, |p, i, d| {
+        let speed = right(rotary.base)(1.0, i, d);
+        let rows = p as usize - start;
+        (0..rows).fold(start as f32 * speed, |angle, _| angle + speed)
     })
 }
 
@@ -199,159 +304,4 @@ fn with_turn(
 /// The right angle.
 fn right(base: f32) -> impl Fn(f32, f32, f32) -> f32 {
     move |p, i, d| p * base.powf(-2.0 * i / d)
-}
-
-fn mistakes() -> Vec<Mistake<Body>> {
-    vec![
-        Mistake {
-            name: "always-interleaved",
-            when: "the layout is ignored: neighbours are paired even where the halves should be",
-            body: |x, start, r| with_angle(x, start, Layout::Interleaved, right(r.base)),
-        },
-        Mistake {
-            name: "always-half",
-            when: "the layout is ignored: the halves are paired even where neighbours should be",
-            body: |x, start, r| with_angle(x, start, Layout::Half, right(r.base)),
-        },
-        Mistake {
-            name: "layouts-swapped",
-            when: "the two layouts are swapped",
-            body: |x, start, r| {
-                let layout = match r.layout {
-                    Layout::Interleaved => Layout::Half,
-                    Layout::Half => Layout::Interleaved,
-                };
-                with_angle(x, start, layout, right(r.base))
-            },
-        },
-        Mistake {
-            name: "positions-from-zero",
-            when: "the positions begin at 0 instead of at start: every chunk of a sequence would be turned as if it were the first",
-            body: |x, _, r| with_angle(x, 0, r.layout, right(r.base)),
-        },
-        Mistake {
-            name: "positions-from-one",
-            when: "the first row is turned as if it stood one position further on",
-            body: |x, start, r| with_angle(x, start + 1, r.layout, right(r.base)),
-        },
-        Mistake {
-            name: "one-position-for-all",
-            when: "every row is turned by the position of the first",
-            body: |x, start, r| {
-                let mut out = x.to_owned();
-                for mut row in out.rows_mut() {
-                    let one = row.to_owned().insert_axis(ndarray::Axis(0));
-                    let turned = with_angle(one.view(), start, r.layout, right(r.base));
-                    row.assign(&turned.row(0));
-                }
-                out
-            },
-        },
-        Mistake {
-            name: "backwards",
-            when: "the pairs are turned the other way: the signs of the two sines are exchanged",
-            body: |x, start, r| with_angle(x, start, r.layout, |p, i, d| -right(r.base)(p, i, d)),
-        },
-        Mistake {
-            name: "no-two",
-            when: "the exponent is −i/d instead of −2i/d, so that the pairs turn too fast",
-            body: |x, start, r| with_angle(x, start, r.layout, |p, i, d| p * r.base.powf(-i / d)),
-        },
-        Mistake {
-            name: "column-in-exponent",
-            when: "the exponent is −4i/d: it is made from the number of the column instead of the pair, or divided by d/2 instead of d",
-            body: |x, start, r| {
-                with_angle(x, start, r.layout, |p, i, d| p * r.base.powf(-4.0 * i / d))
-            },
-        },
-        Mistake {
-            name: "exponent-positive",
-            when: "the minus in the exponent is missing, so that later pairs turn faster instead of slower",
-            body: |x, start, r| {
-                with_angle(x, start, r.layout, |p, i, d| p * r.base.powf(2.0 * i / d))
-            },
-        },
-        Mistake {
-            name: "integer-division",
-            when: "2i/d is divided as whole numbers, which gives 0: all pairs turn equally fast",
-            body: |x, start, r| with_angle(x, start, r.layout, |p, _, _| p),
-        },
-        Mistake {
-            name: "full-turns",
-            when: "the angle is multiplied by 2π; it is in radians already",
-            body: |x, start, r| {
-                with_angle(x, start, r.layout, |p, i, d| TAU * right(r.base)(p, i, d))
-            },
-        },
-        Mistake {
-            name: "degrees",
-            when: "the angle is taken for degrees; sin and cos take radians",
-            body: |x, start, r| {
-                with_angle(x, start, r.layout, |p, i, d| {
-                    right(r.base)(p, i, d).to_radians()
-                })
-            },
-        },
-        Mistake {
-            name: "overwritten",
-            when: "the second number of a pair is computed from the first one after that was turned: keep both before you write",
-            body: |x, start, r| {
-                with_turn(x, start, r.layout, right(r.base), |a, b, sin, cos| {
-                    let a = a * cos - b * sin;
-                    (a, a * sin + b * cos)
-                })
-            },
-        },
-        Mistake {
-            name: "half-the-other-way",
-            when: "in the half layout the two numbers of a pair are exchanged: the first half is the a, the second the b",
-            body: |x, start, r| match r.layout {
-                Layout::Interleaved => crate::rope(x, start, r),
-                Layout::Half => with_angle(x, start, r.layout, |p, i, d| -right(r.base)(p, i, d)),
-            },
-        },
-        Mistake {
-            name: "pairs-from-one",
-            when: "the pairs are counted from 1 in the exponent, so that even the first turns too slowly",
-            body: |x, start, r| {
-                with_angle(x, start, r.layout, |p, i, d| right(r.base)(p, i + 1.0, d))
-            },
-        },
-        Mistake {
-            name: "start-times-row",
-            when: "the position is start times the row instead of start plus the row",
-            body: |x, start, r| {
-                with_angle(x, 0, r.layout, |p, i, d| {
-                    right(r.base)(start as f32 * p, i, d)
-                })
-            },
-        },
-        Mistake {
-            name: "second-minus",
-            when: "the second number has a minus before b·cos: that mirrors the pair instead of turning it",
-            body: |x, start, r| {
-                with_turn(x, start, r.layout, right(r.base), |a, b, sin, cos| {
-                    (a * cos - b * sin, a * sin - b * cos)
-                })
-            },
-        },
-        Mistake {
-            name: "both-plus",
-            when: "the minus before b·sin is missing: that is no turn, it changes lengths",
-            body: |x, start, r| {
-                with_turn(x, start, r.layout, right(r.base), |a, b, sin, cos| {
-                    (a * cos + b * sin, a * sin + b * cos)
-                })
-            },
-        },
-        Mistake {
-            name: "added",
-            when: "the sine and cosine are added to the numbers, as an encoding of absolute positions would be, instead of turning them",
-            body: |x, start, r| {
-                with_turn(x, start, r.layout, right(r.base), |a, b, sin, cos| {
-                    (a + sin, b + cos)
-                })
-            },
-        },
-    ]
 }

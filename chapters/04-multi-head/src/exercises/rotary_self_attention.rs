@@ -1,166 +1,205 @@
 //! 4.5 `rotary_self_attention`
 
-mod mistakes;
-
 use super::{
-    oracle,
-    random::{Widths, layer},
+    multi_head_attention::{attend, mix, project, random_layer},
+    rope::{by_columns, other},
 };
 use crate::{
     given::{AttentionLayer, Layout, Rotary},
-    split_heads, turned,
+    oracle, turned,
 };
-use attn_core::{Mask, random::Random};
-use attn_exercise::{
-    Exercise, Field, Fields, Finding, field,
-    judge::{Expected, close, each},
-};
-use ch03_scaled_dot_product::allowed;
-use ndarray::{Array2, ArrayView2, array};
-use serde::{Deserialize, Serialize};
+use attn_core::Mask;
+use attn_exercise::{SOME_MASKS, SOME_VALUES, exercise, field, pairwise, some_mask, some_values};
+use attn_oracle::to;
+use ch03_scaled_dot_product::attention;
+use ndarray::{Array2, Array3, ArrayView2, Axis, array, concatenate, s};
 use std::f32::consts::FRAC_PI_2;
 
-/// What is written.
-pub type Body = fn(&AttentionLayer, ArrayView2<f32>, Rotary, &Mask) -> Array2<f32>;
+exercise! {
+    /// A layer, a sequence (n × d_model), how positions turn, and a mask.
+    crate::rotary_self_attention: (layer: AttentionLayer, x: Array2<f32>[n d_model], rotary: Rotary, mask: Mask) -> Array2<f32>;
 
-/// A layer, a sequence (n × d_model), how positions turn, and a mask.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Case {
-    about: String,
-    layer: AttentionLayer,
-    x: Array2<f32>,
-    rotary: Rotary,
-    mask: Mask,
-}
+    exact: |c| {
+        let x = to::<f64>(c.x.view());
+        oracle::multi_head(&c.layer, &x, &x, Some(c.rotary), &c.mask)
+    };
+    plain: |c| [oracle::multi_head(&c.layer, &c.x, &c.x, Some(c.rotary), &c.mask), c.call(from_position_1)];
+    steps: |c| {
+        let [q, k, _] = project(&c.layer, c.x.view(), c.x.view());
+        let [turned_q, turned_k] = [&q, &k].map(|x| turned(x.clone(), c.rotary));
+        [field("q", &q), field("q, turned", &turned_q), field("k", &k), field("k, turned", &turned_k)]
+    };
 
-impl Fields for Case {
-    fn fields(&self) -> Vec<Field> {
-        let n = self.x.nrows();
-        vec![
-            field("x", &self.x),
-            field("w_q", &self.layer.w_q),
-            field("w_k", &self.layer.w_k),
-            field("w_v", &self.layer.w_v),
-            field("w_o", &self.layer.w_o),
-            field("h", self.layer.h.to_string()),
-            field("base", self.rotary.base),
-            field("layout", format!("{:?}", self.rotary.layout)),
-            field("mask", &allowed(&self.mask, n, n)),
-        ]
-    }
-
-    fn label(&self) -> String {
-        let Case { about, mask, .. } = self;
-        let (n, h) = (self.x.nrows(), self.layer.h);
-        let (d, d_v) = (self.layer.w_q.ncols() / h, self.layer.w_v.ncols() / h);
-        let layout = match self.rotary.layout {
-            Layout::Interleaved => "interleaved",
-            Layout::Half => "half",
+    cases: |random| {
+        let padding = Mask::padding((0..31).map(|j| j % 3 != 1));
+        let both = Mask::All(vec![Mask::Causal, padding]);
+        let mut of = |about, n, (h, d, d_v, d_model): (usize, usize, usize, usize), layout, mask: &dyn Fn(&mut _) -> Mask, kind| {
+            let layer = random_layer(random, (h, d, d_v), (d_model, d_model));
+            case(about, (layer, some_values(kind, (n, d_model), random), Rotary { base: 100.0, layout }, mask(random)))
         };
-        format!("n={n} h={h} d={d} d_v={d_v}, mask {mask}, {layout}{about}")
-    }
-}
+        use Layout::{Half, Interleaved};
+        let mut cases = vec![
+            by_hand(),
+            of("", 1, (2, 2, 2, 6), Interleaved, &|_| Mask::None, 0),
+            of("", 4, (1, 4, 4, 6), Half, &|_| Mask::None, 0),
+            of("", 5, (2, 4, 2, 6), Interleaved, &|_| Mask::None, 0),
+            of("", 6, (4, 6, 6, 24), Half, &|_| Mask::Causal, 0),
+            of("", 31, (3, 8, 6, 16), Interleaved, &|_| both.clone(), 0),
+            of("", 33, (3, 8, 6, 16), Half, &|_| Mask::Prefix(5), 0),
+            of("", 127, (4, 8, 8, 32), Interleaved, &|_| Mask::Causal, 0),
+            of("", 7, (2, 4, 3, 5), Half, &|_| Mask::None, 0),
+        ];
+        let levels = [3, 3, 2, 2, 3, 2, SOME_MASKS, SOME_VALUES];
+        cases.extend(pairwise(levels).into_iter().map(|[n, h, d, d_v, d_model, layout, mask, kind]| {
+            let n = n + 1;
+            of("small", n, (h + 1, 2 * d + 2, d_v + 1, d_model + 1), [Interleaved, Half][layout], &|random| some_mask(mask, (n, n), random), kind)
+        }));
+        cases
+    };
 
-/// The exercise.
-pub fn exercise() -> Exercise<Body, Case, Array2<f32>> {
-    Exercise {
-        id: "4.5",
-        cases,
-        answer: |attention, case| attention(&case.layer, case.x.view(), case.rotary, &case.mask),
-        judge,
-        solution: crate::rotary_self_attention,
-        mistakes: mistakes::all(),
-        steps,
+    never {
+        "d_model < d_memory": "the keys and values come from the sequence itself";
+        "d_model > d_memory": "the keys and values come from the sequence itself";
+    }
+
+    right (layer, x, rotary, mask) {
+        "slices" => by_slices(layer, x, rotary, mask);
+        // Only distances count, so every start gives the same.
+        "positions from 1" => from_position_1(layer, x, rotary, mask);
+    }
+
+    mistakes (layer, x, rotary, mask) {
+        "values-turned": "the values are turned too: they are what is fetched, and are to arrive as they are"
+            => with(layer, x, mask, |[q, k, v]| [turned(q, rotary), turned(k, rotary), turned(v, rotary)]);
+        "not-turned": "no position comes in: queries and keys are not turned, or all tokens by the same angle"
+            => crate::multi_head_attention(layer, x, x, mask);
+        "queries-only": "only the queries are turned, so that scores depend on the query's position instead of the distance"
+            => with(layer, x, mask, |[q, k, v]| [turned(q, rotary), k, v]);
+        "keys-only": "only the keys are turned, so that scores depend on the key's position instead of the distance"
+            => with(layer, x, mask, |[q, k, v]| [q, turned(k, rotary), v]);
+        "before-split": "the queries and keys of all heads are turned together before they are split: the pairs and their speeds are those of the whole width"
+            => with(layer, x, mask, |[_, _, v]| {
+                let whole = |w: &Array2<f32>| crate::split_heads(crate::rope(x.dot(w).view(), 0, rotary).view(), layer.h);
+                [whole(&layer.w_q), whole(&layer.w_k), v]
+            });
+        "x-turned": "x is turned before the projections, instead of the queries and keys after them"
+            => {
+                let x = crate::rope(x, 0, rotary);
+                crate::multi_head_attention(layer, x.view(), x.view(), mask)
+            };
+        "x-turned-for-q-and-k": "x is turned before the projections to queries and keys, instead of the queries and keys after them"
+            => {
+                let turned_x = crate::rope(x, 0, rotary);
+                let [q, k, _] = project(layer, turned_x.view(), turned_x.view());
+                with(layer, x, mask, |[_, _, v]| [q.clone(), k.clone(), v])
+            };
+        "turned-twice": "queries and keys are turned twice, so that every distance counts double"
+            => with(layer, x, mask, |[q, k, v]| [turned(turned(q, rotary), rotary), turned(turned(k, rotary), rotary), v]);
+        "layouts-mixed": "queries and keys are turned in different layouts"
+            => with(layer, x, mask, |[q, k, v]| {
+                [turned(q, rotary), turned(k, Rotary { layout: other(rotary.layout), ..rotary }), v]
+            });
+        "other-layout": "queries and keys are turned in the other layout"
+            => crate::rotary_self_attention(layer, x, Rotary { layout: other(rotary.layout), ..rotary }, mask);
+        "outputs-turned": "what the heads found is turned instead of the queries and keys"
+            => mix(layer, &turned(attend(project(layer, x, x), mask), rotary));
+        "mask-ignored": "the mask is not handed on to the heads"
+            => crate::rotary_self_attention(layer, x, rotary, &Mask::None);
+        "always-causal": "the mask is always causal, whatever was asked for"
+            => crate::rotary_self_attention(layer, x, rotary, &Mask::Causal);
+        "no-w-o": "the merged heads are returned as they are: the product with W_o is missing"
+            => {
+                let [q, k, v] = project(layer, x, x);
+                crate::merge_heads(attend([turned(q, rotary), turned(k, rotary), v], mask).view())
+            };
+    }
+
+    within {
+        rope: |rope, (layer, x, rotary, mask)| {
+            let turn = |heads| turned_by(heads, |head| rope(head, 0, rotary));
+            with(layer, x, mask, |[q, k, v]| [turn(q), turn(k), v])
+        };
+        split_heads: |split_heads, (layer, x, rotary, mask)| {
+            let [q, k, v] = [&layer.w_q, &layer.w_k, &layer.w_v].map(|w| split_heads(x.dot(w).view(), layer.h));
+            mix(layer, &attend([turned(q, rotary), turned(k, rotary), v], mask))
+        };
+        merge_heads: |merge_heads, (layer, x, rotary, mask)| {
+            let [q, k, v] = project(layer, x, x);
+            merge_heads(attend([turned(q, rotary), turned(k, rotary), v], mask).view()).dot(&layer.w_o)
+        };
     }
 }
 
 /// Two tokens with the same query and key, and the values 0 and 4. The second pair makes a quarter
-/// turn a position: a token has the score ln 3 with itself and 0 with its neighbour.
+/// turn per position: a token has the score ln 3 with itself and 0 with its neighbour.
 fn by_hand() -> Case {
     let s = (2.0 * 3.0_f32.ln()).sqrt();
     let second_pair = array![[0.0, 0.0, s, 0.0], [0.0; 4]];
-    Case {
-        about: ", by hand: weights 3/4 and 1/4".into(),
-        layer: AttentionLayer {
-            w_q: second_pair.clone(),
-            w_k: second_pair,
-            w_v: array![[0.0, 0.0], [4.0, 0.0]],
-            w_o: array![[1.0, 10.0], [0.0, 1.0]],
-            h: 1,
-        },
-        x: array![[1.0, 0.0], [1.0, 1.0]],
-        rotary: Rotary {
-            base: FRAC_PI_2.recip().powi(2),
-            layout: Layout::Interleaved,
-        },
-        mask: Mask::None,
-    }
-}
-
-fn cases(seed: u64) -> Vec<Case> {
-    let mut random = Random::new(seed);
-    let mut case = |n, (h, d, d_v, d_model), layout, mask| {
-        let widths = Widths {
-            h,
-            d,
-            d_v,
-            d_model,
-            d_memory: d_model,
-        };
-        Case {
-            about: String::new(),
-            layer: layer(&mut random, widths),
-            x: random.normal((n, d_model)),
-            rotary: Rotary {
-                base: 100.0,
-                layout,
-            },
-            mask,
-        }
+    let layer = AttentionLayer {
+        w_q: second_pair.clone(),
+        w_k: second_pair,
+        w_v: array![[0.0, 0.0], [4.0, 0.0]],
+        w_o: array![[1.0, 10.0], [0.0, 1.0]],
+        h: 1,
     };
-    let keys = Mask::padding((0..31).map(|j| j % 3 != 1));
-    let both = Mask::All(vec![Mask::Causal, keys]);
-    use Layout::{Half, Interleaved};
-    vec![
-        by_hand(),
-        case(1, (2, 2, 2, 6), Interleaved, Mask::None),
-        case(4, (1, 4, 4, 6), Half, Mask::None),
-        case(5, (2, 4, 2, 6), Interleaved, Mask::None),
-        case(6, (4, 6, 6, 24), Half, Mask::Causal),
-        case(31, (3, 8, 6, 16), Interleaved, both),
-        case(33, (3, 8, 6, 16), Half, Mask::Prefix(5)),
-        case(127, (4, 8, 8, 32), Interleaved, Mask::Causal),
-        case(7, (2, 4, 3, 5), Half, Mask::None),
-    ]
+    let rotary = Rotary {
+        base: FRAC_PI_2.recip().powi(2),
+        layout: Layout::Interleaved,
+    };
+    case(
+        "by hand: weights 3/4 and 1/4",
+        (layer, array![[1.0, 0.0], [1.0, 1.0]], rotary, Mask::None),
+    )
 }
 
-fn judge(cases: &[Case], answers: &[Array2<f32>]) -> Result<(), Finding> {
-    each(cases, answers, |case, out| {
-        let Case {
-            layer,
-            x,
-            rotary,
-            mask,
-            ..
-        } = case;
-        let wide = oracle::to::<f64>(x.view());
-        let exact = oracle::multi_head(layer, &wide, &wide, Some(*rotary), mask);
-        let product = crate::rotary_self_attention(layer, x.view(), *rotary, mask);
-        let loops = oracle::multi_head(layer, x, x, Some(*rotary), mask);
-        close("out", out, &Expected::new(exact, &[&product, &loops]))
-    })
+/// Self-attention in which `turn` does what it likes with queries, keys and values.
+fn with(
+    layer: &AttentionLayer,
+    x: ArrayView2<f32>,
+    mask: &Mask,
+    turn: impl Fn([Array3<f32>; 3]) -> [Array3<f32>; 3],
+) -> Array2<f32> {
+    mix(layer, &attend(turn(project(layer, x, x)), mask))
 }
 
-fn steps(case: &Case) -> Vec<Field> {
-    let Case {
-        layer, x, rotary, ..
-    } = case;
-    let split = |w: &Array2<f32>| split_heads(x.dot(w).view(), layer.h);
-    let (q, k) = (split(&layer.w_q), split(&layer.w_k));
-    vec![
-        field("q", &q),
-        field("q, turned", &turned(q.clone(), *rotary)),
-        field("k", &k),
-        field("k, turned", &turned(k.clone(), *rotary)),
-    ]
+/// Each head from its own slices of the weights.
+pub(super) fn by_slices(
+    layer: &AttentionLayer,
+    x: ArrayView2<f32>,
+    rotary: Rotary,
+    mask: &Mask,
+) -> Array2<f32> {
+    let (d, d_v) = (layer.w_q.ncols() / layer.h, layer.w_v.ncols() / layer.h);
+    let heads: Vec<_> = (0..layer.h)
+        .map(|head| {
+            let own = s![.., head * d..(head + 1) * d];
+            let [q, k] = [&layer.w_q, &layer.w_k]
+                .map(|w| by_columns(x.dot(&w.slice(own)).view(), 0, rotary));
+            let v = x.dot(&layer.w_v.slice(s![.., head * d_v..(head + 1) * d_v]));
+            attention(q.view(), k.view(), v.view(), mask).out
+        })
+        .collect();
+    let heads: Vec<_> = heads.iter().map(|head| head.view()).collect();
+    concatenate(Axis(1), &heads)
+        .expect("equal heads")
+        .dot(&layer.w_o)
+}
+
+/// The first token at position 1 instead of 0.
+fn from_position_1(
+    layer: &AttentionLayer,
+    x: ArrayView2<f32>,
+    rotary: Rotary,
+    mask: &Mask,
+) -> Array2<f32> {
+    let turn = |heads| turned_by(heads, |head| crate::rope(head, 1, rotary));
+    with(layer, x, mask, |[q, k, v]| [turn(q), turn(k), v])
+}
+
+fn turned_by(mut heads: Array3<f32>, turn: impl Fn(ArrayView2<f32>) -> Array2<f32>) -> Array3<f32> {
+    for mut head in heads.outer_iter_mut() {
+        let turned = turn(head.view());
+        head.assign(&turned);
+    }
+    heads
 }

@@ -1,46 +1,71 @@
 //! 4.1 `split_heads`
 
-use attn_core::random::Random;
-use attn_exercise::{
-    Exercise, Field, Fields, Finding, Mistake, field,
-    judge::{each, equal},
-};
+use attn_exercise::{SOME_VALUES, exercise, field, pairwise, some_values};
 use ndarray::{Array2, Array3, ArrayView2, Axis, concatenate, stack};
-use serde::{Deserialize, Serialize};
 
-/// What is written.
-pub type Body = fn(ArrayView2<f32>, usize) -> Array3<f32>;
+exercise! {
+    /// A sequence, n × h·d, and the number of heads.
+    crate::split_heads: (x: Array2<f32>[n width], h: usize[h]) -> Array3<f32>;
 
-/// A sequence, n × h·d, and the number of heads.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Case {
-    about: String,
-    x: Array2<f32>,
-    h: usize,
-}
+    exact: |c| by_slices(c.x.view(), c.h);
+    steps: |c| [field("token of each number", &Array3::from_shape_fn((c.h, c.x.nrows(), c.x.ncols() / c.h), |(_, i, _)| i as f32))];
 
-impl Fields for Case {
-    fn fields(&self) -> Vec<Field> {
-        vec![field("x", &self.x), field("h", self.h.to_string())]
+    cases: |random| {
+        let mut of = |about, (n, h, d), kind| case(about, (some_values(kind, (n, h * d), random), h));
+        let mut cases = vec![case("by hand: hundreds are the token, tens the head, units the place", (marked(4, 2, 3), 2))];
+        cases.extend(SIZES.map(|sizes| of("standard normal", sizes, 0)));
+        cases.push(case("marked", (marked(6, 3, 2), 3)));
+        cases.extend(pairwise([3, 3, 3, SOME_VALUES]).into_iter().map(|[n, h, d, kind]| of("small", (n + 1, h + 1, d + 1), kind)));
+        cases
+    };
+
+    never {
+        "width < h": "every head has a column";
     }
 
-    fn label(&self) -> String {
-        let (n, width) = self.x.dim();
-        let Case { about, h, .. } = self;
-        format!("n={n} h={h} d={}, {about}", width / h)
+    right (x, h) {
+        "slices" => by_slices(x, h);
+        "view and transpose" => {
+            let x = x.to_shape((x.nrows(), h, x.ncols() / h)).expect("as many numbers");
+            x.to_owned().permuted_axes([1, 0, 2])
+        };
+        "nested loops" => {
+            let (n, d) = (x.nrows(), x.ncols() / h);
+            let mut heads = Array3::zeros((h, n, d));
+            for i in 0..n {
+                for column in 0..h * d {
+                    heads[[column / d, i, column % d]] = x[[i, column]];
+                }
+            }
+            heads
+        };
     }
-}
 
-/// The exercise.
-pub fn exercise() -> Exercise<Body, Case, Array3<f32>> {
-    Exercise {
-        id: "4.1",
-        cases,
-        answer: |split_heads, case| split_heads(case.x.view(), case.h),
-        judge,
-        solution: crate::split_heads,
-        mistakes: mistakes(),
-        steps: |case| vec![field("token of each number", &tokens(case.x.dim(), case.h))],
+    mistakes (x, h) {
+        "reshape": "the numbers are read into (h, n, d) in the order in which they lie in memory, without a transpose: tokens and heads are mixed"
+            => reshaped(x, (h, x.nrows(), x.ncols() / h));
+        "transposed-reshape": "x is transposed first and then read into (h, n, d): the head is right, but tokens and places within the head are mixed"
+            => reshaped(x.t(), (h, x.nrows(), x.ncols() / h));
+        "tokens-first": "the result is (n, h, d): the heads have to lead, so the first two axes are still to be swapped"
+            => reshaped(x, (x.nrows(), h, x.ncols() / h));
+        "last-axes-swapped": "the result is (h, d, n): tokens and places are swapped within each head"
+            => reshaped(x.t(), (h, x.ncols() / h, x.nrows()));
+        "every-hth": "a head takes every h-th column, column c·h + head, instead of d consecutive ones"
+            => columns(x, h, |head, c, _| c * h + head);
+        "first-head-only": "every head gets the columns of the first one: the offset head·d is missing"
+            => columns(x, h, |_, c, _| c);
+        "offset-without-d": "a head starts at column head instead of head·d, so that the heads overlap"
+            => columns(x, h, |head, c, _| head + c);
+        "times-h": "a head starts at column head·h instead of head·d"
+            => columns(x, h, |head, c, _| head * h + c);
+        "heads-reversed": "the heads come in reverse order"
+            => columns(x, h, |head, c, d| (h - 1 - head) * d + c);
+        "rows-dealt-out": "the tokens are dealt out to the heads instead of the columns: each head has n/h tokens of the full width"
+            => {
+                let rows = x.nrows().div_ceil(h);
+                let padding = Array2::zeros((rows * h - x.nrows(), x.ncols()));
+                reshaped(concatenate![Axis(0), x, padding].view(), (h, rows, x.ncols()))
+            };
     }
 }
 
@@ -61,119 +86,23 @@ pub(super) const SIZES: [(usize, usize, usize); 6] = [
     (127, 8, 16),
 ];
 
-fn cases(seed: u64) -> Vec<Case> {
-    let mut random = Random::new(seed);
-    let case = |about: &str, x, h| Case {
-        about: about.into(),
-        x,
-        h,
-    };
-    let mut cases = vec![case(
-        "by hand: hundreds are the token, tens the head, units the place",
-        marked(4, 2, 3),
-        2,
-    )];
-    for (n, h, d) in SIZES {
-        cases.push(case("standard normal", random.normal((n, h * d)), h));
-    }
-    cases.push(case("marked", marked(6, 3, 2), 3));
-    cases
-}
-
-fn judge(cases: &[Case], answers: &[Array3<f32>]) -> Result<(), Finding> {
-    each(cases, answers, |Case { x, h, .. }, heads| {
-        equal("result", heads, &expected(x.view(), *h))
-    })
-}
-
-/// Slices of columns, stacked.
-fn expected(x: ArrayView2<f32>, h: usize) -> Array3<f32> {
+pub(super) fn by_slices(x: ArrayView2<f32>, h: usize) -> Array3<f32> {
     let heads: Vec<_> = x.axis_chunks_iter(Axis(1), x.ncols() / h).collect();
     stack(Axis(0), &heads).expect("heads of equal shape")
 }
 
-fn tokens((n, width): (usize, usize), h: usize) -> Array3<f32> {
-    Array3::from_shape_fn((h, n, width / h), |(_, i, _)| i as f32)
+/// Heads in which place `c` of d comes from column `column(head, c, d)`.
+fn columns(
+    x: ArrayView2<f32>,
+    h: usize,
+    column: impl Fn(usize, usize, usize) -> usize,
+) -> Array3<f32> {
+    let d = x.ncols() / h;
+    Array3::from_shape_fn((h, x.nrows(), d), |(head, i, c)| x[[i, column(head, c, d)]])
 }
 
 /// The numbers of `x`, row by row, in another shape.
-fn reshaped(x: ArrayView2<f32>, shape: (usize, usize, usize)) -> Array3<f32> {
+pub(super) fn reshaped(x: ArrayView2<f32>, shape: (usize, usize, usize)) -> Array3<f32> {
     let numbers = x.iter().copied().collect();
     Array3::from_shape_vec(shape, numbers).expect("as many as in x")
-}
-
-fn mistakes() -> Vec<Mistake<Body>> {
-    vec![
-        Mistake {
-            name: "reshape",
-            when: "the numbers are read into (h, n, d) in the order in which they lie in memory, without a transpose: tokens and heads are mixed",
-            body: |x, h| reshaped(x, (h, x.nrows(), x.ncols() / h)),
-        },
-        Mistake {
-            name: "transposed-reshape",
-            when: "x is transposed first and then read into (h, n, d): the head is right, but tokens and places within the head are mixed",
-            body: |x, h| reshaped(x.t(), (h, x.nrows(), x.ncols() / h)),
-        },
-        Mistake {
-            name: "tokens-first",
-            when: "the result is (n, h, d): the heads have to lead, so the first two axes are still to be swapped",
-            body: |x, h| reshaped(x, (x.nrows(), h, x.ncols() / h)),
-        },
-        Mistake {
-            name: "last-axes-swapped",
-            when: "the result is (h, d, n): tokens and places are swapped within each head",
-            body: |x, h| reshaped(x.t(), (h, x.ncols() / h, x.nrows())),
-        },
-        Mistake {
-            name: "every-hth",
-            when: "a head takes every h-th column, column c·h + head, instead of d consecutive ones",
-            body: |x, h| {
-                let d = x.ncols() / h;
-                Array3::from_shape_fn((h, x.nrows(), d), |(head, i, c)| x[[i, c * h + head]])
-            },
-        },
-        Mistake {
-            name: "first-head-only",
-            when: "every head gets the columns of the first one: the offset head·d is missing",
-            body: |x, h| {
-                let d = x.ncols() / h;
-                Array3::from_shape_fn((h, x.nrows(), d), |(_, i, c)| x[[i, c]])
-            },
-        },
-        Mistake {
-            name: "offset-without-d",
-            when: "a head starts at column head instead of head·d, so that the heads overlap",
-            body: |x, h| {
-                let d = x.ncols() / h;
-                Array3::from_shape_fn((h, x.nrows(), d), |(head, i, c)| x[[i, head + c]])
-            },
-        },
-        Mistake {
-            name: "times-h",
-            when: "a head starts at column head·h instead of head·d",
-            body: |x, h| {
-                let d = x.ncols() / h;
-                Array3::from_shape_fn((h, x.nrows(), d), |(head, i, c)| x[[i, head * h + c]])
-            },
-        },
-        Mistake {
-            name: "heads-reversed",
-            when: "the heads come in reverse order",
-            body: |x, h| {
-                let mut heads = expected(x, h);
-                heads.invert_axis(Axis(0));
-                heads.as_standard_layout().into_owned()
-            },
-        },
-        Mistake {
-            name: "rows-dealt-out",
-            when: "the tokens are dealt out to the heads instead of the columns: the result has n/h tokens of full width a head",
-            body: |x, h| {
-                let rows = x.nrows().div_ceil(h);
-                let padding = Array2::zeros((rows * h - x.nrows(), x.ncols()));
-                let padded = concatenate![Axis(0), x, padding];
-                reshaped(padded.view(), (h, rows, x.ncols()))
-            },
-        },
-    ]
 }

@@ -3,24 +3,25 @@
 //! reference.
 
 use crate::given::{Additive, Concat, Pointer};
+use attn_oracle::softmax;
 use ndarray::{Array2, ArrayView1, ArrayView2, NdFloat};
 
 /// `x` in another width of float.
-pub fn to<F: NdFloat>(x: f32) -> F {
+fn to<F: NdFloat>(x: f32) -> F {
     F::from(x).expect("f32 fits every float")
 }
 
+fn row<F: NdFloat>(x: ArrayView1<f32>) -> Vec<F> {
+    x.iter().map(|&x| to(x)).collect()
+}
+
 /// Entry `c` of `x w`.
-fn product<F: NdFloat>(x: &[F], w: &Array2<f32>, c: usize) -> F {
+fn product<F: NdFloat>(x: &[F], w: ArrayView2<f32>, c: usize) -> F {
     let mut sum = F::zero();
     for (r, &x) in x.iter().enumerate() {
         sum += x * to(w[[r, c]]);
     }
     sum
-}
-
-fn row<F: NdFloat>(x: ArrayView1<f32>) -> Vec<F> {
-    x.iter().map(|&x| to(x)).collect()
 }
 
 /// A score for each pair of a query and a key.
@@ -34,7 +35,7 @@ fn pairs<F: NdFloat>(
     })
 }
 
-/// Additive scores.
+/// Additive scores, n×m.
 pub fn additive_scores<F: NdFloat>(
     additive: &Additive,
     q: ArrayView2<f32>,
@@ -43,16 +44,17 @@ pub fn additive_scores<F: NdFloat>(
     pairs(q, k, |q: &[F], k: &[F]| {
         let mut score = F::zero();
         for (c, &v) in additive.v.iter().enumerate() {
-            let sum = product(q, &additive.w_q, c) + product(k, &additive.w_k, c);
+            let (from_q, from_k) = (additive.w_q.view(), additive.w_k.view());
+            let sum = product(q, from_q, c) + product(k, from_k, c);
             score += to::<F>(v) * sum.tanh();
         }
         score
     })
 }
 
-/// General scores.
+/// General scores, n×m.
 pub fn general_scores<F: NdFloat>(
-    w: &Array2<f32>,
+    w: ArrayView2<f32>,
     q: ArrayView2<f32>,
     k: ArrayView2<f32>,
 ) -> Array2<F> {
@@ -65,7 +67,7 @@ pub fn general_scores<F: NdFloat>(
     })
 }
 
-/// Concat scores.
+/// Concat scores, n×m.
 pub fn concat_scores<F: NdFloat>(
     concat: &Concat,
     q: ArrayView2<f32>,
@@ -75,51 +77,36 @@ pub fn concat_scores<F: NdFloat>(
         let both = [q, k].concat();
         let mut score = F::zero();
         for (c, &v) in concat.v.iter().enumerate() {
-            score += to::<F>(v) * product(&both, &concat.w, c).tanh();
+            score += to::<F>(v) * product(&both, concat.w.view(), c).tanh();
         }
         score
     })
 }
 
-/// Softmax of one vector.
-fn softmax<F: NdFloat>(scores: &[F]) -> Vec<F> {
-    let mut top = F::neg_infinity();
-    for &s in scores {
-        if s > top {
-            top = s;
-        }
-    }
-    let mut sum = F::zero();
-    for &s in scores {
-        sum += (s - top).exp();
-    }
-    scores.iter().map(|&s| (s - top).exp() / sum).collect()
-}
-
-/// Location weights.
-pub fn location_weights<F: NdFloat>(w: &Array2<f32>, q: ArrayView2<f32>, m: usize) -> Array2<F> {
+/// Location weights, n×m.
+pub fn location_weights<F: NdFloat>(w: ArrayView2<f32>, q: ArrayView2<f32>, m: usize) -> Array2<F> {
     let mut weights = Array2::zeros((q.nrows(), m));
     for (i, q) in q.rows().into_iter().enumerate() {
         let q = row::<F>(q);
         let scores: Vec<F> = (0..m).map(|j| product(&q, w, j)).collect();
-        for (j, weight) in softmax(&scores).into_iter().enumerate() {
+        for (j, weight) in softmax(&scores).1.into_iter().enumerate() {
             weights[[i, j]] = weight;
         }
     }
     weights
 }
 
-/// Where a query points.
+/// The position that a query points at, among `m` keys.
 pub fn position<F: NdFloat>(pointer: &Pointer, q: ArrayView1<f32>, m: usize) -> F {
     let q = row::<F>(q);
     let mut sum = F::zero();
     for (c, &v) in pointer.v_p.iter().enumerate() {
-        sum += to::<F>(v) * product(&q, &pointer.w_p, c).tanh();
+        sum += to::<F>(v) * product(&q, pointer.w_p.view(), c).tanh();
     }
     F::from(m).expect("a size") / (F::one() + (-sum).exp())
 }
 
-/// Local weights with a predicted position.
+/// Local weights with a predicted position, n×m.
 pub fn local_weights<F: NdFloat>(
     pointer: &Pointer,
     q: ArrayView2<f32>,
@@ -135,7 +122,7 @@ pub fn local_weights<F: NdFloat>(
         let off = |j: usize| number(j) - p;
         let inside: Vec<usize> = (0..m).filter(|&j| off(j).abs() <= number(half)).collect();
         let window: Vec<F> = inside.iter().map(|&j| to(scores[[i, j]])).collect();
-        for (&j, align) in inside.iter().zip(softmax(&window)) {
+        for (&j, align) in inside.iter().zip(softmax(&window).1) {
             weights[[i, j]] = align * (-(off(j) * off(j)) / (variance + variance)).exp();
         }
     }

@@ -4,7 +4,7 @@
 
 use crate::given::{AttentionLayer, DecoderBlock, EPSILON, LayerNorm, Layout, Rotary};
 use attn_core::Mask;
-pub use ch03_scaled_dot_product::exercises::oracle::{may_attend, to};
+use attn_oracle::{may_attend, softmax};
 use ndarray::{Array1, Array2, ArrayView1, NdFloat};
 
 fn number<F: NdFloat>(x: f64) -> F {
@@ -16,7 +16,7 @@ fn row_of<F: NdFloat>(x: ArrayView1<f32>) -> Array1<F> {
 }
 
 /// `a b`, entry by entry.
-pub fn product<F: NdFloat>(a: &Array2<F>, b: &Array2<f32>) -> Array2<F> {
+fn product<F: NdFloat>(a: &Array2<F>, b: &Array2<f32>) -> Array2<F> {
     let mut out = Array2::zeros((a.nrows(), b.ncols()));
     for ((i, j), entry) in out.indexed_iter_mut() {
         for l in 0..a.ncols() {
@@ -34,7 +34,7 @@ pub fn pair(layout: Layout, i: usize, d: usize) -> (usize, usize) {
     }
 }
 
-/// Each pair as a complex number, times e^(i·angle).
+/// Each pair as a complex number, times e^(i·angle): n×d.
 pub fn rope<F: NdFloat>(x: &Array2<F>, start: usize, rotary: Rotary) -> Array2<F> {
     let d = x.ncols();
     let mut out = Array2::zeros(x.raw_dim());
@@ -63,28 +63,24 @@ fn attend<F: NdFloat>(q: &Array2<F>, k: &Array2<F>, v: &Array2<F>, mask: &Mask) 
     let root_d = number::<F>(q.ncols() as f64).sqrt();
     let mut out = Array2::zeros((n, v.ncols()));
     for i in 0..n {
-        let seen: Vec<usize> = (0..m)
-            .filter(|&j| may_attend(mask, (i, n), (j, m)))
-            .collect();
         let score = |j: usize| {
+            if !may_attend(mask, (i, n), (j, m)) {
+                return F::neg_infinity();
+            }
             let products = (0..q.ncols()).map(|c| q[[i, c]] * k[[j, c]]);
             products.fold(F::zero(), |sum, x| sum + x) / root_d
         };
-        let scores: Vec<F> = seen.iter().map(|&j| score(j)).collect();
-        let top = scores.iter().fold(F::neg_infinity(), |a, &b| a.max(b));
-        let sum = scores
-            .iter()
-            .fold(F::zero(), |sum, &s| sum + (s - top).exp());
-        for (&j, &s) in seen.iter().zip(&scores) {
+        let (_, weights) = softmax(&(0..m).map(score).collect::<Vec<F>>());
+        for (j, &weight) in weights.iter().enumerate() {
             for c in 0..v.ncols() {
-                out[[i, c]] += (s - top).exp() / sum * v[[j, c]];
+                out[[i, c]] += weight * v[[j, c]];
             }
         }
     }
     out
 }
 
-/// Multi-head attention, head by head; with `rotary`, queries and keys are turned.
+/// Multi-head attention, head by head; with `rotary`, queries and keys are turned: n × d_model.
 pub fn multi_head<F: NdFloat>(
     layer: &AttentionLayer,
     x: &Array2<F>,
@@ -92,31 +88,26 @@ pub fn multi_head<F: NdFloat>(
     rotary: Option<Rotary>,
     mask: &Mask,
 ) -> Array2<F> {
-    let AttentionLayer {
-        w_q,
-        w_k,
-        w_v,
-        w_o,
-        h,
-    } = layer;
-    let (q, k, v) = (product(x, w_q), product(memory, w_k), product(memory, w_v));
+    let h = layer.h;
+    let [q, k, v] =
+        [(x, &layer.w_q), (memory, &layer.w_k), (memory, &layer.w_v)].map(|(x, w)| product(x, w));
     let turn = |x: Array2<F>| match rotary {
         Some(rotary) => rope(&x, 0, rotary),
         None => x,
     };
     let d_v = v.ncols() / h;
     let mut merged = Array2::zeros((x.nrows(), v.ncols()));
-    for i in 0..*h {
-        let (q, k) = (turn(head(&q, i, *h)), turn(head(&k, i, *h)));
-        let out = attend(&q, &k, &head(&v, i, *h), mask);
+    for i in 0..h {
+        let (q, k) = (turn(head(&q, i, h)), turn(head(&k, i, h)));
+        let out = attend(&q, &k, &head(&v, i, h), mask);
         for ((row, c), &entry) in out.indexed_iter() {
             merged[[row, i * d_v + c]] = entry;
         }
     }
-    product(&merged, w_o)
+    product(&merged, &layer.w_o)
 }
 
-/// Layer normalisation, row by row, in two passes.
+/// Layer normalisation, row by row, in two passes: n × d_model.
 pub fn layer_norm<F: NdFloat>(x: &Array2<F>, norm: &LayerNorm) -> Array2<F> {
     let (gain, bias) = (row_of::<F>(norm.gain.view()), row_of(norm.bias.view()));
     let width = number::<F>(x.ncols() as f64);
@@ -138,7 +129,7 @@ pub fn layer_norm<F: NdFloat>(x: &Array2<F>, norm: &LayerNorm) -> Array2<F> {
     out
 }
 
-/// A decoder's block, part by part.
+/// A decoder's block, part by part: n × d_model.
 pub fn decoder_block<F: NdFloat>(
     block: &DecoderBlock,
     x: &Array2<F>,
@@ -147,21 +138,12 @@ pub fn decoder_block<F: NdFloat>(
 ) -> Array2<F> {
     let seen = layer_norm(x, &block.norm_1);
     let rotary = Some(block.rotary);
-    let found = multi_head(&block.self_attention, &seen, &seen, rotary, &Mask::Causal);
-    let x = x + &found;
+    let x = x + &multi_head(&block.self_attention, &seen, &seen, rotary, &Mask::Causal);
     let seen = layer_norm(&x, &block.norm_2);
-    let found = multi_head(&block.cross_attention, &seen, memory, None, memory_mask);
-    let x = &x + &found;
+    let x = &x + &multi_head(&block.cross_attention, &seen, memory, None, memory_mask);
     let seen = layer_norm(&x, &block.norm_3);
     let network = &block.feed_forward;
-    let mut inner = product(&seen, &network.w_1);
-    for mut row in inner.rows_mut() {
-        row += &row_of::<F>(network.b_1.view());
-        row.mapv_inplace(|x| if x > F::zero() { x } else { F::zero() });
-    }
-    let mut outer = product(&inner, &network.w_2);
-    for mut row in outer.rows_mut() {
-        row += &row_of::<F>(network.b_2.view());
-    }
-    &x + &outer
+    let mut inner = product(&seen, &network.w_1) + row_of::<F>(network.b_1.view());
+    inner.mapv_inplace(|x| if x > F::zero() { x } else { F::zero() });
+    &x + &product(&inner, &network.w_2) + row_of::<F>(network.b_2.view())
 }
