@@ -30,7 +30,10 @@ impl Input for Block {
     }
 
     fn altered(&self) -> Vec<Self> {
-        vec![Block { q: self.k, k: self.q }]
+        vec![Block {
+            q: self.k,
+            k: self.q,
+        }]
     }
 
     fn nudged(&self) -> Self {
@@ -50,13 +53,20 @@ impl<T> Moved<T> {
     /// Does `work` with a count of its own.
     pub fn by(work: impl FnOnce(&mut Traffic) -> T) -> Self {
         let mut traffic = Traffic::default();
-        Moved { result: work(&mut traffic), traffic }
+        Moved {
+            result: work(&mut traffic),
+            traffic,
+        }
     }
 
     /// Refuses any other traffic than `right`; `of` says what its tiles, the bytes loaded and the
     /// bytes stored consist of.
     pub(crate) fn expect(&self, right: &Traffic, of: [&str; 3]) -> Result<(), String> {
-        let Traffic { tiles, loaded, stored } = self.traffic;
+        let Traffic {
+            tiles,
+            loaded,
+            stored,
+        } = self.traffic;
         let counts = [
             (tiles, right.tiles, "tile", "loaded"),
             (loaded, right.loaded, "byte", "loaded"),
@@ -64,7 +74,9 @@ impl<T> Moved<T> {
         ];
         for ((got, right, unit, verb), of) in counts.into_iter().zip(of) {
             let were = if got == 1 { " was" } else { "s were" };
-            require(got == right, || format!("{got} {unit}{were} {verb}, should be {right}: {of}"))?;
+            require(got == right, || {
+                format!("{got} {unit}{were} {verb}, should be {right}: {of}")
+            })?;
         }
         Ok(())
     }
@@ -104,8 +116,8 @@ enum Memory {
 const MANY_KEYS: usize = 256;
 
 impl<T: Fields> Held<T> {
-    /// Does `work` for `n` queries, `rows` at a time, and `m` keys. Half of what would be needed for
-    /// whole rows of scores, or for a table of them, counts as such.
+    /// Does `work` for `n` queries and `m` keys. Half of `rows` numbers for each key counts as whole
+    /// rows of scores or as a copy of the keys, half of `n` numbers as a table.
     pub fn during((n, m): (usize, usize), rows: usize, work: impl FnOnce() -> T) -> Self {
         let (result, peak) = memory::peak(work);
         let numbers = |field: &Field| match &field.value {
@@ -116,11 +128,15 @@ impl<T: Fields> Held<T> {
         let bytes = peak.saturating_sub(4 * results);
         let memory = match bytes / 2 {
             _ if m < MANY_KEYS => Memory::NotMeasured,
-            half if half >= n * m => Memory::Table,
+            half if half >= n.max(rows) * m => Memory::Table,
             half if half >= rows * m => Memory::AsLongAsTheKeys,
             _ => Memory::Little,
         };
-        Held { result, bytes, memory }
+        Held {
+            result,
+            bytes,
+            memory,
+        }
     }
 
     /// Refuses what is as long as there are keys, and a table.

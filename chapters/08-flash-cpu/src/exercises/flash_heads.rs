@@ -7,7 +7,9 @@ use crate::{
 };
 use attn_exercise::{Field, SOME_VALUES, Value, exercise, field, fields, pairwise, some_values};
 use attn_oracle as oracle;
-use ndarray::{Array2, Array3, ArrayView2, ArrayView3, Axis, Ix2, Ix3, NdFloat, concatenate, s, stack};
+use ndarray::{
+    Array2, Array3, ArrayView2, ArrayView3, Axis, Ix2, Ix3, NdFloat, concatenate, s, stack,
+};
 
 fields! { HeadsOutput { out, lse } }
 
@@ -17,7 +19,7 @@ exercise! {
         q: Array3<f32>[h n d], k: Array3<f32>[h_kv m d], v: Array3<f32>[h_kv m d_v], causal: bool, block: Block,
     ) -> Held<Moved<HeadsOutput>>;
     answer: |flash_heads, c| c.call(|q, k, v, causal, block| {
-        watched(q, k, block, |traffic| flash_heads(q, k, v, causal, block, traffic))
+        watched(q, k, |traffic| flash_heads(q, k, v, causal, block, traffic))
     });
 
     exact: |c| exact::<f64>(c);
@@ -133,20 +135,20 @@ exercise! {
     }
 
     within {
-        flash_forward: |flash_forward, (q, k, v, causal, block)| watched(q, k, block, |traffic| {
+        flash_forward: |flash_forward, (q, k, v, causal, block)| watched(q, k, |traffic| {
             grouped(q, k, v, |head, h, h_kv| head * h_kv / h, |q, k, v| flash_forward(q, k, v, causal, block, traffic))
         });
     }
 }
 
+/// Watches for a copy of one head's keys.
 fn watched(
     q: ArrayView3<f32>,
     k: ArrayView3<f32>,
-    block: Block,
     work: impl FnOnce(&mut Traffic) -> HeadsOutput,
 ) -> Held<Moved<HeadsOutput>> {
-    let sizes = (q.len_of(Axis(1)), k.len_of(Axis(1)));
-    Held::during(sizes, block.q, || Moved::by(work))
+    let (_, m, d) = k.dim();
+    Held::during((q.len_of(Axis(1)), m), d, || Moved::by(work))
 }
 
 /// What is right, head by head.
@@ -155,14 +157,19 @@ where
     for<'a> Value: From<&'a ndarray::Array<F, Ix3>> + From<&'a ndarray::Array<F, Ix2>>,
 {
     let (h, h_kv) = (c.q.len_of(Axis(0)), c.k.len_of(Axis(0)));
-    let heads: Vec<_> = (0..h).map(|head| {
-        let [k, v] = [&c.k, &c.v].map(|x| x.index_axis(Axis(0), head * h_kv / h));
-        oracle::attention::<F>(c.q.index_axis(Axis(0), head), k, v, &mask(c.causal))
-    }).collect();
+    let heads: Vec<_> = (0..h)
+        .map(|head| {
+            let [k, v] = [&c.k, &c.v].map(|x| x.index_axis(Axis(0), head * h_kv / h));
+            oracle::attention::<F>(c.q.index_axis(Axis(0), head), k, v, &mask(c.causal))
+        })
+        .collect();
     let out: Vec<_> = heads.iter().map(|head| head.out.view()).collect();
     let lse: Vec<_> = heads.iter().map(|head| head.lse.view()).collect();
     let out = stack(Axis(0), &out).expect("one shape");
-    vec![field("out", &out), field("lse", &stack(Axis(0), &lse).expect("one length"))]
+    vec![
+        field("out", &out),
+        field("lse", &stack(Axis(0), &lse).expect("one length")),
+    ]
 }
 
 /// Every query head with the key head that `group` names for it.
@@ -176,7 +183,11 @@ fn grouped(
     let (h, h_kv) = (q.len_of(Axis(0)), k.len_of(Axis(0)));
     let heads = q.outer_iter().enumerate().map(|(head, q)| {
         let group = group(head, h, h_kv);
-        attention(q, k.index_axis(Axis(0), group), v.index_axis(Axis(0), group))
+        attention(
+            q,
+            k.index_axis(Axis(0), group),
+            v.index_axis(Axis(0), group),
+        )
     });
     stacked(&heads.collect::<Vec<_>>())
 }

@@ -186,7 +186,10 @@ fn pass(
     merge: impl Fn(&State, &State) -> State,
     finish: impl Fn(&State) -> (Array1<f32>, f32),
 ) -> Output {
-    let mut result = Output { out: Array2::zeros((q.nrows(), v.ncols())), lse: Array1::zeros(q.nrows()) };
+    let mut result = Output {
+        out: Array2::zeros((q.nrows(), v.ncols())),
+        lse: Array1::zeros(q.nrows()),
+    };
     for i in 0..q.nrows() {
         let mut state = State::empty(v.ncols());
         for j in 0..sees(i) {
@@ -203,27 +206,60 @@ fn pass(
 type View<'a> = ArrayView2<'a, f32>;
 
 fn seeing(q: View, k: View, v: View, sees: impl Fn(usize, usize, usize) -> usize) -> Output {
-    pass(q, k, v, |i| sees(i, q.nrows(), k.nrows()), merge, State::finish)
+    pass(
+        q,
+        k,
+        v,
+        |i| sees(i, q.nrows(), k.nrows()),
+        merge,
+        State::finish,
+    )
 }
 
 fn merging(q: View, k: View, v: View, causal: bool, merge: fn(&State, &State) -> State) -> Output {
-    pass(q, k, v, |i| seen(i, q.nrows(), k.nrows(), causal), merge, State::finish)
+    pass(
+        q,
+        k,
+        v,
+        |i| seen(i, q.nrows(), k.nrows(), causal),
+        merge,
+        State::finish,
+    )
 }
 
-fn finishing(q: View, k: View, v: View, causal: bool, finish: fn(&State) -> (Array1<f32>, f32)) -> Output {
-    pass(q, k, v, |i| seen(i, q.nrows(), k.nrows(), causal), merge, finish)
+fn finishing(
+    q: View,
+    k: View,
+    v: View,
+    causal: bool,
+    finish: fn(&State) -> (Array1<f32>, f32),
+) -> Output {
+    pass(
+        q,
+        k,
+        v,
+        |i| seen(i, q.nrows(), k.nrows(), causal),
+        merge,
+        finish,
+    )
 }
 
 /// Everything at the new maximum, but for the sum so far.
 pub(super) fn sum_not_rescaled(a: &State, b: &State) -> State {
     let (_, [_, y]) = right(a, b);
-    State { row_sum: a.row_sum + y * b.row_sum, ..merge(a, b) }
+    State {
+        row_sum: a.row_sum + y * b.row_sum,
+        ..merge(a, b)
+    }
 }
 
 /// Everything at the new maximum, but for the output so far.
 pub(super) fn out_not_rescaled(a: &State, b: &State) -> State {
     let (_, [_, y]) = right(a, b);
-    State { out: &a.out + y * &b.out, ..merge(a, b) }
+    State {
+        out: &a.out + y * &b.out,
+        ..merge(a, b)
+    }
 }
 
 /// Only the new key is at the new maximum.

@@ -182,10 +182,14 @@ fn arrivals(c: &Case) -> impl Iterator<Item = Arrival<'_>> {
 
 /// The state after each arrival.
 fn trace(c: &Case, push: impl Fn(&mut State, f32, ArrayView1<f32>)) -> Trace<State> {
-    Trace::of(arrivals(c), State::empty(c.values.ncols()), |state, arrival| {
-        push(state, arrival.score, arrival.value);
-        state.clone()
-    })
+    Trace::of(
+        arrivals(c),
+        State::empty(c.values.ncols()),
+        |state, arrival| {
+            push(state, arrival.score, arrival.value);
+            state.clone()
+        },
+    )
 }
 
 fn by_merging(state: &mut State, score: f32, value: ArrayView1<f32>) {

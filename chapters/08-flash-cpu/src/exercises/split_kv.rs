@@ -5,7 +5,9 @@ use crate::{
     given::{Split, State},
     merge,
 };
-use attn_exercise::{Field, Fields, SOME_VALUES, Value, exercise, field, judge::require, pairwise, some_values};
+use attn_exercise::{
+    Field, Fields, SOME_VALUES, Value, exercise, field, judge::require, pairwise, some_values,
+};
 use attn_oracle as oracle;
 use ch03_scaled_dot_product::attention;
 use ndarray::{Array, Array1, Array2, ArrayView1, ArrayView2, Axis, Ix1, Ix2, NdFloat, s};
@@ -147,7 +149,12 @@ impl Fields for Split {
     }
 }
 
-fn in_order<F: Clone>(outs: &Array<F, Ix2>, lses: &Array<F, Ix1>, out: &Array<F, Ix1>, lse: F) -> Vec<Field>
+fn in_order<F: Clone>(
+    outs: &Array<F, Ix2>,
+    lses: &Array<F, Ix1>,
+    out: &Array<F, Ix1>,
+    lse: F,
+) -> Vec<Field>
 where
     Value: From<F> + for<'a> From<&'a Array<F, Ix1>> + for<'a> From<&'a Array<F, Ix2>>,
 {
@@ -168,10 +175,19 @@ where
         let (k, v) = (c.k.slice(s![keys.clone(), ..]), c.v.slice(s![keys, ..]));
         oracle::attention::<F>(c.q.view().insert_axis(Axis(0)), k, v, &mask(false))
     };
-    let parts: Vec<_> = (0..c.parts).map(|p| over(borders(p, c.k.nrows(), c.parts))).collect();
-    let outs = Array2::from_shape_fn((c.parts, c.v.ncols()), |(p, column)| parts[p].out[[0, column]]);
+    let parts: Vec<_> = (0..c.parts)
+        .map(|p| over(borders(p, c.k.nrows(), c.parts)))
+        .collect();
+    let outs = Array2::from_shape_fn((c.parts, c.v.ncols()), |(p, column)| {
+        parts[p].out[[0, column]]
+    });
     let whole = over(0..c.k.nrows());
-    in_order(&outs, &parts.iter().map(|part| part.lse[0]).collect(), &whole.out.row(0).to_owned(), whole.lse[0])
+    in_order(
+        &outs,
+        &parts.iter().map(|part| part.lse[0]).collect(),
+        &whole.out.row(0).to_owned(),
+        whole.lse[0],
+    )
 }
 
 /// The keys of part `p`.
@@ -185,10 +201,20 @@ fn in_parts(q: ArrayView1<f32>, k: ArrayView2<f32>, v: ArrayView2<f32>, parts: u
         let keys = borders(p, k.nrows(), parts);
         let (k, v) = (k.slice(s![keys.clone(), ..]), v.slice(s![keys, ..]));
         let one = attention(q.insert_axis(Axis(0)), k, v, &mask(false));
-        let row_sum = if one.lse[0] == f32::NEG_INFINITY { 0.0 } else { 1.0 };
-        State { row_max: one.lse[0], row_sum, out: one.out.row(0).to_owned() }
+        let row_sum = if one.lse[0] == f32::NEG_INFINITY {
+            0.0
+        } else {
+            1.0
+        };
+        State {
+            row_max: one.lse[0],
+            row_sum,
+            out: one.out.row(0).to_owned(),
+        }
     };
-    let mut split = merged((0..parts).rev().map(part).collect(), v.ncols(), |a, b| merge(b, a));
+    let mut split = merged((0..parts).rev().map(part).collect(), v.ncols(), |a, b| {
+        merge(b, a)
+    });
     split.parts.reverse();
     split
 }
@@ -210,13 +236,21 @@ fn cut(
 }
 
 fn merged(parts: Vec<State>, d_v: usize, merge: impl Fn(&State, &State) -> State) -> Split {
-    let (out, lse) = parts.iter().fold(State::empty(d_v), |a, b| merge(&a, b)).finish();
+    let (out, lse) = parts
+        .iter()
+        .fold(State::empty(d_v), |a, b| merge(&a, b))
+        .finish();
     Split { parts, out, lse }
 }
 
 /// The mean of the parts' results with these weights.
 fn averaged(right: Split, weight: impl Fn(usize, &State) -> f32) -> Split {
-    let weights: Vec<f32> = right.parts.iter().enumerate().map(|(p, part)| weight(p, part)).collect();
+    let weights: Vec<f32> = right
+        .parts
+        .iter()
+        .enumerate()
+        .map(|(p, part)| weight(p, part))
+        .collect();
     let mut out = Array1::zeros(right.out.len());
     for (part, weight) in right.parts.iter().zip(&weights) {
         out.scaled_add(weight / weights.iter().sum::<f32>(), &part.finish().0);

@@ -139,7 +139,10 @@ exercise! {
 }
 
 /// The queries and the keys of each sequence.
-fn sequences(q_starts: &[usize], k_starts: &[usize]) -> impl Iterator<Item = (Range<usize>, Range<usize>)> {
+fn sequences(
+    q_starts: &[usize],
+    k_starts: &[usize],
+) -> impl Iterator<Item = (Range<usize>, Range<usize>)> {
     let both = q_starts.windows(2).zip(k_starts.windows(2));
     both.map(|(q, k)| (q[0]..q[1], k[0]..k[1]))
 }
@@ -162,7 +165,10 @@ fn each(
     sequences: impl Iterator<Item = (Range<usize>, Range<usize>)>,
     mut attention: impl FnMut(Range<usize>, Range<usize>) -> Output,
 ) -> Output {
-    let mut result = Output { out: Array2::zeros((q.nrows(), v.ncols())), lse: Array1::zeros(q.nrows()) };
+    let mut result = Output {
+        out: Array2::zeros((q.nrows(), v.ncols())),
+        lse: Array1::zeros(q.nrows()),
+    };
     for (rows, keys) in sequences {
         let one = attention(rows.clone(), keys);
         result.out.slice_mut(s![rows.clone(), ..]).assign(&one.out);
@@ -181,7 +187,11 @@ fn tiles(
     traffic: &mut Traffic,
 ) -> impl FnMut(Range<usize>, Range<usize>) -> Output {
     move |rows, keys| {
-        let (q, k, v) = (q.slice(s![rows, ..]), k.slice(s![keys.clone(), ..]), v.slice(s![keys, ..]));
+        let (q, k, v) = (
+            q.slice(s![rows, ..]),
+            k.slice(s![keys.clone(), ..]),
+            v.slice(s![keys, ..]),
+        );
         crate::flash_forward(q, k, v, causal, block, traffic)
     }
 }
