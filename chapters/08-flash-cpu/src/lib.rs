@@ -4,7 +4,7 @@
 //! state of three parts, a maximum, a sum and an output, and two states merge into one. From this
 //! one operation follow the online softmax, attention tile by tile (forward and backward), decoding
 //! in parts, and batches without padding; [`traffic`] counts what they move. [`ladder`] then takes
-//! the same function up to the machine's limit, one idea a file.
+//! the same function up to the machine’s limit, one idea per file.
 //!
 //! Shapes: `q` n×d, `k` m×d, `v` m×d_v, heads lead: h×n×d. Causal is aligned bottom-right.
 
