@@ -4,7 +4,8 @@
 use anyhow::{Result, ensure};
 use attn_core::Mask;
 use attn_exercise::judge::{Expected, close};
-use ch03_scaled_dot_product::{attention, attention_backward, exercises::oracle};
+use attn_oracle as oracle;
+use ch03_scaled_dot_product::{attention, attention_backward};
 use ch08_flash_cpu::{
     Block, Traffic, flash_backward, flash_forward, flash_heads,
     ladder::{Instructions, RUNGS, backward_with, queries_in_lanes, queries_in_lanes_with},

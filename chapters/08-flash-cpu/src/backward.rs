@@ -26,6 +26,16 @@ use ndarray::{Array2, ArrayView2, Axis, s};
 /// each gradient in the shape of its input. A query that saw nothing has no gradient. Costs five
 /// products where the forward pass has two, and beside the results only as much memory as a few
 /// tiles. (Dao, FlashAttention-2, Algorithm 2, which has the keys outside.)
+///
+/// ```
+/// use ch08_flash_cpu::{flash_backward, given::{Block, Output, Traffic}};
+/// use ndarray::array;
+/// let (one, block) = (array![[1.0]], Block { q: 1, k: 1 });
+/// let (x, forward) = (one.view(), Output { out: array![[1.0]], lse: array![1.0] });
+/// let gradients = flash_backward(x, x, x, false, &forward, x, block, &mut Traffic::default());
+/// assert_eq!(gradients.dq, array![[0.0]]); // a single key has all the weight, whatever its score
+/// assert_eq!(gradients.dv, array![[1.0]]);
+/// ```
 #[track_caller]
 #[allow(clippy::too_many_arguments)] // four tensors, what the forward pass gave, and how
 pub fn flash_backward(

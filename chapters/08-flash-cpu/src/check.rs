@@ -20,5 +20,6 @@ fn main() -> ExitCode {
         flash_backward::exercise().answered_by("8.5", answers::flash_backward),
         split_kv::exercise().answered_by("8.6", answers::split_kv),
         varlen::exercise().answered_by("8.7", answers::varlen),
+        push::exercise().answered_by("8.8", answers::push),
     ])
 }

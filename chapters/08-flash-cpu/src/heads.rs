@@ -11,6 +11,15 @@ use ndarray::{Array2, Array3, ArrayView3, Axis};
 ///
 /// Shapes: `q` h×n×d, `k` h_kv×m×d, `v` h_kv×m×d_v; `out` h×n×d_v, `lse` h×n. With h_kv = h each
 /// head has its own keys, with h_kv = 1 all share them. No key or value is copied to repeat it.
+///
+/// ```
+/// use ch08_flash_cpu::{flash_heads, given::{Block, Traffic}};
+/// use ndarray::Array3;
+/// let (q, k, v) = (Array3::ones((6, 4, 8)), Array3::ones((2, 5, 8)), Array3::ones((2, 5, 3)));
+/// let block = Block { q: 2, k: 2 };
+/// let result = flash_heads(q.view(), k.view(), v.view(), true, block, &mut Traffic::default());
+/// assert_eq!((result.out.dim(), result.lse.dim()), ((6, 4, 3), (6, 4)));
+/// ```
 #[track_caller]
 pub fn flash_heads(
     q: ArrayView3<f32>,

@@ -4,11 +4,12 @@
 //! state of three parts, a maximum, a sum and an output, and two states merge into one. From this
 //! one operation follow the online softmax, attention tile by tile (forward and backward), decoding
 //! in parts, and batches without padding; [`traffic`] counts what they move. [`ladder`] then takes
-//! the same function up to the machine's limit, one idea a file.
+//! the same function up to the machine’s limit, one idea per file.
 //!
 //! Shapes: `q` n×d, `k` m×d, `v` m×d_v, heads lead: h×n×d. Causal is aligned bottom-right.
 
 mod backward;
+mod checked;
 pub mod exercises;
 pub mod figures;
 pub mod given;
@@ -16,6 +17,7 @@ mod heads;
 pub mod ladder;
 mod monoid;
 mod online;
+mod push;
 mod split_kv;
 mod tiled;
 pub mod traffic;
@@ -26,6 +28,7 @@ pub use given::{Block, Gradients, HeadsOutput, Output, Split, State};
 pub use heads::flash_heads;
 pub use monoid::merge;
 pub use online::online;
+pub use push::push;
 pub use split_kv::split_kv;
 pub use tiled::flash_forward;
 pub use traffic::Traffic;

@@ -12,6 +12,12 @@ use crate::given::State;
 /// The empty state (−∞, 0, 0) on either side changes nothing, two empty states give an empty one.
 /// Both states have the same d_v. Costs 2·d_v multiplications and two exponentials. (Milakov and
 /// Gimelshein, §3.1, Eq. 4, for the maximum and the sum; the output goes with the sum.)
+///
+/// ```
+/// use ch08_flash_cpu::{given::State, merge};
+/// let key = State::of_key(0.5, ndarray::array![3.0].view());
+/// assert_eq!(merge(&State::empty(1), &key), key); // nothing changes nothing
+/// ```
 pub fn merge(a: &State, b: &State) -> State {
     // SOLUTION 8.1: one state from two: take both to the larger maximum, then add
     let row_max = a.row_max.max(b.row_max);

@@ -6,8 +6,15 @@ use ndarray::{Array1, Array2, ArrayView2};
 /// the other, and only their [`State`] stays.
 ///
 /// Shapes: `q` n×d, `k` m×d, `v` m×d_v; `out` n×d_v, `lse` n. Causal is aligned bottom-right. A
-/// query that sees nothing gives zeros and −∞. Costs 2·n·m·(d + d_v) FLOP, and beside the results
+/// query that sees nothing gives zeros and −∞. Costs 2·n·m·(d + d_v) FLOPs, and beside the results
 /// only as much memory as a few rows: never a row of m scores, and no n×m table.
+///
+/// ```
+/// use ndarray::array;
+/// let (q, k, v) = (array![[1.0]], array![[0.5], [0.5]], array![[1.0], [4.0]]);
+/// let result = ch08_flash_cpu::online(q.view(), k.view(), v.view(), false);
+/// assert_eq!(result.out, array![[2.5]]); // two equal scores: the mean of the values
+/// ```
 #[track_caller]
 pub fn online(q: ArrayView2<f32>, k: ArrayView2<f32>, v: ArrayView2<f32>, causal: bool) -> Output {
     expect_shapes(q, k, v);

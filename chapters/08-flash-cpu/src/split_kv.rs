@@ -13,7 +13,15 @@ use ndarray::{ArrayView1, ArrayView2};
 /// empty. Each part's state is computed by itself, and they are merged at the end.
 ///
 /// Shapes: `q` d, `k` m×d, `v` m×d_v. The newest query sees all keys, so there is no mask. Costs
-/// 2·m·(d + d_v) FLOP and `parts − 1` merges.
+/// 2·m·(d + d_v) FLOPs and `parts − 1` merges.
+///
+/// ```
+/// use ndarray::array;
+/// let (q, k, v) = (array![1.0], array![[0.5], [0.5]], array![[1.0], [4.0]]);
+/// let split = ch08_flash_cpu::split_kv(q.view(), k.view(), v.view(), 2);
+/// assert_eq!(split.parts[1].finish().0, array![4.0]); // the second key alone
+/// assert_eq!(split.out, array![2.5]);
+/// ```
 #[track_caller]
 pub fn split_kv(q: ArrayView1<f32>, k: ArrayView2<f32>, v: ArrayView2<f32>, parts: usize) -> Split {
     assert!(!q.is_empty(), "query width is 0, so 1/√d means nothing");

@@ -10,9 +10,19 @@ use ndarray::{Array1, Array2, ArrayView2, s};
 /// have fewer rows; a key tile that the mask hides in part is loaded whole.
 ///
 /// Shapes: `q` n×d, `k` m×d, `v` m×d_v; `out` n×d_v, `lse` n. Causal is aligned bottom-right. A
-/// query that sees nothing gives zeros and −∞. Costs 2·n·m·(d + d_v) FLOP, half of it if causal and
+/// query that sees nothing gives zeros and −∞. Costs 2·n·m·(d + d_v) FLOPs, half of it if causal and
 /// n = m, and beside the results only as much memory as a few tiles. (Dao, FlashAttention-2,
 /// Algorithm 1.)
+///
+/// ```
+/// use ch08_flash_cpu::{flash_forward, given::{Block, Traffic}};
+/// use ndarray::array;
+/// let (q, k, v) = (array![[1.0]], array![[0.5], [0.5]], array![[1.0], [4.0]]);
+/// let mut traffic = Traffic::default();
+/// let result = flash_forward(q.view(), k.view(), v.view(), false, Block { q: 1, k: 1 }, &mut traffic);
+/// assert_eq!(result.out, array![[2.5]]); // two equal scores: the mean of the values
+/// assert_eq!(traffic.tiles, 5); // one of queries, two of keys and two of values
+/// ```
 #[track_caller]
 pub fn flash_forward(
     q: ArrayView2<f32>,

@@ -3,6 +3,7 @@
 use crate::given::{Block, seen};
 use ndarray::{Array2, ArrayView2, ArrayViewMut2};
 use serde::{Deserialize, Serialize};
+use std::{fmt, ops::Range};
 
 // ANCHOR: traffic
 /// Counts what a computation moves between slow memory, where the tensors are, and fast memory,
@@ -39,6 +40,22 @@ impl Traffic {
 }
 // ANCHOR_END: traffic
 
+/// `5 tiles loaded, 480 bytes; 96 bytes stored`
+impl fmt::Display for Traffic {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let Traffic {
+            tiles,
+            loaded,
+            stored,
+        } = self;
+        let s = if *tiles == 1 { "" } else { "s" };
+        write!(
+            f,
+            "{tiles} tile{s} loaded, {loaded} bytes; {stored} bytes stored"
+        )
+    }
+}
+
 /// The sizes of one head, for counting.
 #[derive(Clone, Copy, Debug)]
 pub struct Sizes {
@@ -55,6 +72,28 @@ pub struct Sizes {
 }
 
 impl Sizes {
+    /// Those of a head with queries `q` and values `v`.
+    pub fn of(q: ArrayView2<f32>, v: ArrayView2<f32>, causal: bool) -> Self {
+        let ((n, d), (m, d_v)) = (q.dim(), v.dim());
+        Sizes {
+            n,
+            m,
+            d,
+            d_v,
+            causal,
+        }
+    }
+
+    /// The tiles of queries and of keys that are visited together, in order, each as a range of
+    /// rows.
+    pub fn pairs(self, block: Block) -> impl Iterator<Item = (Range<usize>, Range<usize>)> {
+        (0..self.n.div_ceil(block.q)).flat_map(move |t| {
+            let rows = t * block.q..self.n.min((t + 1) * block.q);
+            let keys = move |u: usize| u * block.k..self.m.min((u + 1) * block.k);
+            (0..self.visits(block, t)).map(move |u| (rows.clone(), keys(u)))
+        })
+    }
+
     /// How many query tiles there are: ⌈n / block.q⌉.
     pub fn query_tiles(&self, block: Block) -> u64 {
         self.n.div_ceil(block.q) as u64

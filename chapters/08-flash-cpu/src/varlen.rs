@@ -16,6 +16,15 @@ use ndarray::{Array1, Array2, ArrayView2, s};
 /// Shapes, with n and m summed over the sequences: `q` n×d, `k` m×d, `v` m×d_v; `out` n×d_v, `lse`
 /// n. Costs what the sequences cost by themselves: nothing is computed for pairs of different
 /// sequences.
+///
+/// ```
+/// use ch08_flash_cpu::{given::{Block, Traffic}, varlen};
+/// use ndarray::array;
+/// let (x, v) = (array![[1.0], [1.0]], array![[1.0], [4.0]]);
+/// let (block, traffic) = (Block { q: 4, k: 4 }, &mut Traffic::default());
+/// let result = varlen(x.view(), x.view(), v.view(), &[0, 1, 2], &[0, 1, 2], false, block, traffic);
+/// assert_eq!(result.out, v); // two sequences of one token, each of which sees only itself
+/// ```
 #[track_caller]
 #[allow(clippy::too_many_arguments)] // three tensors, two lists of starts, and how
 pub fn varlen(

@@ -1,7 +1,8 @@
 //! The statements of the page's section “Claims, checked” that are marked *computed*.
 
 use attn_core::{Mask, random::Random};
-use ch03_scaled_dot_product::{attention, exercises::oracle};
+use attn_oracle as oracle;
+use ch03_scaled_dot_product::attention;
 use ch08_flash_cpu::{
     Block, Traffic, exercises::flash_forward, flash_forward as reference, traffic::Sizes,
 };

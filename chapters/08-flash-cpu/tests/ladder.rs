@@ -1,9 +1,10 @@
-//! Every rung, on every instruction set of this processor, on one table of cases: against chapter
-//! 3's f64 oracle by the judges' rule.
+//! Every rung, on every instruction set of this processor, on one table of cases: against the f64
+//! oracle by the judges' rule.
 
 use attn_core::{Mask, random::Random};
 use attn_exercise::judge::{Expected, close};
-use ch03_scaled_dot_product::{attention, attention_backward, exercises::oracle};
+use attn_oracle as oracle;
+use ch03_scaled_dot_product::{attention, attention_backward};
 use ch08_flash_cpu::{
     HeadsOutput, Traffic, flash_backward,
     ladder::{
@@ -385,7 +386,7 @@ fn wide_gradients(
     mask: &Mask,
     d_out: ArrayView2<f32>,
 ) -> (Array2<f64>, Array2<f64>, Array2<f64>) {
-    let weights = oracle::attention::<f64>(q, k, v, mask).weights;
+    let weights = oracle::weights::<f64>(q, k, mask);
     let wide = |x: ArrayView2<f32>| x.mapv(f64::from);
     let (q, k, v, d_out) = (wide(q), wide(k), wide(v), wide(d_out));
     let d_weights = d_out.dot(&v.t());

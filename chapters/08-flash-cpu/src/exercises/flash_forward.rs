@@ -1,171 +1,409 @@
 //! 8.3 `flash_forward`
 
-mod mistakes;
-
 use super::{
-    inputs::Inputs,
-    kept::{Kept, Scale},
+    merge::{combined, plainly, right, state},
+    online::{nothing_rescaled, out_not_rescaled, sum_not_rescaled},
 };
 use crate::{
-    given::{Block, Output, Traffic},
+    checked::{Held, Moved, mask},
+    given::{Block, Output, State, Traffic, seen},
     traffic::Sizes,
 };
 use attn_core::random::Random;
-use attn_exercise::{
-    Exercise, Field, Fields, Finding, field,
-    judge::{each, require},
-};
-use ndarray::{Array2, ArrayView2};
-use serde::{Deserialize, Serialize};
+use attn_exercise::{SOME_VALUES, exercise, field, pairwise, some_values};
+use attn_oracle as oracle;
+use ch03_scaled_dot_product::attention;
+use ndarray::{Array1, Array2, ArrayView2, array, s};
 
-/// What is written.
-pub type Body =
-    fn(ArrayView2<f32>, ArrayView2<f32>, ArrayView2<f32>, bool, Block, &mut Traffic) -> Output;
+exercise! {
+    /// One head, and how large the tiles are.
+    crate::flash_forward as fn(ArrayView2<f32>, ArrayView2<f32>, ArrayView2<f32>, bool, Block, &mut Traffic) -> Output:
+        (q: Array2<f32>[n d], k: Array2<f32>[m d], v: Array2<f32>[m d_v], causal: bool, block: Block) -> Held<Moved<Output>>;
+    answer: |flash_forward, c| c.call(|q, k, v, causal, block| Held::during((q.nrows(), k.nrows()), block.q, || {
+        Moved::by(|traffic| flash_forward(q, k, v, causal, block, traffic))
+    }));
 
-/// What came out, what was moved for it, and what was held meanwhile.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Answer {
-    output: Output,
-    traffic: Traffic,
-    kept: Kept,
-}
-
-impl Fields for Answer {
-    fn fields(&self) -> Vec<Field> {
-        let mut fields = self.output.fields();
-        fields.push(field("traffic", say(&self.traffic)));
-        fields.push(field("memory", String::from(self.kept)));
-        fields
-    }
-}
-
-/// `5 tiles loaded, 480 bytes; 96 bytes stored`
-pub(super) fn say(traffic: &Traffic) -> String {
-    let Traffic {
-        tiles,
-        loaded,
-        stored,
-    } = traffic;
-    let s = if *tiles == 1 { "" } else { "s" };
-    format!("{tiles} tile{s} loaded, {loaded} bytes; {stored} bytes stored")
-}
-
-/// The exercise.
-pub fn exercise() -> Exercise<Body, Inputs, Answer> {
-    Exercise {
-        id: "8.3",
-        cases,
-        answer,
-        judge,
-        solution: crate::flash_forward,
-        mistakes: mistakes::mistakes(),
-        steps,
-    }
-}
-
-fn answer(flash_forward: &Body, inputs: &Inputs) -> Answer {
-    let Inputs {
-        q,
-        k,
-        v,
-        causal,
-        block,
-        ..
-    } = inputs;
-    let mut traffic = Traffic::default();
-    let mut run = || flash_forward(q.view(), k.view(), v.view(), *causal, *block, &mut traffic);
-    let (output, kept) = if inputs.measured {
-        let (n, m) = (q.nrows(), k.nrows());
-        let results = 4 * n * (v.ncols() + 1);
-        let scale = Scale {
-            n,
-            m,
-            rows: block.q,
-            results,
-        };
-        scale.measure(run)
-    } else {
-        (run(), Kept::UNKNOWN)
+    exact: |c| c.call(|q, k, v, causal, _| oracle::attention::<f64>(q, k, v, &mask(causal)));
+    plain: |c| [
+        c.call(|q, k, v, causal, _| oracle::attention::<f32>(q, k, v, &mask(causal))),
+        c.call(|q, k, v, causal, _| attention(q, k, v, &mask(causal))),
+    ];
+    then: |c, answer| {
+        let sizes = c.call(|q, _, v, causal, _| Sizes::of(q, v, causal));
+        let (queries, visited) = (sizes.query_tiles(c.block), sizes.visited(c.block));
+        let tiles = format!("{queries} of queries, {visited} of keys and {visited} of values");
+        answer.result.expect(&sizes.flash(c.block), [&tiles, "every tile whole", "the output once"])?;
+        answer.expect_little()
     };
-    Answer {
-        output,
-        traffic,
-        kept,
+    steps: |c| {
+        let sizes = c.call(|q, _, v, causal, _| Sizes::of(q, v, causal));
+        let tiles = (sizes.n.div_ceil(c.block.q), sizes.m.div_ceil(c.block.k));
+        let visited = Array2::from_shape_fn(tiles, |(t, u)| u < sizes.visits(c.block, t));
+        [
+            field("scores, before the mask", &(c.q.dot(&c.k.t()) / (sizes.d as f32).sqrt())),
+            field("tiles to visit", &visited),
+            field("traffic", sizes.flash(c.block).to_string()),
+        ]
+    };
+
+    cases: |random| {
+        let mut of = |about, (n, m), (d, d_v), causal, (b_q, b_k)| {
+            let (q, k, v) = (random.normal((n, d)), random.normal((m, d)), random.normal((m, d_v)));
+            case(about, (q, k, v, causal, Block { q: b_q, k: b_k }))
+        };
+        let measured = of("memory is measured", (512, 512), (16, 16), true, (16, 16));
+        let (q, k, v) = by_hand();
+        let mut cases = vec![
+            case("by hand: weights 1/7, 2/7, 4/7", (q, k, v, false, Block { q: 1, k: 2 })),
+            of("", (4, 6), (4, 3), false, (2, 3)),
+            of("the last tiles have fewer rows", (5, 7), (4, 3), false, (2, 3)),
+            of("tiles larger than all there is", (1, 1), (1, 1), false, (4, 4)),
+            of("", (6, 6), (4, 2), true, (2, 2)),
+            of("", (3, 7), (4, 4), true, (2, 3)),
+            of("the first four queries see nothing", (7, 3), (8, 2), true, (3, 2)),
+            of("scores of about ±10000", (6, 8), (16, 3), false, (3, 2)),
+            of("", (33, 31), (16, 8), true, (8, 4)),
+            of("", (127, 129), (64, 32), true, (32, 48)),
+            of("one query at a time", (31, 33), (32, 31), false, (1, 33)),
+            measured,
+            of("all scores below −10¹⁰", (3, 5), (4, 2), true, (2, 2)),
+        ];
+        let Case { q, k, .. } = &mut cases[7];
+        large(q, k, 100.0);
+        let Case { q, k, .. } = &mut cases[12];
+        large(q, k, 1e6);
+        cases[12].q.mapv_inplace(|x| -x.abs());
+        cases.extend(small(random).map(|inputs| case("small", inputs)));
+        cases
+    };
+
+    right (q, k, v, causal, block, traffic) {
+        "a state of task 1 for each row" => RIGHT.run(q, k, v, causal, block, traffic);
+        "the output divided after each tile, and multiplied again before the next" => Parts { merge: |a, b| {
+            let both = crate::merge(&State { out: &a.out * a.row_sum, ..*a }, b);
+            State { out: both.finish().0, ..both }
+        }, finish: undivided, ..RIGHT }.run(q, k, v, causal, block, traffic);
+    }
+
+    mistakes (q, k, v, causal, block, traffic) {
+        "sum-not-rescaled": "out is rescaled to each tile's new maximum and row_sum is not"
+            => Parts { merge: sum_not_rescaled, ..RIGHT }.run(q, k, v, causal, block, traffic);
+        "out-not-rescaled": "row_sum is rescaled to each tile's new maximum and out is not"
+            => Parts { merge: out_not_rescaled, ..RIGHT }.run(q, k, v, causal, block, traffic);
+        "nothing-rescaled": "the maximum changes from tile to tile and what was summed before is never rescaled to it"
+            => Parts { merge: nothing_rescaled, ..RIGHT }.run(q, k, v, causal, block, traffic);
+        "normalised-tiles": "each tile's weights are divided by their own sum before they are added: every tile then counts alike, whatever its scores"
+            => Parts { merge: normalised, ..RIGHT }.run(q, k, v, causal, block, traffic);
+        "published-recipe": "each tile's output is normalised, the old one rescaled and the new one added, and nothing divides by the sum at the end: the weights of a row then sum to more than one"
+            => Parts { merge: normalised, finish: undivided, ..RIGHT }.run(q, k, v, causal, block, traffic);
+        "undivided": "out is not divided by row_sum at the end"
+            => Parts { finish: undivided, ..RIGHT }.run(q, k, v, causal, block, traffic);
+        "no-scale": "the scores are not divided by √d"
+            => crate::flash_forward(scaled(q, q.ncols() as f32).view(), k, v, causal, block, traffic);
+        "by-d": "the scores are divided by d instead of √d"
+            => crate::flash_forward(scaled(q, 1.0 / q.ncols() as f32).view(), k, v, causal, block, traffic);
+        "by-d-v": "the scores are divided by √d_v instead of √d"
+            => crate::flash_forward(scaled(q, q.ncols() as f32 / v.ncols() as f32).view(), k, v, causal, block, traffic);
+        "inverted": "the exponent has the wrong sign: what was summed before is rescaled by e^(old − new), at most 1, not by e^(new − old)"
+            => Parts { merge: |a, b| {
+                let (row_max, [x, y]) = right(a, b);
+                combined(a, b, row_max, [1.0 / x, y])
+            }, ..RIGHT }.run(q, k, v, causal, block, traffic);
+        "divided-at-each-tile": "out is divided by the running row_sum after each tile, and so again and again; divide once, at the very end"
+            => Parts { merge: |a, b| {
+                let both = crate::merge(a, b);
+                State { out: both.finish().0, ..both }
+            }, finish: undivided, ..RIGHT }.run(q, k, v, causal, block, traffic);
+        "max-of-the-tile": "the new maximum is that of the tile alone, even where the row sees none of the tile: then it falls back to −∞"
+            => Parts { merge: max_of_the_tile, ..RIGHT }.run(q, k, v, causal, block, traffic);
+        "max-falls": "the new maximum is that of the tile alone, not the larger of it and the old one: where it falls by much, the factor is infinite"
+            => Parts { merge: |a, b| if b.row_sum == 0.0 { a.clone() } else { max_of_the_tile(a, b) }, ..RIGHT }.run(q, k, v, causal, block, traffic);
+        "max-from-zero": "the maximum starts at 0 instead of −∞: a row whose scores are all far below zero loses them all"
+            => Parts { merge: |a, b| plainly(a, b, a.row_max.max(b.row_max).max(0.0)), ..RIGHT }.run(q, k, v, causal, block, traffic);
+        "max-from-a-billion": "the maximum starts at −1e9 instead of −∞: a row whose scores are all below that loses them all"
+            => Parts { merge: |a, b| plainly(a, b, a.row_max.max(b.row_max).max(-1e9)), ..RIGHT }.run(q, k, v, causal, block, traffic);
+        "ragged-ends-dropped": "only whole tiles are visited: the rows at the end that do not fill one are left out"
+            => Parts { covered: |rows, block| rows / block * block, ..RIGHT }.run(q, k, v, causal, block, traffic);
+        "no-mask-in-the-tile": "whole tiles are skipped, but within the tile on the diagonal every row sees every key"
+            => Parts { hide: |_, _| (), ..RIGHT }.run(q, k, v, causal, block, traffic);
+        "mask-of-the-tile": "the mask is applied with the row's and the key's places in their tile instead of in the sequence"
+            => Parts { hide: |scores, at| at.fill(scores, at.open().min(at.row + 1)), ..RIGHT }.run(q, k, v, causal, block, traffic);
+        "row-of-the-tile": "how far a row sees is asked with its place in the tile, seen(r, …); its query is first + r"
+            => Parts { hide: |scores, at| at.fill(scores, At { first: 0, ..*at }.open()), ..RIGHT }.run(q, k, v, causal, block, traffic);
+        "mask-of-zeros": "what is hidden gets the score 0 instead of −∞: the weight of a score of 0 is not 0"
+            => Parts { hide: |scores, at| scores.iter_mut().skip(at.open()).for_each(|score| *score = 0.0), ..RIGHT }.run(q, k, v, causal, block, traffic);
+        "one-key-too-many": "every row sees one key more than it should"
+            => Parts { hide: |scores, at| at.fill(scores, At { m: at.m + 1, ..*at }.open()), ..RIGHT }.run(q, k, v, causal, block, traffic);
+        "first-row-decides": "how far a tile has to look is decided by its first query instead of its last"
+            => Parts { end: |first, _, n, m| seen(first, n, m, true), ..RIGHT }.run(q, k, v, causal, block, traffic);
+        "causal-ignored": "every query sees every key, causal or not"
+            => crate::flash_forward(q, k, v, false, block, traffic);
+        "top-left": "causal is aligned top-left (j ≤ i) instead of bottom-right"
+            => Parts {
+                end: |_, last, _, m| m.min(last + 1),
+                hide: |scores, at| at.fill(scores, (at.first + at.row + 1).saturating_sub(at.key)),
+                ..RIGHT
+            }.run(q, k, v, causal, block, traffic);
+        "strict": "the causal limit itself is left out, so that no query sees its own key"
+            => Parts {
+                end: |_, last, n, m| (m + last).saturating_sub(n),
+                hide: |scores, at| at.fill(scores, (at.m + at.first + at.row).saturating_sub(at.n + at.key)),
+                ..RIGHT
+            }.run(q, k, v, causal, block, traffic);
+        "nothing-seen-yet-nan": "−∞ − (−∞) is computed for a row that has seen no key yet, in a tile whose other rows have: that is NaN"
+            => Parts { merge: |a, b| plainly(a, b, a.row_max.max(b.row_max)), ..RIGHT }.run(q, k, v, causal, block, traffic);
+        "empty-row-nan": "out is divided by row_sum where a row saw no key at all: 0/0 is NaN"
+            => Parts { finish: always_divided, ..RIGHT }.run(q, k, v, causal, block, traffic);
+        "nothing-seen-nan": "neither −∞ − (−∞) is avoided, for a row that has seen no key yet, nor 0/0 at the end, for one that saw none at all: both are NaN"
+            => Parts { merge: |a, b| plainly(a, b, a.row_max.max(b.row_max)), finish: always_divided, ..RIGHT }.run(q, k, v, causal, block, traffic);
+        "lse-of-nothing-zero": "the log-sum-exp of a row that saw no key at all is left at 0; it is −∞, the logarithm of an empty sum"
+            => Parts { finish: |state| (state.finish().0, if state.row_sum == 0.0 { 0.0 } else { state.finish().1 }), ..RIGHT }.run(q, k, v, causal, block, traffic);
+        "lse-of-nothing-least-float": "the log-sum-exp of a row that saw no key at all is the least finite number, where the maximum started; it is −∞, the logarithm of an empty sum"
+            => Parts { finish: |state| (state.finish().0, state.finish().1.max(f32::MIN)), ..RIGHT }.run(q, k, v, causal, block, traffic);
+        "lse-without-max": "the log-sum-exp is only ln row_sum; row_max was not added back"
+            => Parts { finish: |state| (state.finish().0, state.row_sum.ln()), ..RIGHT }.run(q, k, v, causal, block, traffic);
+        "lse-without-log": "the log-sum-exp is row_max + row_sum, without the logarithm"
+            => Parts { finish: |state| (state.finish().0, state.row_max + state.row_sum), ..RIGHT }.run(q, k, v, causal, block, traffic);
+        "lse-is-max": "row_max is returned in place of the log-sum-exp"
+            => Parts { finish: |state| (state.finish().0, state.row_max), ..RIGHT }.run(q, k, v, causal, block, traffic);
+        "nothing-skipped": "the numbers are right, but tiles that are hidden as a whole are loaded and masked instead of skipped"
+            => {
+                crate::flash_forward(q, k, v, false, block, traffic);
+                crate::flash_forward(q, k, v, causal, block, &mut Traffic::default())
+            };
+        "tiles-cut-at-the-mask": "the numbers are right, but of the last key tile only the part is loaded that the last query sees; a tile is loaded whole, and its rest is masked"
+            => {
+                let output = crate::flash_forward(q, k, v, causal, block, traffic);
+                for (rows, keys) in Sizes::of(q, v, causal).pairs(block) {
+                    let unseen = keys.end.saturating_sub(seen(rows.end - 1, q.nrows(), k.nrows(), causal));
+                    traffic.loaded -= 4 * (unseen * (k.ncols() + v.ncols())) as u64;
+                }
+                output
+            };
+        "blocks-swapped": "the numbers are right, but query tiles have block.k rows and key tiles block.q"
+            => crate::flash_forward(q, k, v, causal, Block { q: block.k, k: block.q }, traffic);
+        "queries-loaded-again": "the numbers are right, but the query tile is loaded again for every key tile"
+            => {
+                for (rows, _) in Sizes::of(q, v, causal).pairs(block).filter(|(_, keys)| keys.start > 0) {
+                    traffic.load(q.slice(s![rows, ..]));
+                }
+                crate::flash_forward(q, k, v, causal, block, traffic)
+            };
+        "nothing-loaded": "the numbers are right, but the tiles are read where they lie: load them with traffic.load, and store with traffic.store"
+            => crate::flash_forward(q, k, v, causal, block, &mut Traffic::default());
+        "keys-outside": "the numbers are right, but the loops are the other way round, keys outside and queries inside: then a query tile and its output move once for every key tile (the order of the first FlashAttention)"
+            => {
+                let output = crate::flash_forward(q, k, v, causal, block, &mut Traffic::default());
+                for key in (0..k.nrows()).step_by(block.k) {
+                    let keys = s![key..k.nrows().min(key + block.k), ..];
+                    traffic.load(k.slice(keys));
+                    traffic.load(v.slice(keys));
+                    for (rows, _) in Sizes::of(q, v, causal).pairs(block).filter(|(_, keys)| keys.start == key) {
+                        traffic.load(q.slice(s![rows.clone(), ..]));
+                        let mut out = traffic.load(output.out.slice(s![rows, ..]));
+                        traffic.store(&out.clone(), out.view_mut());
+                    }
+                }
+                output
+            };
+        "keeps-a-strip": "the numbers and the traffic are right, but memory grows with the keys: a tile's scores with all keys are kept, or a copy of the keys, as when they are transposed whole"
+            => {
+                let strip = Array2::<f32>::zeros((block.q, k.nrows()));
+                let output = crate::flash_forward(q, k, v, causal, block, traffic);
+                std::hint::black_box(strip);
+                output
+            };
+        "keeps-a-table": "this is attention as in chapter 3, with its tables of n×m scores and weights: the numbers are right, traffic and memory are not"
+            => {
+                let [q, k, v] = [q, k, v].map(|x| traffic.load(x));
+                let output = attention(q.view(), k.view(), v.view(), &mask(causal));
+                traffic.store(&output.out, Array2::zeros(output.out.dim()).view_mut());
+                output
+            };
+    }
+
+    within {
+        merge: |merge, (q, k, v, causal, block)| Held::during((q.nrows(), k.nrows()), block.q, || {
+            Moved::by(|traffic| Parts { merge, ..RIGHT }.run(q, k, v, causal, block, traffic))
+        });
     }
 }
 
-fn cases(seed: u64) -> Vec<Inputs> {
-    let mut random = Random::new(seed);
-    let mut case =
-        |sizes, widths, causal, block| Inputs::normal(&mut random, sizes, widths, causal, block);
-    let square = case((512, 512), (8, 8), true, (32, 16)).about("memory is measured");
-    vec![
-        Inputs::by_hand(),
-        case((4, 6), (4, 3), false, (2, 3)),
-        case((5, 7), (4, 3), false, (2, 3)).about("the last tiles have fewer rows"),
-        case((1, 1), (1, 1), false, (4, 4)).about("tiles larger than all there is"),
-        case((6, 6), (4, 2), true, (2, 2)),
-        case((3, 7), (4, 4), true, (2, 3)),
-        case((7, 3), (8, 2), true, (3, 2)).about("the first four queries see nothing"),
-        case((6, 8), (16, 3), false, (3, 2)).large(),
-        case((33, 31), (16, 8), true, (8, 4)),
-        case((127, 129), (64, 32), true, (32, 48)),
-        case((31, 33), (32, 31), false, (1, 33)).about("one query at a time"),
-        Inputs {
-            measured: true,
-            ..square
-        },
-    ]
+/// The scores 0, ln 2 and ln 4 over the values 1, 4 and 2.
+pub(super) fn by_hand() -> (Array2<f32>, Array2<f32>, Array2<f32>) {
+    let (ln2, ln4) = (2.0_f32.ln(), 4.0_f32.ln());
+    let k = array![
+        [0.0; 4],
+        [2.0 * ln2, 0.0, 0.0, 0.0],
+        [2.0 * ln4, 0.0, 0.0, 0.0]
+    ];
+    (Array2::ones((1, 4)), k, array![[1.0], [4.0], [2.0]])
 }
 
-fn judge(cases: &[Inputs], answers: &[Answer]) -> Result<(), Finding> {
-    each(cases, answers, |inputs, answer| {
-        inputs.judge(&answer.output)?;
-        expect_traffic(&answer.traffic, &inputs.head(), inputs.block)?;
-        answer.kept.judge(inputs.q.nrows(), inputs.k.nrows())
-    })
+/// Makes the scores `factor`² times as large. Those of query 0 are then all far below zero.
+pub(super) fn large(q: &mut Array2<f32>, k: &mut Array2<f32>, factor: f32) {
+    *q *= factor;
+    k.mapv_inplace(|x| factor * x.abs());
+    q.row_mut(0).mapv_inplace(|x| -x.abs());
 }
 
-/// Refuses another traffic than the closed form's.
-fn expect_traffic(got: &Traffic, sizes: &Sizes, block: Block) -> Result<(), String> {
-    let right = sizes.flash(block);
-    let (queries, visited) = (sizes.query_tiles(block), sizes.visited(block));
-    require(got.tiles == right.tiles, || {
-        let (got, right) = (got.tiles, right.tiles);
-        format!(
-            "{} loaded, should be {right}: {queries} of queries, {visited} of keys and {visited} of values",
-            tiles_were(got)
-        )
-    })?;
-    require(got.loaded == right.loaded, || {
-        let (got, right) = (got.loaded, right.loaded);
-        format!("{got} bytes were loaded, should be {right}: every tile whole")
-    })?;
-    require(got.stored == right.stored, || {
-        let (got, right) = (got.stored, right.stored);
-        format!("{got} bytes were stored, should be {right}: the output once")
-    })
+/// Queries whose scores are √`factor` times as large.
+pub(super) fn scaled(q: ArrayView2<f32>, factor: f32) -> Array2<f32> {
+    &q * factor.sqrt()
 }
 
-/// `1 tile was`, `5 tiles were`
-pub(super) fn tiles_were(count: u64) -> String {
-    match count {
-        1 => "1 tile was".into(),
-        _ => format!("{count} tiles were"),
+/// Small heads of all sizes from 1 to 3, with tiles of 1 to 3 rows and every kind of values.
+pub(super) fn small(
+    random: &mut Random,
+) -> impl Iterator<Item = (Array2<f32>, Array2<f32>, Array2<f32>, bool, Block)> {
+    let levels = [3, 3, 3, 3, 3, 3, 2, SOME_VALUES, SOME_VALUES, SOME_VALUES];
+    pairwise(levels)
+        .into_iter()
+        .map(|[n, m, d, d_v, b_q, b_k, causal, of_q, of_k, of_v]| {
+            let q = some_values(of_q, (n + 1, d + 1), random);
+            let k = some_values(of_k, (m + 1, d + 1), random);
+            let v = some_values(of_v, (m + 1, d_v + 1), random);
+            (
+                q,
+                k,
+                v,
+                causal == 1,
+                Block {
+                    q: b_q + 1,
+                    k: b_k + 1,
+                },
+            )
+        })
+}
+
+/// Where a row of scores is: that of row `row` of the tile of queries that begins with query
+/// `first`, and of the tile of keys that begins with key `key`.
+struct At {
+    row: usize,
+    first: usize,
+    key: usize,
+    n: usize,
+    m: usize,
+}
+
+impl At {
+    /// How many keys of the tile and of those after it the row sees.
+    fn open(&self) -> usize {
+        seen(self.first + self.row, self.n, self.m, true).saturating_sub(self.key)
+    }
+
+    /// Hides all scores of the tile but the first `open` ones.
+    fn fill(&self, scores: &mut [f32], open: usize) {
+        scores
+            .iter_mut()
+            .skip(open)
+            .for_each(|score| *score = f32::NEG_INFINITY);
     }
 }
 
-/// Which tiles are visited.
-fn steps(inputs: &Inputs) -> Vec<Field> {
-    let (sizes, block) = (inputs.head(), inputs.block);
-    let (rows, columns) = (sizes.n.div_ceil(block.q), sizes.m.div_ceil(block.k));
-    let visited = Array2::from_shape_fn((rows, columns), |(row, column)| {
-        column < sizes.visits(block, row)
-    });
-    let products = inputs.q.dot(&inputs.k.t()) / (sizes.d as f32).sqrt();
-    vec![
-        field("scores, before the mask", &products),
-        field("tiles to visit", &visited),
-        field("traffic", say(&sizes.flash(block))),
-    ]
+/// Attention tile by tile, in the parts that go wrong.
+struct Parts {
+    /// How many of the rows are covered by tiles of `block` rows.
+    covered: fn(rows: usize, block: usize) -> usize,
+    /// How many of `m` keys a tile of queries `first ..= last` of `n` looks at, if causal.
+    end: fn(first: usize, last: usize, n: usize, m: usize) -> usize,
+    /// Hides what a row of scores does not see, if causal.
+    hide: fn(scores: &mut [f32], at: &At),
+    /// Joins the state of a row with that of the tile's keys.
+    merge: fn(&State, &State) -> State,
+    /// The row of the result, and its log-sum-exp.
+    finish: fn(&State) -> (Array1<f32>, f32),
+}
+
+/// The right parts. A mistake has one or two of its own.
+const RIGHT: Parts = Parts {
+    covered: |rows, _| rows,
+    end: |_, last, n, m| seen(last, n, m, true),
+    hide: |scores, at| at.fill(scores, at.open()),
+    merge: crate::merge,
+    finish: State::finish,
+};
+
+impl Parts {
+    fn run(
+        &self,
+        q: ArrayView2<f32>,
+        k: ArrayView2<f32>,
+        v: ArrayView2<f32>,
+        causal: bool,
+        block: Block,
+        traffic: &mut Traffic,
+    ) -> Output {
+        let Sizes { n, m, d, d_v, .. } = Sizes::of(q, v, causal);
+        let mut result = Output {
+            out: Array2::zeros((n, d_v)),
+            lse: Array1::from_elem(n, f32::NEG_INFINITY),
+        };
+        let (covered_q, covered_k) = ((self.covered)(n, block.q), (self.covered)(m, block.k));
+        for first in (0..covered_q).step_by(block.q) {
+            let last = n.min(first + block.q) - 1;
+            let q = traffic.load(q.slice(s![first..=last, ..])) / (d as f32).sqrt();
+            let mut states = vec![State::empty(d_v); q.nrows()];
+            let end = if causal {
+                (self.end)(first, last, n, m)
+            } else {
+                m
+            };
+            for key in (0..end.min(covered_k)).step_by(block.k) {
+                let keys = s![key..m.min(key + block.k), ..];
+                let (k, v) = (traffic.load(k.slice(keys)), traffic.load(v.slice(keys)));
+                for (row, so_far) in states.iter_mut().enumerate() {
+                    let mut scores = k.dot(&q.row(row)).to_vec();
+                    if causal {
+                        (self.hide)(
+                            &mut scores,
+                            &At {
+                                row,
+                                first,
+                                key,
+                                n,
+                                m,
+                            },
+                        );
+                    }
+                    *so_far = (self.merge)(so_far, &state(&scores.into(), &v));
+                }
+            }
+            let mut out = Array2::zeros((states.len(), d_v));
+            for (row, state) in states.iter().enumerate() {
+                let (values, lse) = (self.finish)(state);
+                out.row_mut(row).assign(&values);
+                result.lse[first + row] = lse;
+            }
+            traffic.store(&out, result.out.slice_mut(s![first..=last, ..]));
+        }
+        result
+    }
+}
+
+/// Each tile's output and sum divided by its sum.
+fn normalised(a: &State, b: &State) -> State {
+    let (row_max, [x, _]) = right(a, b);
+    let b = State {
+        row_sum: if b.row_sum == 0.0 { 0.0 } else { 1.0 },
+        out: b.finish().0,
+        ..*b
+    };
+    combined(a, &b, row_max, [x, 1.0])
+}
+
+fn max_of_the_tile(a: &State, b: &State) -> State {
+    let shift = if b.row_sum == 0.0 { 0.0 } else { b.row_max };
+    combined(a, b, b.row_max, [(a.row_max - shift).exp(), 1.0])
+}
+
+fn undivided(state: &State) -> (Array1<f32>, f32) {
+    (state.out.clone(), state.finish().1)
+}
+
+fn always_divided(state: &State) -> (Array1<f32>, f32) {
+    (
+        &state.out / state.row_sum,
+        state.row_max + state.row_sum.ln(),
+    )
 }

@@ -6,5 +6,6 @@ pub mod flash_forward;
 pub mod flash_heads;
 pub mod merge;
 pub mod online;
+pub mod push;
 pub mod split_kv;
 pub mod varlen;

@@ -1,90 +1,193 @@
 //! 8.6 `split_kv`
 
 use crate::{
+    checked::mask,
     given::{Split, State},
     merge,
 };
-use attn_core::{Mask, random::Random};
 use attn_exercise::{
-    Exercise, Field, Fields, Finding, Mistake, field,
-    judge::{Expected, close, each, require},
+    Field, Fields, SOME_VALUES, Value, exercise, field, judge::require, pairwise, some_values,
 };
-use ch03_scaled_dot_product::{attention, exercises::oracle};
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, array, s};
-use serde::{Deserialize, Serialize};
+use attn_oracle as oracle;
+use ch03_scaled_dot_product::attention;
+use ndarray::{Array, Array1, Array2, ArrayView1, ArrayView2, Axis, Ix1, Ix2, NdFloat, s};
 use std::ops::Range;
 
-/// What is written.
-pub type Body = fn(ArrayView1<f32>, ArrayView2<f32>, ArrayView2<f32>, usize) -> Split;
+exercise! {
+    /// One query, and how many parts.
+    crate::split_kv: (q: Array1<f32>[d], k: Array2<f32>[m d], v: Array2<f32>[m d_v], parts: usize[parts]) -> Split;
 
-/// `q` d, `k` m×d, `v` m×d_v, and how many parts.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Case {
-    about: String,
-    q: Array1<f32>,
-    k: Array2<f32>,
-    v: Array2<f32>,
-    parts: usize,
-}
+    exact: |c| exact::<f64>(c);
+    plain: |c| [exact::<f32>(c), c.call(in_parts).fields()];
+    first: |c, answer| require(answer.parts.len() == c.parts, || {
+        format!("there are {} parts, should be {}", answer.parts.len(), c.parts)
+    });
+    steps: |c| {
+        let ranges = (0..c.parts).map(|p| borders(p, c.k.nrows(), c.parts));
+        let ranges: Vec<String> = ranges.map(|r| format!("{}..{}", r.start, r.end)).collect();
+        [field("the parts' keys", ranges.join(", "))]
+    };
 
-impl Fields for Case {
-    fn fields(&self) -> Vec<Field> {
-        vec![
-            field("q", &self.q),
-            field("k", &self.k),
-            field("v", &self.v),
-            field("parts", self.parts.to_string()),
-        ]
+    cases: |random| {
+        let mut of = |about, m, (d, d_v), parts| {
+            case(about, (random.normal(d), random.normal((m, d)), random.normal((m, d_v)), parts))
+        };
+        let (q, k, v) = super::flash_forward::by_hand();
+        let mut cases = vec![
+            case("by hand: 17/7", (q.row(0).to_owned(), k, v, 2)),
+            of("", 8, (4, 3), 2),
+            of("one part", 5, (4, 2), 1),
+            of("uneven", 7, (4, 2), 3),
+            of("more parts than keys", 3, (4, 2), 5),
+            of("no keys at all", 0, (4, 2), 2),
+            of("", 129, (64, 32), 8),
+            of("scores of about ±10000", 9, (16, 3), 4),
+            of("all scores below −10¹⁰", 5, (4, 2), 2),
+        ];
+        cases[7].q *= 100.0;
+        cases[7].k *= 100.0;
+        cases[8].q.mapv_inplace(|x| -1e6 * x.abs());
+        cases[8].k.mapv_inplace(|x| 1e6 * x.abs());
+        let levels = [3, 3, 3, 3, SOME_VALUES, SOME_VALUES, SOME_VALUES];
+        cases.extend(pairwise(levels).into_iter().map(|[m, d, d_v, parts, of_q, of_k, of_v]| {
+            let q = some_values(of_q, d + 1, random);
+            let (k, v) = (some_values(of_k, (m + 1, d + 1), random), some_values(of_v, (m + 1, d_v + 1), random));
+            case("small", (q, k, v, parts + 1))
+        }));
+        cases
+    };
+
+    right (q, k, v, parts) {
+        "chapter 3 on each part, merged from the back" => in_parts(q, k, v, parts);
     }
 
-    fn label(&self) -> String {
-        let (d, (m, d_v), parts) = (self.q.len(), self.v.dim(), self.parts);
-        let about = match self.about.as_str() {
-            "" => String::new(),
-            about => format!(", {about}"),
+    mistakes (q, k, v, parts) {
+        "plain-mean": "the parts' results are averaged, as if all parts had the same say"
+            => averaged(crate::split_kv(q, k, v, parts), |_, _| 1.0);
+        "by-length": "the parts' results are averaged by how many keys they have; their say is their row_sum, at the common maximum"
+            => averaged(crate::split_kv(q, k, v, parts), |p, _| borders(p, k.nrows(), parts).len() as f32);
+        "by-own-sum": "the parts' results are averaged by their row_sum as it is, although each belongs to a maximum of its own"
+            => averaged(crate::split_kv(q, k, v, parts), |_, part| part.row_sum);
+        "best-part": "the part with the largest score is taken for the whole"
+            => {
+                let parts = crate::split_kv(q, k, v, parts).parts;
+                let best = parts.iter().max_by(|a, b| a.row_max.total_cmp(&b.row_max));
+                let (out, lse) = best.map(State::finish).unwrap_or_default();
+                Split { parts, out, lse }
+            };
+        "tail-dropped": "every part has ⌊m/parts⌋ keys, and those at the end that are left over belong to none"
+            => cut(q, k, v, parts, |p, m, parts| p * (m / parts)..(p + 1) * (m / parts));
+        "other-borders": "every part but the last ones has ⌈m/parts⌉ keys: the whole is right, the parts are not the ones asked for"
+            => cut(q, k, v, parts, |p, m, parts| (p * m.div_ceil(parts)).min(m)..((p + 1) * m.div_ceil(parts)).min(m));
+        "rest-in-the-last": "every part has ⌊m/parts⌋ keys, and the last one also those that are left over: the whole is right, the parts are not the ones asked for"
+            => cut(q, k, v, parts, |p, m, parts| p * (m / parts)..if p + 1 == parts { m } else { (p + 1) * (m / parts) });
+        "cumulative": "each part's state goes on from that of the part before; a part is to be computed by itself, so that all can be computed at once"
+            => {
+                let parts = cut(q, k, v, parts, |p, m, parts| 0..borders(p, m, parts).end).parts;
+                let (out, lse) = parts.last().map(State::finish).unwrap_or_default();
+                Split { parts, out, lse }
+            };
+        "empty-parts-left-out": "parts without keys are left out: the whole is right, but fewer parts come back than were asked for"
+            => {
+                let mut split = crate::split_kv(q, k, v, parts);
+                split.parts.retain(|part| part.row_sum > 0.0);
+                split
+            };
+        "one-part": "nothing is split: all keys are in the first part, and the others are empty"
+            => cut(q, k, v, parts, |p, m, _| if p == 0 { 0..m } else { m..m });
+        "empty-part-nan": "a part without keys takes part in the merge with −∞ − (−∞), which is NaN"
+            => {
+                let right = crate::split_kv(q, k, v, parts);
+                // From the empty state on, merging an empty part asks for −∞ − (−∞).
+                if !borders(0, k.nrows(), parts).is_empty() {
+                    return right;
+                }
+                Split { out: right.out.mapv(|_| f32::NAN), lse: f32::NAN, ..right }
+            };
+        "no-scale": "the scores are not divided by √d"
+            => crate::split_kv((&q * (q.len() as f32).sqrt()).view(), k, v, parts);
+        "lse-added": "the parts' log-sum-exps are added; their exponentials add"
+            => {
+                let right = crate::split_kv(q, k, v, parts);
+                Split { lse: right.parts.iter().map(|part| part.finish().1).sum(), ..right }
+            };
+        "parts-divided": "each part's out is divided by its row_sum before it is kept; a state's out is not divided, so that it can be merged"
+            => {
+                let parts = crate::split_kv(q, k, v, parts).parts;
+                merged(parts.iter().map(|part| State { out: part.finish().0, ..*part }).collect(), v.ncols(), merge)
+            };
+        "parts-finished": "the parts were divided by their row_sum before they were merged, so that each has the same say, at the common maximum"
+            => {
+                let right = crate::split_kv(q, k, v, parts);
+                let divided = right.parts.iter().map(|part| State {
+                    row_sum: if part.row_sum == 0.0 { 0.0 } else { 1.0 },
+                    out: part.finish().0,
+                    ..*part
+                });
+                Split { out: merged(divided.collect(), v.ncols(), merge).out, ..right }
+            };
+    }
+
+    within {
+        merge: |merge, (q, k, v, parts)| {
+            let part = |p| borders(p, k.nrows(), parts).fold(State::empty(v.ncols()), |state, j| {
+                merge(&state, &State::of_key(q.dot(&k.row(j)) / (q.len() as f32).sqrt(), v.row(j)))
+            });
+            merged((0..parts).map(part).collect(), v.ncols(), |a, b| merge(a, b))
         };
-        format!("m={m} d={d} d_v={d_v}, {parts} parts{about}")
     }
 }
 
 /// The parts are shown finished, since any common factor of sum and output means the same.
 impl Fields for Split {
     fn fields(&self) -> Vec<Field> {
-        let (outs, lses) = finished(self);
-        vec![
-            field("out", &self.out),
-            field("lse", self.lse),
-            field("the parts' out / row_sum", &outs),
-            field("the parts' log-sum-exp", &lses),
-        ]
+        let finished: Vec<_> = self.parts.iter().map(State::finish).collect();
+        let outs: Vec<_> = finished.iter().map(|(out, _)| out.view()).collect();
+        let outs = ndarray::stack(Axis(0), &outs).unwrap_or_default();
+        let lses: Array1<f32> = finished.iter().map(|(_, lse)| *lse).collect();
+        in_order(&outs, &lses, &self.out, self.lse)
     }
 }
 
-/// The parts' results, parts×d_v, and their log-sum-exps.
-fn finished(split: &Split) -> (Array2<f32>, Array1<f32>) {
-    let finished: Vec<_> = split.parts.iter().map(State::finish).collect();
-    let outs: Vec<_> = finished.iter().map(|(out, _)| out.view()).collect();
-    let outs = ndarray::stack(Axis(0), &outs).unwrap_or_default();
-    (outs, finished.iter().map(|(_, lse)| *lse).collect())
+fn in_order<F: Clone>(
+    outs: &Array<F, Ix2>,
+    lses: &Array<F, Ix1>,
+    out: &Array<F, Ix1>,
+    lse: F,
+) -> Vec<Field>
+where
+    Value: From<F> + for<'a> From<&'a Array<F, Ix1>> + for<'a> From<&'a Array<F, Ix2>>,
+{
+    vec![
+        field("the parts' out / row_sum", outs),
+        field("the parts' log-sum-exp", lses),
+        field("out", out),
+        field("lse", lse),
+    ]
 }
 
-/// The exercise.
-pub fn exercise() -> Exercise<Body, Case, Split> {
-    Exercise {
-        id: "8.6",
-        cases,
-        answer: |split_kv, Case { q, k, v, parts, .. }| {
-            split_kv(q.view(), k.view(), v.view(), *parts)
-        },
-        judge,
-        solution: crate::split_kv,
-        mistakes: mistakes(),
-        steps: |case| {
-            let ranges = (0..case.parts).map(|p| borders(p, case.k.nrows(), case.parts));
-            let ranges: Vec<String> = ranges.map(|r| format!("{}..{}", r.start, r.end)).collect();
-            vec![field("the parts' keys", ranges.join(", "))]
-        },
-    }
+/// Attention over each part's keys and over all of them.
+fn exact<F: NdFloat>(c: &Case) -> Vec<Field>
+where
+    Value: From<F> + for<'a> From<&'a Array<F, Ix1>> + for<'a> From<&'a Array<F, Ix2>>,
+{
+    let over = |keys: Range<usize>| {
+        let (k, v) = (c.k.slice(s![keys.clone(), ..]), c.v.slice(s![keys, ..]));
+        oracle::attention::<F>(c.q.view().insert_axis(Axis(0)), k, v, &mask(false))
+    };
+    let parts: Vec<_> = (0..c.parts)
+        .map(|p| over(borders(p, c.k.nrows(), c.parts)))
+        .collect();
+    let outs = Array2::from_shape_fn((c.parts, c.v.ncols()), |(p, column)| {
+        parts[p].out[[0, column]]
+    });
+    let whole = over(0..c.k.nrows());
+    in_order(
+        &outs,
+        &parts.iter().map(|part| part.lse[0]).collect(),
+        &whole.out.row(0).to_owned(),
+        whole.lse[0],
+    )
 }
 
 /// The keys of part `p`.
@@ -92,287 +195,65 @@ fn borders(p: usize, m: usize, parts: usize) -> Range<usize> {
     p * m / parts..(p + 1) * m / parts
 }
 
-fn cases(seed: u64) -> Vec<Case> {
-    let mut random = Random::new(seed);
-    let (ln2, ln4) = (2.0_f32.ln(), 4.0_f32.ln());
-    let mut case = |about: &str, m: usize, (d, d_v): (usize, usize), parts: usize| Case {
-        about: about.into(),
-        q: random.normal(d),
-        k: random.normal((m, d)),
-        v: random.normal((m, d_v)),
-        parts,
-    };
-    let mut cases = vec![
-        case("", 8, (4, 3), 2),
-        case("one part", 5, (4, 2), 1),
-        case("uneven", 7, (4, 2), 3),
-        case("more parts than keys", 3, (4, 2), 5),
-        case("no keys at all", 0, (4, 2), 2),
-        case("", 129, (64, 32), 8),
-    ];
-    let mut large = case("scores of about ±10000", 9, (16, 3), 4);
-    large.q *= 100.0;
-    large.k *= 100.0;
-    cases.push(large);
-    let by_hand = Case {
-        about: "by hand: 17/7".into(),
-        q: array![1.0, 1.0, 1.0, 1.0],
-        k: array![
-            [0.0, 0.0, 0.0, 0.0],
-            [2.0 * ln2, 0.0, 0.0, 0.0],
-            [2.0 * ln4, 0.0, 0.0, 0.0]
-        ],
-        v: array![[1.0], [4.0], [2.0]],
-        parts: 2,
-    };
-    cases.insert(0, by_hand);
-    cases
-}
-
-fn judge(cases: &[Case], answers: &[Split]) -> Result<(), Finding> {
-    each(cases, answers, |Case { q, k, v, parts, .. }, split| {
-        require(split.parts.len() == *parts, || {
-            format!("there are {} parts, should be {parts}", split.parts.len())
-        })?;
-        let q = q.view().insert_axis(Axis(0));
-        let right = |keys: Range<usize>| {
-            let (k, v) = (k.slice(s![keys.clone(), ..]), v.slice(s![keys, ..]));
-            let exact = oracle::attention::<f64>(q, k, v, &Mask::None);
-            let product = attention(q, k, v, &Mask::None);
-            let loops = oracle::attention::<f32>(q, k, v, &Mask::None);
-            (
-                Expected::new(
-                    exact.out.row(0).to_owned(),
-                    &[&product.out.row(0).to_owned(), &loops.out.row(0).to_owned()],
-                ),
-                Expected::new(exact.lse, &[&product.lse, &loops.lse]),
-            )
+/// Each part at once, as chapter 3 would; merged from the back, by log-sum-exp.
+fn in_parts(q: ArrayView1<f32>, k: ArrayView2<f32>, v: ArrayView2<f32>, parts: usize) -> Split {
+    let part = |p| {
+        let keys = borders(p, k.nrows(), parts);
+        let (k, v) = (k.slice(s![keys.clone(), ..]), v.slice(s![keys, ..]));
+        let one = attention(q.insert_axis(Axis(0)), k, v, &mask(false));
+        let row_sum = if one.lse[0] == f32::NEG_INFINITY {
+            0.0
+        } else {
+            1.0
         };
-        for (p, part) in split.parts.iter().enumerate() {
-            let keys = borders(p, k.nrows(), *parts);
-            let name = format!("part {p} (keys {}..{}):", keys.start, keys.end);
-            let (out, lse) = right(keys);
-            let finished = part.finish();
-            close(&format!("{name} (out / row_sum)"), &finished.0, &out)?;
-            close(&format!("{name} lse"), &array![finished.1], &lse)?;
+        State {
+            row_max: one.lse[0],
+            row_sum,
+            out: one.out.row(0).to_owned(),
         }
-        let (out, lse) = right(0..k.nrows());
-        close("out", &split.out, &out)?;
-        close("lse", &array![split.lse], &lse)
-    })
-}
-
-/// The states of parts with these borders, from scores times `scale`.
-fn states(
-    q: ArrayView1<f32>,
-    k: ArrayView2<f32>,
-    v: ArrayView2<f32>,
-    scale: f32,
-    borders: impl Iterator<Item = Range<usize>>,
-) -> Vec<State> {
-    let state = |keys: Range<usize>| {
-        keys.fold(State::empty(v.ncols()), |state, j| {
-            merge(&state, &State::of_key(q.dot(&k.row(j)) * scale, v.row(j)))
-        })
     };
-    borders.map(state).collect()
+    let mut split = merged((0..parts).rev().map(part).collect(), v.ncols(), |a, b| {
+        merge(b, a)
+    });
+    split.parts.reverse();
+    split
 }
 
-fn right_states(
+/// The split with parts that have other keys.
+fn cut(
     q: ArrayView1<f32>,
     k: ArrayView2<f32>,
     v: ArrayView2<f32>,
     parts: usize,
-) -> Vec<State> {
-    let scale = 1.0 / (q.len() as f32).sqrt();
-    states(
-        q,
-        k,
-        v,
-        scale,
-        (0..parts).map(|p| borders(p, k.nrows(), parts)),
-    )
+    keys: fn(p: usize, m: usize, parts: usize) -> Range<usize>,
+) -> Split {
+    let part = |p| {
+        let keys = keys(p, k.nrows(), parts);
+        let (k, v) = (k.slice(s![keys.clone(), ..]), v.slice(s![keys, ..]));
+        crate::split_kv(q, k, v, 1).parts.remove(0)
+    };
+    merged((0..parts).map(part).collect(), v.ncols(), merge)
 }
 
-fn merged(parts: Vec<State>, d_v: usize) -> Split {
-    let whole = parts.iter().fold(State::empty(d_v), |a, b| merge(&a, b));
-    let (out, lse) = whole.finish();
+fn merged(parts: Vec<State>, d_v: usize, merge: impl Fn(&State, &State) -> State) -> Split {
+    let (out, lse) = parts
+        .iter()
+        .fold(State::empty(d_v), |a, b| merge(&a, b))
+        .finish();
     Split { parts, out, lse }
 }
 
-/// The right parts, and the mean of their results with these weights.
-fn averaged(parts: Vec<State>, d_v: usize, weight: impl Fn(usize, &State) -> f32) -> Split {
-    let right = merged(parts, d_v);
+/// The mean of the parts' results with these weights.
+fn averaged(right: Split, weight: impl Fn(usize, &State) -> f32) -> Split {
     let weights: Vec<f32> = right
         .parts
         .iter()
         .enumerate()
-        .map(|(p, s)| weight(p, s))
+        .map(|(p, part)| weight(p, part))
         .collect();
-    let total: f32 = weights.iter().sum();
-    let mut out = Array1::zeros(d_v);
-    for (part, weight) in right.parts.iter().zip(weights) {
-        out.scaled_add(weight / total, &part.finish().0);
+    let mut out = Array1::zeros(right.out.len());
+    for (part, weight) in right.parts.iter().zip(&weights) {
+        out.scaled_add(weight / weights.iter().sum::<f32>(), &part.finish().0);
     }
     Split { out, ..right }
-}
-
-fn mistakes() -> Vec<Mistake<Body>> {
-    vec![
-        Mistake {
-            name: "plain-mean",
-            when: "the parts' results are averaged, as if all parts had the same say",
-            body: |q, k, v, parts| averaged(right_states(q, k, v, parts), v.ncols(), |_, _| 1.0),
-        },
-        Mistake {
-            name: "by-length",
-            when: "the parts' results are averaged by how many keys they have; their say is their row_sum, at the common maximum",
-            body: |q, k, v, parts| {
-                let length = |p, _: &State| borders(p, k.nrows(), parts).len() as f32;
-                averaged(right_states(q, k, v, parts), v.ncols(), length)
-            },
-        },
-        Mistake {
-            name: "by-own-sum",
-            when: "the parts' results are averaged by their row_sum as it is, although each belongs to a maximum of its own",
-            body: |q, k, v, parts| {
-                averaged(right_states(q, k, v, parts), v.ncols(), |_, state| {
-                    state.row_sum
-                })
-            },
-        },
-        Mistake {
-            name: "best-part",
-            when: "the part with the largest score is taken for the whole",
-            body: |q, k, v, parts| {
-                let parts = right_states(q, k, v, parts);
-                let best = parts.iter().max_by(|a, b| a.row_max.total_cmp(&b.row_max));
-                let (out, lse) = best.map(State::finish).unwrap_or_default();
-                Split { parts, out, lse }
-            },
-        },
-        Mistake {
-            name: "tail-dropped",
-            when: "every part has ⌊m/parts⌋ keys, and those at the end that are left over belong to none",
-            body: |q, k, v, parts| {
-                let (each, scale) = (k.nrows() / parts, 1.0 / (q.len() as f32).sqrt());
-                let borders = (0..parts).map(|p| p * each..(p + 1) * each);
-                merged(states(q, k, v, scale, borders), v.ncols())
-            },
-        },
-        Mistake {
-            name: "other-borders",
-            when: "every part but the last ones has ⌈m/parts⌉ keys: the whole is right, the parts are not the ones asked for",
-            body: |q, k, v, parts| {
-                let (m, scale) = (k.nrows(), 1.0 / (q.len() as f32).sqrt());
-                let each = m.div_ceil(parts);
-                let borders = (0..parts).map(|p| (p * each).min(m)..((p + 1) * each).min(m));
-                merged(states(q, k, v, scale, borders), v.ncols())
-            },
-        },
-        Mistake {
-            name: "rest-in-the-last",
-            when: "every part has ⌊m/parts⌋ keys, and the last one also those that are left over: the whole is right, the parts are not the ones asked for",
-            body: |q, k, v, parts| {
-                let (m, scale) = (k.nrows(), 1.0 / (q.len() as f32).sqrt());
-                let each = m / parts;
-                let end = |p| if p + 1 == parts { m } else { (p + 1) * each };
-                let borders = (0..parts).map(|p| p * each..end(p));
-                merged(states(q, k, v, scale, borders), v.ncols())
-            },
-        },
-        Mistake {
-            name: "cumulative",
-            when: "each part's state goes on from that of the part before; a part is to be computed by itself, so that all can be computed at once",
-            body: |q, k, v, parts| {
-                let (m, scale) = (k.nrows(), 1.0 / (q.len() as f32).sqrt());
-                let borders = (0..parts).map(|p| 0..borders(p, m, parts).end);
-                let parts = states(q, k, v, scale, borders);
-                let (out, lse) = parts.last().map(State::finish).unwrap_or_default();
-                Split { parts, out, lse }
-            },
-        },
-        Mistake {
-            name: "empty-parts-left-out",
-            when: "parts without keys are left out: the whole is right, but fewer parts come back than were asked for",
-            body: |q, k, v, parts| {
-                let mut split = crate::split_kv(q, k, v, parts);
-                split.parts.retain(|part| part.row_sum > 0.0);
-                split
-            },
-        },
-        Mistake {
-            name: "one-part",
-            when: "nothing is split: all keys are in the first part, and the others are empty",
-            body: |q, k, v, parts| {
-                let scale = 1.0 / (q.len() as f32).sqrt();
-                let borders = (0..parts).map(|p| if p == 0 { 0..k.nrows() } else { 0..0 });
-                merged(states(q, k, v, scale, borders), v.ncols())
-            },
-        },
-        Mistake {
-            name: "empty-part-nan",
-            when: "a part without keys takes part in the merge with −∞ − (−∞), which is NaN",
-            body: |q, k, v, parts| {
-                let right = crate::split_kv(q, k, v, parts);
-                let empty = |p| borders(p, k.nrows(), parts).is_empty();
-                // From the empty state on, merging an empty part asks for −∞ − (−∞).
-                if !empty(0) {
-                    return right;
-                }
-                Split {
-                    out: right.out.mapv(|_| f32::NAN),
-                    lse: f32::NAN,
-                    ..right
-                }
-            },
-        },
-        Mistake {
-            name: "no-scale",
-            when: "the scores are not divided by √d",
-            body: |q, k, v, parts| {
-                let borders = (0..parts).map(|p| borders(p, k.nrows(), parts));
-                merged(states(q, k, v, 1.0, borders), v.ncols())
-            },
-        },
-        Mistake {
-            name: "lse-added",
-            when: "the parts' log-sum-exps are added; their exponentials add",
-            body: |q, k, v, parts| {
-                let right = crate::split_kv(q, k, v, parts);
-                let lse = right.parts.iter().map(|part| part.finish().1).sum();
-                Split { lse, ..right }
-            },
-        },
-        Mistake {
-            name: "parts-divided",
-            when: "each part's out is divided by its row_sum before it is kept; a state's out is not divided, so that it can be merged",
-            body: |q, k, v, parts| {
-                let parts = right_states(q, k, v, parts);
-                let divided = parts.iter().map(|part| State {
-                    out: part.finish().0,
-                    ..*part
-                });
-                merged(divided.collect(), v.ncols())
-            },
-        },
-        Mistake {
-            name: "parts-finished",
-            when: "the parts were divided by their row_sum before they were merged, so that each has the same say, at the common maximum",
-            body: |q, k, v, parts| {
-                let parts = right_states(q, k, v, parts);
-                let divided = parts.iter().map(|part| State {
-                    row_sum: if part.row_sum == 0.0 { 0.0 } else { 1.0 },
-                    out: part.finish().0,
-                    ..*part
-                });
-                let right = merged(parts.clone(), v.ncols());
-                let wrong = merged(divided.collect(), v.ncols());
-                Split {
-                    out: wrong.out,
-                    ..right
-                }
-            },
-        },
-    ]
 }
