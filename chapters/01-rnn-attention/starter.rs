@@ -13,6 +13,13 @@ use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, array, concatenate, 
 ///
 /// Shapes: m in, m out; the weights are positive and sum to one. The scores are of ordinary size,
 /// between −80 and 80.
+///
+/// ```
+/// use ch01_rnn_attention::softmax;
+/// use ndarray::array;
+/// let weights = softmax(array![3.0, 3.0].view());
+/// assert_eq!(weights, array![0.5, 0.5]); // equal scores, equal weights
+/// ```
 pub fn softmax(scores: ArrayView1<f32>) -> Array1<f32> {
     todo!("1.1: turn the scores into weights that sum to one")
 }
@@ -24,6 +31,14 @@ pub fn softmax(scores: ArrayView1<f32>) -> Array1<f32> {
 /// Shapes: `x` d_in, `state` d; the state after, d. Costs 2·d·(d_in + d) FLOPs.
 ///
 /// Elman, *Finding Structure in Time*, 1990; PyTorch's `nn.RNN`, whose two biases are added here.
+///
+/// ```
+/// use ch01_rnn_attention::{Rnn, rnn_step};
+/// use ndarray::{Array2, array};
+/// let w = Array2::zeros((1, 1)); // weights of zero: the bias alone counts
+/// let rnn = Rnn { w_x: w.clone(), w_h: w, b: array![100.0] };
+/// assert_eq!(rnn_step(&rnn, array![7.0].view(), array![0.5].view()), array![1.0]);
+/// ```
 #[track_caller]
 pub fn rnn_step(rnn: &Rnn, x: ArrayView1<f32>, state: ArrayView1<f32>) -> Array1<f32> {
     rnn.expect_shapes(x.len(), state.len());
@@ -32,10 +47,18 @@ pub fn rnn_step(rnn: &Rnn, x: ArrayView1<f32>, state: ArrayView1<f32>) -> Array1
 
 // ━━ 1.3 Reading a sequence · 10 points · about 20 minutes ━━
 
-/// Reads a sequence, one input a row, and gives the state after each of them. The state before the
+/// Reads a sequence, one input per row, and gives the state after each of them. The state before the
 /// first input is zeros.
 ///
 /// Shapes: `inputs` m×d_in; the states, m×d. Costs 2·m·d·(d_in + d) FLOPs, one step after another.
+///
+/// ```
+/// use attn_core::random::Random;
+/// use ch01_rnn_attention::{Rnn, encode};
+/// let random = &mut Random::new(1);
+/// let states = encode(&Rnn::random(3, 4, random), random.normal((5, 3)).view());
+/// assert_eq!(states.dim(), (5, 4)); // five inputs of width 3, five states of width 4
+/// ```
 #[track_caller]
 pub fn encode(rnn: &Rnn, inputs: ArrayView2<f32>) -> Array2<f32> {
     rnn.expect_shapes(inputs.ncols(), rnn.width());
@@ -51,6 +74,15 @@ pub fn encode(rnn: &Rnn, inputs: ArrayView2<f32>) -> Array2<f32> {
 /// n×d. The inputs are given, not the decoder's own choices: this is teacher forcing.
 ///
 /// Cho et al., arXiv:1406.1078, §2.2: the context enters every step.
+///
+/// ```
+/// use attn_core::random::Random;
+/// use ch01_rnn_attention::{Rnn, decode};
+/// let random = &mut Random::new(1);
+/// let rnn = Rnn::random(3 + 4, 4, random); // reads an input of width 3 and a context of width 4
+/// let states = decode(&rnn, random.normal(4).view(), random.normal((5, 3)).view());
+/// assert_eq!(states.dim(), (5, 4));
+/// ```
 #[track_caller]
 pub fn decode(rnn: &Rnn, z: ArrayView1<f32>, inputs: ArrayView2<f32>) -> Array2<f32> {
     rnn.expect_shapes(inputs.ncols() + z.len(), z.len());
@@ -66,6 +98,14 @@ pub fn decode(rnn: &Rnn, z: ArrayView1<f32>, inputs: ArrayView2<f32>) -> Array2<
 ///
 /// Bahdanau et al., arXiv:1409.0473, §3.1, Equations 5 and 6; with the dot product as the score
 /// (Luong et al., arXiv:1508.04025, §3.1).
+///
+/// ```
+/// use ch01_rnn_attention::attend_all;
+/// use ndarray::array;
+/// let attended = attend_all(array![0.0].view(), array![[2.0], [4.0]].view());
+/// assert_eq!(attended.weights, array![0.5, 0.5]); // both states fit equally well
+/// assert_eq!(attended.context, array![3.0]);
+/// ```
 #[track_caller]
 pub fn attend_all(state: ArrayView1<f32>, states: ArrayView2<f32>) -> Attended {
     expect_states(state, states);
@@ -82,6 +122,15 @@ pub fn attend_all(state: ArrayView1<f32>, states: ArrayView2<f32>) -> Attended {
 /// and n×m weights.
 ///
 /// Bahdanau et al., arXiv:1409.0473, §3.1: `s_{i−1}`, the state “just before emitting y_i”, scores.
+///
+/// ```
+/// use attn_core::random::Random;
+/// use ch01_rnn_attention::{Rnn, decode_attending};
+/// let random = &mut Random::new(1);
+/// let (rnn, states) = (Rnn::random(3 + 4, 4, random), random.normal((6, 4)));
+/// let decoded = decode_attending(&rnn, states.view(), random.normal((5, 3)).view());
+/// assert_eq!(decoded.weights.dim(), (5, 6)); // five steps, each over six states
+/// ```
 #[track_caller]
 pub fn decode_attending(rnn: &Rnn, states: ArrayView2<f32>, inputs: ArrayView2<f32>) -> Decoded {
     let (m, d) = states.dim();
@@ -95,15 +144,27 @@ pub fn decode_attending(rnn: &Rnn, states: ArrayView2<f32>, inputs: ArrayView2<f
 /// One step of a gated recurrent unit, with the gates as in PyTorch's `nn.GRU`:
 ///
 /// ```text
-/// r = σ(x W_x[r] + b_x[r] + state W_h[r] + b_h[r])          the reset gate
-/// z = σ(x W_x[z] + b_x[z] + state W_h[z] + b_h[z])          the update gate
-/// n = tanh(x W_x[n] + b_x[n] + r ⊙ (state W_h[n] + b_h[n]))  the candidate
-/// state after = (1 − z) ⊙ n + z ⊙ state
+/// reset     = σ(x W_x[reset] + b_x[reset] + state W_h[reset] + b_h[reset])
+/// update    = σ(x W_x[update] + b_x[update] + state W_h[update] + b_h[update])
+/// candidate = tanh(x W_x[candidate] + b_x[candidate]
+///                  + reset ⊙ (state W_h[candidate] + b_h[candidate]))
+/// state after = (1 − update) ⊙ candidate + update ⊙ state
 /// ```
+///
+/// The two gates are `reset` and `update`, each a number between 0 and 1 for each of the d entries.
+/// PyTorch calls them r and z, and the candidate n.
 ///
 /// Shapes: `x` d_in, `state` d; the state after, d. Costs 6·d·(d_in + d) FLOPs.
 ///
 /// Cho et al., arXiv:1406.1078, §2.3, resets the state before the product with W_h, not after it.
+///
+/// ```
+/// use ch01_rnn_attention::{Gru, gru_step};
+/// use ndarray::{Array1, Array2, array};
+/// let (w, b) = (Array2::zeros((1, 3)), Array1::zeros(3)); // zeros: both gates are half open
+/// let gru = Gru { w_x: w.clone(), w_h: w, b_x: b.clone(), b_h: b };
+/// assert_eq!(gru_step(&gru, array![7.0].view(), array![0.8].view()), array![0.4]);
+/// ```
 #[track_caller]
 pub fn gru_step(gru: &Gru, x: ArrayView1<f32>, state: ArrayView1<f32>) -> Array1<f32> {
     gru.expect_shapes(x.len(), state.len());
@@ -118,6 +179,14 @@ pub fn gru_step(gru: &Gru, x: ArrayView1<f32>, state: ArrayView1<f32>) -> Array1
 ///
 /// `step(token)` feeds one token to the decoder, which keeps its own state, and gives one logit for
 /// each token of the vocabulary. Logits are compared, and may be of any size.
+///
+/// ```
+/// use ch01_rnn_attention::greedy;
+/// use ndarray::Array2;
+/// let mut counts_on = |token| Array2::eye(5).row(token + 1).to_owned(); // 0, then 1, 2, …
+/// assert_eq!(greedy(&mut counts_on, 0, 4, 10), [1, 2, 3]);
+/// assert_eq!(greedy(&mut counts_on, 0, 4, 2), [1, 2]); // the limit
+/// ```
 pub fn greedy(
     step: &mut dyn FnMut(usize) -> Array1<f32>,
     start: usize,
@@ -130,11 +199,20 @@ pub fn greedy(
 // ━━ 1.9 Writing with the teacher's hand · 10 points · about 15 minutes ━━
 
 /// Teacher forcing: feed `start`, and after it the *true* tokens, whatever the decoder would have
-/// chosen. The last target is not fed. The result is the loss: the mean over the targets of `−ln p`, where p is the probability
-/// that the decoder gave to the target.
+/// chosen. The last target is not fed. The result is the loss: the mean over the targets of `−ln p`,
+/// where p is the probability that the decoder gave to the target.
 ///
-/// `step(token)` is as for `greedy`; the softmax of its logits are the probabilities. `targets` are
-/// the tokens that should come out, at least one. In nats.
+/// `step(token)` is as for `greedy`; the softmax of its logits, which lie between −80 and 80, gives
+/// the probabilities. `targets` are the tokens that should come out, at least one. The loss is in
+/// nats.
+///
+/// ```
+/// use ch01_rnn_attention::teacher_forcing;
+/// use ndarray::Array1;
+/// let mut undecided = |_| Array1::zeros(8); // all eight tokens are equally likely
+/// let loss = teacher_forcing(&mut undecided, 0, &[3, 1, 4]);
+/// assert!((loss - 8.0_f32.ln()).abs() < 1e-6);
+/// ```
 pub fn teacher_forcing(
     step: &mut dyn FnMut(usize) -> Array1<f32>,
     start: usize,

@@ -16,6 +16,15 @@ use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, array, concatenate, 
 /// one.
 ///
 /// Bahdanau et al., arXiv:1409.0473, App. A.1.2.
+///
+/// ```
+/// use ch02_additive_attention::{Additive, additive_scores};
+/// use ndarray::{Array1, Array2};
+/// // Two queries and three keys: six scores, and without weights they are all zero.
+/// let none = Additive { w_q: Array2::zeros((4, 8)), w_k: Array2::zeros((5, 8)), v: Array1::zeros(8) };
+/// let scores = additive_scores(&none, Array2::ones((2, 4)).view(), Array2::ones((3, 5)).view());
+/// assert_eq!(scores, Array2::<f32>::zeros((2, 3)));
+/// ```
 #[track_caller]
 pub fn additive_scores(additive: &Additive, q: ArrayView2<f32>, k: ArrayView2<f32>) -> Array2<f32> {
     additive.expect_shapes(q, k);
@@ -29,6 +38,14 @@ pub fn additive_scores(additive: &Additive, q: ArrayView2<f32>, k: ArrayView2<f3
 /// Shapes: `w` d_q×d_k, `q` n×d_q, `k` m×d_k; n×m. Costs 2·n·d_q·d_k + 2·n·m·d_k FLOPs.
 ///
 /// Luong et al., arXiv:1508.04025, §3.1.
+///
+/// ```
+/// use ch02_additive_attention::general_scores;
+/// use ndarray::array;
+/// // The one entry of W lets the query's first number meet the key's second one.
+/// let scores = general_scores(array![[0.0, 2.0]].view(), array![[3.0]].view(), array![[4.0, 5.0]].view());
+/// assert_eq!(scores, array![[30.0]]);
+/// ```
 #[track_caller]
 pub fn general_scores(w: ArrayView2<f32>, q: ArrayView2<f32>, k: ArrayView2<f32>) -> Array2<f32> {
     expect_between(w, q, k);
@@ -43,6 +60,14 @@ pub fn general_scores(w: ArrayView2<f32>, q: ArrayView2<f32>, k: ArrayView2<f32>
 /// 2·n·m·a·(d_q + d_k) FLOPs and more, since every pair is projected anew.
 ///
 /// Luong et al., arXiv:1508.04025, §3.1.
+///
+/// ```
+/// use ch02_additive_attention::{Concat, concat_scores};
+/// use ndarray::array;
+/// // W looks at the query alone, and tanh of so large a number is 1: the score is v.
+/// let concat = Concat { w: array![[100.0], [0.0]], v: array![0.5] };
+/// assert_eq!(concat_scores(&concat, array![[1.0]].view(), array![[7.0]].view()), array![[0.5]]);
+/// ```
 #[track_caller]
 pub fn concat_scores(concat: &Concat, q: ArrayView2<f32>, k: ArrayView2<f32>) -> Array2<f32> {
     concat.expect_shapes(q, k);
@@ -55,8 +80,17 @@ pub fn concat_scores(concat: &Concat, q: ArrayView2<f32>, k: ArrayView2<f32>) ->
 /// softmax runs over the m positions that there are: `weights[i] = softmax((q_i W)[..m])`.
 ///
 /// Shapes: `w` d_q×s for at most s positions, `q` n×d_q, m ≤ s; n×m. Costs 2·n·d_q·s FLOPs.
+/// The scores are of ordinary size, between −80 and 80.
 ///
 /// Luong et al., arXiv:1508.04025, §3.1, Equation 8.
+///
+/// ```
+/// use ch02_additive_attention::location_weights;
+/// use ndarray::array;
+/// // Weights for at most four positions, of which two exist; the query has the same score for each.
+/// let weights = location_weights(array![[5.0, 5.0, 5.0, 5.0]].view(), array![[1.0]].view(), 2);
+/// assert_eq!(weights, array![[0.5, 0.5]]);
+/// ```
 #[track_caller]
 pub fn location_weights(w: ArrayView2<f32>, q: ArrayView2<f32>, m: usize) -> Array2<f32> {
     expect_positions(w, q, m);
@@ -75,9 +109,19 @@ pub fn location_weights(w: ArrayView2<f32>, q: ArrayView2<f32>, m: usize) -> Arr
 ///
 /// and the result is *not* normalised again: a row sums to less than one.
 ///
-/// Shapes: `q` n×d_q, `scores` n×m with m ≥ 1; n×m. `half` ≥ 1.
+/// Shapes: `q` n×d_q, `scores` n×m with m ≥ 1; n×m. `half` ≥ 1. The scores are of ordinary size,
+/// between −80 and 80.
 ///
 /// Luong et al., arXiv:1508.04025, §3.2, Equations 9 and 10.
+///
+/// ```
+/// use ch02_additive_attention::{Pointer, local_weights};
+/// use ndarray::array;
+/// // Without weights a query points at the middle, at 2 of 4. Keys 1 to 3 are in the window.
+/// let pointer = Pointer { w_p: array![[0.0]], v_p: array![0.0] };
+/// let weights = local_weights(&pointer, array![[1.0]].view(), array![[0.0, 0.0, 0.0, 0.0]].view(), 1);
+/// assert!(weights[[0, 0]] == 0.0 && weights[[0, 1]] == weights[[0, 3]]);
+/// ```
 #[track_caller]
 pub fn local_weights(
     pointer: &Pointer,
@@ -96,6 +140,14 @@ pub fn local_weights(
 ///
 /// Shapes: as `x`. Costs two evaluations of `f` for each entry; the error is of the order of h²,
 /// plus that of the rounding of `f`, divided by h.
+///
+/// ```
+/// use ch02_additive_attention::finite_differences;
+/// use ndarray::array;
+/// // The slope of a sum of squares is twice the point.
+/// let gradient = finite_differences(&|x| (&x * &x).sum(), array![[1.0, -2.0]].view(), 0.5);
+/// assert_eq!(gradient, array![[2.0, -4.0]]);
+/// ```
 pub fn finite_differences(
     f: &dyn Fn(ArrayView2<f64>) -> f64,
     x: ArrayView2<f64>,

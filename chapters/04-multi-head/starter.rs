@@ -16,6 +16,14 @@ use ndarray::{Array1, Array2, Array3, ArrayView2, ArrayView3, Axis, concatenate,
 ///
 /// Shapes: n × h·d in, (h, n, d) out. Each head gets every token, and d consecutive columns of it.
 /// Copies n·h·d numbers, computes nothing.
+///
+/// ```
+/// use ch04_multi_head::split_heads;
+/// use ndarray::array;
+/// // Two tokens of width 2, dealt out to two heads of width 1.
+/// let heads = split_heads(array![[1.0, 2.0], [3.0, 4.0]].view(), 2);
+/// assert_eq!(heads, array![[[1.0], [3.0]], [[2.0], [4.0]]]);
+/// ```
 #[track_caller]
 pub fn split_heads(x: ArrayView2<f32>, h: usize) -> Array3<f32> {
     expect_heads("width", x.ncols(), h);
@@ -28,6 +36,13 @@ pub fn split_heads(x: ArrayView2<f32>, h: usize) -> Array3<f32> {
 /// inverse of [`split_heads`].
 ///
 /// Shapes: (h, n, d) in, n × h·d out.
+///
+/// ```
+/// use ch04_multi_head::merge_heads;
+/// use ndarray::array;
+/// let merged = merge_heads(array![[[1.0], [3.0]], [[2.0], [4.0]]].view());
+/// assert_eq!(merged, array![[1.0, 2.0], [3.0, 4.0]]);
+/// ```
 pub fn merge_heads(x: ArrayView3<f32>) -> Array2<f32> {
     todo!("4.2: put the heads of every token side by side")
 }
@@ -42,6 +57,18 @@ pub fn merge_heads(x: ArrayView3<f32>) -> Array2<f32> {
 /// self-attention, otherwise cross-attention. All heads obey the same mask, n×m.
 ///
 /// Source: Vaswani et al., arXiv:1706.03762, §3.2.2.
+///
+/// ```
+/// use attn_core::Mask;
+/// use ch04_multi_head::{AttentionLayer, multi_head_attention};
+/// use ndarray::{Array2, array};
+/// // Queries of zero look at all keys alike: two heads of width 1 find the means of the memory.
+/// let (zero, same) = (Array2::zeros((2, 2)), Array2::eye(2));
+/// let layer = AttentionLayer { w_q: zero, w_k: same.clone(), w_v: same.clone(), w_o: same, h: 2 };
+/// let memory = array![[1.0, 2.0], [3.0, 6.0]];
+/// let out = multi_head_attention(&layer, array![[7.0, 8.0]].view(), memory.view(), &Mask::None);
+/// assert_eq!(out, array![[2.0, 4.0]]);
+/// ```
 #[track_caller]
 pub fn multi_head_attention(
     layer: &AttentionLayer,
@@ -66,6 +93,15 @@ pub fn multi_head_attention(
 /// difference of their positions alone. Costs 3·n·d FLOPs and n·d/2 sines and cosines.
 ///
 /// Source: Su et al., arXiv:2104.09864, §3.4.2, Equation 34.
+///
+/// ```
+/// use ch04_multi_head::{Layout, Rotary, rope};
+/// use ndarray::array;
+/// // At position 0 nothing turns; the pair of the next row turns by one radian.
+/// let rotary = Rotary { base: 100.0, layout: Layout::Half };
+/// let turned = rope(array![[3.0, 4.0], [1.0, 0.0]].view(), 0, rotary);
+/// assert_eq!(turned, array![[3.0, 4.0], [1.0_f32.cos(), 1.0_f32.sin()]]);
+/// ```
 #[track_caller]
 pub fn rope(x: ArrayView2<f32>, start: usize, rotary: Rotary) -> Array2<f32> {
     expect_pairs(x.ncols());
@@ -81,6 +117,17 @@ pub fn rope(x: ArrayView2<f32>, start: usize, rotary: Rotary) -> Array2<f32> {
 /// by itself, with the pairs of its own d columns.
 ///
 /// Source: Su et al., arXiv:2104.09864, §3.2.2 and §3.4.2.
+///
+/// ```
+/// use attn_core::Mask;
+/// use ch04_multi_head::{AttentionLayer, Layout, Rotary, rotary_self_attention};
+/// use ndarray::{Array2, array};
+/// // Where every token has the same value, it comes back whatever the positions are.
+/// let same = Array2::eye(2);
+/// let layer = AttentionLayer { w_q: same.clone(), w_k: same.clone(), w_v: same.clone(), w_o: same, h: 1 };
+/// let (x, rotary) = (array![[1.0, 2.0], [1.0, 2.0]], Rotary { base: 100.0, layout: Layout::Half });
+/// assert_eq!(rotary_self_attention(&layer, x.view(), rotary, &Mask::Causal).row(0), x.row(0));
+/// ```
 #[track_caller]
 pub fn rotary_self_attention(
     layer: &AttentionLayer,
@@ -101,6 +148,14 @@ pub fn rotary_self_attention(
 /// of the squares (divided by d_model, not d_model − 1), and ε = 1e-5 keeps a constant row finite.
 ///
 /// Source: Ba, Kiros, Hinton, arXiv:1607.06450, §3, Equation 3.
+///
+/// ```
+/// use ch04_multi_head::{LayerNorm, layer_norm};
+/// use ndarray::{array, Array1};
+/// // A constant row has nothing to scale: what is left is the bias.
+/// let norm = LayerNorm { gain: Array1::ones(3), bias: array![1.0, 2.0, 3.0] };
+/// assert_eq!(layer_norm(array![[5.0, 5.0, 5.0]].view(), &norm), array![[1.0, 2.0, 3.0]]);
+/// ```
 #[track_caller]
 pub fn layer_norm(x: ArrayView2<f32>, norm: &LayerNorm) -> Array2<f32> {
     expect_equal(("gain length", norm.gain.len()), ("x width", x.ncols()));
@@ -119,6 +174,27 @@ pub fn layer_norm(x: ArrayView2<f32>, norm: &LayerNorm) -> Array2<f32> {
 ///
 /// Source: Vaswani et al., arXiv:1706.03762, §3.1; the norm stands before each part, as in Xiong et
 /// al., arXiv:2002.04745, Figure 1(b).
+///
+/// ```
+/// use attn_core::Mask;
+/// use ch04_multi_head::{AttentionLayer, DecoderBlock, FeedForward, LayerNorm, Layout, Rotary, decoder_block};
+/// use ndarray::{Array1, Array2, array};
+/// // Parts whose weights are all zero add nothing: x comes out as it went in.
+/// let w = || Array2::zeros((2, 2));
+/// let layer = || AttentionLayer { w_q: w(), w_k: w(), w_v: w(), w_o: w(), h: 1 };
+/// let norm = || LayerNorm { gain: Array1::ones(2), bias: Array1::zeros(2) };
+/// let block = DecoderBlock {
+///     norm_1: norm(),
+///     self_attention: layer(),
+///     rotary: Rotary { base: 100.0, layout: Layout::Half },
+///     norm_2: norm(),
+///     cross_attention: layer(),
+///     norm_3: norm(),
+///     feed_forward: FeedForward { w_1: w(), b_1: Array1::zeros(2), w_2: w(), b_2: Array1::zeros(2) },
+/// };
+/// let x = array![[1.0, 2.0], [3.0, 4.0]];
+/// assert_eq!(decoder_block(&block, x.view(), Array2::ones((5, 2)).view(), &Mask::None), x);
+/// ```
 #[track_caller]
 pub fn decoder_block(
     block: &DecoderBlock,

@@ -21,6 +21,12 @@ use ndarray::{Array1, Array2, Array3, ArrayView1, ArrayView2, ArrayView3, Axis, 
 /// The empty state (−∞, 0, 0) on either side changes nothing, two empty states give an empty one.
 /// Both states have the same d_v. Costs 2·d_v multiplications and two exponentials. (Milakov and
 /// Gimelshein, §3.1, Eq. 4, for the maximum and the sum; the output goes with the sum.)
+///
+/// ```
+/// use ch08_flash_cpu::{given::State, merge};
+/// let key = State::of_key(0.5, ndarray::array![3.0].view());
+/// assert_eq!(merge(&State::empty(1), &key), key); // nothing changes nothing
+/// ```
 pub fn merge(a: &State, b: &State) -> State {
     todo!("8.1: one state from two: take both to the larger maximum, then add")
 }
@@ -31,8 +37,15 @@ pub fn merge(a: &State, b: &State) -> State {
 /// the other, and only their [`State`] stays.
 ///
 /// Shapes: `q` n×d, `k` m×d, `v` m×d_v; `out` n×d_v, `lse` n. Causal is aligned bottom-right. A
-/// query that sees nothing gives zeros and −∞. Costs 2·n·m·(d + d_v) FLOP, and beside the results
+/// query that sees nothing gives zeros and −∞. Costs 2·n·m·(d + d_v) FLOPs, and beside the results
 /// only as much memory as a few rows: never a row of m scores, and no n×m table.
+///
+/// ```
+/// use ndarray::array;
+/// let (q, k, v) = (array![[1.0]], array![[0.5], [0.5]], array![[1.0], [4.0]]);
+/// let result = ch08_flash_cpu::online(q.view(), k.view(), v.view(), false);
+/// assert_eq!(result.out, array![[2.5]]); // two equal scores: the mean of the values
+/// ```
 #[track_caller]
 pub fn online(q: ArrayView2<f32>, k: ArrayView2<f32>, v: ArrayView2<f32>, causal: bool) -> Output {
     expect_shapes(q, k, v);
@@ -49,9 +62,19 @@ pub fn online(q: ArrayView2<f32>, k: ArrayView2<f32>, v: ArrayView2<f32>, causal
 /// have fewer rows; a key tile that the mask hides in part is loaded whole.
 ///
 /// Shapes: `q` n×d, `k` m×d, `v` m×d_v; `out` n×d_v, `lse` n. Causal is aligned bottom-right. A
-/// query that sees nothing gives zeros and −∞. Costs 2·n·m·(d + d_v) FLOP, half of it if causal and
+/// query that sees nothing gives zeros and −∞. Costs 2·n·m·(d + d_v) FLOPs, half of it if causal and
 /// n = m, and beside the results only as much memory as a few tiles. (Dao, FlashAttention-2,
 /// Algorithm 1.)
+///
+/// ```
+/// use ch08_flash_cpu::{flash_forward, given::{Block, Traffic}};
+/// use ndarray::array;
+/// let (q, k, v) = (array![[1.0]], array![[0.5], [0.5]], array![[1.0], [4.0]]);
+/// let mut traffic = Traffic::default();
+/// let result = flash_forward(q.view(), k.view(), v.view(), false, Block { q: 1, k: 1 }, &mut traffic);
+/// assert_eq!(result.out, array![[2.5]]); // two equal scores: the mean of the values
+/// assert_eq!(traffic.tiles, 5); // one of queries, two of keys and two of values
+/// ```
 #[track_caller]
 pub fn flash_forward(
     q: ArrayView2<f32>,
@@ -74,6 +97,15 @@ pub fn flash_forward(
 ///
 /// Shapes: `q` h×n×d, `k` h_kv×m×d, `v` h_kv×m×d_v; `out` h×n×d_v, `lse` h×n. With h_kv = h each
 /// head has its own keys, with h_kv = 1 all share them. No key or value is copied to repeat it.
+///
+/// ```
+/// use ch08_flash_cpu::{flash_heads, given::{Block, Traffic}};
+/// use ndarray::Array3;
+/// let (q, k, v) = (Array3::ones((6, 4, 8)), Array3::ones((2, 5, 8)), Array3::ones((2, 5, 3)));
+/// let block = Block { q: 2, k: 2 };
+/// let result = flash_heads(q.view(), k.view(), v.view(), true, block, &mut Traffic::default());
+/// assert_eq!((result.out.dim(), result.lse.dim()), ((6, 4, 3), (6, 4)));
+/// ```
 #[track_caller]
 pub fn flash_heads(
     q: ArrayView3<f32>,
@@ -112,6 +144,16 @@ pub fn flash_heads(
 /// each gradient in the shape of its input. A query that saw nothing has no gradient. Costs five
 /// products where the forward pass has two, and beside the results only as much memory as a few
 /// tiles. (Dao, FlashAttention-2, Algorithm 2, which has the keys outside.)
+///
+/// ```
+/// use ch08_flash_cpu::{flash_backward, given::{Block, Output, Traffic}};
+/// use ndarray::array;
+/// let (one, block) = (array![[1.0]], Block { q: 1, k: 1 });
+/// let (x, forward) = (one.view(), Output { out: array![[1.0]], lse: array![1.0] });
+/// let gradients = flash_backward(x, x, x, false, &forward, x, block, &mut Traffic::default());
+/// assert_eq!(gradients.dq, array![[0.0]]); // a single key has all the weight, whatever its score
+/// assert_eq!(gradients.dv, array![[1.0]]);
+/// ```
 #[track_caller]
 #[allow(clippy::too_many_arguments)] // four tensors, what the forward pass gave, and how
 pub fn flash_backward(
@@ -144,7 +186,15 @@ pub fn flash_backward(
 /// empty. Each part's state is computed by itself, and they are merged at the end.
 ///
 /// Shapes: `q` d, `k` m×d, `v` m×d_v. The newest query sees all keys, so there is no mask. Costs
-/// 2·m·(d + d_v) FLOP and `parts − 1` merges.
+/// 2·m·(d + d_v) FLOPs and `parts − 1` merges.
+///
+/// ```
+/// use ndarray::array;
+/// let (q, k, v) = (array![1.0], array![[0.5], [0.5]], array![[1.0], [4.0]]);
+/// let split = ch08_flash_cpu::split_kv(q.view(), k.view(), v.view(), 2);
+/// assert_eq!(split.parts[1].finish().0, array![4.0]); // the second key alone
+/// assert_eq!(split.out, array![2.5]);
+/// ```
 #[track_caller]
 pub fn split_kv(q: ArrayView1<f32>, k: ArrayView2<f32>, v: ArrayView2<f32>, parts: usize) -> Split {
     assert!(!q.is_empty(), "query width is 0, so 1/√d means nothing");
@@ -166,6 +216,15 @@ pub fn split_kv(q: ArrayView1<f32>, k: ArrayView2<f32>, v: ArrayView2<f32>, part
 /// Shapes, with n and m summed over the sequences: `q` n×d, `k` m×d, `v` m×d_v; `out` n×d_v, `lse`
 /// n. Costs what the sequences cost by themselves: nothing is computed for pairs of different
 /// sequences.
+///
+/// ```
+/// use ch08_flash_cpu::{given::{Block, Traffic}, varlen};
+/// use ndarray::array;
+/// let (x, v) = (array![[1.0], [1.0]], array![[1.0], [4.0]]);
+/// let (block, traffic) = (Block { q: 4, k: 4 }, &mut Traffic::default());
+/// let result = varlen(x.view(), x.view(), v.view(), &[0, 1, 2], &[0, 1, 2], false, block, traffic);
+/// assert_eq!(result.out, v); // two sequences of one token, each of which sees only itself
+/// ```
 #[track_caller]
 #[allow(clippy::too_many_arguments)] // three tensors, two lists of starts, and how
 pub fn varlen(
@@ -189,7 +248,7 @@ pub fn varlen(
     todo!("8.7: each sequence by itself, out of the whole and back into it")
 }
 
-// ━━ 8.8 Keys that arrive one at a time · 10 points · about 10 minutes ━━
+// ━━ 8.8 Keys that arrive one at a time · 5 points · about 10 minutes ━━
 
 /// Takes in one more key: `state` becomes the state over the keys so far and this one, as if all of
 /// them had been there from the start. Neither the keys nor their number are kept.
@@ -211,6 +270,9 @@ pub fn varlen(
 /// ```
 #[track_caller]
 pub fn push(state: &mut State, score: f32, value: ArrayView1<f32>) {
-    expect_equal(("value width", value.len()), ("output width", state.out.len()));
+    expect_equal(
+        ("value width", value.len()),
+        ("output width", state.out.len()),
+    );
     todo!("8.8: bring the state to the new maximum where it grows, then add the key")
 }
