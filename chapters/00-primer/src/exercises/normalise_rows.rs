@@ -35,9 +35,12 @@ exercise! {
             case("exp of standard normal", (positive((127, 129)),)),
         ];
         for [n, m, kind] in pairwise([3, 3, SOME_VALUES]) {
-            // Tiny means tiny: far below any number that one might add to a sum.
-            let scale = if kind == 2 { 1e-20 } else { 1.0 };
-            cases.push(case("small", (some_values(kind, (n + 1, m + 1), random).abs() * scale,)));
+            // Tiny, but well above what one might add to a sum: that shows in the rows further above.
+            let x = match kind {
+                2 => random.uniform((n + 1, m + 1)) * 4e-4 + 4e-4,
+                kind => some_values(kind, (n + 1, m + 1), random).abs(),
+            };
+            cases.push(case("small", (x,)));
         }
         cases
     };
@@ -113,6 +116,12 @@ exercise! {
             => &x.exp() / &row_sum(x.exp().view());
         "epsilon": "a small number is added to the sum, or takes the place of a small sum, so that none is zero: a row of tiny entries then no longer sums to one; only a sum of exactly 0 must not divide"
             => &x / &(row_sum(x) + 1e-8);
+        "epsilon 1e-7": "a small number is added to the sum so that none is zero: a row of tiny entries then no longer sums to one; only a sum of exactly 0 must not divide"
+            => &x / &(row_sum(x) + 1e-7);
+        "epsilon 1e-6": "a small number is added to the sum so that none is zero: a row of tiny entries then no longer sums to one; only a sum of exactly 0 must not divide"
+            => &x / &(row_sum(x) + 1e-6);
+        "epsilon 1e-5": "a small number is added to the sum so that none is zero: a row of tiny entries then no longer sums to one; only a sum of exactly 0 must not divide"
+            => &x / &(row_sum(x) + 1e-5);
     }
 }
 

@@ -1,5 +1,6 @@
 //! 1.8 `greedy`
 
+use super::attend_all::largest as first_largest;
 use attn_core::random::Random;
 use attn_exercise::{exercise, field, fields, judge::require, pairwise};
 use ndarray::{Array1, Array2, Dimension, ShapeBuilder, array};
@@ -229,9 +230,4 @@ fn with(
         tokens.push(token);
     }
     tokens
-}
-
-/// The index of the largest logit, the first of equals.
-fn first_largest(logits: &Array1<f32>) -> usize {
-    super::attend_all::largest(logits)
 }

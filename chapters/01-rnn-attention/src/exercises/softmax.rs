@@ -71,6 +71,16 @@ exercise! {
             => scores.exp() / scores.len() as f32;
         "epsilon": "a small number is added to the sum: where all scores are far below zero it is larger than the sum itself"
             => scores.exp() / (scores.exp().sum() + 1e-8);
+        "epsilon 1e-12": "a small number is added to the sum: where all scores are far below zero it is larger than the sum itself"
+            => scores.exp() / (scores.exp().sum() + 1e-12);
+        "epsilon 1e-10": "a small number is added to the sum: where all scores are far below zero it is larger than the sum itself"
+            => scores.exp() / (scores.exp().sum() + 1e-10);
+        "epsilon 1e-9": "a small number is added to the sum: where all scores are far below zero it is larger than the sum itself"
+            => scores.exp() / (scores.exp().sum() + 1e-9);
+        "epsilon 1e-7": "a small number is added to the sum: where all scores are far below zero it is larger than the sum itself"
+            => scores.exp() / (scores.exp().sum() + 1e-7);
+        "epsilon 1e-6": "a small number is added to the sum: where all scores are far below zero it is larger than the sum itself"
+            => scores.exp() / (scores.exp().sum() + 1e-6);
         "minus": "exp is taken of −score, so that the least relevant gets the largest weight"
             => crate::softmax((-&scores).view());
         "mean-subtracted": "the mean of the scores is subtracted before exp: a score far above it overflows"
