@@ -62,17 +62,11 @@ fn build_once(
     let (command, rest) = arguments.split_first().context("a command for cargo")?;
     let watched = stderr().is_terminal();
     let mut cargo = cargo(root);
-    cargo
-        .arg(command)
-        .args([
-            "--message-format=json-diagnostic-rendered-ansi",
-            "--color=never",
-        ])
-        .args(rest)
-        .envs(answers.map(|mark| ("ATTN_ANSWERS", mark)))
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
+    cargo.args([
+        command,
+        "--message-format=json-diagnostic-rendered-ansi",
+        "--color=never",
+    ]);
     if watched {
         // Its own count of what is compiled, which is read below.
         cargo
@@ -81,6 +75,12 @@ fn build_once(
     } else {
         cargo.arg("--quiet");
     }
+    cargo
+        .args(rest)
+        .envs(answers.map(|mark| ("ATTN_ANSWERS", mark)))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     let mut child = cargo
         .spawn()
         .context("cargo cannot be started; is it on the PATH?")?;
