@@ -359,7 +359,7 @@ mod tests {
         fs::write(chapter.join("starter.rs"), starter()).expect("written");
         let course = Course::load(dir.path()).expect("a course");
         ensure(&course, &course.chapters[0]).expect("laid");
-        put(&course, &solved());
+        put(&course, solved());
         progress::change(&course, |progress| {
             for id in ["3.1", "3.2"] {
                 let standing = progress.0.entry(id.into()).or_default();

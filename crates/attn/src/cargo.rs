@@ -1,5 +1,6 @@
 //! Running cargo with a sign of life, and sorting what it says.
 
+use crate::files;
 use anyhow::{Context, Result};
 use indicatif::ProgressBar;
 use regex_lite::Regex;
@@ -35,7 +36,7 @@ pub struct Failure {
 /// the answers that are compiled, if any are: see [`crate::compile`].
 ///
 /// # Errors
-/// When cargo cannot be started.
+/// When cargo cannot be started, or there is no room where it compiles.
 pub fn build(
     root: &Path,
     arguments: &[&str],
@@ -43,14 +44,28 @@ pub fn build(
     what: &str,
 ) -> Result<Outcome> {
     let outcome = build_once(root, arguments, answers, what)?;
-    if let Outcome::Failed(failure) = &outcome
-        && let Some(target) = failure.broken_increment()
-    {
+    let Outcome::Failed(failure) = &outcome else {
+        return Ok(outcome);
+    };
+    expect_room(root, failure)?;
+    if let Some(target) = failure.broken_increment() {
         // A compile that was killed can leave behind what every later one stumbles over.
         forget_increments(root, target);
         return build_once(root, arguments, answers, what);
     }
     Ok(outcome)
+}
+
+/// Fails where a build failed and nobody's code is to blame, but the disk is full. A linker does not
+/// always say so.
+fn expect_room(root: &Path, failure: &Failure) -> Result<()> {
+    if failure.errors.iter().any(|error| !error.spans.is_empty()) {
+        return Ok(());
+    }
+    match folder(root).map(|folder| files::has_room(&folder)) {
+        Some(Err(error)) if files::is_full(&error) => Err(error),
+        _ => Ok(()),
+    }
 }
 
 fn build_once(
@@ -62,18 +77,11 @@ fn build_once(
     let (command, rest) = arguments.split_first().context("a command for cargo")?;
     let watched = stderr().is_terminal();
     let mut cargo = cargo(root);
-    cargo
-        .arg(command)
-        .args([
-            "--message-format=json-diagnostic-rendered-ansi",
-            "--color=never",
-        ])
-        .args(whole())
-        .args(rest)
-        .envs(answers.map(|mark| ("ATTN_ANSWERS", mark)))
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
+    cargo.args([
+        command,
+        "--message-format=json-diagnostic-rendered-ansi",
+        "--color=never",
+    ]);
     if watched {
         // Its own count of what is compiled, which is read below.
         cargo
@@ -82,6 +90,13 @@ fn build_once(
     } else {
         cargo.arg("--quiet");
     }
+    cargo
+        .args(whole())
+        .args(rest)
+        .envs(answers.map(|mark| ("ATTN_ANSWERS", mark)))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     let mut child = cargo
         .spawn()
         .context("cargo cannot be started; is it on the PATH?")?;
@@ -241,8 +256,8 @@ fn read_piece(from: &mut impl BufRead, piece: &mut Vec<u8>) -> bool {
     }
 }
 
-/// Removes what the compiler keeps of earlier compiles of a program.
-fn forget_increments(root: &Path, target: &str) {
+/// The folder in which cargo compiles, if it can say so.
+fn folder(root: &Path) -> Option<PathBuf> {
     #[derive(Deserialize)]
     struct Metadata {
         target_directory: PathBuf,
@@ -250,15 +265,17 @@ fn forget_increments(root: &Path, target: &str) {
     }
     let mut metadata = cargo(root);
     metadata.args(["metadata", "--no-deps", "--format-version=1"]);
-    let Ok(output) = metadata.stdin(Stdio::null()).output() else {
+    let output = metadata.stdin(Stdio::null()).output().ok()?;
+    let metadata: Metadata = serde_json::from_slice(&output.stdout).ok()?;
+    let built = metadata.build_directory;
+    Some(built.unwrap_or(metadata.target_directory))
+}
+
+/// Removes what the compiler keeps of earlier compiles of a program.
+fn forget_increments(root: &Path, target: &str) {
+    let Some(folder) = folder(root) else {
         return;
     };
-    let Ok(metadata) = serde_json::from_slice::<Metadata>(&output.stdout) else {
-        return;
-    };
-    let folder = metadata
-        .build_directory
-        .unwrap_or(metadata.target_directory);
     let crate_name = format!("{}-", target.replace('-', "_"));
     for profile in ["debug", "release"] {
         let kept = fs::read_dir(folder.join(profile).join("incremental"));

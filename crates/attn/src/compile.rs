@@ -120,7 +120,7 @@ impl<'a> Answers<'a> {
                 Outcome::Failed(failure) => failure,
             };
             if failure.is_full_disk() {
-                bail!("there is no room on the disk:\n{}", failure.text());
+                bail!("the disk is full:\n{}", failure.text());
             }
             // What a part of the file leaves open, the compiler finds far away, in others; so it is
             // left out first. One such may hide another.

@@ -4,9 +4,11 @@ use attn::{Course, copy::copy, starter};
 use serde_json::Value;
 use std::{
     fs,
+    io::{BufRead, BufReader},
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Output, Stdio},
     sync::{Mutex, MutexGuard},
+    time::{Duration, SystemTime},
 };
 
 /// A copy of the course, for one test at a time.
@@ -70,21 +72,20 @@ impl Copy {
         copy
     }
 
-    fn attn(&self, arguments: &[&str]) -> Ended {
+    fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_attn"));
-        let output = command
+        command
             .args(arguments)
             .current_dir(self.root.join("chapters"))
             .env("CARGO_TARGET_DIR", target())
             .env_remove("CARGO_INCREMENTAL")
-            .env_remove("RUSTFLAGS")
-            .output()
-            .expect("attn starts");
-        Ended {
-            code: output.status.code().expect("an exit code"),
-            out: String::from_utf8(output.stdout).expect("UTF-8"),
-            err: String::from_utf8(output.stderr).expect("UTF-8"),
-        }
+            .env_remove("RUSTFLAGS");
+        command
+    }
+
+    fn attn(&self, arguments: &[&str]) -> Ended {
+        let output = self.command(arguments).output().expect("attn starts");
+        Ended::from(output)
     }
 
     fn json(&self, arguments: &[&str]) -> Value {
@@ -94,10 +95,7 @@ impl Copy {
 
     /// The state of each exercise after a check of chapter 3.
     fn states(&self) -> Vec<String> {
-        let checked = self.json(&["check", "3", "--json"]);
-        let exercises = checked["exercises"].as_array().expect("a list");
-        let state = |e: &Value| e["verdict"]["state"].as_str().expect("a state").to_string();
-        exercises.iter().map(state).collect()
+        states(&self.json(&["check", "3", "--json"]))
     }
 
     fn path(&self, file: &str) -> PathBuf {
@@ -136,16 +134,34 @@ impl Copy {
     }
 }
 
+impl From<Output> for Ended {
+    fn from(output: Output) -> Self {
+        Ended {
+            code: output.status.code().expect("an exit code"),
+            out: String::from_utf8(output.stdout).expect("UTF-8"),
+            err: String::from_utf8(output.stderr).expect("UTF-8"),
+        }
+    }
+}
+
 impl std::fmt::Display for Ended {
     fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
         write!(f, "exit {}\n{}\n{}", self.code, self.out, self.err)
     }
 }
 
+/// The state of each exercise in what `check --json` prints.
+fn states(checked: &Value) -> Vec<String> {
+    let exercises = checked["exercises"].as_array().expect("a list");
+    let state = |e: &Value| e["verdict"]["state"].as_str().expect("a state").to_string();
+    exercises.iter().map(state).collect()
+}
+
 const PASSED: &str = "passed";
 const UNSOLVED: &str = "unsolved";
 const BROKEN: &str = "does-not-compile";
 const WAITS: &str = "waits-on";
+const FAILED: &str = "failed";
 
 #[test]
 fn a_newcomer_is_told_what_to_do_and_nothing_is_solved() {
@@ -226,12 +242,22 @@ fn a_wrong_answer_is_named_and_its_case_can_be_seen() {
     );
     assert!(check.out.contains("cargo attn try 3.3 --case 1"), "{check}");
     let doubtful = "It calls softmax_rows, which has not passed yet: cargo attn check 3.1";
-    assert!(check.out.contains(doubtful), "{check}");
+    let its = "It calls softmax_rows";
+    assert!(
+        !check.out.contains(its),
+        "it is right, if unchecked: {check}"
+    );
     let softmax = copy.attn(&["check", "3.1"]);
     let next = "Next: 3.2 ";
     assert!(softmax.out.contains(next), "chapter 3 first: {softmax}");
+    let right = copy.answers();
+    let begins = "pub fn softmax_rows(x: ArrayView2<f32>) -> Array2<f32> {";
+    copy.write_answers(&right.replace(begins, &format!("{begins} return x.to_owned();")));
     let check = copy.attn(&["check", "3.3"]);
-    assert!(!check.out.contains("It calls softmax_rows"), "{check}");
+    assert!(check.out.contains(doubtful), "it was right: {check}");
+    copy.write_answers(&right);
+    let check = copy.attn(&["check", "3.3"]);
+    assert!(!check.out.contains(its), "it is right again: {check}");
     let case = copy.attn(&["try", "3.3", "--case", "1"]);
     assert_eq!(case.code, 1, "{case}");
     for part in [
@@ -518,4 +544,321 @@ fn verify_finds_what_was_planted_in_the_metadata() {
     let confused = copy.attn(&["dev", "starters", "--check"]);
     let complaint = "the marker says “3.3: the n×m table of who may attend to whom”";
     assert!(confused.err.contains(complaint), "{confused}");
+}
+
+/// `text` with a line at the beginning of the body of chapter 3's function `item`.
+fn with_line(text: &str, item: &str, line: &str) -> String {
+    let start = text.find(&format!("pub fn {item}(")).expect("the function");
+    let body = start + text[start..].find(" {\n").expect("its body") + 3;
+    format!("{}    {line}\n{}", &text[..body], &text[body..])
+}
+
+#[test]
+fn a_verdict_follows_the_content_whatever_the_time() {
+    let copy = Copy::new();
+    let solved = copy.solved();
+    let put = |text: &str, hours_ago: u64| {
+        copy.write_answers(text);
+        let file = fs::File::options()
+            .append(true)
+            .open(copy.path("exercise.rs"));
+        let then = SystemTime::now() - Duration::from_secs(3600 * hours_ago);
+        let set = file.and_then(|file| file.set_modified(then));
+        set.expect("an older time");
+    };
+    put(&solved, 0);
+    assert_eq!(copy.states(), [PASSED; 6]);
+    put(
+        &with_line(&solved, "softmax_rows", "return x.to_owned();"),
+        48,
+    );
+    assert_eq!(copy.states()[0], FAILED, "older, and wrong");
+    put(&solved, 72);
+    assert_eq!(copy.states(), [PASSED; 6], "older still, and right");
+    assert_eq!(copy.attn(&["try", "3.1"]).code, 0);
+
+    // Back by the way that `reset` prints.
+    copy.attn(&["reset", "3.1"]);
+    assert_eq!(copy.states()[0], UNSOLVED);
+    let backup = copy.root.join(".attn/backups/03/exercise.1.rs");
+    fs::rename(backup, copy.path("exercise.rs")).expect("moved back");
+    assert_eq!(copy.states(), [PASSED; 6]);
+}
+
+#[test]
+fn what_is_left_open_costs_the_exercise_that_it_is_in() {
+    let copy = Copy::new();
+    let solved = copy.solved();
+    for (line, says) in [
+        ("println!(\"n is {n});", "unterminated double quote string"),
+        ("if n > m {", "unclosed delimiter"),
+        ("/* n queries", "unterminated block comment"),
+    ] {
+        // A later exercise has quotes too, and an error of its own.
+        let text = with_line(
+            &solved,
+            "dropout",
+            "println!(\"{p}\"); let p: f32 = \"half\";",
+        );
+        let text = with_line(&text, "allowed", line);
+        copy.write_answers(&text);
+        let at = 1 + text
+            .lines()
+            .position(|it| it.trim() == line)
+            .expect("the line");
+        let checked = copy.attn(&["check", "3", "--json"]);
+        let json: Value = serde_json::from_str(&checked.out).expect("JSON");
+        let expected = [PASSED, BROKEN, WAITS, BROKEN, PASSED, WAITS];
+        assert_eq!(states(&json), expected, "{line}");
+        let errors = json["exercises"][1]["verdict"]["errors"].to_string();
+        assert!(errors.contains(says), "{line}: {errors}");
+        let file = "chapters/03-scaled-dot-product/exercise.rs:";
+        assert!(
+            errors.contains(&format!("{file}{at}:")) || errors.contains(&format!("{at} |")),
+            "{at}: {errors}"
+        );
+        for foreign in ["stub_", "ATTN_ANSWERS", "overlay", "todo!", "\\u001b"] {
+            assert!(!checked.out.contains(foreign), "{foreign}: {checked}");
+        }
+    }
+
+    // The imports are gone on which most functions depend, and what the learner put in their place.
+    let less = solved.replace(
+        "ArrayView2, Axis, Zip, array, s};",
+        "ArrayView2, Axis, Zip};",
+    );
+    let less = less.replace("use attn_core::{Mask, ", "use attn_core::{");
+    copy.write_answers(&less);
+    let states = copy.states();
+    assert_eq!((&*states[0], &*states[1]), (PASSED, BROKEN), "{states:?}");
+}
+
+#[test]
+fn a_file_that_cannot_be_read_costs_its_own_chapter() {
+    let copy = Copy::new();
+    copy.write_answers(&copy.solved());
+    let primer = copy.root.join("chapters/00-primer/exercise.rs");
+    fs::write(&primer, b"// one\n// caf\xe9\n").expect("written");
+    let says = "chapters/00-primer/exercise.rs, line 2, is not UTF-8: save as UTF-8";
+    let check = copy.attn(&["check"]);
+    assert_eq!(check.code, 1, "{check}");
+    assert!(check.out.contains("6 of 8 solved, 100 points"), "{check}");
+    assert_eq!(check.out.matches(says).count(), 1, "{check}");
+    let status = copy.attn(&[]);
+    assert_eq!(status.code, 1, "{status}");
+    assert!(
+        status.out.contains(says) && status.out.contains("100 of "),
+        "{status}"
+    );
+    let doctor = copy.attn(&["doctor"]);
+    assert_eq!(doctor.code, 1, "{doctor}");
+    let flat = doctor.out.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        flat.contains("✗ chapter 0") && flat.contains("is not UTF-8"),
+        "{doctor}"
+    );
+
+    fs::remove_file(&primer).expect("removed");
+    fs::create_dir(&primer).expect("a folder");
+    let check = copy.attn(&["check"]);
+    assert!(
+        check.out.contains("6 of 8 solved") && check.out.contains("it is a folder"),
+        "{check}"
+    );
+    fs::remove_dir(&primer).expect("removed");
+    if cfg!(unix) {
+        let made = Command::new("mkfifo").arg(&primer).status();
+        assert!(made.expect("mkfifo").success());
+        let check = copy.attn(&["check"]);
+        assert!(
+            check.out.contains("6 of 8 solved") && check.out.contains("it is a pipe"),
+            "{check}"
+        );
+        fs::remove_file(&primer).expect("removed");
+    }
+}
+
+#[test]
+fn checks_at_the_same_time_wait_for_each_other() {
+    let copy = Copy::new();
+    copy.write_answers(&copy.solved());
+    let checks: Vec<_> = (0..3)
+        .map(|_| {
+            let mut command = copy.command(&["check", "3"]);
+            let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+            command.spawn().expect("attn starts")
+        })
+        .collect();
+    for check in checks {
+        let ended = Ended::from(check.wait_with_output().expect("it ends"));
+        assert_eq!(ended.code, 0, "{ended}");
+    }
+    let left = fs::read_dir(copy.root.join(".attn/check")).expect("a folder");
+    let left: Vec<_> = left.map(|it| it.expect("an entry").file_name()).collect();
+    assert_eq!(left, ["03.lock"], "no temporary files");
+}
+
+#[test]
+fn what_was_printed_is_noted_even_if_the_check_is_ended() {
+    let copy = Copy::new();
+    copy.write_answers(&with_line(&copy.solved(), "attention_backward", "loop {}"));
+    let mut check = copy
+        .command(&["check"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("attn starts");
+    let lines = BufReader::new(check.stdout.take().expect("its output")).lines();
+    let mut passed = lines
+        .map(|line| line.expect("UTF-8"))
+        .filter(|line| line.contains('✓'));
+    assert!(passed.next().expect("a verdict").contains("3.1 "));
+    check.kill().expect("killed");
+    check.wait().expect("ended");
+    assert!(
+        copy.json(&["--json"])["points"].as_u64() >= Some(10),
+        "3.1 is noted"
+    );
+}
+
+#[test]
+fn flags_for_an_editor_or_for_lints_change_no_verdict() {
+    let copy = Copy::new();
+    copy.write_answers(&with_line(
+        &copy.solved(),
+        "dropout",
+        "let p: f32 = \"half\"; let Odd = 1;",
+    ));
+    let mut check = copy.command(&["check", "3"]);
+    let check = check
+        .env("RUSTFLAGS", "--cfg learner -D warnings")
+        .env("CARGO_BUILD_TARGET", "wasm32-unknown-unknown");
+    let check = Ended::from(check.output().expect("attn starts"));
+    assert!(check.out.contains("5 of 6 solved"), "{check}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn where_nothing_can_be_printed_nothing_panics() {
+    let copy = Copy::new();
+    for arguments in [
+        &[][..],
+        &["check", "3"],
+        &["--json"],
+        &["hint", "3.1"],
+        &["--help"],
+    ] {
+        let full = || {
+            fs::File::options()
+                .write(true)
+                .open("/dev/full")
+                .expect("/dev/full")
+        };
+        let ended = copy
+            .command(arguments)
+            .stdout(full())
+            .output()
+            .expect("attn starts");
+        let ended = Ended::from(ended);
+        assert_eq!(ended.code, 2, "{arguments:?}: {ended}");
+        assert_eq!(
+            ended.err.trim().lines().count(),
+            1,
+            "{arguments:?}: {ended}"
+        );
+        let both = copy
+            .command(arguments)
+            .stdout(full())
+            .stderr(full())
+            .status();
+        assert_eq!(both.expect("attn starts").code(), Some(2), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_todo_that_names_no_exercise_is_ones_own() {
+    let copy = Copy::new();
+    let solved = copy.solved();
+    copy.write_answers(&with_line(&solved, "allowed", "todo!(\"9.9: later\");"));
+    let check = copy.attn(&["check", "3.2"]);
+    assert_eq!(check.code, 1, "{check}");
+    assert!(check.out.contains("todo: 9.9: later"), "{check}");
+    assert!(check.out.contains("Next: 3.2 allowed"), "{check}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_program_without_verdicts_is_an_error() {
+    let copy = Copy::new();
+    let exits = "#[allow(unsafe_code)]\n#[used]\n#[unsafe(link_section = \".init_array\")]\n\
+                 static EARLY: extern \"C\" fn() = { extern \"C\" fn early() { std::process::exit(0) } early };\n";
+    copy.write_answers(&(copy.solved() + exits));
+    let check = copy.attn(&["check", "3.1"]);
+    assert_eq!(check.code, 2, "{check}");
+    let says = "error: the check program ended without a verdict on 3.1";
+    assert_eq!(check.err.trim(), says, "{check}");
+    let kills = exits.replace("exit(0)", "abort()");
+    copy.write_answers(&(copy.solved() + &kills));
+    let check = copy.attn(&["check", "3.1"]);
+    assert_eq!(check.code, 2, "{check}");
+    assert!(
+        check.err.contains("ended from outside, signal: 6"),
+        "{check}"
+    );
+}
+
+/// What the compiler finds on its way to a linker; `cc` is this script.
+#[cfg(target_os = "linux")]
+fn with_linker(copy: &Copy, script: Option<&str>, arguments: &[&str]) -> Ended {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let tools = tempfile::tempdir().expect("a folder");
+    for tool in ["cargo", "rustc"] {
+        let real = Command::new("sh")
+            .args(["-c", &format!("command -v {tool}")])
+            .output();
+        let real = String::from_utf8(real.expect("sh").stdout).expect("UTF-8");
+        symlink(real.trim(), tools.path().join(tool)).expect("a link");
+    }
+    if let Some(script) = script {
+        let cc = tools.path().join("cc");
+        fs::write(&cc, format!("#!/bin/sh\n{script}\n")).expect("written");
+        fs::set_permissions(&cc, fs::Permissions::from_mode(0o755)).expect("executable");
+    }
+    let mut command = copy.command(arguments);
+    command.env("PATH", tools.path()).env_remove("CARGO");
+    Ended::from(command.output().expect("attn starts"))
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_a_linker_says_is_said_and_what_is_broken_is_mended() {
+    let copy = Copy::new();
+    let mark = copy.root.join("linked-once");
+    let fails = "echo 'undefined hidden symbol: anon.0.llvm' >&2; exit 1";
+    let once = format!(
+        "PATH=/usr/local/bin:/usr/bin:/bin\nif [ ! -e '{0}' ]; then touch '{0}'; {fails}; fi\nexec cc \"$@\"",
+        mark.display()
+    );
+    copy.write_answers(&copy.solved());
+    let check = with_linker(&copy, Some(&once), &["check", "3.1"]);
+    assert!(mark.exists(), "the linker was asked: {check}");
+    assert_eq!(check.code, 0, "mended by itself: {check}");
+
+    copy.write_answers(&(copy.solved() + "// again\n"));
+    let check = with_linker(&copy, Some(fails), &["check", "3.1"]);
+    assert_eq!(check.code, 2, "{check}");
+    assert!(check.err.contains("undefined hidden symbol"), "{check}");
+    let check = with_linker(&copy, None, &["check", "3.1"]);
+    assert_eq!(check.code, 2, "{check}");
+    assert!(check.err.contains("linker `cc` not found"), "{check}");
+
+    // The learner's own fault: it is no error of the course's.
+    let nowhere = "#[allow(unsafe_code)]\npub fn mine() { unsafe extern \"C\" { fn nowhere(); } unsafe { nowhere() } }\n";
+    copy.write_answers(&with_line(
+        &(copy.solved() + nowhere),
+        "softmax_rows",
+        "if x.len() > 100_000 { mine() }",
+    ));
+    assert_eq!(copy.states(), [BROKEN; 6]);
+    let check = copy.attn(&["check", "3.1"]);
+    assert!(check.out.contains("nowhere"), "{check}");
 }
