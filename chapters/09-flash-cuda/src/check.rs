@@ -2,10 +2,7 @@
 //!
 //! The answers are CUDA, so they are not compiled into this program: it reads the file, and compiles it, when it runs.
 
-use ch09_flash_cuda::{
-    exercises::{Body::Section, *},
-    nvrtc,
-};
+use ch09_flash_cuda::{harness::Body::Section, nvrtc, registry};
 use std::{env, process::ExitCode};
 
 const ANSWERS: &str = if cfg!(learner) {
@@ -29,11 +26,7 @@ fn main() -> ExitCode {
             None => ExitCode::SUCCESS,
         };
     }
-    attn_exercise::main(vec![
-        online_softmax::exercise().answered_by(Section(ANSWERS)),
-        tiled::exercise().answered_by(Section(ANSWERS)),
-        place::exercise().answered_by(Section(ANSWERS)),
-        key_end::exercise().answered_by(Section(ANSWERS)),
-        merge::exercise().answered_by(Section(ANSWERS)),
-    ])
+    let answered = registry::exercises()
+        .map(|(id, exercise)| exercise.answered_by(id, Section { id, file: ANSWERS }));
+    attn_exercise::main(answered.into())
 }

@@ -3,9 +3,10 @@
 use crate::Error;
 use attn_core::random::Random;
 use ndarray::Array3;
+use serde::{Deserialize, Serialize};
 
 /// Queries, keys and values of all heads: `q` (h, n, d), `k` and `v` (h_kv, m, d).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Inputs {
     /// Queries (h, n, d).
     pub q: Array3<f32>,
@@ -42,6 +43,11 @@ impl Sizes {
 impl Inputs {
     /// Standard normal ones.
     pub fn random(seed: u64, sizes: Sizes, causal: bool) -> Self {
+        Self::drawn(&mut Random::new(seed), sizes, causal)
+    }
+
+    /// Standard normal ones, the next of a stream.
+    pub(crate) fn drawn(random: &mut Random, sizes: Sizes, causal: bool) -> Self {
         let Sizes {
             heads,
             kv_heads,
@@ -49,7 +55,6 @@ impl Inputs {
             m,
             d,
         } = sizes;
-        let mut random = Random::new(seed);
         Inputs {
             q: random.normal((heads, n, d)),
             k: random.normal((kv_heads, m, d)),

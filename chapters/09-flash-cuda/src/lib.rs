@@ -16,10 +16,12 @@ pub mod exercises;
 pub mod figures;
 mod foreign;
 pub mod gpu;
+pub mod harness;
 mod inputs;
 pub mod nvrtc;
 pub mod program;
 pub mod ptxas;
+pub mod registry;
 pub mod rung;
 pub mod traffic;
 

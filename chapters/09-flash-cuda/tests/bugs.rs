@@ -5,8 +5,7 @@
 mod common;
 
 use ch09_flash_cuda::{
-    Device, Inputs, Outcome, Program, Rung, Sizes, attention_by, exercises::body::changed, nvrtc,
-    rung,
+    Device, Inputs, Outcome, Program, Rung, Sizes, attention_by, harness::changed, nvrtc, rung,
 };
 use common::{sizes, wrong};
 use ptx_sim::{Counts, Kind};

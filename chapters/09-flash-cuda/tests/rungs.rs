@@ -1,4 +1,4 @@
-//! Every rung against the f64 oracle of chapter 3 and the code of chapter 8, at sizes that straddle warps and tiles, on
+//! Every rung against the f64 oracle and the code of chapter 8, at sizes that straddle warps and tiles, on
 //! poisoned buffers; and in the simulator without a finding, with the traffic that the closed forms state.
 
 mod common;

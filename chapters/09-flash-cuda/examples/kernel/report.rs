@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use attn_core::Mask;
-use ch03_scaled_dot_product::exercises::oracle;
+use attn_oracle as oracle;
 use ch09_flash_cuda::{
     Device, Inputs, Outcome, Program, Rung, program::Origin, ptxas, traffic::Traffic, unwritten,
 };

@@ -2,7 +2,7 @@
 #![allow(dead_code)] // each test program uses some of it
 
 use attn_core::Mask;
-use ch03_scaled_dot_product::exercises::oracle;
+use attn_oracle as oracle;
 use ch08_flash_cpu::{Block, Traffic, flash_heads};
 use ch09_flash_cuda::{Inputs, Outcome, Sizes};
 use ndarray::{Axis, s};
@@ -22,7 +22,7 @@ pub fn sizes(n: usize, m: usize) -> Sizes {
     }
 }
 
-/// The first entry that is not what chapter 3's f64 oracle says, head by head.
+/// The first entry that is not what the f64 oracle says, head by head.
 pub fn wrong(inputs: &Inputs, outcome: &Outcome) -> Option<String> {
     let group = inputs.q.len_of(Axis(0)) / inputs.k.len_of(Axis(0));
     let mask = if inputs.causal {
