@@ -42,6 +42,15 @@ pub(crate) struct Undecided {
     pub(crate) origin: usize,
 }
 
+/// A fault, if there is a lane that it befalls.
+fn fault(what: &'static str, lanes: u32, origin: usize) -> Option<Undecided> {
+    (lanes != 0).then_some(Undecided {
+        what,
+        lanes,
+        origin,
+    })
+}
+
 /// What an instruction makes of registers without a value.
 #[derive(Default)]
 pub(crate) struct Followed {
@@ -93,17 +102,23 @@ impl Defined {
             }
             self.following = true;
         }
-        let fault = |what, lanes, origin| {
-            (lanes != 0).then_some(Undecided {
-                what,
-                lanes,
-                origin,
-            })
-        };
         let by_guard = guard.and_then(|guard| {
             let origin = self.origin(Register::pred(guard.register), at);
             fault("what is done", unguarded, origin)
         });
+        let mut followed = self.execute(registers, action, at, mask);
+        followed.fault = by_guard.or(followed.fault);
+        followed
+    }
+
+    /// What becomes of the registers that an action writes, and what it decides.
+    fn execute(
+        &mut self,
+        registers: &Registers,
+        action: &Action,
+        at: usize,
+        mask: u32,
+    ) -> Followed {
         let lost = self.missing(action, mask);
         let origin = self.origin_of(action, lost, at);
         let mut followed = Followed::default();
@@ -128,6 +143,8 @@ impl Defined {
             | Action::Clock { .. } => self.write(action, mask, !lost, origin),
             Action::Shuffle {
                 mode,
+                into,
+                valid,
                 from,
                 by,
                 clamp,
@@ -143,7 +160,10 @@ impl Defined {
                     let (from, _) = source(*mode, lane, by[lane], clamp[lane]);
                     known | (value >> from & 1) << lane
                 });
-                self.write(action, mask, known | aimless, origin);
+                self.set(Register::b32(*into), mask, known | aimless, origin);
+                if let Some(valid) = valid {
+                    self.set(Register::pred(*valid), mask, FULL, origin);
+                }
             }
             Action::Store {
                 space: Space::Local,
@@ -170,7 +190,6 @@ impl Defined {
                 self.write(action, mask, FULL, origin);
             }
         }
-        followed.fault = by_guard.or(followed.fault);
         followed
     }
 

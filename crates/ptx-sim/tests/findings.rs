@@ -480,6 +480,8 @@ fn variables_without_a_value_that_decide_nothing() {
         "setp.ne.u32 %t, %i, %i; setp.gt.and.u32 %u, %i, %y, %t; @!%u st.global.u32 [%a], %i;",
         // Lane 9 has none, and hands it to lane 8, which does not use it.
         "setp.eq.u32 %t, %i, 9; @!%t mov.u32 %y, 1; shfl.sync.bfly.b32 %x, %y, 1, 31, -1; setp.eq.u32 %t, %i, 8; @!%t st.global.u32 [%a], %x;",
+        // Whether a lane lies in the group does not depend on its number.
+        "shfl.sync.up.b32 %x|%t, %y, 1, 0, -1; @%t st.global.u32 [%a], %i;",
         // An array of its own that is copied in part.
         ".local .align 8 .b8 l[8]; st.local.u32 [l], %i; ld.local.v2.u32 {%x, %y}, [l]; st.global.u32 [%a], %x;",
         ".local .align 8 .b8 l[8]; st.local.v2.u32 [l], {%i, %y}; ld.local.u32 %x, [l]; st.global.u32 [%a], %x;",
