@@ -5,7 +5,7 @@
 //! is a special case; location, which does not look at the keys; and a window that decides where to
 //! look first. Then the tool that checks every gradient of the course, differences.
 //!
-//! Shapes: `q` n×d_q, `k` m×d_k, one a row; scores and weights n×m.
+//! Shapes: `q` n×d_q, `k` m×d_k, one per row; scores and weights n×m.
 
 pub mod cost;
 mod differences;

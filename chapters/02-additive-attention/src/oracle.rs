@@ -3,36 +3,11 @@
 //! reference.
 
 use crate::given::{Additive, Concat, Pointer};
-use attn_oracle::softmax;
-use ndarray::{Array2, ArrayView1, ArrayView2, NdFloat};
+use attn_oracle::{product, softmax, to};
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis, NdFloat};
 
-/// `x` in another width of float.
-fn to<F: NdFloat>(x: f32) -> F {
+fn number<F: NdFloat>(x: f32) -> F {
     F::from(x).expect("f32 fits every float")
-}
-
-fn row<F: NdFloat>(x: ArrayView1<f32>) -> Vec<F> {
-    x.iter().map(|&x| to(x)).collect()
-}
-
-/// Entry `c` of `x w`.
-fn product<F: NdFloat>(x: &[F], w: ArrayView2<f32>, c: usize) -> F {
-    let mut sum = F::zero();
-    for (r, &x) in x.iter().enumerate() {
-        sum += x * to(w[[r, c]]);
-    }
-    sum
-}
-
-/// A score for each pair of a query and a key.
-fn pairs<F: NdFloat>(
-    q: ArrayView2<f32>,
-    k: ArrayView2<f32>,
-    score: impl Fn(&[F], &[F]) -> F,
-) -> Array2<F> {
-    Array2::from_shape_fn((q.nrows(), k.nrows()), |(i, j)| {
-        score(&row(q.row(i)), &row(k.row(j)))
-    })
 }
 
 /// Additive scores, n×m.
@@ -41,15 +16,15 @@ pub fn additive_scores<F: NdFloat>(
     q: ArrayView2<f32>,
     k: ArrayView2<f32>,
 ) -> Array2<F> {
-    pairs(q, k, |q: &[F], k: &[F]| {
-        let mut score = F::zero();
+    let from_q = product::<F>(&to(q), additive.w_q.view());
+    let from_k = product::<F>(&to(k), additive.w_k.view());
+    let mut scores = Array2::zeros((q.nrows(), k.nrows()));
+    for ((i, j), score) in scores.indexed_iter_mut() {
         for (c, &v) in additive.v.iter().enumerate() {
-            let (from_q, from_k) = (additive.w_q.view(), additive.w_k.view());
-            let sum = product(q, from_q, c) + product(k, from_k, c);
-            score += to::<F>(v) * sum.tanh();
+            *score += number::<F>(v) * (from_q[[i, c]] + from_k[[j, c]]).tanh();
         }
-        score
-    })
+    }
+    scores
 }
 
 /// General scores, n×m.
@@ -58,13 +33,7 @@ pub fn general_scores<F: NdFloat>(
     q: ArrayView2<f32>,
     k: ArrayView2<f32>,
 ) -> Array2<F> {
-    pairs(q, k, |q: &[F], k: &[F]| {
-        let mut score = F::zero();
-        for (c, &k) in k.iter().enumerate() {
-            score += product(q, w, c) * k;
-        }
-        score
-    })
+    product(&product::<F>(&to(q), w), k.t())
 }
 
 /// Concat scores, n×m.
@@ -73,23 +42,31 @@ pub fn concat_scores<F: NdFloat>(
     q: ArrayView2<f32>,
     k: ArrayView2<f32>,
 ) -> Array2<F> {
-    pairs(q, k, |q: &[F], k: &[F]| {
-        let both = [q, k].concat();
-        let mut score = F::zero();
+    let mut scores = Array2::zeros((q.nrows(), k.nrows()));
+    for ((i, j), score) in scores.indexed_iter_mut() {
+        let both: Vec<F> = q
+            .row(i)
+            .iter()
+            .chain(k.row(j))
+            .map(|&x| number(x))
+            .collect();
         for (c, &v) in concat.v.iter().enumerate() {
-            score += to::<F>(v) * product(&both, concat.w.view(), c).tanh();
+            let mut sum = F::zero();
+            for (r, &x) in both.iter().enumerate() {
+                sum += x * number(concat.w[[r, c]]);
+            }
+            *score += number::<F>(v) * sum.tanh();
         }
-        score
-    })
+    }
+    scores
 }
 
 /// Location weights, n×m.
 pub fn location_weights<F: NdFloat>(w: ArrayView2<f32>, q: ArrayView2<f32>, m: usize) -> Array2<F> {
+    let scores = product::<F>(&to(q), w);
     let mut weights = Array2::zeros((q.nrows(), m));
-    for (i, q) in q.rows().into_iter().enumerate() {
-        let q = row::<F>(q);
-        let scores: Vec<F> = (0..m).map(|j| product(&q, w, j)).collect();
-        for (j, weight) in softmax(&scores).1.into_iter().enumerate() {
+    for (i, row) in scores.rows().into_iter().enumerate() {
+        for (j, weight) in softmax(&row.to_vec()[..m]).1.into_iter().enumerate() {
             weights[[i, j]] = weight;
         }
     }
@@ -98,10 +75,10 @@ pub fn location_weights<F: NdFloat>(w: ArrayView2<f32>, q: ArrayView2<f32>, m: u
 
 /// The position that a query points at, among `m` keys.
 pub fn position<F: NdFloat>(pointer: &Pointer, q: ArrayView1<f32>, m: usize) -> F {
-    let q = row::<F>(q);
+    let hidden = product::<F>(&to(q.insert_axis(Axis(0))), pointer.w_p.view());
     let mut sum = F::zero();
-    for (c, &v) in pointer.v_p.iter().enumerate() {
-        sum += to::<F>(v) * product(&q, pointer.w_p.view(), c).tanh();
+    for (&x, &v) in hidden.iter().zip(&pointer.v_p) {
+        sum += number::<F>(v) * x.tanh();
     }
     F::from(m).expect("a size") / (F::one() + (-sum).exp())
 }
@@ -114,14 +91,14 @@ pub fn local_weights<F: NdFloat>(
     half: usize,
 ) -> Array2<F> {
     let m = scores.ncols();
-    let number = |x: usize| F::from(x).expect("a size");
-    let variance = number(half) * number(half) / number(4);
+    let size = |x: usize| F::from(x).expect("a size");
+    let variance = size(half) * size(half) / size(4);
     let mut weights = Array2::zeros(scores.raw_dim());
     for (i, q) in q.rows().into_iter().enumerate() {
         let p = position::<F>(pointer, q, m);
-        let off = |j: usize| number(j) - p;
-        let inside: Vec<usize> = (0..m).filter(|&j| off(j).abs() <= number(half)).collect();
-        let window: Vec<F> = inside.iter().map(|&j| to(scores[[i, j]])).collect();
+        let off = |j: usize| size(j) - p;
+        let inside: Vec<usize> = (0..m).filter(|&j| off(j).abs() <= size(half)).collect();
+        let window: Vec<F> = inside.iter().map(|&j| number(scores[[i, j]])).collect();
         for (&j, align) in inside.iter().zip(softmax(&window).1) {
             weights[[i, j]] = align * (-(off(j) * off(j)) / (variance + variance)).exp();
         }

@@ -91,7 +91,8 @@ pub enum Layout {
 /// How positions turn queries and keys.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Rotary {
-    /// The slowest pair turns by about 1/base radians a position; 10 000 is customary.
+    /// From each position to the next, the slowest of d/2 pairs turns by base^(2/d − 1) radians,
+    /// which is nearly 1/base in a wide head; 10 000 is customary.
     pub base: f32,
     /// Which numbers form a pair.
     pub layout: Layout,
@@ -99,7 +100,7 @@ pub struct Rotary {
 // ANCHOR_END: layout
 
 // ANCHOR: layer_norm_weights
-/// The weights of layer normalisation, one of each a column.
+/// The weights of layer normalisation, one of each per column.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LayerNorm {
     /// Multiplies the normalised entries, d_model.

@@ -1,11 +1,11 @@
 //! Chapter 4: many heads, self- and cross-attention, and positions.
 //!
 //! A layer of a Transformer attends with several *heads* at once, each with queries, keys and values
-//! of its own: `out = [head_1 … head_h] W_o`. Here are its parts, one a file: dealing columns out to
+//! of its own: `out = [head_1 … head_h] W_o`. Here are its parts, one per file: dealing columns out to
 //! heads and back, multi-head attention, the rotations that tell it about order, layer
 //! normalisation, and the blocks of an encoder and a decoder that are made of them.
 //!
-//! Shapes: sequences are n × d_model, one token a row; heads lead, (h, n, d). `true` in a mask means
+//! Shapes: sequences are n × d_model, one token per row; heads lead, (h, n, d). `true` in a mask means
 //! *may attend*.
 
 mod block;

@@ -4,7 +4,7 @@
 
 use crate::given::{AttentionLayer, DecoderBlock, EPSILON, LayerNorm, Layout, Rotary};
 use attn_core::Mask;
-use attn_oracle::{may_attend, softmax};
+use attn_oracle::{may_attend, product, softmax};
 use ndarray::{Array1, Array2, ArrayView1, NdFloat};
 
 fn number<F: NdFloat>(x: f64) -> F {
@@ -13,17 +13,6 @@ fn number<F: NdFloat>(x: f64) -> F {
 
 fn row_of<F: NdFloat>(x: ArrayView1<f32>) -> Array1<F> {
     x.mapv(|x| F::from(x).expect("f32 fits every float"))
-}
-
-/// `a b`, entry by entry.
-fn product<F: NdFloat>(a: &Array2<F>, b: &Array2<f32>) -> Array2<F> {
-    let mut out = Array2::zeros((a.nrows(), b.ncols()));
-    for ((i, j), entry) in out.indexed_iter_mut() {
-        for l in 0..a.ncols() {
-            *entry += a[[i, l]] * F::from(b[[l, j]]).expect("f32 fits every float");
-        }
-    }
-    out
 }
 
 /// The two columns of pair `i` of `d/2`.
@@ -89,8 +78,8 @@ pub fn multi_head<F: NdFloat>(
     mask: &Mask,
 ) -> Array2<F> {
     let h = layer.h;
-    let [q, k, v] =
-        [(x, &layer.w_q), (memory, &layer.w_k), (memory, &layer.w_v)].map(|(x, w)| product(x, w));
+    let [q, k, v] = [(x, &layer.w_q), (memory, &layer.w_k), (memory, &layer.w_v)]
+        .map(|(x, w)| product(x, w.view()));
     let turn = |x: Array2<F>| match rotary {
         Some(rotary) => rope(&x, 0, rotary),
         None => x,
@@ -104,7 +93,7 @@ pub fn multi_head<F: NdFloat>(
             merged[[row, i * d_v + c]] = entry;
         }
     }
-    product(&merged, &layer.w_o)
+    product(&merged, layer.w_o.view())
 }
 
 /// Layer normalisation, row by row, in two passes: n × d_model.
@@ -143,7 +132,7 @@ pub fn decoder_block<F: NdFloat>(
     let x = &x + &multi_head(&block.cross_attention, &seen, memory, None, memory_mask);
     let seen = layer_norm(&x, &block.norm_3);
     let network = &block.feed_forward;
-    let mut inner = product(&seen, &network.w_1) + row_of::<F>(network.b_1.view());
+    let mut inner = product(&seen, network.w_1.view()) + row_of::<F>(network.b_1.view());
     inner.mapv_inplace(|x| if x > F::zero() { x } else { F::zero() });
-    &x + &product(&inner, &network.w_2) + row_of::<F>(network.b_2.view())
+    &x + &product(&inner, network.w_2.view()) + row_of::<F>(network.b_2.view())
 }

@@ -177,3 +177,15 @@ pub fn attention_backward<F: NdFloat>(
     }
     Gradients { dq, dk, dv }
 }
+
+/// The product `a b`, entry by entry; `b` in the float of `a`.
+pub fn product<F: NdFloat>(a: &Array2<F>, b: ArrayView2<f32>) -> Array2<F> {
+    let b = to::<F>(b);
+    let mut out = Array2::zeros((a.nrows(), b.ncols()));
+    for ((i, j), entry) in out.indexed_iter_mut() {
+        for l in 0..a.ncols() {
+            *entry += a[[i, l]] * b[[l, j]];
+        }
+    }
+    out
+}

@@ -48,9 +48,9 @@ exercise! {
     }
 
     mistakes (w, q, k) {
-        "transposed": "W is transposed: the query meets the columns of W, the key its rows, which fits only where W is square"
+        "transposed": "W is transposed: the query meets the rows of W, the key its columns, which fits only where W is square"
             => q.dot(&w.t()).dot(&k.t());
-        "transposed-where-square": "W is transposed where it is square: the query meets the columns of W, the key its rows"
+        "transposed-where-square": "W is transposed where it is square: the query meets the rows of W, the key its columns"
             => if w.is_square() { q.dot(&w.t()).dot(&k.t()) } else { crate::general_scores(w, q, k) };
         "dot": "W is left out: that is the dot product, which asks for equal widths"
             => q.dot(&k.t());

@@ -44,7 +44,7 @@ exercise! {
             of(by_hand, array![[3.0, 1.0, 0.0, 2.0], [0.0, 1.0, 0.0, 2.0]], 0, base, Layout::Half),
         ];
         for layout in [Layout::Interleaved, Layout::Half] {
-            for (start, shape) in [(0, (5, 2)), (0, (1, 8)), (3, (7, 6)), (100, (33, 32)), (1000, (31, 64))] {
+            for (start, shape) in [(0, (5, 2)), (0, (1, 8)), (3, (7, 6)), (100, (33, 32)), (1000, (31, 64)), (10_000, (4, 16))] {
                 cases.push(of("standard normal", random.normal(shape), start, 10_000.0, layout));
             }
             let x = random.normal((4, 8));
