@@ -100,6 +100,19 @@ pub fn seen(i: usize, n: usize, m: usize, causal: bool) -> usize {
 }
 // ANCHOR_END: seen
 
+/// `weights · values`, rows×keys times keys×d_v. A value whose weight is 0 is not felt, even where it
+/// is not finite: 0 · ∞ would be NaN.
+pub fn weigh(weights: &Array2<f32>, values: &Array2<f32>) -> Array2<f32> {
+    if values.iter().all(|x| x.is_finite()) {
+        return weights.dot(values);
+    }
+    let mut sums = Array2::zeros((weights.nrows(), values.ncols()));
+    for ((i, j), &weight) in weights.indexed_iter().filter(|(_, weight)| **weight != 0.0) {
+        sums.row_mut(i).scaled_add(weight, &values.row(j));
+    }
+    sums
+}
+
 /// Makes sure that one head's `q` n×d, `k` m×d and `v` m×d_v belong together.
 ///
 /// # Panics

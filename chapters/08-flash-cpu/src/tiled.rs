@@ -1,4 +1,4 @@
-use crate::given::{Block, Output, Traffic, expect_block, expect_shapes, seen};
+use crate::given::{Block, Output, Traffic, expect_block, expect_shapes, seen, weigh};
 use ndarray::{Array1, Array2, ArrayView2, s};
 
 // ANCHOR: flash_forward
@@ -72,18 +72,7 @@ pub fn flash_forward(
                 row_sum[r] = old * row_sum[r] + row.sum();
                 out.row_mut(r).mapv_inplace(|x| old * x);
             }
-            if v_tile.iter().all(|x| x.is_finite()) {
-                out += &weights.dot(&v_tile);
-            } else {
-                // A hidden value must not be felt, and 0 · ∞ is NaN.
-                for (r, mut row) in out.rows_mut().into_iter().enumerate() {
-                    let open = seen(first + r, n, m, causal).saturating_sub(key);
-                    let open = open.min(v_tile.nrows());
-                    row += &weights
-                        .slice(s![r, ..open])
-                        .dot(&v_tile.slice(s![..open, ..]));
-                }
-            }
+            out += &weigh(&weights, &v_tile);
         }
         for (r, mut row) in out.rows_mut().into_iter().enumerate() {
             if row_sum[r] != 0.0 {

@@ -51,7 +51,7 @@ exercise! {
             let (q, k, v) = (random.normal((n, d)), random.normal((m, d)), random.normal((m, d_v)));
             case(about, (q, k, v, causal, Block { q: b_q, k: b_k }))
         };
-        let measured = of("memory is measured", (512, 512), (16, 16), true, (16, 16));
+        let measured = of("memory is measured", (256, 1024), (16, 16), true, (16, 16));
         let (q, k, v) = by_hand();
         let mut cases = vec![
             case("by hand: weights 1/7, 2/7, 4/7", (q, k, v, false, Block { q: 1, k: 2 })),

@@ -10,16 +10,16 @@
 //! cut into pieces that do not depend on the number of threads either, with dk and dv of their own.
 
 use super::{
-    instructions::{Instructions, Job, Scratch},
+    instructions::{Instructions, Kernel, Scratch},
     lanes::Lanes,
+    panels::{Seen, key_rows, transpose, transpose_back},
     products::{columns_times_weights, rows_times_panel},
-    queries_in_lanes::{Seen, key_rows, transpose, transpose_back},
     registers::Registers,
-    tasks::{Head, Rows},
+    tasks::{GAPLESS, Head, Rows},
 };
 use crate::given::{HeadsOutput, expect_forward, expect_heads};
 use attn_core::shape::expect_equal;
-use ndarray::{Array3, ArrayView3, Axis};
+use ndarray::{Array3, ArrayView3, Axis, CowArray, Ix2, Ix3};
 use rayon::prelude::*;
 use std::{f32::consts::LOG2_E, ops::Range};
 
@@ -81,8 +81,44 @@ pub fn backward_with(
     d_out: ArrayView3<f32>,
 ) -> HeadsGradients {
     expect_heads(q, k, v);
-    let ((h, n, d), (h_kv, m, d_v)) = (q.dim(), v.dim());
-    let HeadsOutput { out, lse } = forward;
+    expect_same_forward(q, v, forward, d_out);
+    let mut result = HeadsGradients {
+        dq: Array3::zeros(q.dim()),
+        dk: Array3::zeros(k.dim()),
+        dv: Array3::zeros(v.dim()),
+    };
+    if result.dq.is_empty() || k.is_empty() {
+        return result;
+    }
+    let given = Given {
+        rows: Rows::new(&q, &k, &v, causal),
+        out: forward.out.as_standard_layout(),
+        lse: forward.lse.as_standard_layout(),
+        d_out: d_out.as_standard_layout(),
+    };
+    let mut works = share_out(&mut result, PANELS * instructions.lanes());
+    works.par_iter_mut().with_max_len(1).for_each_init(
+        || Scratch::<Backward>::new(instructions),
+        |scratch, work| work.run(scratch, &given),
+    );
+    // In their order, so that the sums do not depend on who was ready first.
+    let copies: Vec<_> = works.into_iter().filter_map(Work::into_copies).collect();
+    for (group, dk, dv) in copies {
+        add(&mut result.dk, group, &dk);
+        add(&mut result.dv, group, &dv);
+    }
+    result
+}
+
+/// Makes sure that what comes back has the forward pass's shapes.
+#[track_caller]
+fn expect_same_forward(
+    q: ArrayView3<f32>,
+    v: ArrayView3<f32>,
+    HeadsOutput { out, lse }: &HeadsOutput,
+    d_out: ArrayView3<f32>,
+) {
+    let ((h, n, _), (_, _, d_v)) = (q.dim(), v.dim());
     expect_equal(("output heads", out.len_of(Axis(0))), ("query heads", h));
     expect_equal(("log-sum-exp heads", lse.nrows()), ("query heads", h));
     expect_equal(
@@ -91,24 +127,14 @@ pub fn backward_with(
     );
     let rows_of = |x: ArrayView3<f32>| (x.len_of(Axis(1)), x.len_of(Axis(2)));
     expect_forward((n, d_v), rows_of(out.view()), lse.ncols(), rows_of(d_out));
+}
 
-    let mut result = HeadsGradients {
-        dq: Array3::zeros((h, n, d)),
-        dk: Array3::zeros((h_kv, m, d)),
-        dv: Array3::zeros((h_kv, m, d_v)),
-    };
-    if result.dq.is_empty() || m == 0 {
-        return result;
-    }
-    let rows = Rows::new(&q, &k, &v, causal);
-    let (out, d_out) = (out.as_standard_layout(), d_out.as_standard_layout());
-    let lse = lse.as_standard_layout();
-    let (out, d_out) = (
-        out.as_slice().unwrap_or_default(),
-        d_out.as_slice().unwrap_or_default(),
-    );
-    let lse = lse.as_slice().unwrap_or_default();
-
+/// Shares the result out: the tiles of `block` queries of each key head among a few pieces of work,
+/// in turn, so that causal ones have about the same to do. The first piece of a key head adds to the
+/// result's own dk and dv, the others to copies.
+fn share_out(result: &mut HeadsGradients, block: usize) -> Vec<Work<'_>> {
+    let ((h, _, d), (h_kv, m, _)) = (result.dq.dim(), result.dk.dim());
+    let d_v = result.dv.len_of(Axis(2));
     let pieces = PIECES.div_ceil(h_kv);
     let mut works = Vec::new();
     let keys = result.dk.outer_iter_mut().zip(result.dv.outer_iter_mut());
@@ -116,60 +142,52 @@ pub fn backward_with(
         works.push(Work {
             group,
             tiles: Vec::new(),
-            dk: Target::Result(dk.into_slice().unwrap_or_default()),
-            dv: Target::Result(dv.into_slice().unwrap_or_default()),
+            dk: Target::Result(dk.into_slice().expect(GAPLESS)),
+            dv: Target::Result(dv.into_slice().expect(GAPLESS)),
         });
         works.extend((1..pieces).map(|_| Work {
             group,
             tiles: Vec::new(),
-            dk: Target::Piece(vec![0.0; m * d]),
-            dv: Target::Piece(vec![0.0; m * d_v]),
+            dk: Target::Copy(vec![0.0; m * d]),
+            dv: Target::Copy(vec![0.0; m * d_v]),
         }));
     }
-    // The tiles of queries go to the pieces in turn, so that causal ones have about the same to do.
-    let block = PANELS * instructions.lanes();
     for (head, dq) in result.dq.outer_iter_mut().enumerate() {
         let group = head * h_kv / h;
-        let dq = dq.into_slice().unwrap_or_default();
+        let dq = dq.into_slice().expect(GAPLESS);
         for (tile, dq) in dq.chunks_mut(block * d).enumerate() {
             let work = &mut works[group * pieces + tile % pieces];
             work.tiles.push((head, tile * block, dq));
         }
     }
-    works.par_iter_mut().with_max_len(1).for_each_init(
-        || Scratch::new(instructions),
-        |scratch, work| {
-            let (dk, dv) = (work.dk.as_mut_slice(), work.dv.as_mut_slice());
-            for (head, start, dq) in &mut work.tiles {
-                let pass = Pass {
-                    head: rows.head(*head, work.group),
-                    out: &out[*head * n * d_v..][..n * d_v],
-                    lse: &lse[*head * n..][..n],
-                    d_out: &d_out[*head * n * d_v..][..n * d_v],
-                };
-                let rows = *start..*start + dq.len() / d;
-                scratch.run(Job::Backward(&pass, rows, dq, dk, dv));
-            }
-        },
-    );
-    let pieces: Vec<(usize, Vec<f32>, Vec<f32>)> = works
-        .into_iter()
-        .filter_map(|work| match (work.dk, work.dv) {
-            (Target::Piece(dk), Target::Piece(dv)) => Some((work.group, dk, dv)),
-            _ => None,
-        })
-        .collect();
-    for (group, dk, dv) in pieces {
-        add(&mut result.dk, group, &dk);
-        add(&mut result.dv, group, &dv);
-    }
-    result
+    works
 }
 
-fn add(to: &mut Array3<f32>, group: usize, piece: &[f32]) {
+fn add(to: &mut Array3<f32>, group: usize, copy: &[f32]) {
     let mut to = to.index_axis_mut(Axis(0), group);
-    for (to, x) in to.iter_mut().zip(piece) {
+    for (to, x) in to.iter_mut().zip(copy) {
         *to += x;
+    }
+}
+
+/// What all threads read, in rows without gaps.
+struct Given<'a> {
+    rows: Rows<'a>,
+    out: CowArray<'a, f32, Ix3>,
+    lse: CowArray<'a, f32, Ix2>,
+    d_out: CowArray<'a, f32, Ix3>,
+}
+
+impl Given<'_> {
+    /// One query head with its key head.
+    fn pass(&self, head: usize, group: usize) -> Pass<'_> {
+        let (_, n, d_v) = self.out.dim();
+        Pass {
+            head: self.rows.head(head, group),
+            out: &self.out.as_slice().expect(GAPLESS)[head * n * d_v..][..n * d_v],
+            lse: &self.lse.as_slice().expect(GAPLESS)[head * n..][..n],
+            d_out: &self.d_out.as_slice().expect(GAPLESS)[head * n * d_v..][..n * d_v],
+        }
     }
 }
 
@@ -182,34 +200,80 @@ struct Work<'a> {
     dv: Target<'a>,
 }
 
+impl Work<'_> {
+    fn run(&mut self, scratch: &mut Scratch<Backward>, given: &Given) {
+        let (dk, dv) = (self.dk.as_mut_slice(), self.dv.as_mut_slice());
+        for (head, start, dq) in &mut self.tiles {
+            let pass = given.pass(*head, self.group);
+            let rows = *start..*start + dq.len() / pass.head.d;
+            scratch.run((pass, rows, dq, dk, dv));
+        }
+    }
+
+    /// The key head, and the copies of its dk and dv, if this work has them.
+    fn into_copies(self) -> Option<(usize, Vec<f32>, Vec<f32>)> {
+        match (self.dk, self.dv) {
+            (Target::Copy(dk), Target::Copy(dv)) => Some((self.group, dk, dv)),
+            _ => None,
+        }
+    }
+}
+
 /// Where dk or dv are summed.
 enum Target<'a> {
     Result(&'a mut [f32]),
-    Piece(Vec<f32>),
+    Copy(Vec<f32>),
 }
 
 impl Target<'_> {
     fn as_mut_slice(&mut self) -> &mut [f32] {
         match self {
             Target::Result(slice) => slice,
-            Target::Piece(own) => own,
+            Target::Copy(own) => own,
         }
     }
 }
 
+struct Backward;
+
+impl Kernel for Backward {
+    /// A query head, which of its queries, their dq, and the dk and dv of the key head.
+    type Job<'a> = (
+        Pass<'a>,
+        Range<usize>,
+        &'a mut [f32],
+        &'a mut [f32],
+        &'a mut [f32],
+    );
+    type Tile<S: Registers, const V: usize> = BackwardTile<S, V>;
+
+    fn tile<S: Registers, const V: usize>(simd: S, job: &Self::Job<'_>) -> BackwardTile<S, V> {
+        BackwardTile::new(simd, job.0.head.d, job.0.head.d_v)
+    }
+
+    #[inline(always)]
+    fn run<S: Registers, const V: usize, const M: usize>(
+        simd: S,
+        tile: &mut BackwardTile<S, V>,
+        (pass, rows, dq, dk, dv): Self::Job<'_>,
+    ) {
+        tile.backward::<M>(simd, &pass, rows, dq, dk, dv);
+    }
+}
+
 /// One query head, what the forward pass gave for it, and the gradient that comes in.
-pub(super) struct Pass<'a> {
-    pub head: Head<'a>,
+struct Pass<'a> {
+    head: Head<'a>,
     /// n×d_v.
-    pub out: &'a [f32],
+    out: &'a [f32],
     /// n.
-    pub lse: &'a [f32],
+    lse: &'a [f32],
     /// n×d_v.
-    pub d_out: &'a [f32],
+    d_out: &'a [f32],
 }
 
 /// What a thread works with.
-pub(super) struct BackwardTile<S: Registers, const V: usize> {
+struct BackwardTile<S: Registers, const V: usize> {
     panels: Vec<Panel<S, V>>,
     /// Lanes for each key.
     weights: Vec<Lanes<S, V>>,

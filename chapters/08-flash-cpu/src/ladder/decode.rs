@@ -6,7 +6,8 @@
 //! result does not depend on the number of threads.
 
 use super::{
-    instructions::{Instructions, Job, Scratch},
+    instructions::{Instructions, Kernel, Scratch},
+    panels::RowState,
     registers::Registers,
     tasks::{Head, Rows},
 };
@@ -14,10 +15,7 @@ use crate::given::HeadsOutput;
 use ndarray::{Array2, Array3};
 use pulp::bytemuck;
 use rayon::prelude::*;
-use std::{
-    f32::consts::{LN_2, LOG2_E},
-    ops::Range,
-};
+use std::{f32::consts::LOG2_E, ops::Range};
 
 /// Keys of a part.
 const PART: usize = 1024;
@@ -26,32 +24,33 @@ const PART: usize = 1024;
 const TILE: usize = 64;
 
 /// The state of one query after some keys, with scores as exponents of 2.
-pub(super) struct Part {
-    row_max: f32,
-    row_sum: f32,
+struct Part {
+    state: RowState,
     out: Vec<f32>,
 }
 
 impl Part {
     fn new(d_v: usize) -> Self {
         Part {
-            row_max: f32::NEG_INFINITY,
-            row_sum: 0.0,
+            state: RowState::EMPTY,
             out: vec![0.0; d_v],
         }
     }
 
     /// The merge of exercise 8.1.
     fn merge(&mut self, other: &Part) {
-        let row_max = self.row_max.max(other.row_max);
+        let (ours, theirs) = (self.state, other.state);
+        let row_max = ours.row_max.max(theirs.row_max);
         // Without a key there is nothing to rescale (and a sum that is NaN stays NaN).
         let factor = |old: f32| match old {
             f32::NEG_INFINITY => 0.0,
             _ => (old - row_max).exp2(),
         };
-        let (a, b) = (factor(self.row_max), factor(other.row_max));
-        self.row_max = row_max;
-        self.row_sum = a * self.row_sum + b * other.row_sum;
+        let (a, b) = (factor(ours.row_max), factor(theirs.row_max));
+        self.state = RowState {
+            row_max,
+            row_sum: a * ours.row_sum + b * theirs.row_sum,
+        };
         for (x, y) in self.out.iter_mut().zip(&other.out) {
             *x = a * *x + b * y;
         }
@@ -67,23 +66,24 @@ pub(super) fn decode(instructions: Instructions, rows: &Rows) -> HeadsOutput {
         .flat_map(|group| (0..parts).map(move |part| (group, part)))
         .flat_map(|(group, part)| rows.heads_of(group).map(move |head| (group, part, head)))
         .collect();
-    let visit = |scratch: &mut Scratch, (group, part, head): (usize, usize, usize)| -> Vec<Part> {
-        let head = rows.head(head, group);
-        let scale = LOG2_E / (head.d as f32).sqrt();
-        let queries = (0..n).map(|i| {
-            let q: Vec<f32> = head.q[i * head.d..][..head.d]
-                .iter()
-                .map(|x| x * scale)
-                .collect();
-            let mut state = Part::new(d_v);
-            let end = head.seen(i).min((part + 1) * PART);
-            if part * PART < end {
-                scratch.run(Job::Decode(&q, &head, part * PART..end, &mut state));
-            }
-            state
-        });
-        queries.collect()
-    };
+    let visit =
+        |scratch: &mut Scratch<Decode>, (group, part, head): (usize, usize, usize)| -> Vec<Part> {
+            let head = rows.head(head, group);
+            let scale = LOG2_E / (head.d as f32).sqrt();
+            let queries = (0..n).map(|i| {
+                let q: Vec<f32> = head.q[i * head.d..][..head.d]
+                    .iter()
+                    .map(|x| x * scale)
+                    .collect();
+                let mut part_state = Part::new(d_v);
+                let end = head.seen(i).min((part + 1) * PART);
+                if part * PART < end {
+                    scratch.run((&q, head, part * PART..end, &mut part_state));
+                }
+                part_state
+            });
+            queries.collect()
+        };
     let done: Vec<Vec<Part>> = works
         .par_iter()
         .with_max_len(1)
@@ -105,48 +105,58 @@ pub(super) fn decode(instructions: Instructions, rows: &Rows) -> HeadsOutput {
     };
     let outs = result.out.rows_mut().into_iter();
     for ((state, mut out), lse) in states.iter().zip(outs).zip(&mut result.lse) {
-        if state.row_sum != 0.0 {
-            *lse = LN_2 * (state.row_max + state.row_sum.log2());
+        let row_sum = state.state.row_sum;
+        if row_sum != 0.0 {
+            (_, *lse) = state.state.finish();
             for (to, x) in out.iter_mut().zip(&state.out) {
-                *to = x / state.row_sum;
+                *to = x / row_sum;
             }
         }
     }
     result
 }
 
+struct Decode;
+
+impl Kernel for Decode {
+    /// A scaled query, its head, some of the keys, and the state to bring up to date.
+    type Job<'a> = (&'a [f32], Head<'a>, Range<usize>, &'a mut Part);
+    type Tile<S: Registers, const V: usize> = ();
+
+    fn tile<S: Registers, const V: usize>(_: S, _: &Self::Job<'_>) {}
+
+    #[inline(always)]
+    fn run<S: Registers, const V: usize, const M: usize>(
+        simd: S,
+        (): &mut (),
+        (q, head, keys, part): Self::Job<'_>,
+    ) {
+        visit(simd, q, &head, keys, part);
+    }
+}
+
 /// Brings `part` up to date with `keys`. `q` is scaled already.
 #[inline(always)]
-pub(super) fn visit<S: Registers>(
-    simd: S,
-    q: &[f32],
-    head: &Head,
-    keys: Range<usize>,
-    part: &mut Part,
-) {
+fn visit<S: Registers>(simd: S, q: &[f32], head: &Head, keys: Range<usize>, part: &mut Part) {
     let (d, d_v) = (head.d, head.d_v);
     for first in keys.clone().step_by(TILE) {
         let count = TILE.min(keys.end - first);
         let mut weights = [f32::NEG_INFINITY; TILE];
-        let mut row_max = part.row_max;
+        let mut row_max = part.state.row_max;
         let rows = head.k[first * d..][..count * d].chunks_exact(d);
         for (weight, row) in weights.iter_mut().zip(rows) {
             *weight = dot(simd, q, row);
             row_max = row_max.max(*weight);
         }
-        let shift = match row_max {
-            f32::NEG_INFINITY => 0.0,
-            _ => row_max,
-        };
+        let (shift, old) = part.state.raise(row_max);
         let (registers, _) = S::as_mut_simd_f32s(&mut weights);
         let mut sum = simd.splat_f32s(0.0);
         for weight in registers {
             *weight = simd.exp2(simd.sub_f32s(*weight, simd.splat_f32s(shift)));
             sum = simd.add_f32s(sum, *weight);
         }
-        let old = (part.row_max - shift).exp2();
-        part.row_max = row_max;
-        part.row_sum = part.row_sum * old + simd.reduce_sum_f32s(sum);
+        let row_sum = part.state.row_sum * old + simd.reduce_sum_f32s(sum);
+        part.state = RowState { row_max, row_sum };
         let values = &head.v[first * d_v..][..count * d_v];
         let mut column = 0;
         while column + 4 * S::F32_LANES <= d_v {

@@ -1,20 +1,12 @@
-//! Which registers this processor has, found out at run time.
+//! Which registers this processor has, found out at run time, and how a kernel is run on them.
 //!
-//! The kernels are generic over the instruction set. `pulp` gives a value of a set only on a
+//! A [`Kernel`] is generic over the instruction set. `pulp` gives a value of a set only on a
 //! processor that has it, and `vectorize` compiles what is inlined into it for that set: so there is
 //! no `unsafe` in this crate.
 
-use super::{
-    backward::{BackwardTile, Pass},
-    decode::{self, Part},
-    keys_in_lanes::PackedTile,
-    lanes::Lanes,
-    queries_in_lanes::Tile,
-    registers::Registers,
-    tasks::{Head, Task},
-};
+use super::{lanes::Lanes, registers::Registers};
 use pulp::{Scalar128b, Simd, WithSimd};
-use std::{hint::black_box, ops::Range};
+use std::hint::black_box;
 
 #[cfg(target_arch = "aarch64")]
 use pulp::aarch64::Neon;
@@ -69,14 +61,14 @@ impl Instructions {
         }
     }
 
-    /// Does nothing but multiply-adds on registers on the calling thread, at least `flop` floating
-    /// point operations, and says how many they were. Their time is the processor's limit.
-    pub fn peak(self, flop: usize) -> usize {
-        let mut scratch = Scratch::new(self);
-        let each = 2 * self.lanes() * scratch.rows();
-        let rounds = flop.div_ceil(each);
+    /// Does nothing but multiply-adds on registers on the calling thread, at least `flops` of them
+    /// (an addition and a multiplication count one each), and says how many they were. Their time is
+    /// the processor's limit.
+    pub fn peak(self, flops: usize) -> usize {
+        let each = 2 * self.lanes() * self.rows();
+        let rounds = flops.div_ceil(each);
         let mut result = 0.0;
-        scratch.run(Job::Peak(rounds, &mut result));
+        Scratch::<Peak>::new(self).run((rounds, &mut result));
         black_box(result);
         rounds * each
     }
@@ -93,151 +85,133 @@ impl Instructions {
             Set::Portable => Lanes::<Scalar128b, 2>::COUNT,
         }
     }
+
+    /// How many rows a tile in registers has, M.
+    fn rows(self) -> usize {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx512(_) => 8,
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx2(_) => 6,
+            #[cfg(target_arch = "aarch64")]
+            Set::Neon(_) => 6,
+            Set::Portable => 4,
+        }
+    }
 }
 
-/// What a kernel is to do.
-pub(super) enum Job<'a> {
-    /// Rung 6 on a tile of queries.
-    Forward(&'a Head<'a>, Task<'a>),
-    /// Rung 5 on a tile of queries.
-    KeysInLanes(&'a Head<'a>, Task<'a>),
-    /// The gradients that a tile of queries brings: its dq, and what it adds to dk and dv.
-    Backward(
-        &'a Pass<'a>,
-        Range<usize>,
-        &'a mut [f32],
-        &'a mut [f32],
-        &'a mut [f32],
-    ),
-    /// One query against some of the keys.
-    Decode(&'a [f32], &'a Head<'a>, Range<usize>, &'a mut Part),
-    /// Nothing but so many rounds of multiply-adds on registers; the number is for the compiler,
-    /// which would leave out what nobody uses.
-    Peak(usize, &'a mut f32),
+/// Work on registers, compiled for each instruction set.
+pub(super) trait Kernel {
+    /// What it is to do.
+    type Job<'a>;
+    /// What a thread keeps from one job to the next.
+    type Tile<S: Registers, const V: usize>;
+
+    /// The tile for jobs like this one.
+    fn tile<S: Registers, const V: usize>(simd: S, job: &Self::Job<'_>) -> Self::Tile<S, V>;
+
+    /// Does the job with panels of `V` registers and tiles of `M` rows. It has to be inlined.
+    fn run<S: Registers, const V: usize, const M: usize>(
+        simd: S,
+        tile: &mut Self::Tile<S, V>,
+        job: Self::Job<'_>,
+    );
 }
 
-/// What a thread works with on each instruction set. The numbers are the registers of a panel and
-/// the rows of a tile, V and M: as many sums as fit, V·M registers, with V more for the panel and
-/// one or two for a number in all lanes, out of 32 (AVX-512, Neon) or 16.
-pub(super) enum Scratch {
+/// What a thread runs a kernel with, on one of the instruction sets. The numbers are the registers
+/// of a panel and the rows of a tile, V and M: as many sums as fit, V·M registers, with V more for
+/// the panel and one or two for a number in all lanes, out of 32 (AVX-512, Neon) or 16. The tile is
+/// made when it is first needed.
+pub(super) enum Scratch<K: Kernel> {
     #[cfg(target_arch = "x86_64")]
-    Avx512(V4, Tiles<V4, 3>),
+    Avx512(V4, Option<K::Tile<V4, 3>>),
     #[cfg(target_arch = "x86_64")]
-    Avx2(V3, Tiles<V3, 2>),
+    Avx2(V3, Option<K::Tile<V3, 2>>),
     #[cfg(target_arch = "aarch64")]
-    Neon(Neon, Tiles<Neon, 4>),
-    Portable(Scalar128b, Tiles<Scalar128b, 2>),
+    Neon(Neon, Option<K::Tile<Neon, 4>>),
+    Portable(Scalar128b, Option<K::Tile<Scalar128b, 2>>),
 }
 
-/// The tiles, each made when it is first needed.
-pub(super) struct Tiles<S: Registers, const V: usize> {
-    forward: Option<Tile<S, V>>,
-    packed: Option<PackedTile<S, V>>,
-    backward: Option<BackwardTile<S, V>>,
-}
-
-impl<S: Registers, const V: usize> Tiles<S, V> {
-    const NONE: Self = Tiles {
-        forward: None,
-        packed: None,
-        backward: None,
-    };
-}
-
-impl Scratch {
+impl<K: Kernel> Scratch<K> {
     pub fn new(instructions: Instructions) -> Self {
         match instructions.0 {
             #[cfg(target_arch = "x86_64")]
-            Set::Avx512(simd) => Scratch::Avx512(simd, Tiles::NONE),
+            Set::Avx512(simd) => Scratch::Avx512(simd, None),
             #[cfg(target_arch = "x86_64")]
-            Set::Avx2(simd) => Scratch::Avx2(simd, Tiles::NONE),
+            Set::Avx2(simd) => Scratch::Avx2(simd, None),
             #[cfg(target_arch = "aarch64")]
-            Set::Neon(simd) => Scratch::Neon(simd, Tiles::NONE),
-            Set::Portable => Scratch::Portable(Scalar128b, Tiles::NONE),
+            Set::Neon(simd) => Scratch::Neon(simd, None),
+            Set::Portable => Scratch::Portable(Scalar128b, None),
         }
     }
 
-    /// M.
-    fn rows(&self) -> usize {
+    pub fn run(&mut self, job: K::Job<'_>) {
         match self {
             #[cfg(target_arch = "x86_64")]
-            Scratch::Avx512(..) => 8,
+            Scratch::Avx512(simd, tile) => call::<K, _, 3, 8>(*simd, tile, job),
             #[cfg(target_arch = "x86_64")]
-            Scratch::Avx2(..) => 6,
+            Scratch::Avx2(simd, tile) => call::<K, _, 2, 6>(*simd, tile, job),
             #[cfg(target_arch = "aarch64")]
-            Scratch::Neon(..) => 6,
-            Scratch::Portable(..) => 4,
+            Scratch::Neon(simd, tile) => call::<K, _, 4, 6>(*simd, tile, job),
+            Scratch::Portable(simd, tile) => call::<K, _, 2, 4>(*simd, tile, job),
         }
     }
+}
 
-    pub fn run(&mut self, job: Job) {
-        match self {
-            #[cfg(target_arch = "x86_64")]
-            Scratch::Avx512(simd, tiles) => {
-                let simd = *simd;
-                Simd::vectorize(simd, Call::<_, 3, 8> { simd, tiles, job });
-            }
-            #[cfg(target_arch = "x86_64")]
-            Scratch::Avx2(simd, tiles) => {
-                let simd = *simd;
-                Simd::vectorize(simd, Call::<_, 2, 6> { simd, tiles, job });
-            }
-            #[cfg(target_arch = "aarch64")]
-            Scratch::Neon(simd, tiles) => {
-                let simd = *simd;
-                Simd::vectorize(simd, Call::<_, 4, 6> { simd, tiles, job });
-            }
-            Scratch::Portable(simd, tiles) => {
-                let simd = *simd;
-                Simd::vectorize(simd, Call::<_, 2, 4> { simd, tiles, job });
-            }
-        }
-    }
+fn call<K: Kernel, S: Registers, const V: usize, const M: usize>(
+    simd: S,
+    tile: &mut Option<K::Tile<S, V>>,
+    job: K::Job<'_>,
+) {
+    Simd::vectorize(simd, Call::<K, S, V, M> { simd, tile, job });
 }
 
 /// A job on an instruction set, in the form in which `pulp` wants it.
-struct Call<'a, S: Registers, const V: usize, const M: usize> {
+struct Call<'a, 'j, K: Kernel, S: Registers, const V: usize, const M: usize> {
     simd: S,
-    tiles: &'a mut Tiles<S, V>,
-    job: Job<'a>,
+    tile: &'a mut Option<K::Tile<S, V>>,
+    job: K::Job<'j>,
 }
 
-impl<S: Registers, const V: usize, const M: usize> WithSimd for Call<'_, S, V, M> {
+impl<K: Kernel, S: Registers, const V: usize, const M: usize> WithSimd
+    for Call<'_, '_, K, S, V, M>
+{
     type Output = ();
 
     #[inline(always)]
     fn with_simd<T: Simd>(self, _: T) {
-        let Call { simd, tiles, job } = self;
-        match job {
-            Job::Forward(head, task) => {
-                let new = || Tile::new(simd, head.d, head.d_v);
-                let tile = tiles.forward.get_or_insert_with(new);
-                tile.forward::<M>(simd, head, task);
-            }
-            Job::KeysInLanes(head, task) => {
-                let new = || PackedTile::new(simd, head.d, head.d_v);
-                let tile = tiles.packed.get_or_insert_with(new);
-                tile.forward::<M>(simd, head, task);
-            }
-            Job::Backward(pass, rows, dq, dk, dv) => {
-                let new = || BackwardTile::new(simd, pass.head.d, pass.head.d_v);
-                let tile = tiles.backward.get_or_insert_with(new);
-                tile.backward::<M>(simd, pass, rows, dq, dk, dv);
-            }
-            Job::Decode(q, head, keys, part) => decode::visit(simd, q, head, keys, part),
-            Job::Peak(rounds, result) => {
-                let factor = Lanes::<S, V>::splat(simd, black_box(0.999));
-                let mut sums = [Lanes::<S, V>::splat(simd, black_box(1.0)); M];
-                for _ in 0..rounds {
-                    for i in 0..M {
-                        for v in 0..V {
-                            let sum = sums[i].0[v];
-                            sums[i].0[v] = simd.multiply_add(sum, factor.0[v], factor.0[v]);
-                        }
-                    }
+        let Call { simd, tile, job } = self;
+        let tile = tile.get_or_insert_with(|| K::tile(simd, &job));
+        K::run::<S, V, M>(simd, tile, job);
+    }
+}
+
+/// Nothing but multiply-adds on registers.
+struct Peak;
+
+impl Kernel for Peak {
+    /// How many rounds; and a number for the compiler, which would leave out what nobody uses.
+    type Job<'a> = (usize, &'a mut f32);
+    type Tile<S: Registers, const V: usize> = ();
+
+    fn tile<S: Registers, const V: usize>(_: S, _: &Self::Job<'_>) {}
+
+    #[inline(always)]
+    fn run<S: Registers, const V: usize, const M: usize>(
+        simd: S,
+        (): &mut (),
+        (rounds, result): Self::Job<'_>,
+    ) {
+        let factor = Lanes::<S, V>::splat(simd, black_box(0.999));
+        let mut sums = [Lanes::<S, V>::splat(simd, black_box(1.0)); M];
+        for _ in 0..rounds {
+            for i in 0..M {
+                for v in 0..V {
+                    let sum = sums[i].0[v];
+                    sums[i].0[v] = simd.multiply_add(sum, factor.0[v], factor.0[v]);
                 }
-                *result = sums.iter().flat_map(Lanes::as_slice).sum();
             }
         }
+        *result = sums.iter().flat_map(Lanes::as_slice).sum();
     }
 }

@@ -8,17 +8,17 @@
 //! packing, and a maximum and a sum across registers for every row.
 
 use super::{
-    instructions::{Instructions, Job, Scratch},
+    instructions::{Instructions, Kernel, Scratch},
     lanes::Lanes,
+    panels::{RowState, key_rows, transpose},
     products::rows_times_panel,
-    queries_in_lanes::{key_rows, transpose},
     registers::Registers,
     tasks::{self, Head, Rows, Task},
 };
 use crate::given::{Block, HeadsOutput, expect_heads};
 use ndarray::ArrayView3;
 use pulp::bytemuck;
-use std::f32::consts::{LN_2, LOG2_E};
+use std::f32::consts::LOG2_E;
 
 /// Queries of a tile: the more, the fewer times keys are packed.
 const QUERIES: usize = 192;
@@ -51,10 +51,9 @@ pub fn keys_in_lanes_with(
 ) -> HeadsOutput {
     expect_heads(q, k, v);
     let rows = Rows::new(&q, &k, &v, causal);
-    let scratch = || Scratch::new(instructions);
+    let scratch = || Scratch::<KeysInLanes>::new(instructions);
     tasks::each(q.dim(), v.dim(), QUERIES, scratch, |scratch, task| {
-        let head = rows.head(task.head, task.group);
-        scratch.run(Job::KeysInLanes(&head, task));
+        scratch.run((rows.head(task.head, task.group), task));
     })
 }
 
@@ -66,8 +65,28 @@ pub(super) fn block() -> Block {
     }
 }
 
+struct KeysInLanes;
+
+impl Kernel for KeysInLanes {
+    type Job<'a> = (Head<'a>, Task<'a>);
+    type Tile<S: Registers, const V: usize> = PackedTile<S, V>;
+
+    fn tile<S: Registers, const V: usize>(simd: S, (head, _): &Self::Job<'_>) -> PackedTile<S, V> {
+        PackedTile::new(simd, head.d, head.d_v)
+    }
+
+    #[inline(always)]
+    fn run<S: Registers, const V: usize, const M: usize>(
+        simd: S,
+        tile: &mut PackedTile<S, V>,
+        (head, task): Self::Job<'_>,
+    ) {
+        tile.forward::<M>(simd, &head, task);
+    }
+}
+
 /// What a thread works with.
-pub(super) struct PackedTile<S: Registers, const V: usize> {
+struct PackedTile<S: Registers, const V: usize> {
     /// Keys, transposed: panel by panel, lanes for each of d components.
     keys: Vec<Lanes<S, V>>,
     /// 0, 1, 2, … across the lanes.
@@ -76,8 +95,7 @@ pub(super) struct PackedTile<S: Registers, const V: usize> {
     values: Vec<Lanes<S, COLUMNS>>,
     /// The queries, scaled, row by row.
     q: Vec<f32>,
-    row_max: [f32; QUERIES],
-    row_sum: [f32; QUERIES],
+    states: [RowState; QUERIES],
     /// For each few columns, lanes for each query.
     out: Vec<Lanes<S, COLUMNS>>,
 }
@@ -98,8 +116,7 @@ impl<S: Registers, const V: usize> PackedTile<S, V> {
             keys: vec![Lanes::splat(simd, 0.0); PANELS * d],
             values: vec![Lanes::splat(simd, 0.0); chunks * Self::KEYS],
             q: vec![0.0; QUERIES * d],
-            row_max: [0.0; QUERIES],
-            row_sum: [0.0; QUERIES],
+            states: [RowState::EMPTY; QUERIES],
             out: vec![Lanes::splat(simd, 0.0); chunks * QUERIES],
         }
     }
@@ -112,8 +129,7 @@ impl<S: Registers, const V: usize> PackedTile<S, V> {
         for (to, x) in self.q.iter_mut().zip(queries) {
             *to = x * scale;
         }
-        self.row_max.fill(f32::NEG_INFINITY);
-        self.row_sum.fill(0.0);
+        self.states.fill(RowState::EMPTY);
         self.out.fill(Lanes::splat(simd, 0.0));
         let end = head.seen(rows.end - 1);
         for first in (0..end).step_by(Self::KEYS) {
@@ -149,7 +165,7 @@ impl<S: Registers, const V: usize> PackedTile<S, V> {
         values.iter().all(|x| x.is_finite())
     }
 
-    /// Brings the states of `M` queries from `row` on up to date.
+    /// Brings the states of `M` queries from `row` on up to date with `count` keys from `first` on.
     #[inline(always)]
     #[allow(clippy::too_many_arguments)] // whose rows, which keys, and what they hide
     fn visit<const M: usize>(
@@ -162,80 +178,37 @@ impl<S: Registers, const V: usize> PackedTile<S, V> {
         (first, count): (usize, usize),
         finite: bool,
     ) {
-        let mut weights = [[Lanes::<S, V>::splat(simd, 0.0); PANELS]; M];
         let panels = count.div_ceil(Self::LANES);
-        for (p, panel) in self.keys.chunks_exact(d).take(panels).enumerate() {
-            let queries = key_rows::<M>(&self.q, d, row, rows);
-            let zeros = [Lanes::splat(simd, 0.0); M];
-            let scores = rows_times_panel(simd, queries, panel, zeros);
-            for i in 0..M {
-                weights[i][p] = scores[i];
-            }
-        }
-        let mut old = [0.0; M];
+        let mut weights = self.scores::<M>(simd, d, row, rows, panels);
+        let mut factors = [0.0; M];
         for i in 0..M {
-            let open = seen[i].saturating_sub(first).min(count);
-            let at = (row + i).min(QUERIES - 1);
-            let weights = &mut weights[i][..panels];
-            let hidden = simd.splat_f32s(f32::NEG_INFINITY);
-            let mut best = Lanes::<S, V>::splat(simd, self.row_max[at]);
-            for (p, scores) in weights.iter_mut().enumerate() {
-                let open = open.saturating_sub(p * Self::LANES);
-                if open < Self::LANES {
-                    let open = simd.splat_u32s(open as u32);
-                    for v in 0..V {
-                        let sees = simd.less_than_u32s(self.numbers[v], open);
-                        scores.0[v] = simd.select_f32s(sees, scores.0[v], hidden);
-                    }
-                }
-                best = best.larger(simd, *scores);
-            }
-            // Across the registers, then across the one that is left.
-            let mut one = best.0[0];
-            for v in 1..V {
-                one = simd.larger(best.0[v], one);
-            }
-            let row_max = simd.reduce_max_f32s(one);
-            let shift = if row_max == f32::NEG_INFINITY {
-                0.0
-            } else {
-                row_max
-            };
-            let shifts = Lanes::splat(simd, shift);
-            let mut sums = Lanes::<S, V>::splat(simd, 0.0);
-            for weight in weights.iter_mut() {
-                *weight = weight.exp2_from(simd, shifts);
-                sums = sums.plus(simd, *weight);
-            }
-            let mut sum = sums.0[0];
-            for v in 1..V {
-                sum = simd.add_f32s(sum, sums.0[v]);
-            }
-            let sum = simd.reduce_sum_f32s(sum);
-            old[i] = (self.row_max[at] - shift).exp2();
+            let visible = seen[i].saturating_sub(first).min(count);
+            let query = (row + i).min(QUERIES - 1);
+            let (state, factor) =
+                self.weigh(simd, self.states[query], &mut weights[i][..panels], visible);
+            factors[i] = factor;
             if row + i < rows {
-                self.row_max[at] = row_max;
-                self.row_sum[at] = self.row_sum[at] * old[i] + sum;
+                self.states[query] = state;
             }
         }
         let values = self.values.chunks_exact(Self::KEYS);
         for (out, values) in self.out.chunks_exact_mut(QUERIES).zip(values) {
             let mut sums = [Lanes::splat(simd, 0.0); M];
             for i in 0..M {
-                let at = (row + i).min(rows - 1);
-                sums[i] = out[at].times(simd, Lanes::splat(simd, old[i]));
+                let query = (row + i).min(rows - 1);
+                sums[i] = out[query].times(simd, Lanes::splat(simd, factors[i]));
             }
             for p in 0..panels {
                 let values = &values[p * Self::LANES..][..Self::LANES];
-                let mut part: [&[f32]; M] = [&[]; M];
+                let mut of_panel: [&[f32]; M] = [&[]; M];
                 for i in 0..M {
-                    part[i] = weights[i][p].as_slice();
+                    of_panel[i] = weights[i][p].as_slice();
                 }
                 if finite {
-                    sums = rows_times_panel(simd, part, values, sums);
+                    sums = rows_times_panel(simd, of_panel, values, sums);
                 } else {
-                    let open = seen.map(|seen| seen.saturating_sub(first + p * Self::LANES));
-                    add_carefully(simd, &mut sums, part, values, open);
+                    let visible = seen.map(|seen| seen.saturating_sub(first + p * Self::LANES));
+                    add_carefully(simd, &mut sums, of_panel, values, visible);
                 }
             }
             for i in 0..M.min(rows - row) {
@@ -244,18 +217,68 @@ impl<S: Registers, const V: usize> PackedTile<S, V> {
         }
     }
 
+    /// The scores of `M` queries with the keys of the first few panels.
+    #[inline(always)]
+    fn scores<const M: usize>(
+        &self,
+        simd: S,
+        d: usize,
+        row: usize,
+        rows: usize,
+        panels: usize,
+    ) -> [[Lanes<S, V>; PANELS]; M] {
+        let mut of_rows = [[Lanes::<S, V>::splat(simd, 0.0); PANELS]; M];
+        for (p, panel) in self.keys.chunks_exact(d).take(panels).enumerate() {
+            let queries = key_rows::<M>(&self.q, d, row, rows);
+            let scores = rows_times_panel(simd, queries, panel, [Lanes::splat(simd, 0.0); M]);
+            for i in 0..M {
+                of_rows[i][p] = scores[i];
+            }
+        }
+        of_rows
+    }
+
+    /// Makes weights of the scores of one query, of which it sees the first `visible`. Gives its new
+    /// state, and the factor of its output so far.
+    #[inline(always)]
+    fn weigh(
+        &self,
+        simd: S,
+        state: RowState,
+        scores: &mut [Lanes<S, V>],
+        visible: usize,
+    ) -> (RowState, f32) {
+        let hidden = simd.splat_f32s(f32::NEG_INFINITY);
+        let mut maxima = Lanes::<S, V>::splat(simd, state.row_max);
+        for (p, scores) in scores.iter_mut().enumerate() {
+            let visible = visible.saturating_sub(p * Self::LANES);
+            if visible < Self::LANES {
+                let visible = simd.splat_u32s(visible as u32);
+                for v in 0..V {
+                    let sees = simd.less_than_u32s(self.numbers[v], visible);
+                    scores.0[v] = simd.select_f32s(sees, scores.0[v], hidden);
+                }
+            }
+            maxima = maxima.larger(simd, *scores);
+        }
+        let row_max = maxima.largest(simd);
+        let (shift, factor) = state.raise(row_max);
+        let shifts = Lanes::splat(simd, shift);
+        let mut sums = Lanes::<S, V>::splat(simd, 0.0);
+        for score in scores.iter_mut() {
+            *score = score.exp2_from(simd, shifts);
+            sums = sums.plus(simd, *score);
+        }
+        let row_sum = state.row_sum * factor + sums.sum(simd);
+        (RowState { row_max, row_sum }, factor)
+    }
+
     /// Divides, and writes the rows out, as many as `lse` has.
     #[inline(always)]
     fn finish(&self, out: &mut [f32], lse: &mut [f32], d_v: usize) {
         for (i, lse) in lse.iter_mut().enumerate() {
-            let (sum, max) = (self.row_sum[i], self.row_max[i]);
-            let empty = sum == 0.0;
-            let factor = if empty { 0.0 } else { 1.0 / sum };
-            *lse = if empty {
-                f32::NEG_INFINITY
-            } else {
-                LN_2 * (max + sum.log2())
-            };
+            let (factor, of_row) = self.states[i].finish();
+            *lse = of_row;
             let row = &mut out[i * d_v..][..d_v];
             let chunks = self.out.chunks_exact(QUERIES);
             for (to, chunk) in row.chunks_mut(Self::WIDTH).zip(chunks) {
@@ -285,10 +308,10 @@ fn add_carefully<S: Registers, const M: usize>(
     sums: &mut [Lanes<S, COLUMNS>; M],
     weights: [&[f32]; M],
     values: &[Lanes<S, COLUMNS>],
-    open: [usize; M],
+    visible: [usize; M],
 ) {
     for i in 0..M {
-        for (&weight, value) in weights[i].iter().zip(values).take(open[i]) {
+        for (&weight, value) in weights[i].iter().zip(values).take(visible[i]) {
             let weight = Lanes::splat(simd, weight);
             sums[i] = sums[i].plus(simd, weight.times(simd, *value));
         }

@@ -103,6 +103,26 @@ impl<S: Registers, const V: usize> Lanes<S, V> {
         self
     }
 
+    /// The largest of all lanes: across the registers, then across the one that is left.
+    #[inline(always)]
+    pub fn largest(self, simd: S) -> f32 {
+        let mut one = self.0[0];
+        for v in 1..V {
+            one = simd.larger(self.0[v], one);
+        }
+        simd.reduce_max_f32s(one)
+    }
+
+    /// The sum of all lanes.
+    #[inline(always)]
+    pub fn sum(self, simd: S) -> f32 {
+        let mut one = self.0[0];
+        for v in 1..V {
+            one = simd.add_f32s(one, self.0[v]);
+        }
+        simd.reduce_sum_f32s(one)
+    }
+
     /// Zero where `self` is −∞: what can be subtracted from −∞ without making NaN of it.
     #[inline(always)]
     pub fn or_zero(mut self, simd: S) -> Self {

@@ -1,4 +1,4 @@
-//! The ladder: one function, faster from rung to rung, an idea a file.
+//! The ladder: one function, faster from rung to rung, one idea per file.
 //!
 //! All rungs have the signature [`Forward`] and are tried on the same table of cases
 //! (`tests/ladder.rs`). What each is worth is measured by `cargo attn bench 8`.
@@ -25,6 +25,7 @@ mod keys_in_lanes;
 mod lanes;
 mod naive;
 mod online;
+mod panels;
 mod products;
 mod queries_in_lanes;
 mod registers;

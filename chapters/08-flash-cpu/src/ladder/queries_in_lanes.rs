@@ -13,8 +13,9 @@
 
 use super::{
     Instructions, decode,
-    instructions::{Job, Scratch},
+    instructions::{Kernel, Scratch},
     lanes::Lanes,
+    panels::{RowState, Seen, key_rows, transpose, transpose_back},
     products::{columns_times_weights, rows_times_panel},
     registers::Registers,
     tasks::{self, Head, Rows, Task},
@@ -22,11 +23,7 @@ use super::{
 use crate::given::{Block, HeadsOutput, expect_heads};
 use ndarray::{ArrayView3, Axis};
 use pulp::bytemuck;
-use std::{
-    f32::consts::{LN_2, LOG2_E},
-    hint::black_box,
-    ops::Range,
-};
+use std::{f32::consts::LOG2_E, hint::black_box, ops::Range};
 
 /// How many panels of queries share a tile of keys and values while it is in the nearest caches. With
 /// four, keys and values that do not fit into the second cache were a tenth slower: they were read from
@@ -77,11 +74,8 @@ pub fn queries_in_lanes_with(
         q.dim(),
         v.dim(),
         PANELS * instructions.lanes(),
-        || Scratch::new(instructions),
-        |scratch, task| {
-            let head = rows.head(task.head, task.group);
-            scratch.run(Job::Forward(&head, task));
-        },
+        || Scratch::<QueriesInLanes>::new(instructions),
+        |scratch, task| scratch.run((rows.head(task.head, task.group), task)),
     )
 }
 
@@ -93,8 +87,28 @@ pub(super) fn block() -> Block {
     }
 }
 
+struct QueriesInLanes;
+
+impl Kernel for QueriesInLanes {
+    type Job<'a> = (Head<'a>, Task<'a>);
+    type Tile<S: Registers, const V: usize> = Tile<S, V>;
+
+    fn tile<S: Registers, const V: usize>(simd: S, (head, _): &Self::Job<'_>) -> Tile<S, V> {
+        Tile::new(simd, head.d, head.d_v)
+    }
+
+    #[inline(always)]
+    fn run<S: Registers, const V: usize, const M: usize>(
+        simd: S,
+        tile: &mut Tile<S, V>,
+        (head, task): Self::Job<'_>,
+    ) {
+        tile.forward::<M>(simd, &head, task);
+    }
+}
+
 /// What a thread works with.
-pub(super) struct Tile<S: Registers, const V: usize> {
+struct Tile<S: Registers, const V: usize> {
     panels: Vec<Panel<S, V>>,
     /// Scores of a tile, then weights: lanes for each key.
     weights: Vec<Lanes<S, V>>,
@@ -109,14 +123,6 @@ struct Panel<S: Registers, const V: usize> {
     /// Lanes for each of d_v components.
     out: Vec<Lanes<S, V>>,
     seen: Seen<S, V>,
-}
-
-/// How many keys each lane sees; no lane fewer than the one before it.
-#[derive(Clone, Copy)]
-pub(super) struct Seen<S: Registers, const V: usize> {
-    lanes: [S::u32s; V],
-    least: usize,
-    most: usize,
 }
 
 impl<S: Registers, const V: usize> Tile<S, V> {
@@ -190,7 +196,7 @@ impl<S: Registers, const V: usize> Panel<S, V> {
         if keys.is_empty() {
             return;
         }
-        let masked = keys.end > self.seen.least;
+        let masked = keys.end > self.seen.least();
         let weights = &mut weights[..keys.len().next_multiple_of(M)];
 
         // Scores, M keys at a time, and their maximum on the way.
@@ -271,20 +277,16 @@ impl<S: Registers, const V: usize> Panel<S, V> {
     /// Divides, and writes the rows out, as many as `lse` has.
     #[inline(always)]
     fn finish(&self, out: &mut [f32], lse: &mut [f32]) {
-        let empty = |sum: f32| sum == 0.0;
-        let mut factor = self.row_sum;
-        for x in factor.as_mut_slice() {
-            *x = if empty(*x) { 0.0 } else { 1.0 / *x };
+        let mut factors = self.row_sum;
+        let states = self.row_max.as_slice().iter().zip(self.row_sum.as_slice());
+        for (lane, (&row_max, &row_sum)) in states.enumerate() {
+            let (factor, of_row) = RowState { row_max, row_sum }.finish();
+            factors.as_mut_slice()[lane] = factor;
+            if let Some(lse) = lse.get_mut(lane) {
+                *lse = of_row;
+            }
         }
-        let (sums, maxima) = (self.row_sum.as_slice(), self.row_max.as_slice());
-        for (lse, (sum, max)) in lse.iter_mut().zip(sums.iter().zip(maxima)) {
-            *lse = if empty(*sum) {
-                f32::NEG_INFINITY
-            } else {
-                LN_2 * (max + sum.log2())
-            };
-        }
-        transpose_back(out, &self.out, lse.len(), factor);
+        transpose_back(out, &self.out, lse.len(), factors);
     }
 }
 
@@ -295,116 +297,4 @@ fn fetch(rows: &[f32]) {
     const LINE: usize = 16;
     let lines = rows.iter().step_by(LINE);
     black_box(lines.fold(0, |bits, x| bits ^ x.to_bits()));
-}
-
-/// The rows of `M` keys or values from `first` on; beyond `end`, the last one again, which a mask
-/// hides.
-#[inline(always)]
-pub(super) fn key_rows<const M: usize>(
-    x: &[f32],
-    width: usize,
-    first: usize,
-    end: usize,
-) -> [&[f32]; M] {
-    let mut rows: [&[f32]; M] = [&[]; M];
-    for (i, row) in rows.iter_mut().enumerate() {
-        let j = (first + i).min(end - 1);
-        *row = &x[j * width..][..width];
-    }
-    rows
-}
-
-impl<S: Registers, const V: usize> Seen<S, V> {
-    /// No key in any lane.
-    pub fn nothing(simd: S) -> Self {
-        Seen {
-            lanes: [simd.splat_u32s(0); V],
-            least: 0,
-            most: 0,
-        }
-    }
-
-    /// Of the queries `rows`; lanes beyond the last one see what it sees, and are thrown away.
-    #[inline(always)]
-    pub fn of(simd: S, head: &Head, rows: Range<usize>) -> Self {
-        let mut seen = Self::nothing(simd);
-        let lanes: &mut [u32] = bytemuck::cast_slice_mut(&mut seen.lanes);
-        for (lane, seen) in lanes.iter_mut().enumerate() {
-            let i = (rows.start + lane).min(rows.end - 1);
-            *seen = u32::try_from(head.seen(i)).unwrap_or(u32::MAX);
-        }
-        seen.least = head.seen(rows.start);
-        seen.most = head.seen(rows.end - 1);
-        seen
-    }
-
-    /// Keys that some lane sees.
-    #[inline(always)]
-    pub fn most(&self) -> usize {
-        self.most
-    }
-
-    /// Sets to −∞ the scores with keys from `first` on that a lane does not see, and those with keys
-    /// from `end` on.
-    #[inline(always)]
-    pub fn hide<const M: usize>(
-        &self,
-        simd: S,
-        scores: &mut [Lanes<S, V>; M],
-        first: usize,
-        end: usize,
-    ) {
-        if first + M <= end.min(self.least) {
-            return;
-        }
-        let hidden = simd.splat_f32s(f32::NEG_INFINITY);
-        for i in 0..M {
-            if first + i >= end {
-                scores[i] = Lanes([hidden; V]);
-                continue;
-            }
-            let j = simd.splat_u32s((first + i) as u32);
-            for v in 0..V {
-                let sees = simd.greater_than_u32s(self.lanes[v], j);
-                scores[i].0[v] = simd.select_f32s(sees, scores[i].0[v], hidden);
-            }
-        }
-    }
-}
-
-/// Puts the `rows` of `x` into lanes, times `factor`; lanes beyond the last row repeat it.
-#[inline(always)]
-pub(super) fn transpose<S: Registers, const V: usize>(
-    to: &mut [Lanes<S, V>],
-    x: &[f32],
-    width: usize,
-    rows: Range<usize>,
-    factor: f32,
-) {
-    for lane in 0..Lanes::<S, V>::COUNT {
-        let i = (rows.start + lane).min(rows.end - 1);
-        for (to, x) in to.iter_mut().zip(&x[i * width..][..width]) {
-            to.as_mut_slice()[lane] = x * factor;
-        }
-    }
-}
-
-/// Puts `count` lanes, each times its factor, into rows.
-#[inline(always)]
-pub(super) fn transpose_back<S: Registers, const V: usize>(
-    to: &mut [f32],
-    columns: &[Lanes<S, V>],
-    count: usize,
-    factor: Lanes<S, V>,
-) {
-    if columns.is_empty() {
-        return;
-    }
-    let rows = to.chunks_exact_mut(columns.len());
-    for (lane, row) in rows.take(count).enumerate() {
-        let factor = factor.as_slice()[lane];
-        for (to, column) in row.iter_mut().zip(columns) {
-            *to = column.as_slice()[lane] * factor;
-        }
-    }
 }

@@ -5,6 +5,9 @@ use ndarray::{Array2, Array3, ArrayView3, CowArray, Ix3};
 use rayon::prelude::*;
 use std::ops::Range;
 
+/// What every tensor here is: made so, or copied into that form.
+pub(super) const GAPLESS: &str = "rows without gaps";
+
 /// The queries `rows` of one head, and where their result goes.
 pub struct Task<'a> {
     /// The query head.
@@ -35,8 +38,8 @@ pub fn each<S>(
     let mut lse = Array2::zeros((h, n));
     if h > 0 && n > 0 {
         let group_size = h / h_kv;
-        let mut outs = out.as_slice_mut().unwrap_or_default();
-        let mut lses = lse.as_slice_mut().unwrap_or_default();
+        let mut outs = out.as_slice_mut().expect(GAPLESS);
+        let mut lses = lse.as_slice_mut().expect(GAPLESS);
         let mut tasks = Vec::new();
         for head in 0..h {
             for start in (0..n).step_by(block) {
@@ -100,7 +103,7 @@ pub struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    /// Of these.
+    /// Of these tensors.
     pub fn new(
         q: &'a ArrayView3<'a, f32>,
         k: &'a ArrayView3<'a, f32>,
@@ -121,12 +124,12 @@ impl<'a> Rows<'a> {
         (h, n, d_v)
     }
 
-    /// m.
+    /// How many keys there are.
     pub fn keys(&self) -> usize {
         self.k.dim().1
     }
 
-    /// h_kv.
+    /// How many key heads there are.
     pub fn key_heads(&self) -> usize {
         self.k.dim().0
     }
@@ -141,9 +144,9 @@ impl<'a> Rows<'a> {
     pub fn head(&self, head: usize, group: usize) -> Head<'_> {
         let ((_, n, d), (_, m, d_v)) = (self.q.dim(), self.v.dim());
         Head {
-            q: &self.q.as_slice().unwrap_or_default()[head * n * d..][..n * d],
-            k: &self.k.as_slice().unwrap_or_default()[group * m * d..][..m * d],
-            v: &self.v.as_slice().unwrap_or_default()[group * m * d_v..][..m * d_v],
+            q: &self.q.as_slice().expect(GAPLESS)[head * n * d..][..n * d],
+            k: &self.k.as_slice().expect(GAPLESS)[group * m * d..][..m * d],
+            v: &self.v.as_slice().expect(GAPLESS)[group * m * d_v..][..m * d_v],
             n,
             m,
             d,
