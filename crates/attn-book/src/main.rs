@@ -7,6 +7,7 @@ use attn_book::{
 };
 use clap::{Parser, Subcommand};
 use std::{
+    convert::Infallible,
     env, fs,
     io::{self, IsTerminal},
     path::{Path, PathBuf},
@@ -88,8 +89,8 @@ fn run() -> Result<ExitCode> {
         Some(Command::Supports { .. }) => return Ok(ExitCode::FAILURE),
         Some(Command::Build) => drop(build(&builder(book()?))?),
         Some(Command::Test) => test(&book()?)?,
-        Some(Command::Start { port, no_open }) => start(builder(book()?), port, !no_open)?,
-        Some(Command::Serve { port }) => serve(builder(book()?), port)?,
+        Some(Command::Start { port, no_open }) => match start(builder(book()?), port, !no_open)? {},
+        Some(Command::Serve { port }) => match serve(builder(book()?), port)? {},
         Some(Command::Tables) => tables(&book()?.join("src"))?,
     }
     Ok(ExitCode::SUCCESS)
@@ -143,7 +144,7 @@ fn test(book: &Path) -> Result<()> {
     report.verdict()
 }
 
-fn start(builder: Build, port: u16, open: bool) -> Result<()> {
+fn start(builder: Build, port: u16, open: bool) -> Result<Infallible> {
     let root = builder.book.parent().context("the book is in no folder")?;
     let live = Arc::new(Live::new(attn::Course::load(root)?)?);
     let site = Arc::new(Site::new(build(&builder)?));
@@ -153,8 +154,7 @@ fn start(builder: Build, port: u16, open: bool) -> Result<()> {
     }
     thread::spawn(move || watch(&builder, &site, finish));
     thread::spawn(move || live.watch());
-    server.run();
-    Ok(())
+    server.run()
 }
 
 fn bind(site: &Arc<Site>, course: Arc<dyn Course>, port: u16) -> Result<Server> {
@@ -169,12 +169,11 @@ fn bind(site: &Arc<Site>, course: Arc<dyn Course>, port: u16) -> Result<Server> 
     Ok(server)
 }
 
-fn serve(builder: Build, port: u16) -> Result<()> {
+fn serve(builder: Build, port: u16) -> Result<Infallible> {
     let site = Arc::new(Site::new(build(&builder)?));
     let server = bind(&site, Arc::new(NoCourse), port)?;
     thread::spawn(move || watch(&builder, &site, finish));
-    server.run();
-    Ok(())
+    server.run()
 }
 
 fn tables(src: &Path) -> Result<()> {
