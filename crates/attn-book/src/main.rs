@@ -50,6 +50,9 @@ enum Command {
     },
     /// Write the computed tables anew into the pages.
     Tables,
+    /// Fail if a plain mdBook, which knows only book.toml, gives other pages than the built ones.
+    #[command(hide = true)]
+    Plain,
     /// Tell mdBook whether a renderer wants this preprocessor.
     #[command(hide = true)]
     Supports {
@@ -91,6 +94,7 @@ fn run() -> Result<ExitCode> {
         Some(Command::Test) => test(&book()?)?,
         Some(Command::Start { port, no_open }) => match start(builder(book()?), port, !no_open)? {},
         Some(Command::Serve { port }) => match serve(builder(book()?), port)? {},
+        Some(Command::Plain) => plain(&book()?)?,
         Some(Command::Tables) => tables(&book()?.join("src"))?,
     }
     Ok(ExitCode::SUCCESS)
@@ -142,6 +146,17 @@ fn test(book: &Path) -> Result<()> {
         report.problems.len()
     ));
     report.verdict()
+}
+
+fn plain(book: &Path) -> Result<()> {
+    let start = Instant::now();
+    let scratch = tempfile::tempdir()?;
+    let files = attn_book::compare_with_plain(book, scratch.path())?;
+    let took = start.elapsed().as_secs_f64();
+    finish(&format!(
+        "a plain mdBook gives the same {files} files, in {took:.1} s"
+    ));
+    Ok(())
 }
 
 fn start(builder: Build, port: u16, open: bool) -> Result<Infallible> {
