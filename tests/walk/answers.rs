@@ -6,7 +6,7 @@ use attn::{Chapter, Course, Exercise, Language, files, starter};
 use ch09_flash_cuda::exercises::{Body, body::changed};
 use regex::Regex;
 use serde_json::Value;
-use std::{collections::BTreeSet, fs};
+use std::fs;
 
 /// A solved file, but for one exercise, whose answer is a known mistake.
 pub fn with_mistake(course: &Course, chapter: &Chapter, id: &str, mistake: &str) -> Result<String> {
@@ -26,74 +26,35 @@ pub fn with_mistake(course: &Course, chapter: &Chapter, id: &str, mistake: &str)
     Ok(text)
 }
 
-/// Lays the known mistakes of all exercises into the learner's files, and returns how many there were.
-/// Each has to be rejected and named, each by another name. A chapter at a time, in rounds of one an
-/// exercise; the file chooses its mistakes when it runs, so that it is compiled once.
+/// Lays the first known mistake of each chapter's first exercise into the learner's file, all else
+/// solved, and returns how many there were. Each has to be rejected and named. That all others are,
+/// too, is proven by `dev verify`, without a learner's file.
 pub fn check_mistakes(newcomer: &Newcomer) -> Result<usize> {
     let course = Course::load(&newcomer.root)?;
-    let mut named = BTreeSet::new();
-    // `dev verify` puts those of CUDA into the kernels themselves, as the check program does with a learner's.
+    let mut count = 0;
+    // Those of CUDA are laid by the pages that print a verdict.
     let chapters = course.chapters.iter();
     for chapter in chapters.filter(|chapter| chapter.language == Language::Rust) {
-        write_mistakes(&course, chapter)?;
-        for round in 0.. {
-            let found = check_round(newcomer, chapter, round)?;
-            let number = chapter.number;
-            ensure!(
-                round > 0 || found.len() == chapter.exercises.len(),
-                "an exercise of chapter {number} has no mistake that was named: {found:?}"
-            );
-            if found.is_empty() {
-                break;
-            }
-            for name in found {
-                ensure!(!named.contains(&name), "{name:?} was named before");
-                named.insert(name);
-            }
-        }
+        let exercise = chapter.exercises.first().context("it has an exercise")?;
+        let text = starter::solved(&course, chapter)?;
+        let wrong = calling(&course, chapter, exercise, "mistakes[0]")?;
+        let text = starter::with_body(&text, exercise, &wrong)?;
+        fs::write(course.root.join(chapter.answers()), text)?;
+        check_named(newcomer, &exercise.id)?;
+        count += 1;
     }
-    Ok(named.len())
+    Ok(count)
 }
 
-/// Where a learner's file reads which mistake to make.
-const ROUND: &str = "ATTN_WALK_ROUND";
-
-/// What it says when an exercise has no mistake of that number.
-const NO_MORE: &str = "no further mistake";
-
-/// Writes a learner's file whose answers are all known mistakes.
-fn write_mistakes(course: &Course, chapter: &Chapter) -> Result<()> {
-    let mut text = starter::solved(course, chapter)?;
-    let round = format!("std::env::var({ROUND:?}).unwrap().parse::<usize>().unwrap()");
-    let which = format!("mistakes.get({round}).expect({NO_MORE:?})");
-    for exercise in &chapter.exercises {
-        let wrong = calling(course, chapter, exercise, &which)?;
-        text = starter::with_body(&text, exercise, &wrong)?;
-    }
-    Ok(fs::write(course.root.join(chapter.answers()), text)?)
-}
-
-/// Checks a round of a chapter's mistakes, and returns the exercises and what their mistakes were
-/// named; without the exercises that have no more.
-fn check_round(
-    newcomer: &Newcomer,
-    chapter: &Chapter,
-    round: usize,
-) -> Result<Vec<(String, String)>> {
-    let check = ["check", &chapter.number.to_string(), "--json"];
-    let checked = newcomer.attn_with(&check, &[(ROUND, &round.to_string())])?;
-    let checked: Value = serde_json::from_str(json(&checked.output))?;
-    let mut named = Vec::new();
-    for report in checked["exercises"].as_array().context("reports")? {
-        if report.to_string().contains(NO_MORE) {
-            continue;
-        }
-        let id = report["id"].as_str().context("an id")?;
-        let diagnosis = report["verdict"]["diagnosis"]["mistake"].as_str();
-        let name = diagnosis.with_context(|| format!("not named: {report}"))?;
-        named.push((id.to_string(), name.to_string()));
-    }
-    Ok(named)
+/// Refuses a verdict that names no mistake.
+fn check_named(newcomer: &Newcomer, id: &str) -> Result<()> {
+    let ended = newcomer.attn(&["check", id, "--json"])?;
+    ended.expect(1)?;
+    let checked: Value = serde_json::from_str(json(&ended.output))?;
+    let diagnosis = &checked["exercises"][0]["verdict"]["diagnosis"]["mistake"];
+    let named = diagnosis.as_str().is_some_and(|name| !name.is_empty());
+    ensure!(named, "not named: {checked}");
+    Ok(())
 }
 
 /// A learner's CUDA with a known mistake of chapter 9 in it.

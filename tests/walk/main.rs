@@ -1,6 +1,6 @@
 //! The cold walk-through: the course laid into an empty folder, as a newcomer has it; every command
-//! that the README and the book print, run in order, with its stated outcome asserted; then every
-//! known mistake and the solution laid into the learner's file, and the verdicts asserted.
+//! that the README and the book print, run in order, with its stated outcome asserted; then a known
+//! mistake of each chapter and the solution laid into the learner's file, and the verdicts asserted.
 //!
 //! `cargo run --package integration --bin walk-through`; a step of its own in CI, because it takes
 //! minutes.
@@ -28,7 +28,7 @@ fn main() -> Result<()> {
         replayed += 1;
     }
 
-    println!("every known mistake, in the learner's file");
+    println!("a known mistake of each chapter, in the learner's file");
     let mistakes = answers::check_mistakes(&newcomer)?;
     println!("the solution, in the learner's file");
     newcomer.write_answers(attn::starter::solved)?;

@@ -43,14 +43,7 @@ impl Newcomer {
 
     /// Runs `cargo attn` with these arguments, through the alias.
     pub fn attn(&self, arguments: &[&str]) -> Result<Ended> {
-        self.attn_with(arguments, &[])
-    }
-
-    /// The same, with these environment variables.
-    pub fn attn_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Result<Ended> {
-        let mut cargo = self.cargo();
-        cargo.envs(variables.iter().copied());
-        ended(cargo.arg("attn").args(arguments))
+        ended(self.cargo().arg("attn").args(arguments))
     }
 
     /// Runs a command line.

@@ -1,6 +1,7 @@
 //! `book test`: everything that can go wrong with the book without anybody noticing.
 
 mod anchors;
+mod built;
 mod html;
 mod links;
 mod network;
@@ -13,12 +14,9 @@ use crate::{
 };
 use anyhow::{Context, Result, bail};
 use mdbook_driver::{MDBook, book::Book};
+use percent_encoding::percent_decode_str;
 use regex::Regex;
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    sync::LazyLock,
-};
+use std::{fs, path::Path, sync::LazyLock};
 
 /// What was looked at, and what is wrong with it.
 pub struct Report {
@@ -87,7 +85,7 @@ pub fn check(book: &Path, registry: &Registry, scratch: &Path) -> Result<Report>
         progress: |_| (),
     };
     let site = build.run(Some(scratch))?;
-    let built = built(&written, &pages, &site)?;
+    let built = built::built(&written, &pages, &site)?;
     problems.extend(links::check(&site, &built)?);
     problems.extend(network::check(root, book, &site, &built)?);
     problems.sort();
@@ -98,26 +96,6 @@ pub fn check(book: &Path, registry: &Registry, scratch: &Path) -> Result<Report>
     })
 }
 
-/// A page beside what became of it.
-struct Built<'a> {
-    page: &'a Page,
-    /// Relative to the site.
-    path: PathBuf,
-    html: String,
-}
-
-impl Built<'_> {
-    /// A problem where one of these texts first stands in the page's source, or else at its
-    /// beginning.
-    fn problem(&self, texts: &[&str], problem: impl Into<String>) -> Problem {
-        let place = texts
-            .iter()
-            .filter(|text| !text.is_empty())
-            .find_map(|text| self.page.text.find(text));
-        self.page.problem(place.unwrap_or(0), problem)
-    }
-}
-
 fn pages(book: &Book, src: &Path) -> Vec<Page> {
     let page = |chapter: &mdbook_driver::book::Chapter| {
         Some(Page {
@@ -126,26 +104,6 @@ fn pages(book: &Book, src: &Path) -> Vec<Page> {
         })
     };
     book.chapters().filter_map(page).collect()
-}
-
-fn built<'a>(book: &Book, pages: &'a [Page], site: &Path) -> Result<Vec<Built<'a>>> {
-    let sources = book
-        .chapters()
-        .filter_map(|chapter| chapter.source_path.as_ref());
-    let mut built = Vec::new();
-    for (page, source) in pages.iter().zip(sources) {
-        let mut path = source.with_extension("html");
-        if source
-            .file_stem()
-            .is_some_and(|stem| stem.eq_ignore_ascii_case("readme"))
-        {
-            path.set_file_name("index.html");
-        }
-        let file = site.join(&path);
-        let html = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
-        built.push(Built { page, path, html });
-    }
-    Ok(built)
 }
 
 /// An exercise whose diagnosis would send the reader to a section that does not exist.
@@ -171,34 +129,14 @@ fn missing_pages(root: &Path, src: &Path) -> Result<Vec<Problem>> {
     let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
     let missing = LINK.captures_iter(&text).filter_map(|found| {
         let target = found.get(1)?;
-        let page = target.as_str().replace("%20", " ");
-        (!src.join(&page).is_file()).then(|| Problem {
+        let page = percent_decode_str(target.as_str()).decode_utf8_lossy();
+        (!src.join(&*page).is_file()).then(|| Problem {
             path: path.strip_prefix(root).unwrap_or(&path).to_path_buf(),
             line: line_at(&text, target.start()),
             text: format!("there is no page `{page}`"),
         })
     });
     Ok(missing.collect())
-}
-
-/// All files below a folder, in order; none if there is no such folder.
-fn files(folder: &Path) -> Result<Vec<PathBuf>> {
-    let (mut found, mut folders) = (Vec::new(), vec![folder.to_path_buf()]);
-    while let Some(folder) = folders.pop() {
-        if !folder.is_dir() {
-            continue;
-        }
-        for entry in fs::read_dir(&folder).with_context(|| folder.display().to_string())? {
-            let path = entry?.path();
-            if path.is_dir() {
-                folders.push(path)
-            } else {
-                found.push(path)
-            }
-        }
-    }
-    found.sort();
-    Ok(found)
 }
 
 impl Report {

@@ -2,7 +2,8 @@
 //!
 //! * [`Build`]: the pages of `book/src`, rendered by mdBook into `book/book`.
 //! * [`check()`]: everything that can be wrong with them, by file and line.
-//! * [`protocol`]: the same preprocessor for a plain `mdbook`.
+//! * [`protocol`]: the same preprocessor for a plain `mdbook`, and [`compare_with_plain`] to see that it
+//!   is the same.
 //! * [`server`]: the built book on localhost, with the state of the learner's exercises in it.
 //! * [`Live`]: the learner's exercises, checked on every save.
 //! * [`Registry`]: the figures and tables that chapters compute.
@@ -11,10 +12,11 @@ mod build;
 mod check;
 mod code;
 mod exercises;
+mod folder;
 mod live;
 mod math;
 mod page;
-mod percent;
+mod plain;
 mod preprocessor;
 mod problem;
 mod registry;
@@ -28,6 +30,7 @@ use page::Page;
 pub use build::Build;
 pub use check::{Report, check};
 pub use live::Live;
+pub use plain::compare_with_plain;
 pub use preprocessor::protocol;
 pub use problem::Problem;
 pub use registry::{Draw, Registry, Write};

@@ -7,6 +7,7 @@ use attn_book::{
 };
 use clap::{Parser, Subcommand};
 use std::{
+    convert::Infallible,
     env, fs,
     io::{self, IsTerminal},
     path::{Path, PathBuf},
@@ -49,6 +50,9 @@ enum Command {
     },
     /// Write the computed tables anew into the pages.
     Tables,
+    /// Fail if a plain mdBook, which knows only book.toml, gives other pages than the built ones.
+    #[command(hide = true)]
+    Plain,
     /// Tell mdBook whether a renderer wants this preprocessor.
     #[command(hide = true)]
     Supports {
@@ -88,8 +92,9 @@ fn run() -> Result<ExitCode> {
         Some(Command::Supports { .. }) => return Ok(ExitCode::FAILURE),
         Some(Command::Build) => drop(build(&builder(book()?))?),
         Some(Command::Test) => test(&book()?)?,
-        Some(Command::Start { port, no_open }) => start(builder(book()?), port, !no_open)?,
-        Some(Command::Serve { port }) => serve(builder(book()?), port)?,
+        Some(Command::Start { port, no_open }) => match start(builder(book()?), port, !no_open)? {},
+        Some(Command::Serve { port }) => match serve(builder(book()?), port)? {},
+        Some(Command::Plain) => plain(&book()?)?,
         Some(Command::Tables) => tables(&book()?.join("src"))?,
     }
     Ok(ExitCode::SUCCESS)
@@ -143,7 +148,18 @@ fn test(book: &Path) -> Result<()> {
     report.verdict()
 }
 
-fn start(builder: Build, port: u16, open: bool) -> Result<()> {
+fn plain(book: &Path) -> Result<()> {
+    let start = Instant::now();
+    let scratch = tempfile::tempdir()?;
+    let files = attn_book::compare_with_plain(book, scratch.path())?;
+    let took = start.elapsed().as_secs_f64();
+    finish(&format!(
+        "a plain mdBook gives the same {files} files, in {took:.1} s"
+    ));
+    Ok(())
+}
+
+fn start(builder: Build, port: u16, open: bool) -> Result<Infallible> {
     let root = builder.book.parent().context("the book is in no folder")?;
     let live = Arc::new(Live::new(attn::Course::load(root)?)?);
     let site = Arc::new(Site::new(build(&builder)?));
@@ -153,8 +169,7 @@ fn start(builder: Build, port: u16, open: bool) -> Result<()> {
     }
     thread::spawn(move || watch(&builder, &site, finish));
     thread::spawn(move || live.watch());
-    server.run();
-    Ok(())
+    server.run()
 }
 
 fn bind(site: &Arc<Site>, course: Arc<dyn Course>, port: u16) -> Result<Server> {
@@ -169,12 +184,11 @@ fn bind(site: &Arc<Site>, course: Arc<dyn Course>, port: u16) -> Result<Server> 
     Ok(server)
 }
 
-fn serve(builder: Build, port: u16) -> Result<()> {
+fn serve(builder: Build, port: u16) -> Result<Infallible> {
     let site = Arc::new(Site::new(build(&builder)?));
     let server = bind(&site, Arc::new(NoCourse), port)?;
     thread::spawn(move || watch(&builder, &site, finish));
-    server.run();
-    Ok(())
+    server.run()
 }
 
 fn tables(src: &Path) -> Result<()> {

@@ -4,7 +4,7 @@ mod tiny;
 
 use attn_book::{Build, Registry};
 use mdbook_driver::MDBook;
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{fs, path::Path};
 use tiny::{PAGE, Tiny, registry};
 
 fn build(tiny: &Tiny, registry: Registry) -> anyhow::Result<String> {
@@ -90,24 +90,20 @@ fn plain_mdbook_gives_the_same_pages() {
     );
     tiny.replace(PAGE, "<!-- table: ch03/one -->", "");
     build(&tiny, Registry::of_the_course()).expect("built");
-    let ours = site(&tiny.book().join("book"));
     let command = env!("CARGO_BIN_EXE_attn-book");
     let preprocessor = format!(
         "[preprocessor.attn]\ncommand = '{command}'\nbefore = [\"links\"]\n\n[output.html]"
     );
     tiny.replace("book/book.toml", "[output.html]", &preprocessor);
-    MDBook::load(tiny.book())
-        .and_then(|book| book.build())
-        .expect("built by mdBook");
-    let plain = site(&tiny.book().join("book"));
-    assert!(ours.len() > 10 && ours.contains_key("page.html"));
-    assert_eq!(
-        ours.keys().collect::<Vec<_>>(),
-        plain.keys().collect::<Vec<_>>()
-    );
-    for (name, bytes) in &ours {
-        assert!(bytes == &plain[name], "{name} differs");
-    }
+    let compare = || {
+        let scratch = tempfile::tempdir().expect("a temporary folder");
+        attn_book::compare_with_plain(&tiny.book(), scratch.path())
+    };
+    assert!(compare().expect("the same") > 10);
+    tiny.replace("book/book/page.html", "</html>", " </html>");
+    tiny.write("book/book/more.html", "");
+    let error = compare().expect_err("two files differ").to_string();
+    assert!(error.ends_with("differ: more.html, page.html"), "{error}");
 }
 
 #[test]
@@ -145,25 +141,4 @@ fn the_course_has_no_problem() {
         attn_book::check(&book, &Registry::of_the_course(), scratch.path()).expect("checked");
     report.verdict().expect("nothing to mend");
     assert!(report.pages >= 4);
-}
-
-fn site(folder: &Path) -> BTreeMap<String, Vec<u8>> {
-    let mut found = BTreeMap::new();
-    let mut folders = vec![folder.to_path_buf()];
-    while let Some(next) = folders.pop() {
-        for entry in fs::read_dir(next).expect("a folder") {
-            let path = entry.expect("an entry").path();
-            if path.is_dir() {
-                folders.push(path);
-            } else {
-                let name = path
-                    .strip_prefix(folder)
-                    .expect("inside")
-                    .display()
-                    .to_string();
-                found.insert(name, fs::read(&path).expect("a file"));
-            }
-        }
-    }
-    found
 }

@@ -65,13 +65,7 @@ fn serve() -> Served {
     fs::write(root.join("font.woff2"), [0xff, 0xfe, 0x00]).expect("written");
     let (site, course) = (Arc::new(Site::new(root)), Arc::new(Fake::default()));
     let server = Server::bind(site.clone(), course.clone(), 0).expect("a port");
-    let port = server
-        .url()
-        .trim_end_matches('/')
-        .rsplit(':')
-        .next()
-        .and_then(|p| p.parse().ok())
-        .expect("a port");
+    let port = server.port();
     thread::spawn(move || server.run());
     Served {
         folder,
@@ -83,6 +77,7 @@ fn serve() -> Served {
 
 struct Got {
     status: u16,
+    /// In lower case.
     head: String,
     body: String,
 }
@@ -111,7 +106,7 @@ impl Served {
             .unwrap_or(0);
         Got {
             status,
-            head: head.to_string(),
+            head: head.to_lowercase(),
             body: body.to_string(),
         }
     }
@@ -177,12 +172,12 @@ fn files_have_their_types() {
         let got = served.ask(line, &[]);
         assert_eq!(got.status, 200, "{line}");
         assert!(
-            got.head.contains(&format!("Content-Type: {kind}")),
+            got.head.contains(&format!("content-type: {kind}")),
             "{}",
             got.head
         );
         assert!(
-            got.head.contains("X-Content-Type-Options: nosniff"),
+            got.head.contains("x-content-type-options: nosniff"),
             "{}",
             got.head
         );
@@ -226,35 +221,44 @@ fn a_link_out_of_the_site_is_not_followed() {
     assert_eq!(served.ask("GET /link.txt", &[]).status, 404);
 }
 
+/// Under any port: the one that is asked may be another one's, forwarded.
 #[test]
 fn only_localhost_is_answered() {
     let served = serve();
     let token = served.token();
-    let (own, other) = (served.port, served.port ^ 1);
+    let own = served.port;
     for host in [
         format!("localhost:{own}"),
         format!("127.0.0.1:{own}"),
-        format!("LocalHost:{own}"),
+        "LocalHost:8000".into(),
+        "[::1]:8000".into(),
+        "localhost".into(),
     ] {
-        assert_eq!(
-            served.ask("GET /", &[("Host", &host)]).status,
-            200,
-            "{host}"
-        );
+        let (host, origin) = (("Host", host.as_str()), format!("http://{host}"));
+        assert_eq!(served.ask("GET /", &[host]).status, 200, "{host:?}");
+        let asked = [host, ("Origin", &origin), ("X-Attn-Token", &token)];
+        let hint = served.ask("POST /_attn/hint/3.1", &asked);
+        assert_eq!(hint.status, 200, "{host:?}");
     }
+    served.course.asked.lock().expect("not poisoned").clear();
     for host in [
         "evil.example".into(),
         format!("evil.example:{own}"),
-        format!("127.0.0.1:{other}"),
-        "localhost".into(),
         String::new(),
     ] {
+        let origin = format!("http://{host}");
         for line in ["GET /", "GET /_attn/state", "POST /_attn/check/3.1"] {
-            let got = served.ask(line, &[("Host", &host), ("X-Attn-Token", &token)]);
-            assert_eq!(got.status, 403, "{line} for {host}");
-            assert!(!got.body.contains(&token));
+            for bad in [("Host", &host), ("Origin", &origin)] {
+                let bad = (bad.0, bad.1.as_str());
+                let got = served.ask(line, &[bad, ("X-Attn-Token", &token)]);
+                assert_eq!(got.status, 403, "{line} for {bad:?}");
+                assert!(!got.body.contains(&token));
+                let right = format!("open http://localhost:{own}/");
+                assert!(got.body.contains(&right), "{}", got.body);
+            }
         }
     }
+    assert!(served.course.asked.lock().expect("not poisoned").is_empty());
 }
 
 #[test]
@@ -365,13 +369,8 @@ fn a_taken_port_is_stepped_over() {
     let port = taken.local_addr().expect("bound").port();
     let site = Arc::new(Site::new("nowhere".into()));
     let server = Server::bind(site, Arc::new(Fake::default()), port).expect("another port");
-    let got: u16 = server
-        .url()
-        .trim_end_matches('/')
-        .rsplit(':')
-        .next()
-        .and_then(|p| p.parse().ok())
-        .expect("a port");
+    let got = server.port();
+    assert_eq!(server.url(), format!("http://127.0.0.1:{got}/"));
     assert!(
         got > port && got <= port.saturating_add(50),
         "{got} after {port}"

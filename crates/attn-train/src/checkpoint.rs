@@ -4,7 +4,7 @@ use crate::{
     adam::{Adam, Values},
     files,
     net::Net,
-    train::Run,
+    run::Run,
 };
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use safetensors::{Dtype, SafeTensors};

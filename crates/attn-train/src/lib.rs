@@ -20,7 +20,7 @@
 //!
 //! * [`batch`]: lists of one number of dates side by side, those of like length together.
 //! * [`gru`] with [`cell`], [`transformer`]: the forward passes.
-//! * [`net`], [`adam`], [`train`], [`checkpoint`]: a run.
+//! * [`run`], [`net`], [`adam`], [`checkpoint`], [`train`]: a run.
 //! * [`measure`], [`publish`]: what comes of it.
 //!
 //! Why it is quick enough for two cores: a character's part of a GRU's gates is looked up in a
@@ -37,6 +37,7 @@ pub mod gru;
 pub mod measure;
 pub mod net;
 pub mod publish;
+pub mod run;
 pub mod threads;
 pub mod train;
 pub mod transformer;

@@ -2,10 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 use attn_dates::{Model, results::HeldOut};
-use attn_train::{
-    measure, publish, threads,
-    train::{Run, train},
-};
+use attn_train::{measure, publish, run::Run, threads, train::train};
 use clap::{Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::{

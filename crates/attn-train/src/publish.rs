@@ -5,7 +5,8 @@ use crate::{
     files,
     measure::{self, GradientRow},
     net::Net,
-    train::{Run, forward},
+    run::Run,
+    train::forward,
 };
 use anyhow::{Context, Result, ensure};
 use attn_dates::{

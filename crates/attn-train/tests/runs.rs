@@ -1,7 +1,7 @@
 //! Whole runs, of a few steps: they learn, they can be stopped, and they say what is wrong.
 
 use attn_dates::{Model, Weights};
-use attn_train::train::{Run, train};
+use attn_train::{run::Run, train::train};
 use std::{
     fs,
     path::Path,

@@ -1,7 +1,6 @@
 //! Anchors in the chapters' code that no page shows.
 
-use super::files;
-use crate::{Problem, code, render::Rendered};
+use crate::{Problem, code, folder::files, render::Rendered};
 use anyhow::Result;
 use std::{fs, path::Path};
 

@@ -1,25 +1,14 @@
-//! As much of HTML as it takes to look at links: mdBook's output is regular.
+//! The tags of a built page, as mdBook's own parser of HTML reads them.
 
-use regex::Regex;
-use std::sync::LazyLock;
-
-static MARKUP: LazyLock<Regex> = LazyLock::new(|| {
-    let comment = r"<!--.*?-->";
-    let attributes = r#"[^>"']*(?:"[^"]*"[^>"']*|'[^']*'[^>"']*)*"#;
-    let raw = format!(
-        r"<(?<raw>script|style)\b(?<rawattrs>{attributes})>(?<text>.*?)</(?:script|style)>"
-    );
-    let tag = format!(r"<(?<name>[a-zA-Z][\w-]*)\b(?<attrs>{attributes})>");
-    Regex::new(&format!("(?s){comment}|{raw}|{tag}")).expect("a constant")
-});
-
-static ATTRIBUTE: LazyLock<Regex> = LazyLock::new(|| {
-    let text = r#"([^\s=/"']+)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+)))?"#;
-    Regex::new(text).expect("a constant")
-});
+use html5ever::tokenizer::{
+    BufferQueue, TagKind, Token, TokenSink, TokenSinkResult, Tokenizer, TokenizerOpts,
+    states::RawKind,
+};
+use std::cell::{Cell, RefCell};
 
 /// An element's opening tag.
 pub struct Tag {
+    /// In lower case.
     pub name: String,
     attributes: Vec<(String, String)>,
     /// What stands inside a script or a style sheet.
@@ -33,36 +22,103 @@ impl Tag {
     }
 }
 
-/// Every tag in order, comments left out.
-pub fn tags(html: &str) -> impl Iterator<Item = Tag> {
-    MARKUP.captures_iter(html).filter_map(|found| {
-        let group = |name| found.name(name).map(|m| m.as_str());
-        let name = group("raw").or(group("name"))?.to_ascii_lowercase();
-        let attributes = group("rawattrs").or(group("attrs")).unwrap_or_default();
-        Some(Tag {
-            name,
-            attributes: ATTRIBUTE
-                .captures_iter(attributes)
-                .map(|found| attribute(&found))
-                .collect(),
-            text: group("text").unwrap_or_default().into(),
-        })
-    })
+/// Every opening tag in order, comments left out.
+pub fn tags(html: &str) -> Vec<Tag> {
+    let tokenizer = Tokenizer::new(Tags::default(), TokenizerOpts::default());
+    let input = BufferQueue::default();
+    input.push_back(html.into());
+    // It pauses only when the sink asks for that, which this one never does.
+    let _ = tokenizer.feed(&input);
+    tokenizer.end();
+    tokenizer.sink.found.into_inner()
 }
 
-fn attribute(found: &regex::Captures) -> (String, String) {
-    let value = (2..=4)
-        .find_map(|i| found.get(i))
-        .map_or("", |m| m.as_str());
-    (found[1].to_ascii_lowercase(), unescape(value))
+#[derive(Default)]
+struct Tags {
+    found: RefCell<Vec<Tag>>,
+    /// Whether the text that comes is that of the last tag.
+    raw: Cell<bool>,
 }
 
-fn unescape(text: &str) -> String {
-    let text = text
-        .replace("&quot;", "\"")
-        .replace("&#39;", "'")
-        .replace("&#x27;", "'");
-    text.replace("&lt;", "<")
-        .replace("&gt;", ">")
-        .replace("&amp;", "&")
+impl TokenSink for Tags {
+    type Handle = ();
+
+    fn process_token(&self, token: Token, _line: u64) -> TokenSinkResult<()> {
+        let mut found = self.found.borrow_mut();
+        let kind = match token {
+            Token::TagToken(tag) if tag.kind == TagKind::StartTag => {
+                let attribute = |attribute: html5ever::Attribute| {
+                    (
+                        attribute.name.local.to_string(),
+                        attribute.value.to_string(),
+                    )
+                };
+                let kind = match &*tag.name {
+                    "script" => Some(RawKind::ScriptData),
+                    "style" => Some(RawKind::Rawtext),
+                    _ => None,
+                };
+                found.push(Tag {
+                    name: tag.name.to_string(),
+                    attributes: tag.attrs.into_iter().map(attribute).collect(),
+                    text: String::new(),
+                });
+                kind
+            }
+            Token::TagToken(_) => None,
+            Token::CharacterTokens(text) => {
+                if self.raw.get()
+                    && let Some(tag) = found.last_mut()
+                {
+                    tag.text.push_str(&text);
+                }
+                return TokenSinkResult::Continue;
+            }
+            _ => return TokenSinkResult::Continue,
+        };
+        self.raw.set(kind.is_some());
+        kind.map_or(TokenSinkResult::Continue, TokenSinkResult::RawData)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::tags;
+
+    #[test]
+    fn attributes_are_read_as_a_browser_reads_them() {
+        let html = "<A HREF=\"a?b=1&amp;c='2'\" x=1 y='\"' z><img src = i.png>";
+        let tags = tags(html);
+        let names: Vec<&str> = tags.iter().map(|tag| tag.name.as_str()).collect();
+        assert_eq!(names, ["a", "img"]);
+        for (name, value) in [
+            ("href", Some("a?b=1&c='2'")),
+            ("x", Some("1")),
+            ("y", Some("\"")),
+            ("z", Some("")),
+            ("w", None),
+        ] {
+            assert_eq!(tags[0].get(name), value, "{name}");
+        }
+        assert_eq!(tags[1].get("src"), Some("i.png"));
+    }
+
+    #[test]
+    fn a_script_is_text_and_a_comment_is_nothing() {
+        let html = "<!-- <a> --><script>if (a < b) \"<a href='x'>\"</script>c\
+                    <style>p > a { }</style><p>text";
+        let found: Vec<(String, String)> = tags(html)
+            .into_iter()
+            .map(|tag| (tag.name, tag.text))
+            .collect();
+        let expected = [
+            ("script", "if (a < b) \"<a href='x'>\""),
+            ("style", "p > a { }"),
+            ("p", ""),
+        ];
+        assert_eq!(
+            found,
+            expected.map(|(name, text)| (name.into(), text.into()))
+        );
+    }
 }

@@ -1,8 +1,9 @@
 //! Links that lead nowhere: pages, places in pages, files, images.
 
-use super::{Built, html};
-use crate::{Problem, percent};
+use super::{built::Built, html};
+use crate::Problem;
 use anyhow::Result;
+use percent_encoding::percent_decode_str;
 use std::{
     collections::{HashMap, HashSet},
     fs,
@@ -13,9 +14,7 @@ pub fn check(site: &Path, pages: &[Built]) -> Result<Vec<Problem>> {
     let mut places = HashMap::new();
     let mut problems = Vec::new();
     for page in pages {
-        let linked: HashSet<String> = html::tags(&page.html)
-            .flat_map(|tag| targets(&tag))
-            .collect();
+        let linked: HashSet<String> = html::tags(&page.html).iter().flat_map(targets).collect();
         for target in linked {
             if let Some(why) = dead(site, page, &target, &mut places) {
                 problems
@@ -49,8 +48,8 @@ fn dead(
         return None;
     }
     let (file, fragment) = target.split_once('#').unwrap_or((target, ""));
-    let file = percent::decode(file.split('?').next().unwrap_or_default());
-    let mut path = match file.as_str() {
+    let file = percent_decode_str(file.split('?').next().unwrap_or_default()).decode_utf8_lossy();
+    let mut path = match &*file {
         "" => page.path.clone(),
         file => match resolve(page.path.parent().unwrap_or(Path::new("")), file) {
             Some(path) => path,
@@ -68,7 +67,7 @@ fn dead(
         return None;
     }
     let known = places.entry(path).or_insert_with(|| ids(&full));
-    (!known.contains(&percent::decode(fragment)))
+    (!known.contains(&*percent_decode_str(fragment).decode_utf8_lossy()))
         .then(|| format!("the link `{target}` leads to no such place in its page"))
 }
 
@@ -94,6 +93,7 @@ fn resolve(folder: &Path, file: &str) -> Option<PathBuf> {
 fn ids(file: &Path) -> HashSet<String> {
     let html = fs::read_to_string(file).unwrap_or_default();
     html::tags(&html)
+        .iter()
         .filter_map(|tag| tag.get("id").or(tag.get("name")).map(str::to_string))
         .collect()
 }

@@ -1,7 +1,7 @@
 //! Whatever a page would load from the network: the book has to work without one.
 
-use super::{Built, files, html};
-use crate::{Problem, page::line_at};
+use super::{built::Built, html};
+use crate::{Problem, folder::files, page::line_at};
 use anyhow::Result;
 use regex::Regex;
 use std::{fs, path::Path, sync::LazyLock};
@@ -25,7 +25,7 @@ fn pattern(text: &str) -> Regex {
 pub fn check(root: &Path, book: &Path, site: &Path, pages: &[Built]) -> Result<Vec<Problem>> {
     let mut problems = Vec::new();
     for page in pages {
-        for address in html::tags(&page.html).flat_map(|tag| loads(&tag)) {
+        for address in html::tags(&page.html).iter().flat_map(loads) {
             let text = format!("the page loads `{address}` from the network");
             problems.push(page.problem(&[&address], text));
         }

@@ -1,7 +1,11 @@
 //! The files of the built book, and nothing else of the disk.
 
-use super::{Answer, Site, body, text};
-use crate::percent;
+use super::{
+    answer::{Answer, body, text},
+    site::Site,
+};
+use hyper::StatusCode;
+use percent_encoding::percent_decode_str;
 use std::{
     fs,
     path::{Component, Path, PathBuf},
@@ -12,10 +16,10 @@ use std::{
 pub fn answer(site: &Site, path: &str, token: &str) -> Answer {
     let (folder, _unchanged) = site.read();
     let Some(file) = find(folder, path) else {
-        return text(404, "not found");
+        return text(StatusCode::NOT_FOUND, "not found");
     };
     let Ok(bytes) = fs::read(&file) else {
-        return text(404, "not found");
+        return text(StatusCode::NOT_FOUND, "not found");
     };
     let kind = content_type(&file);
     let bytes = match String::from_utf8(bytes) {
@@ -25,12 +29,12 @@ pub fn answer(site: &Site, path: &str, token: &str) -> Answer {
         Ok(text) => text.into_bytes(),
         Err(error) => error.into_bytes(),
     };
-    body(200, kind, bytes)
+    body(StatusCode::OK, kind, bytes)
 }
 
 /// The file behind a path of a request. It has to lie under the folder, links followed.
 fn find(folder: &Path, path: &str) -> Option<PathBuf> {
-    let path = percent::decode(path);
+    let path = percent_decode_str(path).decode_utf8_lossy();
     let relative = Path::new(path.strip_prefix('/')?);
     // Backslashes and colons are separators on Windows, where `Path` would see through them only
     // there.

@@ -1,7 +1,7 @@
 //! Rebuilds when a source changes, found by looking: a watcher of events saw the build's own reads
 //! and looped.
 
-use super::Site;
+use super::site::Site;
 use crate::Build;
 use std::{
     fs,
