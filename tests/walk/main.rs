@@ -3,7 +3,8 @@
 //! mistake of each chapter and the solution laid into the learner's file, and the verdicts asserted.
 //!
 //! `cargo run --package integration --bin walk-through`; a step of its own in CI, because it takes
-//! minutes.
+//! minutes. With `-- --write` it only replays the commands, and writes into the pages what they print
+//! now.
 
 mod answers;
 mod newcomer;
@@ -12,20 +13,24 @@ mod pages;
 use anyhow::{Context, Result, ensure};
 use newcomer::Newcomer;
 use pages::{Outcome, Printed};
-use std::{collections::BTreeSet, time::Instant};
+use std::{collections::BTreeSet, env, time::Instant};
 
 /// What CI runs as a step of its own, on the same files.
 const STEPS_OF_CI: &[&str] = &["cargo attn dev verify", "cargo attn book test"];
 
 fn main() -> Result<()> {
     let start = Instant::now();
+    let write = env::args().any(|argument| argument == "--write");
     let newcomer = Newcomer::arrive()?;
     let pages = pages::all(&newcomer.root)?;
     let mut replayed = 0;
     for printed in pages.iter().flat_map(|page| &page.commands) {
         println!("{}: {}", printed.place, printed.command);
-        replay(&newcomer, printed).with_context(|| printed.place.clone())?;
+        replay(&newcomer, printed, write).with_context(|| printed.place.clone())?;
         replayed += 1;
+    }
+    if write {
+        return Ok(());
     }
 
     println!("a known mistake of each chapter, in the learner's file");
@@ -51,8 +56,9 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// Runs a command that a page prints, and compares what comes of it with what the page says.
-fn replay(newcomer: &Newcomer, printed: &Printed) -> Result<()> {
+/// Runs a command that a page prints, and compares what comes of it with what the page says; or
+/// writes it into the page.
+fn replay(newcomer: &Newcomer, printed: &Printed, write: bool) -> Result<()> {
     match &printed.outcome {
         Outcome::Elsewhere => return Ok(()),
         Outcome::Answer { id, mistake } => {
@@ -82,7 +88,10 @@ fn replay(newcomer: &Newcomer, printed: &Printed) -> Result<()> {
         Outcome::Succeeds | Outcome::Solved | Outcome::Elsewhere => 0,
         Outcome::Fails | Outcome::Unsolved | Outcome::Answer { .. } => 1,
     })?;
-    ended.expect_lines(&printed.output)
+    match ended.expect_lines(&printed.output) {
+        Err(_) if write => pages::rewrite(printed, &ended.output),
+        compared => compared,
+    }
 }
 
 /// Tries a command that a page mentions in passing: it has to be one, and must not fail with a

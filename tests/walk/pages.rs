@@ -106,6 +106,36 @@ fn read(root: &Path, file: &str) -> Result<Page> {
     Ok(page)
 }
 
+/// Writes into the page of the course what a command prints now: from the line that begins as the
+/// page's first one does, up to the advice where the page leaves that out.
+pub fn rewrite(printed: &Printed, output: &str) -> Result<()> {
+    let (file, line) = printed.place.rsplit_once(':').context("file:line")?;
+    let command: usize = line.parse()?;
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(file);
+    let text = fs::read_to_string(&page)?;
+    let mut lines: Vec<String> = text.lines().map(String::from).collect();
+    let old = &printed.output;
+    let beginning = |line: &str| line.chars().take(6).collect::<String>();
+    let first = old.iter().find(|line| *line != "…").context("a line")?;
+    let shown = output.lines().skip_while(|line| beginning(line) != beginning(first));
+    let is_cut = old.last().is_some_and(|line| line == "…");
+    let shown = shown.take_while(|line| !is_cut || !line.starts_with("  See the case"));
+    let mut new: Vec<String> = shown.map(|line| line.trim_end().to_string()).collect();
+    while new.last().is_some_and(String::is_empty) {
+        new.pop();
+    }
+    if old[0] == "…" {
+        new.insert(0, "…".into());
+    }
+    if is_cut {
+        new.push("…".into());
+    }
+    println!("{}: written\n{}", printed.place, new.join("\n"));
+    lines.splice(command..command + old.len(), new);
+    fs::write(&page, lines.join("\n") + "\n")?;
+    Ok(())
+}
+
 fn parse(note: &str) -> Result<Outcome> {
     let words: Vec<&str> = note.split_whitespace().collect();
     match words[..] {
