@@ -43,11 +43,6 @@ impl Sizes {
 impl Inputs {
     /// Standard normal ones.
     pub fn random(seed: u64, sizes: Sizes, causal: bool) -> Self {
-        Self::drawn(&mut Random::new(seed), sizes, causal)
-    }
-
-    /// Standard normal ones, the next of a stream.
-    pub(crate) fn drawn(random: &mut Random, sizes: Sizes, causal: bool) -> Self {
         let Sizes {
             heads,
             kv_heads,
@@ -55,6 +50,7 @@ impl Inputs {
             m,
             d,
         } = sizes;
+        let mut random = Random::new(seed);
         Inputs {
             q: random.normal((heads, n, d)),
             k: random.normal((kv_heads, m, d)),

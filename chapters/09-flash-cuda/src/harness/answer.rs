@@ -116,8 +116,9 @@ fn todo(line: &str) -> Option<&str> {
 
 /// The kind of a finding, and the array that it names: of ``two warps touch `ks[3][17]` between …``, `ks`.
 fn kind(found: &Finding) -> String {
-    let name = found.text.split(['`', '[']).nth(1).unwrap_or_default();
-    format!("{} {name}", found.kind.words()).trim_end().into()
+    let named = found.text.split('`').nth(1).unwrap_or_default();
+    let array = named.split('[').next().unwrap_or_default();
+    format!("{} {array}", found.kind.words()).trim_end().into()
 }
 
 impl Answer {

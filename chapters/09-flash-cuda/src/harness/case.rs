@@ -30,16 +30,11 @@ impl Case {
         d: usize,
         causal: bool,
     ) -> Self {
-        let sizes = Sizes {
-            heads,
-            kv_heads,
-            n,
-            m,
-            d,
-        };
+        let mut normal = |heads, rows| random.normal((heads, rows, d));
+        let (q, k, v) = (normal(heads, n), normal(kv_heads, m), normal(kv_heads, m));
         Case {
             about: String::new(),
-            inputs: Inputs::drawn(random, sizes, causal),
+            inputs: Inputs { q, k, v, causal },
         }
     }
 
@@ -136,17 +131,10 @@ impl Case {
 
     /// The case with every number moved by about one unit in its last place.
     pub(super) fn nudged(&self) -> Self {
-        let Inputs { q, k, v, causal } = &self.inputs;
-        let inputs = Inputs {
-            q: q.nudged(),
-            k: k.nudged(),
-            v: v.nudged(),
-            causal: *causal,
-        };
-        Case {
-            inputs,
-            ..self.clone()
-        }
+        let mut case = self.clone();
+        let Inputs { q, k, v, .. } = &mut case.inputs;
+        (*q, *k, *v) = (q.nudged(), k.nudged(), v.nudged());
+        case
     }
 }
 
@@ -163,47 +151,18 @@ impl Regimes for Case {
     }
 
     fn altered(&self) -> Vec<(String, Self)> {
-        let Inputs { q, k, v, causal } = &self.inputs;
-        let altered = |array: &Array3<f32>| array.altered().swap_remove(0);
-        let with = |name: &str, inputs| {
-            (
-                format!("that mistakes {name}"),
-                Case {
-                    inputs,
-                    ..self.clone()
-                },
-            )
-        };
-        vec![
-            with(
-                "q",
-                Inputs {
-                    q: altered(q),
-                    ..self.inputs.clone()
-                },
-            ),
-            with(
-                "k",
-                Inputs {
-                    k: altered(k),
-                    ..self.inputs.clone()
-                },
-            ),
-            with(
-                "v",
-                Inputs {
-                    v: altered(v),
-                    ..self.inputs.clone()
-                },
-            ),
-            with(
-                "causal",
-                Inputs {
-                    causal: !causal,
-                    ..self.inputs.clone()
-                },
-            ),
-        ]
+        let altered = ["q", "k", "v", "causal"].map(|name| {
+            let mut case = self.clone();
+            let Inputs { q, k, v, causal } = &mut case.inputs;
+            match name {
+                "q" => *q = q.altered().swap_remove(0),
+                "k" => *k = k.altered().swap_remove(0),
+                "v" => *v = v.altered().swap_remove(0),
+                _ => *causal = !*causal,
+            }
+            (format!("that mistakes {name}"), case)
+        });
+        altered.into()
     }
 }
 
@@ -214,16 +173,10 @@ impl Fields for Case {
     }
 
     fn label(&self) -> String {
-        let Sizes {
-            heads,
-            kv_heads,
-            n,
-            m,
-            d,
-        } = self.sizes();
-        let heads = match (heads, kv_heads) {
+        let ((h, n, d), (h_kv, m, _)) = (self.inputs.q.dim(), self.inputs.k.dim());
+        let heads = match (h, h_kv) {
             (1, 1) => String::new(),
-            (h, h_kv) => format!("h={h} h_kv={h_kv} "),
+            _ => format!("h={h} h_kv={h_kv} "),
         };
         let causal = if self.inputs.causal { ", causal" } else { "" };
         let about = if self.about.is_empty() { "" } else { ", " };

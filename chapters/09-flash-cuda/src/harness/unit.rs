@@ -28,16 +28,16 @@ enum Origin {
     Kernel(usize),
 }
 
+fn numbered(text: &str, origin: fn(usize) -> Origin) -> impl Iterator<Item = (Origin, &str)> {
+    text.lines()
+        .zip(1..)
+        .map(move |(line, at)| (origin(at), line))
+}
+
 impl Unit {
     /// A kernel's own text.
     pub fn whole(kernel: &str, source: &str) -> Self {
-        Unit::of(
-            kernel,
-            source
-                .lines()
-                .zip(1..)
-                .map(|(line, at)| (Origin::Kernel(at), line)),
-        )
+        Unit::of(kernel, numbered(source, Origin::Kernel))
     }
 
     /// The kernel's text with the region `item` replaced by the section `id` of the learner's file, and before it what stands
@@ -50,12 +50,7 @@ impl Unit {
         id: &str,
     ) -> Result<Self, String> {
         headings_are_there(answers, id)?;
-        let lines = || {
-            answers
-                .lines()
-                .zip(1..)
-                .map(|(line, at)| (Origin::Answers(at), line))
-        };
+        let lines = || numbered(answers, Origin::Answers);
         let is_heading = |(_, line): &(Origin, &str)| line.starts_with(HEADING);
         let own = heading(id);
         let section = lines()
@@ -72,12 +67,7 @@ impl Unit {
                 .expect("the kernel marks its functions")
         };
         let (start, end) = (marker("ANCHOR"), marker("ANCHOR_END"));
-        let around = || {
-            source
-                .lines()
-                .zip(1..)
-                .map(|(line, at)| (Origin::Kernel(at), line))
-        };
+        let around = || numbered(source, Origin::Kernel);
         let all = above
             .chain(around().take(start))
             .chain(section.clone())
@@ -306,11 +296,7 @@ mod tests {
     #[test]
     fn braces_are_counted_where_they_are_code() {
         let of = |text: &str| {
-            let lines: Vec<_> = text
-                .lines()
-                .zip(1..)
-                .map(|(line, at)| (Origin::Answers(at), line))
-                .collect();
+            let lines: Vec<_> = numbered(text, Origin::Answers).collect();
             unmatched(&lines)
         };
         assert_eq!(
