@@ -63,7 +63,7 @@ exercise! {
         };
         let (q, k, v) = by_hand();
         let mut cases = vec![
-            case("by hand: weights 1/7, 2/7, 4/7", (q, k, v, false, array![[1.0]], Block { q: 1, k: 2 })),
+            case("by hand: 1/7, 2/7, 4/7", (q, k, v, false, array![[1.0]], Block { q: 1, k: 2 })),
             of("", (4, 6), (4, 3), false, (2, 3)),
             of("the last tiles have fewer rows", (5, 7), (4, 2), false, (2, 3)),
             of("", (1, 1), (1, 1), false, (4, 4)),

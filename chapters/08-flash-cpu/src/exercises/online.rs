@@ -50,7 +50,7 @@ exercise! {
         };
         let (q, k, v) = by_hand();
         let mut cases = vec![
-            case("by hand: weights 1/7, 2/7, 4/7", (q, k, v, false)),
+            case("by hand: 1/7, 2/7, 4/7", (q, k, v, false)),
             of("", (5, 7), (4, 3), false),
             of("", (1, 1), (1, 1), false),
             of("", (3, 6), (4, 4), true),

@@ -133,7 +133,7 @@ exercise! {
             let part = |p| borders(p, k.nrows(), parts).fold(State::empty(v.ncols()), |state, j| {
                 merge(&state, &State::of_key(q.dot(&k.row(j)) / (q.len() as f32).sqrt(), v.row(j)))
             });
-            merged((0..parts).map(part).collect(), v.ncols(), |a, b| merge(a, b))
+            merged((0..parts).map(part).collect(), v.ncols(), merge)
         };
     }
 }
@@ -235,7 +235,7 @@ fn cut(
     merged((0..parts).map(part).collect(), v.ncols(), merge)
 }
 
-fn merged(parts: Vec<State>, d_v: usize, merge: impl Fn(&State, &State) -> State) -> Split {
+fn merged(parts: Vec<State>, d_v: usize, merge: fn(&State, &State) -> State) -> Split {
     let (out, lse) = parts
         .iter()
         .fold(State::empty(d_v), |a, b| merge(&a, b))

@@ -52,7 +52,7 @@ exercise! {
         let of = |about: &str, q_starts: &[usize], k_starts: &[usize], causal, random: &mut Random| {
             let (n, m) = (q_starts[q_starts.len() - 1], k_starts[k_starts.len() - 1]);
             let (q, k, v) = (random.normal((n, 4)), random.normal((m, 4)), random.normal((m, 3)));
-            let starts = format!("queries {q_starts:?}, keys {k_starts:?}");
+            let starts = format!("{q_starts:?} and {k_starts:?}");
             let about = if about.is_empty() { starts } else { format!("{starts}, {about}") };
             case(about, (q, k, v, q_starts.into(), k_starts.into(), causal, Block { q: 4, k: 3 }))
         };
