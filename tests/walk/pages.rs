@@ -117,7 +117,9 @@ pub fn rewrite(printed: &Printed, output: &str) -> Result<()> {
     let old = &printed.output;
     let beginning = |line: &str| line.chars().take(6).collect::<String>();
     let first = old.iter().find(|line| *line != "…").context("a line")?;
-    let shown = output.lines().skip_while(|line| beginning(line) != beginning(first));
+    let shown = output
+        .lines()
+        .skip_while(|line| beginning(line) != beginning(first));
     let is_cut = old.last().is_some_and(|line| line == "…");
     let shown = shown.take_while(|line| !is_cut || !line.starts_with("  See the case"));
     let mut new: Vec<String> = shown.map(|line| line.trim_end().to_string()).collect();

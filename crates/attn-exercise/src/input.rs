@@ -359,7 +359,12 @@ impl Input for Mask {
 /// How many queries and keys a mask is for; in self-attention, without a size m, as many keys as
 /// queries.
 fn queries_and_keys(sizes: &Sizes) -> Option<(usize, usize)> {
-    let size = |name| sizes.iter().find(|(other, _)| *other == name).map(|(_, size)| *size);
+    let size = |name| {
+        sizes
+            .iter()
+            .find(|(other, _)| *other == name)
+            .map(|(_, size)| *size)
+    };
     let n = size("n")?;
     Some((n, size("m").unwrap_or(n)))
 }

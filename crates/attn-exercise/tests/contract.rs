@@ -325,7 +325,8 @@ fn declared() -> Vec<Box<dyn Check>> {
             twice: &x * &x,
             sum: x.sum(),
         }),
-        stream::exercise().answered_by("3.5", |sum, x| *sum = if x == 2.0 { 0.0 } else { *sum + x }),
+        stream::exercise()
+            .answered_by("3.5", |sum, x| *sum = if x == 2.0 { 0.0 } else { *sum + x }),
         stream::exercise().answered_by("3.6", |sum, x| {
             assert!(x != 2.0, "on purpose");
             *sum += x;
@@ -528,15 +529,24 @@ fn tests() -> Vec<(&'static str, fn())> {
             let fault = "the mutant that mistakes x when n = 1 is not rejected";
             assert_eq!(faults("3.2"), [fault]);
         }),
-        ("a mistake in one part of the answer is named with it", || {
-            let diagnosis = failure("3.3").diagnosis.expect("a name");
-            let part = Some("twice".to_string());
-            assert_eq!((diagnosis.mistake.as_str(), diagnosis.part), ("thrice", part));
-        }),
-        ("another exercise's mistake is named within this one", || {
-            let diagnosis = failure("3.4").diagnosis.expect("a name");
-            assert_eq!(diagnosis.mistake, "square");
-        }),
+        (
+            "a mistake in one part of the answer is named with it",
+            || {
+                let diagnosis = failure("3.3").diagnosis.expect("a name");
+                let part = Some("twice".to_string());
+                assert_eq!(
+                    (diagnosis.mistake.as_str(), diagnosis.part),
+                    ("thrice", part)
+                );
+            },
+        ),
+        (
+            "another exercise's mistake is named within this one",
+            || {
+                let diagnosis = failure("3.4").diagnosis.expect("a name");
+                assert_eq!(diagnosis.mistake, "square");
+            },
+        ),
         ("the first operation that goes wrong is named", || {
             let Symptom::Wrong { what } = failure("3.5").symptom else {
                 panic!()

@@ -482,7 +482,8 @@ pub fn own_name(chapter: &Chapter, message: &str) -> String {
     ));
     let copy = copy.expect("a valid pattern");
     let message = copy.replace_all(message, regex_lite::NoExpand(&file));
-    let mark = Regex::new(&regex_lite::escape(&reads_its_mark("MARK")).replace("MARK", "[0-9a-f]+"));
+    let mark =
+        Regex::new(&regex_lite::escape(&reads_its_mark("MARK")).replace("MARK", "[0-9a-f]+"));
     let mark = mark.expect("a valid pattern");
     mark.replace_all(&message, "").into_owned()
 }

@@ -65,29 +65,26 @@ pub fn verify(course: &Course, seeds: u64, json: bool) -> Result<bool> {
         totals.faults.extend(metadata_faults(course, chapter));
         let program = compile::without_learner(course, chapter)?;
         let mut ids = BTreeSet::new();
-        program.ask(
-            &Request::Verify { seeds },
-            |found: Verification| {
-                totals.exercises += 1;
-                totals.cases += found.cases;
-                totals.regimes += found.regimes;
-                totals.styles += found.styles;
-                totals.mistakes += found.mistakes;
-                totals.rejected += found.rejected;
-                totals.diagnosed += found.diagnosed;
-                totals.inherited += found.inherited;
-                totals.mutants += found.mutants;
-                totals.mutants_rejected += found.mutants_rejected;
-                let faults = found
-                    .faults
-                    .iter()
-                    .map(|fault| format!("{}: {fault}", found.id));
-                totals.faults.extend(faults);
-                ids.insert(found.id.clone());
-                totals.by_exercise.push(found);
-                Ok(())
-            },
-        )?;
+        program.ask(&Request::Verify { seeds }, |found: Verification| {
+            totals.exercises += 1;
+            totals.cases += found.cases;
+            totals.regimes += found.regimes;
+            totals.styles += found.styles;
+            totals.mistakes += found.mistakes;
+            totals.rejected += found.rejected;
+            totals.diagnosed += found.diagnosed;
+            totals.inherited += found.inherited;
+            totals.mutants += found.mutants;
+            totals.mutants_rejected += found.mutants_rejected;
+            let faults = found
+                .faults
+                .iter()
+                .map(|fault| format!("{}: {fault}", found.id));
+            totals.faults.extend(faults);
+            ids.insert(found.id.clone());
+            totals.by_exercise.push(found);
+            Ok(())
+        })?;
         let named: BTreeSet<String> = chapter.exercises.iter().map(|e| e.id.clone()).collect();
         for id in named.symmetric_difference(&ids) {
             let (has, lacks) = if ids.contains(id) {
