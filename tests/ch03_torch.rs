@@ -4,8 +4,9 @@
 use anyhow::{Result, ensure};
 use attn_core::Mask;
 use attn_exercise::judge::{Expected, close};
+use attn_oracle as oracle;
 use ch03_scaled_dot_product::{
-    Gradients, Output, allowed, attention, attention_backward, exercises::oracle, softmax_rows,
+    Gradients, Output, allowed, attention, attention_backward, softmax_rows,
 };
 use integration::{Case, Recording};
 use ndarray::{Array, Array2, Dimension, Zip};

@@ -1,9 +1,9 @@
 //! Learner's files: solved ones, and ones with a known mistake in them.
 
 use crate::newcomer::Newcomer;
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use attn::{Chapter, Course, Exercise, Language, files, starter};
-use ch09_flash_cuda::exercises::{Body, body::changed};
+use ch09_flash_cuda::registry;
 use regex::Regex;
 use serde_json::Value;
 use std::fs;
@@ -17,7 +17,8 @@ pub fn with_mistake(course: &Course, chapter: &Chapter, id: &str, mistake: &str)
         .filter(|exercise| exercise.id == id)
     {
         if chapter.language == Language::Cuda {
-            text = cuda(&text, id, mistake)?;
+            text = registry::with_mistake(&text, id, mistake)
+                .with_context(|| format!("{id} has no mistake {mistake}"))?;
             continue;
         }
         let find = format!("mistakes.iter().find(|mistake| mistake.name == {mistake:?}).unwrap()");
@@ -55,19 +56,6 @@ fn check_named(newcomer: &Newcomer, id: &str) -> Result<()> {
     let named = diagnosis.as_str().is_some_and(|name| !name.is_empty());
     ensure!(named, "not named: {checked}");
     Ok(())
-}
-
-/// A learner's CUDA with a known mistake of chapter 9 in it.
-fn cuda(text: &str, id: &str, mistake: &str) -> Result<String> {
-    let known = ch09_flash_cuda::exercises::mistakes(id);
-    let known = known.iter().find(|known| known.name == mistake);
-    match known
-        .with_context(|| format!("{id} has no mistake {mistake}"))?
-        .body
-    {
-        Body::Changed(changes) => Ok(changed(text, changes)),
-        _ => bail!("{mistake} is no change of the kernel"),
-    }
 }
 
 /// The exercise's function with a body that calls a known mistake, and the helpers that other

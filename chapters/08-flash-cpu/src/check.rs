@@ -5,9 +5,9 @@ use ch08_flash_cpu::exercises::*;
 use std::process::ExitCode;
 
 #[rustfmt::skip] // rustfmt would insist that the file exists
-#[cfg_attr(not(any(learner, overlay)), path = "../starter.rs")]
-#[cfg_attr(learner, path = "../exercise.rs")]
 #[cfg_attr(overlay, path = "../../../.attn/overlay/08/exercise.rs")]
+#[cfg_attr(all(learner, not(overlay)), path = "../exercise.rs")]
+#[cfg_attr(not(any(learner, overlay)), path = "../starter.rs")]
 mod answers;
 
 #[rustfmt::skip]
