@@ -1,9 +1,6 @@
 //! Declaring an exercise in one place.
 
-use crate::input::{Given, Sizes};
-
-/// The inputs of a case by name, each with the names of its axes.
-pub type Choices<'a> = Vec<(&'static str, &'static [&'static str], &'a dyn Given)>;
+use crate::input::{Choices, Sizes};
 
 /// A case in one line: `n=5 m=7 d=4, mask causal, by hand`. Each size stands once; then come the
 /// inputs that are short enough, and what the case is about.

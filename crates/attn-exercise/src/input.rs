@@ -8,6 +8,9 @@ use ndarray::{Array, Array2, ArrayView, Dimension, ShapeBuilder};
 /// The sizes of a case by name, each name once: `[("n", 5), ("m", 7)]`.
 pub type Sizes = Vec<(&'static str, usize)>;
 
+/// The inputs of a case by name, each with the names of its axes.
+pub type Choices<'a> = Vec<(&'static str, &'static [&'static str], &'a dyn Given)>;
+
 /// What a case holds of one input, without the type that a body takes it as.
 pub trait Given {
     /// The sizes that the declaration names: a tensor's axes, or a number that is itself a size.

@@ -40,10 +40,10 @@ mod verify;
 mod watch;
 mod worker;
 
-pub use declare::{Choices, label};
+pub use declare::label;
 pub use exercise::{Check, Exercise, Inherited, Mistake, Who};
 pub use fields::{Field, Fields, Value, field};
-pub use input::{Given, Input, SOME_MASKS, SOME_VALUES, Sizes, some_mask, some_values};
+pub use input::{Choices, Given, Input, SOME_MASKS, SOME_VALUES, Sizes, some_mask, some_values};
 pub use judge::{Finding, Refusal};
 pub use limits::Limits;
 pub use program::main;

@@ -7,10 +7,7 @@
 //! declared impossible with a reason; and machine-made *guarded mutants*, which mistake one input in
 //! one regime, all have to be rejected.
 
-use crate::{
-    declare::Choices,
-    input::{Sizes, kind},
-};
+use crate::input::{Choices, Sizes, kind};
 use std::collections::BTreeSet;
 
 /// What a case says of itself, for [`crate::Exercise`]. [`crate::exercise!`] writes it.

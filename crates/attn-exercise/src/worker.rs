@@ -156,6 +156,8 @@ fn place(location: Option<&Location>) -> Option<Place> {
     let frames = Backtrace::force_capture().to_string();
     let called = frames.lines().find_map(|frame| {
         let (file, place) = frame.trim().strip_prefix("at ")?.rsplit_once(ANSWERS)?;
+        // A file of this name in `src` is the contract's own.
+        let file = Some(file).filter(|file| !file.ends_with("src/"))?;
         let line = place.strip_prefix(':')?.split(':').next()?;
         Some(Place {
             file: format!("{file}{ANSWERS}"),

@@ -34,6 +34,7 @@ const PARTS: &[&str] = &[
     "crates/attn",
     "crates/attn-core",
     "crates/attn-exercise",
+    "crates/attn-oracle",
     "crates/attn-snapshot",
     "crates/attn-viz",
     "crates/one-build",

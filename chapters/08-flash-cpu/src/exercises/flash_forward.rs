@@ -1,8 +1,7 @@
 //! 8.3 `flash_forward`
 
-use super::{
-    merge::{combined, plainly, right, state},
-    online::{nothing_rescaled, out_not_rescaled, sum_not_rescaled},
+use super::merge::{
+    combined, nothing_rescaled, out_not_rescaled, plainly, right, state, sum_not_rescaled,
 };
 use crate::{
     checked::{Held, Moved, mask},

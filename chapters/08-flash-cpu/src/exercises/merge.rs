@@ -268,3 +268,27 @@ impl Input for State {
         self.clone() // the maxima are exact, and only their difference counts
     }
 }
+
+/// Everything at the new maximum, but for the sum so far.
+pub(super) fn sum_not_rescaled(a: &State, b: &State) -> State {
+    let (_, [_, y]) = right(a, b);
+    State {
+        row_sum: a.row_sum + y * b.row_sum,
+        ..crate::merge(a, b)
+    }
+}
+
+/// Everything at the new maximum, but for the output so far.
+pub(super) fn out_not_rescaled(a: &State, b: &State) -> State {
+    let (_, [_, y]) = right(a, b);
+    State {
+        out: &a.out + y * &b.out,
+        ..crate::merge(a, b)
+    }
+}
+
+/// Only the new key is at the new maximum.
+pub(super) fn nothing_rescaled(a: &State, b: &State) -> State {
+    let (row_max, [_, y]) = right(a, b);
+    combined(a, b, row_max, [1.0, y])
+}

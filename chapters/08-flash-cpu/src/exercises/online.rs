@@ -2,7 +2,7 @@
 
 use super::{
     flash_forward::{by_hand, large, scaled, small},
-    merge::{combined, plainly, right},
+    merge::{combined, nothing_rescaled, out_not_rescaled, plainly, right, sum_not_rescaled},
 };
 use crate::{
     checked::{Held, mask},
@@ -242,28 +242,4 @@ fn finishing(
         merge,
         finish,
     )
-}
-
-/// Everything at the new maximum, but for the sum so far.
-pub(super) fn sum_not_rescaled(a: &State, b: &State) -> State {
-    let (_, [_, y]) = right(a, b);
-    State {
-        row_sum: a.row_sum + y * b.row_sum,
-        ..merge(a, b)
-    }
-}
-
-/// Everything at the new maximum, but for the output so far.
-pub(super) fn out_not_rescaled(a: &State, b: &State) -> State {
-    let (_, [_, y]) = right(a, b);
-    State {
-        out: &a.out + y * &b.out,
-        ..merge(a, b)
-    }
-}
-
-/// Only the new key is at the new maximum.
-pub(super) fn nothing_rescaled(a: &State, b: &State) -> State {
-    let (row_max, [_, y]) = right(a, b);
-    combined(a, b, row_max, [1.0, y])
 }
