@@ -2,7 +2,7 @@
 
 use super::{
     flash_forward::{by_hand, large, scaled, small},
-    merge::{combined, nothing_rescaled, out_not_rescaled, plainly, right, sum_not_rescaled},
+    merge::{nothing_rescaled, out_not_rescaled, plainly, sum_not_rescaled},
 };
 use crate::{
     checked::{Held, mask},

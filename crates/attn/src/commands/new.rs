@@ -165,7 +165,7 @@ fn insert_sorted(text: &str, line: &str, like: &str) -> String {
         .enumerate()
         .filter(alike)
         .find(|(_, other)| **other > line);
-    let last = lines.iter().enumerate().filter(alike).next_back();
+    let last = lines.iter().enumerate().rfind(alike);
     let at = match (after, last) {
         (Some((i, _)), _) => i,
         (None, Some((i, _))) => i + 1,
@@ -193,13 +193,13 @@ fn join_workspace(root: &Path, package: &str, folder: &str) -> Result<()> {
 /// Names the chapter's pages in the book's summary, before those of the next chapter.
 fn join_book(root: &Path, number: u32, title: &str, page: &str, solutions: &str) -> Result<()> {
     change(root, Path::new("book/src/SUMMARY.md"), |text| {
-        let of = |line: &&str| -> Option<u32> {
+        let of = |line: &str| -> Option<u32> {
             line.strip_prefix("- [")?.split_once(" · ")?.0.parse().ok()
         };
         let mut lines: Vec<&str> = text.lines().collect();
         let later = lines
             .iter()
-            .position(|line| of(&line).is_some_and(|other| other > number));
+            .position(|line| of(line).is_some_and(|other| other > number));
         let end = lines.iter().rposition(|line| *line == "---");
         let at = later
             .or(end)
