@@ -516,10 +516,9 @@ fn verify_finds_what_was_planted_in_the_metadata() {
     copy.edit("chapters/03-scaled-dot-product/starter.rs", |text| {
         text + "// edited by hand\n"
     });
-    copy.edit(
-        "chapters/03-scaled-dot-product/src/exercises/dropout.rs",
-        |text| text.replace("id: \"3.4\"", "id: \"3.44\""),
-    );
+    copy.edit("chapters/03-scaled-dot-product/src/check.rs", |text| {
+        text.replace("\"3.4\"", "\"3.44\"")
+    });
     copy.edit("README.md", |text| {
         text + "\nTry `cargo attn check 3.99`.\n"
     });
@@ -531,6 +530,7 @@ fn verify_finds_what_was_planted_in_the_metadata() {
         "README.md:",
         "there is no exercise 3.99",
         "starter.rs is stale",
+        "check.rs is stale",
         "3.1: a hint is missing",
         "3.4: chapters/03-scaled-dot-product has it in chapter.toml but not in check.rs",
         "3.44: chapters/03-scaled-dot-product has it in check.rs but not in chapter.toml",
