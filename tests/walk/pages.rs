@@ -121,7 +121,12 @@ pub fn rewrite(printed: &Printed, output: &str) -> Result<()> {
         .lines()
         .skip_while(|line| beginning(line) != beginning(first));
     let is_cut = old.last().is_some_and(|line| line == "…");
-    let shown = shown.take_while(|line| !is_cut || !line.starts_with("  See the case"));
+    // What cargo says itself is not the command's.
+    let cargos =
+        |line: &&str| line.starts_with("    Finished ") || line.starts_with("     Running ");
+    let shown = shown
+        .filter(|line| !cargos(line))
+        .take_while(|line| !is_cut || !line.starts_with("  See the case"));
     let mut new: Vec<String> = shown.map(|line| line.trim_end().to_string()).collect();
     while new.last().is_some_and(String::is_empty) {
         new.pop();
