@@ -205,18 +205,6 @@ macro_rules! whole_numbers {
                 Some(format!("{name} {self}"))
             }
         }
-
-        impl Input for $number {
-            type Passed<'a> = $number;
-
-            fn pass(&self) -> $number {
-                *self
-            }
-
-            fn nudged(&self) -> Self {
-                *self
-            }
-        }
     )* };
 }
 whole_numbers!(usize, u64);
@@ -232,7 +220,13 @@ macro_rules! numbers {
                 Some(format!("{name} {self}"))
             }
         }
+    )* };
+}
+numbers!(f32, f64);
 
+/// Numbers are passed by value, and are not nudged: they are settings, such as a probability.
+macro_rules! by_value {
+    ($($number:ty),*) => { $(
         impl Input for $number {
             type Passed<'a> = $number;
 
@@ -246,7 +240,7 @@ macro_rules! numbers {
         }
     )* };
 }
-numbers!(f32, f64);
+by_value!(usize, u64, f32, f64);
 
 /// A list, such as the lengths of sequences. A body takes it as a slice.
 impl<T: std::fmt::Debug> Given for Vec<T> {
