@@ -34,10 +34,7 @@ fn same<D: Dimension>(
             wrong.get_or_insert((x, t));
         }
     });
-    ensure!(
-        wrong.is_none(),
-        "{case}: {name}, ours and torch's: {wrong:?}"
-    );
+    ensure!(wrong.is_none(), "{case}: {name}, ours and torch's: {wrong:?}");
     Ok(())
 }
 

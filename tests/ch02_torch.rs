@@ -22,12 +22,7 @@ fn compare(
     loops: &Array2<f32>,
     reference: &Array2<f32>,
 ) -> Result<()> {
-    ensure!(
-        oracle.dim() == torch.dim(),
-        "{case}: {:?}, torch's {:?}",
-        oracle.dim(),
-        torch.dim()
-    );
+    ensure!(oracle.dim() == torch.dim(), "{case}: {:?}, torch's {:?}", oracle.dim(), torch.dim());
     let scale = torch.fold(0.0_f64, |scale, x| scale.max(x.abs()));
     let furthest = (oracle - &torch).fold(0.0_f64, |most, x| most.max(x.abs()));
     ensure!(furthest <= F64_ERROR * scale, "{case}: {furthest:e}");
@@ -38,11 +33,7 @@ fn compare(
 }
 
 fn additive(case: &Case) -> Result<Additive> {
-    Ok(Additive {
-        w_q: case.f32("w_q")?,
-        w_k: case.f32("w_k")?,
-        v: case.f32("v")?,
-    })
+    Ok(Additive { w_q: case.f32("w_q")?, w_k: case.f32("w_k")?, v: case.f32("v")? })
 }
 
 #[test]
@@ -81,10 +72,7 @@ fn general_scores_are_torchs_bilinear() -> Result<()> {
 #[test]
 fn concat_scores_are_torchs() -> Result<()> {
     for (name, case) in Recording::read("ch02.safetensors")?.cases("concat")? {
-        let concat = Concat {
-            w: case.f32("w")?,
-            v: case.f32("v")?,
-        };
+        let concat = Concat { w: case.f32("w")?, v: case.f32("v")? };
         let (q, k) = (case.f32("q")?, case.f32("k")?);
         let (q, k) = (q.view(), k.view());
         compare(
@@ -118,10 +106,7 @@ fn location_weights_are_torchs() -> Result<()> {
 #[test]
 fn local_weights_are_torchs() -> Result<()> {
     for (name, case) in Recording::read("ch02.safetensors")?.cases("local")? {
-        let pointer = Pointer {
-            w_p: case.f32("w_p")?,
-            v_p: case.f32("v_p")?,
-        };
+        let pointer = Pointer { w_p: case.f32("w_p")?, v_p: case.f32("v_p")? };
         let (q, scores, half) = (case.f32("q")?, case.f32("scores")?, case.number("half")?);
         let (q, scores) = (q.view(), scores.view());
         compare(
@@ -159,10 +144,7 @@ fn differences_are_torchs_autograd() -> Result<()> {
         let (dq, torch): (Array2<f64>, Array1<f64>) = (case.f64("dq")?, case.f64("loss")?);
         let f = |q: ArrayView2<f64>| loss(&weights, q, &k, &values);
         let q = q.mapv(f64::from);
-        ensure!(
-            (f(q.view()) - torch[0]).abs() < 1e-9,
-            "{name}: another loss"
-        );
+        ensure!((f(q.view()) - torch[0]).abs() < 1e-9, "{name}: another loss");
         let gradient = finite_differences(&f, q.view(), 1e-5);
         let scale = dq.fold(0.0_f64, |scale, x| scale.max(x.abs()));
         let furthest = (&gradient - &dq).fold(0.0_f64, |most, x| most.max(x.abs()));

@@ -36,10 +36,7 @@ fn same<D: Dimension>(
             wrong.get_or_insert((x, t));
         }
     });
-    ensure!(
-        wrong.is_none(),
-        "{case}: {name}, ours and torch's: {wrong:?}"
-    );
+    ensure!(wrong.is_none(), "{case}: {name}, ours and torch's: {wrong:?}");
     Ok(())
 }
 
@@ -89,10 +86,7 @@ fn attention_is_torchs() -> Result<()> {
         let (q, k, v) = (case.f32("q")?, case.f32("k")?, case.f32("v")?);
         let (q, k, v, mask) = (q.view(), k.view(), v.view(), mask(&name, &case)?);
         let table: Array2<bool> = case.flags("table")?;
-        ensure!(
-            allowed(&mask, q.nrows(), k.nrows()) == table,
-            "{name}: another mask"
-        );
+        ensure!(allowed(&mask, q.nrows(), k.nrows()) == table, "{name}: another mask");
 
         let (out, lse) = (case.f64("out")?, case.f64("lse")?);
         let ours = oracle::attention::<f64>(q, k, v, &mask);
@@ -100,10 +94,7 @@ fn attention_is_torchs() -> Result<()> {
         same(&name, "lse", &ours.lse, &lse)?;
 
         let loops = oracle::attention::<f32>(q, k, v, &mask);
-        let Output {
-            out: reference,
-            lse: reference_lse,
-        } = attention(q, k, v, &mask);
+        let Output { out: reference, lse: reference_lse } = attention(q, k, v, &mask);
         near(&name, "out", &reference, &loops.out, out)?;
         near(&name, "lse", &reference_lse, &loops.lse, lse)?;
     }
@@ -117,12 +108,7 @@ fn gradients_are_those_of_torchs_autograd() -> Result<()> {
         if !case.has("d_out") {
             continue;
         }
-        let (q, k, v, d_out) = (
-            case.f32("q")?,
-            case.f32("k")?,
-            case.f32("v")?,
-            case.f32("d_out")?,
-        );
+        let (q, k, v, d_out) = (case.f32("q")?, case.f32("k")?, case.f32("v")?, case.f32("d_out")?);
         let (q, k, v, d_out) = (q.view(), k.view(), v.view(), d_out.view());
         let mask = mask(&name, &case)?;
         let (dq, dk, dv) = (case.f64("dq")?, case.f64("dk")?, case.f64("dv")?);
@@ -151,15 +137,8 @@ fn an_empty_row_is_recorded_as_zeros_and_minus_infinity() -> Result<()> {
         let table: Array2<bool> = case.flags("table")?;
         for (i, row) in table.rows().into_iter().enumerate() {
             let empty = !row.iter().any(|&a| a);
-            ensure!(
-                empty == (lse[i] == f64::NEG_INFINITY),
-                "{name}: lse[{i}] is {}",
-                lse[i]
-            );
-            ensure!(
-                !empty || out.row(i).iter().all(|&x| x == 0.0),
-                "{name}: out[{i}]"
-            );
+            ensure!(empty == (lse[i] == f64::NEG_INFINITY), "{name}: lse[{i}] is {}", lse[i]);
+            ensure!(!empty || out.row(i).iter().all(|&x| x == 0.0), "{name}: out[{i}]");
             empty_rows += usize::from(empty);
         }
     }
@@ -178,10 +157,7 @@ fn torchs_is_causal_is_top_left_and_the_course_is_bottom_right() -> Result<()> {
         let ours = oracle::attention::<f64>(q, k, v, &Mask::Dense(top_left)).out;
         same(&name, "out", &ours, &torch)?;
         let bottom_right = oracle::attention::<f64>(q, k, v, &Mask::Causal).out;
-        ensure!(
-            same(&name, "out", &bottom_right, &torch).is_err(),
-            "{name}: no difference"
-        );
+        ensure!(same(&name, "out", &bottom_right, &torch).is_err(), "{name}: no difference");
     }
     Ok(())
 }

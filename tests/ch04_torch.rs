@@ -48,12 +48,7 @@ fn layout(name: &str) -> Result<Layout> {
 
 fn layer(case: &Case, prefix: &str) -> Result<AttentionLayer> {
     let matrix = |name: &str| case.f32(&format!("{prefix}{name}"));
-    let [w_q, w_k, w_v, w_o] = [
-        matrix("w_q")?,
-        matrix("w_k")?,
-        matrix("w_v")?,
-        matrix("w_o")?,
-    ];
+    let [w_q, w_k, w_v, w_o] = [matrix("w_q")?, matrix("w_k")?, matrix("w_v")?, matrix("w_o")?];
     Ok(AttentionLayer::new(w_q, w_k, w_v, w_o, case.number("h")?)?)
 }
 
@@ -62,10 +57,8 @@ fn both_layouts_of_rope_are_as_stated() -> Result<()> {
     let mut tried = 0;
     for (name, case) in Recording::read("ch04.safetensors")?.cases("rope")? {
         let (x, start) = (case.f32("x")?, case.number("start")?);
-        let rotary = Rotary {
-            base: case.f32::<Ix0>("base")?.into_scalar(),
-            layout: layout(&name)?,
-        };
+        let rotary =
+            Rotary { base: case.f32::<Ix0>("base")?.into_scalar(), layout: layout(&name)? };
         agree(
             &name,
             &oracle::rope(&wide(&x), start, rotary),
@@ -114,10 +107,7 @@ fn multi_head_attention_is_torchs_module() -> Result<()> {
 fn layer_norm_is_torchs() -> Result<()> {
     for (name, case) in Recording::read("ch04.safetensors")?.cases("layer_norm")? {
         let x = case.f32("x")?;
-        let norm = LayerNorm {
-            gain: case.f32("gain")?,
-            bias: case.f32("bias")?,
-        };
+        let norm = LayerNorm { gain: case.f32("gain")?, bias: case.f32("bias")? };
         agree(
             &name,
             &oracle::layer_norm(&wide(&x), &norm),
@@ -141,10 +131,7 @@ fn a_decoders_block_is_the_one_made_of_torchs_parts() -> Result<()> {
         let block = DecoderBlock {
             norm_1: norm(1)?,
             self_attention: layer(&case, "own_")?,
-            rotary: Rotary {
-                base: 100.0,
-                layout: layout(&name)?,
-            },
+            rotary: Rotary { base: 100.0, layout: layout(&name)? },
             norm_2: norm(2)?,
             cross_attention: layer(&case, "cross_")?,
             norm_3: norm(3)?,

@@ -71,15 +71,11 @@ impl Heads {
 fn every_rung_is_torchs() -> Result<()> {
     for (name, case) in Recording::read(FILE)?.cases("heads")? {
         let inputs = Heads::read(&case)?;
-        let Heads {
-            q, k, v, causal, ..
-        } = &inputs;
+        let Heads { q, k, v, causal, .. } = &inputs;
         let (out, lse): (Array3<f64>, Array2<f64>) = (case.f64("out")?, case.f64("lse")?);
         let (q, k, v) = (q.view(), k.view(), v.view());
-        let mut all = vec![(
-            "flash_heads",
-            flash_heads(q, k, v, *causal, BLOCK, &mut Traffic::default()),
-        )];
+        let mut all =
+            vec![("flash_heads", flash_heads(q, k, v, *causal, BLOCK, &mut Traffic::default()))];
         all.extend(RUNGS.map(|rung| (rung.name, (rung.forward)(q, k, v, *causal))));
         for set in Instructions::available() {
             all.push((set.name(), queries_in_lanes_with(set, q, k, v, *causal)));
@@ -117,13 +113,7 @@ fn every_rung_is_torchs() -> Result<()> {
 fn gradients_are_those_of_torchs_autograd() -> Result<()> {
     for (name, case) in Recording::read(FILE)?.cases("heads")? {
         let inputs = Heads::read(&case)?;
-        let Heads {
-            q,
-            k,
-            v,
-            d_out,
-            causal,
-        } = &inputs;
+        let Heads { q, k, v, d_out, causal } = &inputs;
         let (q, k, v, d_out) = (q.view(), k.view(), v.view(), d_out.view());
         let (dq, dk, dv): (Array3<f64>, Array3<f64>, Array3<f64>) =
             (case.f64("dq")?, case.f64("dk")?, case.f64("dv")?);
@@ -184,13 +174,7 @@ fn one_query_in_parts_is_torchs() -> Result<()> {
                 let torch = out.index_axis(Axis(0), head).to_owned();
                 near(&name, "out", &got, torch, &[&loops.out, &product.out])?;
                 let torch = array![lse[[head, 0]]];
-                near(
-                    &name,
-                    "lse",
-                    &array![split.lse],
-                    torch,
-                    &[&loops.lse, &product.lse],
-                )?;
+                near(&name, "lse", &array![split.lse], torch, &[&loops.lse, &product.lse])?;
                 tried += 1;
             }
         }
@@ -221,20 +205,8 @@ fn sequences_of_different_lengths_are_torchs() -> Result<()> {
         });
         let plain = attention(q, k, v, &Mask::Dense(table.clone()));
         let loops = oracle::attention::<f32>(q, k, v, &Mask::Dense(table));
-        near(
-            &name,
-            "out",
-            &got.out,
-            case.f64("out")?,
-            &[&plain.out, &loops.out],
-        )?;
-        near(
-            &name,
-            "lse",
-            &got.lse,
-            case.f64("lse")?,
-            &[&plain.lse, &loops.lse],
-        )?;
+        near(&name, "out", &got.out, case.f64("out")?, &[&plain.out, &loops.out])?;
+        near(&name, "lse", &got.lse, case.f64("lse")?, &[&plain.lse, &loops.lse])?;
     }
     Ok(())
 }

@@ -37,10 +37,7 @@ const READ: &str = "[...document.querySelectorAll('.exercise')].map(box => ({
 pub fn all(page: &Page) -> Result<Vec<Box>> {
     let boxes: Vec<Box> = page.eval(READ)?;
     let ids: Vec<&str> = boxes.iter().map(|shown| shown.id.as_str()).collect();
-    ensure!(
-        ids == ["3.1", "3.2", "3.3", "3.4", "3.5", "3.6"],
-        "the boxes are {ids:?}"
-    );
+    ensure!(ids == ["3.1", "3.2", "3.3", "3.4", "3.5", "3.6"], "the boxes are {ids:?}");
     Ok(boxes)
 }
 
@@ -57,10 +54,7 @@ pub fn wait(
         if right(&boxes) {
             return Ok(start.elapsed());
         }
-        ensure!(
-            start.elapsed() < at_most,
-            "waited {at_most:?} in vain for {what}; now: {boxes:?}"
-        );
+        ensure!(start.elapsed() < at_most, "waited {at_most:?} in vain for {what}; now: {boxes:?}");
         thread::sleep(Duration::from_millis(25));
     }
 }

@@ -37,12 +37,7 @@ impl Connection {
                 }
             }
         });
-        Connection {
-            to,
-            from: receiver,
-            last: 0,
-            events: Vec::new(),
-        }
+        Connection { to, from: receiver, last: 0, events: Vec::new() }
     }
 
     /// Asks, and waits for the answer. Without a session the question is for the browser itself.
@@ -71,9 +66,7 @@ impl Connection {
         }
         let mut bytes = message.to_string().into_bytes();
         bytes.push(0);
-        self.to
-            .write_all(&bytes)
-            .context("Chromium has hung up on us")?;
+        self.to.write_all(&bytes).context("Chromium has hung up on us")?;
         Ok(self.last)
     }
 

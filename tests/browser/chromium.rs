@@ -13,12 +13,7 @@ use std::{
 };
 use tempfile::TempDir;
 
-const NAMES: [&str; 4] = [
-    "chromium",
-    "chromium-browser",
-    "google-chrome",
-    "google-chrome-stable",
-];
+const NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
 const FLAGS: [&str; 14] = [
     "--remote-debugging-pipe",
@@ -58,9 +53,8 @@ pub fn find() -> Result<PathBuf, String> {
     }
     let path = env::var_os("PATH").unwrap_or_default();
     let folders: Vec<PathBuf> = env::split_paths(&path).collect();
-    let mut files = NAMES
-        .iter()
-        .flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
+    let mut files =
+        NAMES.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
     files.find(|file| file.is_file()).ok_or_else(|| {
         "no Chromium found (`apt install chromium`, or CHROME=/path/to/chrome)".into()
     })
@@ -99,9 +93,7 @@ impl Chromium {
 
     /// What happened in the pages. To be looked at, and let go before the next call.
     pub fn events(&self) -> Ref<'_, [Event]> {
-        Ref::map(self.connection.borrow(), |connection| {
-            connection.events.as_slice()
-        })
+        Ref::map(self.connection.borrow(), |connection| connection.events.as_slice())
     }
 
     pub fn forget_events(&self) {

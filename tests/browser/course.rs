@@ -43,9 +43,7 @@ impl Copy {
 
     /// The learner's file as it is in the beginning.
     pub fn starter(&self) -> Result<String> {
-        Ok(fs::read_to_string(
-            self.root.join(CHAPTER).join("starter.rs"),
-        )?)
+        Ok(fs::read_to_string(self.root.join(CHAPTER).join("starter.rs"))?)
     }
 
     /// The learner's file with every exercise solved, as the reference has it.

@@ -16,12 +16,7 @@ const WARM: Duration = Duration::from_secs(120);
 pub fn nothing_is_solved_at_first(world: &World) -> Result<()> {
     world.course.save(&world.course.starter()?)?;
     let page = world.chapter()?;
-    boxes::wait(
-        &page,
-        "six unsolved exercises",
-        COLD,
-        boxes::every(UNSOLVED),
-    )?;
+    boxes::wait(&page, "six unsolved exercises", COLD, boxes::every(UNSOLVED))?;
     Ok(())
 }
 
@@ -57,18 +52,13 @@ pub fn a_save_is_judged_at_once(world: &World) -> Result<()> {
 pub fn what_does_not_compile_says_so(world: &World) -> Result<()> {
     let page = world.chapter()?;
     let solved = world.course.solved()?;
-    world
-        .course
-        .save(&solved.replacen("table.clone(),", "{ table.clone(),", 1))?;
+    world.course.save(&solved.replacen("table.clone(),", "{ table.clone(),", 1))?;
     boxes::wait(&page, "the compiler's message in 3.2", COLD, |boxes| {
         let broken =
             |shown: &boxes::Box| shown.words == FAILED && shown.text.contains("unclosed delimiter");
         boxes::of(boxes, "3.2").is_ok_and(broken)
     })?;
-    let words: Vec<String> = boxes::all(&page)?
-        .into_iter()
-        .map(|shown| shown.words)
-        .collect();
+    let words: Vec<String> = boxes::all(&page)?.into_iter().map(|shown| shown.words).collect();
     let expected = [PASSED, FAILED, UNSOLVED, PASSED, PASSED, UNSOLVED];
     let others = "it costs one exercise, and those that wait on it";
     let same = |boxes: &[boxes::Box]| boxes.iter().map(|b| b.words.as_str()).eq(expected);
@@ -78,11 +68,7 @@ pub fn what_does_not_compile_says_so(world: &World) -> Result<()> {
 
 pub fn hints_come_one_by_one(world: &World) -> Result<()> {
     let page = world.chapter()?;
-    page.wait(
-        "the buttons",
-        SOON,
-        "!!document.querySelector('.exercise-button')",
-    )?;
+    page.wait("the buttons", SOON, "!!document.querySelector('.exercise-button')")?;
     let hint = r#"[aria-label="Hint exercise 3.1"]"#;
     for (shown, next) in [("1 of 3", "2 of 3"), ("2 of 3", "3 of 3")] {
         page.click(hint)?;
@@ -108,20 +94,13 @@ pub fn a_reset_asks_and_keeps_a_backup(world: &World) -> Result<()> {
     reset?;
     let backups = world.course.root.join(".attn/backups/03");
     let backup = std::fs::read_to_string(backups.join("exercise.1.rs"))?;
-    ensure!(
-        backup == world.course.solved()?,
-        "the backup is another file"
-    );
+    ensure!(backup == world.course.solved()?, "the backup is another file");
     Ok(())
 }
 
 pub fn the_keyboard_suffices(world: &World) -> Result<()> {
     let page = world.chapter()?;
-    page.wait(
-        "the buttons",
-        SOON,
-        "!!document.querySelector('.exercise-button')",
-    )?;
+    page.wait("the buttons", SOON, "!!document.querySelector('.exercise-button')")?;
     let mut reached: Vec<String> = Vec::new();
     let hint = "Hint exercise 3.2";
     while reached.last().is_none_or(|last| last != hint) {
@@ -131,10 +110,8 @@ pub fn the_keyboard_suffices(world: &World) -> Result<()> {
         reached.push(page.eval(name)?);
     }
     let buttons: Vec<&str> = reached.iter().map(String::as_str).collect();
-    let buttons: Vec<&str> = buttons
-        .into_iter()
-        .filter(|name| name.contains(" exercise 3."))
-        .collect();
+    let buttons: Vec<&str> =
+        buttons.into_iter().filter(|name| name.contains(" exercise 3.")).collect();
     let expected = [
         "Check exercise 3.1",
         "Hint exercise 3.1",

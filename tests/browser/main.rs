@@ -39,43 +39,19 @@ type Test = fn(&World) -> Result<()>;
 
 /// In this order: the first ones are done when the exercises are being compiled for the first time.
 const TESTS: [(&str, Test); 14] = [
-    (
-        "a_complaint_would_be_noticed",
-        watch::a_complaint_would_be_noticed,
-    ),
+    ("a_complaint_would_be_noticed", watch::a_complaint_would_be_noticed),
     ("mathematics_is_drawn", reading::mathematics_is_drawn),
-    (
-        "figures_are_drawn_and_named",
-        reading::figures_are_drawn_and_named,
-    ),
-    (
-        "fonts_come_from_the_site",
-        reading::fonts_come_from_the_site,
-    ),
+    ("figures_are_drawn_and_named", reading::figures_are_drawn_and_named),
+    ("fonts_come_from_the_site", reading::fonts_come_from_the_site),
     ("search_finds", reading::search_finds),
     ("the_theme_switches", reading::the_theme_switches),
-    (
-        "a_page_opened_from_disk_can_be_read",
-        reading::a_page_opened_from_disk_can_be_read,
-    ),
-    (
-        "no_page_is_wider_than_the_window",
-        widths::no_page_is_wider_than_the_window,
-    ),
-    (
-        "nothing_is_solved_at_first",
-        live::nothing_is_solved_at_first,
-    ),
+    ("a_page_opened_from_disk_can_be_read", reading::a_page_opened_from_disk_can_be_read),
+    ("no_page_is_wider_than_the_window", widths::no_page_is_wider_than_the_window),
+    ("nothing_is_solved_at_first", live::nothing_is_solved_at_first),
     ("a_save_is_judged_at_once", live::a_save_is_judged_at_once),
-    (
-        "what_does_not_compile_says_so",
-        live::what_does_not_compile_says_so,
-    ),
+    ("what_does_not_compile_says_so", live::what_does_not_compile_says_so),
     ("hints_come_one_by_one", live::hints_come_one_by_one),
-    (
-        "a_reset_asks_and_keeps_a_backup",
-        live::a_reset_asks_and_keeps_a_backup,
-    ),
+    ("a_reset_asks_and_keeps_a_backup", live::a_reset_asks_and_keeps_a_backup),
     ("the_keyboard_suffices", live::the_keyboard_suffices),
 ];
 
@@ -127,11 +103,7 @@ fn run(world: &mut Option<World>, program: &Path, test: Test) -> Result<()> {
 impl World {
     fn new(program: &Path) -> Result<Self> {
         let course = Copy::lay()?;
-        Ok(World {
-            server: Server::start(&course)?,
-            chromium: Chromium::start(program)?,
-            course,
-        })
+        Ok(World { server: Server::start(&course)?, chromium: Chromium::start(program)?, course })
     }
 
     fn url(&self, page: &str) -> String {

@@ -31,19 +31,12 @@ impl<'a> Page<'a> {
         let target = ask("Target.createTarget", blank, "targetId")?;
         let attach = json!({ "targetId": target, "flatten": true });
         let session = ask("Target.attachToTarget", attach, "sessionId")?;
-        let page = Page {
-            chromium,
-            context,
-            session,
-        };
+        let page = Page { chromium, context, session };
         for domain in ["Page", "Runtime", "Network", "Log", "Accessibility", "DOM"] {
             page.call(&format!("{domain}.enable"), json!({}))?;
         }
         // As if the tab were in front: a page that is hidden does not ask for news.
-        page.call(
-            "Emulation.setFocusEmulationEnabled",
-            json!({ "enabled": true }),
-        )?;
+        page.call("Emulation.setFocusEmulationEnabled", json!({ "enabled": true }))?;
         page.resize(1300)?;
         page.go(url)?;
         Ok(page)
@@ -69,11 +62,7 @@ impl<'a> Page<'a> {
     }
 
     fn loaded(&self) -> Result<()> {
-        self.wait(
-            "the page to load",
-            SOON,
-            "document.readyState === 'complete'",
-        )?;
+        self.wait("the page to load", SOON, "document.readyState === 'complete'")?;
         self.eval("document.fonts.ready.then(() => null)")
     }
 
@@ -104,10 +93,7 @@ impl<'a> Page<'a> {
                 Err(error) if format!("{error:#}").contains("navigated") => {}
                 Err(error) => return Err(error),
             }
-            ensure!(
-                start.elapsed() < at_most,
-                "waited {at_most:?} in vain for {what}"
-            );
+            ensure!(start.elapsed() < at_most, "waited {at_most:?} in vain for {what}");
             thread::sleep(Duration::from_millis(25));
         }
     }
@@ -160,10 +146,7 @@ impl<'a> Page<'a> {
     /// Light or dark, as the reader's system says it.
     pub fn prefer(&self, scheme: &str) -> Result<()> {
         let feature = json!({ "name": "prefers-color-scheme", "value": scheme });
-        self.call(
-            "Emulation.setEmulatedMedia",
-            json!({ "features": [feature] }),
-        )?;
+        self.call("Emulation.setEmulatedMedia", json!({ "features": [feature] }))?;
         Ok(())
     }
 
@@ -181,8 +164,6 @@ impl<'a> Page<'a> {
 impl Drop for Page<'_> {
     fn drop(&mut self) {
         let params = json!({ "browserContextId": self.context });
-        let _ = self
-            .chromium
-            .call(None, "Target.disposeBrowserContext", params);
+        let _ = self.chromium.call(None, "Target.disposeBrowserContext", params);
     }
 }

@@ -107,9 +107,7 @@ pub fn search_finds(world: &World) -> Result<()> {
 pub fn the_theme_switches(world: &World) -> Result<()> {
     let page = world.chapter()?;
     let shows = |theme: &str| {
-        page.eval::<bool>(&format!(
-            "document.documentElement.classList.contains('{theme}')"
-        ))
+        page.eval::<bool>(&format!("document.documentElement.classList.contains('{theme}')"))
     };
     ensure!(shows("light")?, "it should be light at first");
     let light: Vec<String> = page.eval(COLOURS)?;

@@ -37,10 +37,7 @@ impl Server {
             .spawn()
             .context("sh")?;
         let said = process.stderr.take().context("what the server says")?;
-        let mut server = Server {
-            process,
-            url: String::new(),
-        };
+        let mut server = Server { process, url: String::new() };
         server.url = url(BufReader::new(said))?;
         Ok(server)
     }

@@ -45,10 +45,7 @@ pub fn find(dependencies: &Dependencies) -> Vec<Circle> {
         let there = reach(dependencies, file);
         let group: Vec<&str> = there.keys().filter(back).copied().collect();
         known.extend(&group);
-        found.push(Circle {
-            files: group.iter().map(ToString::to_string).collect(),
-            steps: way,
-        });
+        found.push(Circle { files: group.iter().map(ToString::to_string).collect(), steps: way });
     }
     found
 }

@@ -21,19 +21,10 @@ use tempfile::TempDir;
 /// Circles that are still there: a folder, and the files in it that depend on each other. One that is
 /// gone has to be taken off this list.
 const KNOWN: &[(&str, &[&str])] = &[
-    (
-        "chapters/08-flash-cpu/src",
-        &["ladder/mod.rs", "ladder/threads.rs", "ladder/tiled.rs"],
-    ),
+    ("chapters/08-flash-cpu/src", &["ladder/mod.rs", "ladder/threads.rs", "ladder/tiled.rs"]),
     (
         "chapters/09-flash-cuda/src",
-        &[
-            "device.rs",
-            "foreign.rs",
-            "gpu.rs",
-            "nvrtc.rs",
-            "program.rs",
-        ],
+        &["device.rs", "foreign.rs", "gpu.rs", "nvrtc.rs", "program.rs"],
     ),
 ];
 
@@ -102,10 +93,7 @@ fn a_name_is_followed_wherever_it_stands() {
         (true, "use crate::b::*; pub fn f() { g() }"),
         (true, "pub fn f() { { let x = [super::b::g()]; } }"),
         (true, "pub fn f() { vec![crate::b::g()]; }"),
-        (
-            true,
-            "macro_rules! m { () => { $crate::b::g() } } pub fn f() {}",
-        ),
+        (true, "macro_rules! m { () => { $crate::b::g() } } pub fn f() {}"),
         (true, "pub fn f() -> crate::b::S { todo!() }"),
         (true, "mod inner { use super::super::b::g; } pub fn f() {}"),
         (true, "pub fn f() { crate::S::new(); }"),
@@ -114,23 +102,11 @@ fn a_name_is_followed_wherever_it_stands() {
         (false, "pub use crate::b::g; pub fn f() {}"),
         (false, "pub fn f() { x.g(); let g = 1; S { g: 2 }; }"),
         (false, "fn g() {} pub fn f() { g() }"),
-        (
-            false,
-            "#[cfg(test)] mod tests { use crate::b::g; } pub fn f() {}",
-        ),
+        (false, "#[cfg(test)] mod tests { use crate::b::g; } pub fn f() {}"),
         (false, "#[cfg(test)] use crate::b::{g}; pub fn f() {}"),
-        (
-            true,
-            "pub fn f<'a>(x: &'a u8) { ['\"', '\\'']; crate::b::g() }",
-        ),
-        (
-            false,
-            r###"pub fn f() { '"'; r#""crate::b::g"#; b"\"crate::b::g"; }"###,
-        ),
-        (
-            false,
-            "/// As `crate::b::g` does.\npub fn f() { \"crate::b::g\"; }",
-        ),
+        (true, "pub fn f<'a>(x: &'a u8) { ['\"', '\\'']; crate::b::g() }"),
+        (false, r###"pub fn f() { '"'; r#""crate::b::g"#; b"\"crate::b::g"; }"###),
+        (false, "/// As `crate::b::g` does.\npub fn f() { \"crate::b::g\"; }"),
     ] {
         let found = planted(&[
             ("lib.rs", "mod a; mod b; pub use b::S;"),
@@ -149,19 +125,11 @@ fn a_parent_may_offer_its_children_or_use_them_but_not_be_used_then() {
     for (circle, parent, child) in [
         (false, "mod x; pub use x::Y; pub struct Z;", uses),
         (false, "mod x; use x::Y; pub struct Z;", uses),
-        (
-            false,
-            "mod x; pub struct Z(x::Y);",
-            "pub(super) struct Y(pub(crate) u8);",
-        ),
+        (false, "mod x; pub struct Z(x::Y);", "pub(super) struct Y(pub(crate) u8);"),
         (false, "mod x; use x::y; fn f() { y(); x::y() }", leaf),
         (true, "mod x; pub use x::Y; pub struct Z(Y);", uses),
         (true, "mod x; pub struct Z; fn f() { x::Y.y() }", uses),
-        (
-            true,
-            "mod x; pub struct Z; fn f() { x::made_by_a_macro() }",
-            uses,
-        ),
+        (true, "mod x; pub struct Z; fn f() { x::made_by_a_macro() }", uses),
         (
             true,
             "mod x; use x::y as w; pub struct Z; fn f() { w() }",
@@ -172,10 +140,7 @@ fn a_parent_may_offer_its_children_or_use_them_but_not_be_used_then() {
             let found = planted(&[("lib.rs", "mod p;"), (name, parent), ("p/x.rs", child)]);
             assert_eq!(!found.is_empty(), circle, "{parent} {child}: {found:?}");
         }
-        let found = planted(&[
-            ("lib.rs", &format!("mod p {{ {parent} }}")),
-            ("p/x.rs", child),
-        ]);
+        let found = planted(&[("lib.rs", &format!("mod p {{ {parent} }}")), ("p/x.rs", child)]);
         assert_eq!(!found.is_empty(), circle, "{parent} {child}: {found:?}");
     }
 }

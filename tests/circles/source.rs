@@ -50,10 +50,7 @@ impl Sources {
     /// # Errors
     /// Names the file that cannot be read, or is no Rust.
     pub fn read(root: &Path) -> Result<Self> {
-        let mut sources = Sources {
-            modules: Vec::new(),
-            files: Vec::new(),
-        };
+        let mut sources = Sources { modules: Vec::new(), files: Vec::new() };
         let folder = root.parent().context("it lies in a folder")?;
         sources.file(root, folder, folder, None)?;
         Ok(sources)
@@ -78,8 +75,7 @@ impl Sources {
         let short = path.strip_prefix(folder).unwrap_or(path).display();
         self.files.push(short.to_string().replace('\\', "/"));
         let file = self.files.len() - 1;
-        self.module(Reading::of(&tokens), file, folder, inside, parent)
-            .with_context(name)
+        self.module(Reading::of(&tokens), file, folder, inside, parent).with_context(name)
     }
 
     fn module(
@@ -122,10 +118,7 @@ impl Sources {
             // A name that is imported from a child is either used here, or only passed on.
             let imported = module.imports.iter().filter(|import| !import.public);
             let imported = imported.map(|import| (&import.path, import.line, true));
-            let used = module
-                .uses
-                .iter()
-                .map(|used| (&used.path, used.line, false));
+            let used = module.uses.iter().map(|used| (&used.path, used.line, false));
             for (path, line, import) in imported.chain(used) {
                 let to = match self.resolve(number, path, false, 0) {
                     None => continue,
@@ -136,10 +129,7 @@ impl Sources {
                 if from == to_file || (import && self.is_below(to, number)) {
                     continue;
                 }
-                let reason = Reason {
-                    line,
-                    name: path.join("::"),
-                };
+                let reason = Reason { line, name: path.join("::") };
                 let on = dependencies.entry(self.files[from].clone()).or_default();
                 let first = on.entry(self.files[to_file].clone());
                 let first = first.or_insert_with(|| reason.clone());

@@ -36,9 +36,7 @@ pub struct Use {
 }
 
 /// Words before the name of an item.
-const ITEMS: [&str; 8] = [
-    "fn", "struct", "enum", "union", "trait", "type", "const", "static",
-];
+const ITEMS: [&str; 8] = ["fn", "struct", "enum", "union", "trait", "type", "const", "static"];
 
 impl Reading {
     pub fn of(tokens: &[Token]) -> Self {
@@ -72,11 +70,7 @@ impl Reading {
                         _ => None,
                     };
                     let name = name.clone();
-                    self.modules.push(Declared {
-                        name,
-                        body,
-                        elsewhere,
-                    });
+                    self.modules.push(Declared { name, body, elsewhere });
                     3
                 }
                 [word, ..] if word.is_word(&["use"]) => {
@@ -188,11 +182,7 @@ fn has_word(tokens: &[Token], wanted: &str) -> bool {
 /// Whether these signs stand here.
 fn is_sign(tokens: &[Token], at: usize, signs: &str) -> bool {
     let there = tokens.get(at..at + signs.len()).unwrap_or_default();
-    !there.is_empty()
-        && there
-            .iter()
-            .zip(signs.chars())
-            .all(|(token, sign)| token.is(sign))
+    !there.is_empty() && there.iter().zip(signs.chars()).all(|(token, sign)| token.is(sign))
 }
 
 /// Whether `pub` or `pub(…)` stands last.

@@ -24,9 +24,7 @@ impl Recording {
     /// # Errors
     /// When the file is missing or is not in the safetensors format.
     pub fn read(file: &str) -> Result<Self> {
-        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-            .join("oracles")
-            .join(file);
+        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("oracles").join(file);
         let bytes = fs::read(&path).with_context(|| path.display().to_string())?;
         let recording = Recording { path, bytes };
         recording.tensors()?;
@@ -41,18 +39,9 @@ impl Recording {
         let tensors = self.tensors()?;
         let names = tensors.names().into_iter();
         let names: BTreeSet<&str> = names
-            .filter_map(|name| {
-                name.strip_prefix(kind)?
-                    .strip_prefix('.')?
-                    .split('.')
-                    .next()
-            })
+            .filter_map(|name| name.strip_prefix(kind)?.strip_prefix('.')?.split('.').next())
             .collect();
-        ensure!(
-            !names.is_empty(),
-            "{}: no cases of {kind}",
-            self.path.display()
-        );
+        ensure!(!names.is_empty(), "{}: no cases of {kind}", self.path.display());
         let cases = names.into_iter().map(|name| {
             let prefix = format!("{kind}.{name}");
             let tensors = self.tensors()?;
@@ -112,15 +101,8 @@ impl Case<'_> {
         read: impl Fn([u8; BYTES]) -> T,
     ) -> Result<Array<T, D>> {
         let name = self.full(name);
-        let tensor = self
-            .tensors
-            .tensor(&name)
-            .with_context(|| format!("no tensor {name}"))?;
-        ensure!(
-            tensor.dtype() == dtype,
-            "{name} is {:?}, should be {dtype:?}",
-            tensor.dtype()
-        );
+        let tensor = self.tensors.tensor(&name).with_context(|| format!("no tensor {name}"))?;
+        ensure!(tensor.dtype() == dtype, "{name} is {:?}, should be {dtype:?}", tensor.dtype());
         let (entries, _) = tensor.data().as_chunks::<BYTES>();
         let entries = entries.iter().map(|bytes| read(*bytes)).collect();
         let array = Array::from_shape_vec(tensor.shape(), entries)?;

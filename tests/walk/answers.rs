@@ -11,11 +11,7 @@ use std::fs;
 /// A solved file, but for one exercise, whose answer is a known mistake.
 pub fn with_mistake(course: &Course, chapter: &Chapter, id: &str, mistake: &str) -> Result<String> {
     let mut text = starter::solved(course, chapter)?;
-    for exercise in chapter
-        .exercises
-        .iter()
-        .filter(|exercise| exercise.id == id)
-    {
+    for exercise in chapter.exercises.iter().filter(|exercise| exercise.id == id) {
         if chapter.language == Language::Cuda {
             text = registry::with_mistake(&text, id, mistake)
                 .with_context(|| format!("{id} has no mistake {mistake}"))?;
@@ -64,10 +60,8 @@ fn calling(course: &Course, chapter: &Chapter, exercise: &Exercise, which: &str)
     let unsolved = files::read(&course.root.join(chapter.starter()))?;
     let signature = starter::signature(&unsolved, &exercise.id)?;
     let parameter = Regex::new(r"[(,] ?(\w+):")?;
-    let names: Vec<String> = parameter
-        .captures_iter(&signature)
-        .map(|found| found[1].to_string())
-        .collect();
+    let names: Vec<String> =
+        parameter.captures_iter(&signature).map(|found| found[1].to_string()).collect();
     let krate = chapter.package.replace('-', "_");
     let body = format!(
         "    let mistakes = {krate}::exercises::{}::exercise().mistakes;\n    ({which}.body)({})",

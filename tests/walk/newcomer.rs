@@ -62,26 +62,17 @@ impl Newcomer {
             cargo.arg("--no-open");
         }
         // Cargo says what it compiles on standard error, and so does the server.
-        let mut child = Ending(
-            cargo
-                .stdout(Stdio::piped())
-                .stderr(Stdio::piped())
-                .spawn()?,
-        );
+        let mut child = Ending(cargo.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?);
         if arguments[0] == "watch" {
             let stdout = child.0.stdout.take().context("its output")?;
-            return match find(stdout, |line| {
-                line.contains("Waiting for a save").then_some(())
-            })? {
+            return match find(stdout, |line| line.contains("Waiting for a save").then_some(()))? {
                 Some(()) => Ok(()),
                 None => bail!("it does not wait for a save"),
             };
         }
         let stderr = child.0.stderr.take().context("its messages")?;
         let url = find(stderr, |line| {
-            let url = line
-                .split_whitespace()
-                .find(|word| word.starts_with("http://"))?;
+            let url = line.split_whitespace().find(|word| word.starts_with("http://"))?;
             Some(url.to_string())
         })?;
         let url = url.context("it names no address")?;
@@ -112,22 +103,14 @@ impl Newcomer {
                 command.env_remove(name);
             }
         }
-        command
-            .current_dir(&self.root)
-            .env("CARGO_TARGET_DIR", &self.target)
-            .stdin(Stdio::null())
+        command.current_dir(&self.root).env("CARGO_TARGET_DIR", &self.target).stdin(Stdio::null())
     }
 }
 
 impl Ended {
     /// Refuses another exit status.
     pub fn expect(&self, code: i32) -> Result<()> {
-        ensure!(
-            self.code == code,
-            "exit {}, should be {code}\n{}",
-            self.code,
-            self.output
-        );
+        ensure!(self.code == code, "exit {}, should be {code}\n{}", self.code, self.output);
         Ok(())
     }
 
@@ -148,9 +131,7 @@ impl Ended {
 }
 
 fn ended(command: &mut Command) -> Result<Ended> {
-    let output = command
-        .output()
-        .with_context(|| format!("{command:?} cannot be started"))?;
+    let output = command.output().with_context(|| format!("{command:?} cannot be started"))?;
     let text = [output.stdout, output.stderr].concat();
     Ok(Ended {
         code: output.status.code().context("it was killed")?,
@@ -175,9 +156,7 @@ struct Ending(Child);
 impl Drop for Ending {
     fn drop(&mut self) {
         // What Ctrl-C does in a terminal: the whole group is told.
-        let _ = Command::new("pkill")
-            .args(["-P", &self.0.id().to_string()])
-            .status();
+        let _ = Command::new("pkill").args(["-P", &self.0.id().to_string()]).status();
         let _ = self.0.kill();
         let _ = self.0.wait();
         std::thread::sleep(Duration::from_millis(100));

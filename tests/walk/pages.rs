@@ -55,19 +55,13 @@ pub fn all(root: &Path) -> Result<Vec<Page>> {
     let mut files = vec!["README.md".to_string()];
     let summary = fs::read_to_string(root.join("book/src/SUMMARY.md"))?;
     let link = Regex::new(r"\]\(([^)]+\.md)\)")?;
-    files.extend(
-        link.captures_iter(&summary)
-            .map(|found| format!("book/src/{}", &found[1])),
-    );
+    files.extend(link.captures_iter(&summary).map(|found| format!("book/src/{}", &found[1])));
     files.iter().map(|file| read(root, file)).collect()
 }
 
 fn read(root: &Path, file: &str) -> Result<Page> {
     let text = fs::read_to_string(root.join(file)).with_context(|| file.to_string())?;
-    let mut page = Page {
-        commands: Vec::new(),
-        mentioned: Vec::new(),
-    };
+    let mut page = Page { commands: Vec::new(), mentioned: Vec::new() };
     let inline = Regex::new(r"`(cargo attn[^`]*)`")?;
     let (mut fence, mut outcome) = (None, Outcome::Succeeds);
     for (i, line) in text.lines().enumerate() {
@@ -117,9 +111,7 @@ pub fn rewrite(printed: &Printed, output: &str) -> Result<()> {
     let old = &printed.output;
     let beginning = |line: &str| line.chars().take(6).collect::<String>();
     let first = old.iter().find(|line| *line != "…").context("a line")?;
-    let shown = output
-        .lines()
-        .skip_while(|line| beginning(line) != beginning(first));
+    let shown = output.lines().skip_while(|line| beginning(line) != beginning(first));
     let is_cut = old.last().is_some_and(|line| line == "…");
     // What cargo says itself is not the command's.
     let cargos =
@@ -150,10 +142,7 @@ fn parse(note: &str) -> Result<Outcome> {
         ["unsolved"] => Ok(Outcome::Unsolved),
         ["solved"] => Ok(Outcome::Solved),
         ["elsewhere", ..] => Ok(Outcome::Elsewhere),
-        ["answer", id, mistake] => Ok(Outcome::Answer {
-            id: id.into(),
-            mistake: mistake.into(),
-        }),
+        ["answer", id, mistake] => Ok(Outcome::Answer { id: id.into(), mistake: mistake.into() }),
         _ => bail!("“walk: {note}” is not known"),
     }
 }

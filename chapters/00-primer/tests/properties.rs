@@ -40,10 +40,7 @@ fn a_weighted_mean_lies_among_its_values() {
         for (x, column) in out.iter().zip(values.columns()) {
             let (least, most) =
                 column.fold((f32::MAX, f32::MIN), |(a, b), &x| (a.min(x), b.max(x)));
-            assert!(
-                (least - 1e-5..=most + 1e-5).contains(x),
-                "{least} {x} {most}"
-            );
+            assert!((least - 1e-5..=most + 1e-5).contains(x), "{least} {x} {most}");
         }
     }
 }
@@ -62,8 +59,5 @@ fn rows_sum_to_one_whatever_their_scale() {
 #[test]
 fn a_row_does_not_see_a_factor() {
     let x = positive(&mut Random::new(3), (4, 7));
-    assert_eq!(
-        normalise_rows((&x * 1024.0).view()),
-        normalise_rows(x.view())
-    );
+    assert_eq!(normalise_rows((&x * 1024.0).view()), normalise_rows(x.view()));
 }

@@ -28,11 +28,7 @@ fn the_page_shows_every_step_in_order_with_the_results_of_this_run() {
 #[test]
 fn every_step_has_code_and_results_and_fits_80_columns() {
     for step in tour::steps() {
-        assert!(
-            !step.code().trim().is_empty(),
-            "{} has no code",
-            step.anchor
-        );
+        assert!(!step.code().trim().is_empty(), "{} has no code", step.anchor);
         assert!(!step.results().is_empty(), "{} has no results", step.anchor);
     }
     for line in tour::run().lines() {
@@ -43,8 +39,6 @@ fn every_step_has_code_and_results_and_fits_80_columns() {
 #[test]
 fn it_takes_no_arguments() {
     assert!(tour::Args::try_parse_from(["tour"]).is_ok());
-    let refusal = tour::Args::try_parse_from(["tour", "3"])
-        .err()
-        .expect("refused");
+    let refusal = tour::Args::try_parse_from(["tour", "3"]).err().expect("refused");
     assert!(refusal.to_string().contains("unexpected argument '3'"));
 }

@@ -58,10 +58,7 @@ pub fn decode_attending(rnn: &Rnn, states: ArrayView2<f32>, inputs: ArrayView2<f
     // SOLUTION 1.6: as in 1.4, but with a context of its own for each step
     let n = inputs.nrows();
     let mut state = states.row(m - 1).to_owned();
-    let mut decoded = Decoded {
-        states: Array2::zeros((n, d)),
-        weights: Array2::zeros((n, m)),
-    };
+    let mut decoded = Decoded { states: Array2::zeros((n, d)), weights: Array2::zeros((n, m)) };
     for (t, y) in inputs.rows().into_iter().enumerate() {
         let Attended { context, weights } = attend_all(state.view(), states);
         let x = concatenate![Axis(0), y, context]; // d_in + d

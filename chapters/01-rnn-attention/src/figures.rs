@@ -23,8 +23,5 @@ pub fn figures() -> Vec<Drawn> {
 
 /// The tables of this chapter.
 pub fn tables() -> Vec<Written> {
-    vec![
-        ("ch01/forgetting", forgetting::table),
-        ("ch01/exact", trained::exact_table),
-    ]
+    vec![("ch01/forgetting", forgetting::table), ("ch01/exact", trained::exact_table)]
 }

@@ -71,10 +71,7 @@ pub fn teacher_forcing(
     start: usize,
     targets: &[usize],
 ) -> f32 {
-    assert!(
-        !targets.is_empty(),
-        "no targets, so their mean means nothing"
-    );
+    assert!(!targets.is_empty(), "no targets, so their mean means nothing");
     // SOLUTION 1.9: the mean loss when the decoder is fed the true tokens
     let mut loss = 0.0;
     let mut token = start;

@@ -128,9 +128,6 @@ impl Gru {
 /// Names the two sizes that differ, or says that there are no states.
 #[track_caller]
 pub fn expect_states(state: ArrayView1<f32>, states: ArrayView2<f32>) {
-    expect_equal(
-        ("state width", state.len()),
-        ("states' width", states.ncols()),
-    );
+    expect_equal(("state width", state.len()), ("states' width", states.ncols()));
     assert!(states.nrows() > 0, "no states to attend to");
 }

@@ -39,10 +39,7 @@ pub fn network(rho: f64, random: &mut Random) -> Rnn {
 /// Costs about `pairs`·64·4·32² operations.
 pub fn influence(rho: f64, pairs: usize, seed: u64) -> Influence {
     let mut random = Random::new(seed);
-    let mut mean = Influence {
-        last_state: vec![0.0; LONGEST],
-        context: vec![0.0; LONGEST],
-    };
+    let mut mean = Influence { last_state: vec![0.0; LONGEST], context: vec![0.0; LONGEST] };
     for _ in 0..pairs {
         let rnn = network(rho, &mut random);
         let one = random.normal((LONGEST, WIDTH));

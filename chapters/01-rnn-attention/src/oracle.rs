@@ -75,9 +75,7 @@ pub fn decode<F: NdFloat>(rnn: &Rnn, z: ArrayView1<f32>, inputs: ArrayView2<f32>
 /// The context of one look back, and the weights.
 pub fn attend_all<F: NdFloat>(state: &[F], states: ArrayView2<f32>) -> (Array1<F>, Array1<F>) {
     let turned = states.t().to_owned();
-    let scores: Vec<F> = (0..states.nrows())
-        .map(|j| product(state, &turned, j))
-        .collect();
+    let scores: Vec<F> = (0..states.nrows()).map(|j| product(state, &turned, j)).collect();
     let (_, weights) = attn_oracle::softmax(&scores);
     let states = states.to_owned();
     let context = (0..states.ncols()).map(|c| product(&weights, &states, c));

@@ -171,8 +171,7 @@ impl Writer<'_> {
         let both = concatenate![Axis(0), self.state, context]; // 2d
         let logits = both.dot(&self.model.w_out) + &self.model.b_out;
         self.weights.push(weights);
-        self.probabilities
-            .push(largest(softmax(logits.view()).view()));
+        self.probabilities.push(largest(softmax(logits.view()).view()));
         logits
     }
     // ANCHOR_END: writer
@@ -198,10 +197,7 @@ fn last_only(_: ArrayView1<f32>, states: ArrayView2<f32>) -> Attended {
     let last = states.nrows() - 1;
     let mut weights = Array1::zeros(states.nrows());
     weights[last] = 1.0;
-    Attended {
-        context: states.row(last).to_owned(),
-        weights,
-    }
+    Attended { context: states.row(last).to_owned(), weights }
 }
 
 /// (outputs, inputs) as (inputs, outputs).

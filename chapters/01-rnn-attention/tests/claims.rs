@@ -30,19 +30,14 @@ fn ln(x: f32) -> f32 {
 /// The notes' database: five rows with a relevance and a reading.
 #[test]
 fn two_meanings_of_normalise_give_two_answers() {
-    let (relevance, readings) = (
-        array![8.0_f32, 4.0, 4.0, 2.0, 2.0],
-        array![5.0, 2.0, 8.0, 3.0, 6.0],
-    );
+    let (relevance, readings) =
+        (array![8.0_f32, 4.0, 4.0, 2.0, 2.0], array![5.0, 2.0, 8.0, 3.0, 6.0]);
     let by_sum = &relevance / relevance.sum();
     near(by_sum.view(), array![0.4, 0.2, 0.2, 0.1, 0.1]);
     assert!((by_sum.dot(&readings) - 4.9).abs() < 1e-5);
     let weights = softmax(relevance.view());
     let printed = array![0.960, 0.018, 0.018, 0.002, 0.002];
-    assert!(
-        (&weights - &printed).iter().all(|e: &f32| e.abs() < 5e-4),
-        "{weights}"
-    );
+    assert!((&weights - &printed).iter().all(|e: &f32| e.abs() < 5e-4), "{weights}");
     assert!((weights.dot(&readings) - 4.998).abs() < 5e-4);
 }
 
@@ -53,10 +48,7 @@ fn a_factor_and_a_shift() {
     let scores = array![8.0_f32, 4.0, 4.0, 2.0, 2.0];
     let by_sum = |scores: &Array1<f32>| scores / scores.sum();
     near(by_sum(&(&scores * 0.5)).view(), by_sum(&scores));
-    near(
-        softmax((&scores + 10.0).view()).view(),
-        softmax(scores.view()),
-    );
+    near(softmax((&scores + 10.0).view()).view(), softmax(scores.view()));
     // Halved, the softmax is much softer; shifted, the quotients are nearly even.
     assert!((softmax((&scores * 0.5).view())[0] - 0.730).abs() < 1e-3);
     assert!((by_sum(&(&scores + 10.0))[0] - 0.257).abs() < 1e-3);
@@ -66,10 +58,7 @@ fn a_factor_and_a_shift() {
 
 #[test]
 fn the_softmax_worked_by_hand() {
-    near(
-        softmax(array![0.0, ln(2.0), ln(4.0)].view()).view(),
-        array![1.0, 2.0, 4.0] / 7.0,
-    );
+    near(softmax(array![0.0, ln(2.0), ln(4.0)].view()).view(), array![1.0, 2.0, 4.0] / 7.0);
 }
 
 #[test]
@@ -80,41 +69,24 @@ fn a_step_worked_by_hand() {
         b: array![0.0, -ln(3.0)],
     };
     let (x, state) = (array![2.0], array![0.5, -0.5]);
-    near(
-        rnn_step(&rnn, x.view(), state.view()).view(),
-        array![0.6, 0.8],
-    );
+    near(rnn_step(&rnn, x.view(), state.view()).view(), array![0.6, 0.8]);
     // The state on the other side of the matrix: ln 2 − 2 ln 3 goes into the first entry.
     let other = (x.dot(&rnn.w_x) + rnn.w_h.dot(&state) + &rnn.b).mapv(f32::tanh);
     near(other.view(), array![-77.0 / 85.0, -0.8]);
 }
 
 fn counting() -> Rnn {
-    Rnn {
-        w_x: array![[ln(2.0)]],
-        w_h: array![[ln(1.5) / 0.6]],
-        b: array![0.0],
-    }
+    Rnn { w_x: array![[ln(2.0)]], w_h: array![[ln(1.5) / 0.6]], b: array![0.0] }
 }
 
 #[test]
 fn reading_and_writing_worked_by_hand() {
     let rnn = counting();
-    near(
-        encode(&rnn, array![[1.0], [1.0]].view()).view(),
-        array![[0.6], [0.8]],
-    );
+    near(encode(&rnn, array![[1.0], [1.0]].view()).view(), array![[0.6], [0.8]]);
     let w = rnn.w_h[[0, 0]];
-    let decoder = Rnn {
-        w_x: array![[ln(2.0)], [w]],
-        w_h: array![[-w]],
-        b: array![0.0],
-    };
+    let decoder = Rnn { w_x: array![[ln(2.0)], [w]], w_h: array![[-w]], b: array![0.0] };
     let inputs = array![[1.0], [ln(3.0) / ln(2.0)]];
-    near(
-        decode(&decoder, array![0.6].view(), inputs.view()).view(),
-        array![[0.6], [0.8]],
-    );
+    near(decode(&decoder, array![0.6].view(), inputs.view()).view(), array![[0.6], [0.8]]);
 }
 
 #[test]
@@ -183,11 +155,7 @@ fn writing_worked_by_hand() {
     assert_eq!(greedy(&mut step, 0, 3, 10), [2, 1]);
     assert_eq!(greedy(&mut step, 0, 3, 1), [2]);
 
-    let logits = array![
-        [0.0, 0.0, ln(2.0)],
-        [ln(4.0), ln(3.0), 0.0],
-        [0.0, 0.0, 0.0]
-    ];
+    let logits = array![[0.0, 0.0, ln(2.0)], [ln(4.0), ln(3.0), 0.0], [0.0, 0.0, 0.0]];
     let mut step = |token: usize| logits.row(token).to_owned();
     let loss = teacher_forcing(&mut step, 0, &[1, 0]);
     assert!((loss - ln(8.0) / 2.0).abs() < 1e-6 && (loss - 1.0397).abs() < 1e-4);
@@ -216,10 +184,7 @@ fn a_contractive_recurrence_forgets_the_first_token_geometrically() {
         let influence = influence(rho, 8, 1);
         for (steps, left) in influence.last_state.iter().enumerate() {
             let bound = rho.powi(steps as i32);
-            assert!(
-                *left <= bound * (1.0 + 1e-5),
-                "ρ = {rho}, {steps}: {left} > {bound}"
-            );
+            assert!(*left <= bound * (1.0 + 1e-5), "ρ = {rho}, {steps}: {left} > {bound}");
         }
         // Each further token takes at least the factor.
         for pair in influence.last_state.windows(2) {
@@ -231,15 +196,9 @@ fn a_contractive_recurrence_forgets_the_first_token_geometrically() {
 /// A look back keeps a share that falls like one over the length, not geometrically.
 #[test]
 fn a_look_back_still_finds_the_first_token() {
-    let Influence {
-        last_state,
-        context,
-    } = influence(0.9, 8, 1);
+    let Influence { last_state, context } = influence(0.9, 8, 1);
     let (m, last) = (LONGEST as f64, LONGEST - 1);
-    println!(
-        "at {m} tokens: last state {:.1e}, context {:.1e}",
-        last_state[last], context[last]
-    );
+    println!("at {m} tokens: last state {:.1e}, context {:.1e}", last_state[last], context[last]);
     assert!(last_state[last] < 1e-9);
     assert!(context[last] > 0.1 / m);
     assert!(context[last] > 1e6 * last_state[last]);

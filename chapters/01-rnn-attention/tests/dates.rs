@@ -39,12 +39,7 @@ fn logits_and_alignments_are_candles() {
         for fixture in fixtures {
             let source = encode_source(&fixture.source).expect("a text that the models take");
             let (logits, weights) = translator.forced(&source, &encode_target(&fixture.target));
-            assert_eq!(
-                logits.dim(),
-                fixture.logits.dim(),
-                "{model}: {}",
-                fixture.source
-            );
+            assert_eq!(logits.dim(), fixture.logits.dim(), "{model}: {}", fixture.source);
             let furthest = |a: &ndarray::Array2<f32>, b: &ndarray::Array2<f32>| {
                 (a - b).fold(0.0_f32, |most, x| most.max(x.abs()))
             };
@@ -53,11 +48,7 @@ fn logits_and_alignments_are_candles() {
             assert!(off < 1e-4, "{model}: {}: {off}", fixture.source);
             if let Some(alignment) = fixture.alignment {
                 let off = furthest(&weights, &alignment);
-                assert!(
-                    off < 1e-4,
-                    "{model}: {}: weights off by {off}",
-                    fixture.source
-                );
+                assert!(off < 1e-4, "{model}: {}: weights off by {off}", fixture.source);
             }
         }
     }
@@ -87,10 +78,7 @@ fn held_out_dates_come_out_right_as_often_as_was_measured() {
         let share = right.count() as f64 / DATES as f64;
         let measured = shares(model, HeldOut::Days)[0].1;
         println!("{model}: {share:.3}, measured {measured:.3}");
-        assert!(
-            (share - measured).abs() < 0.12,
-            "{model}: {share}, {measured}"
-        );
+        assert!((share - measured).abs() < 0.12, "{model}: {share}, {measured}");
     }
 }
 

@@ -136,19 +136,13 @@ fn a_gated_step_stays_between_minus_one_and_one() {
 
 #[test]
 fn nothing_to_read_or_to_write_is_no_trouble() {
-    assert_eq!(
-        encode(&rnn(1, 3, 4), Array2::zeros((0, 3)).view()).dim(),
-        (0, 4)
-    );
+    assert_eq!(encode(&rnn(1, 3, 4), Array2::zeros((0, 3)).view()).dim(), (0, 4));
     let decoder = rnn(1, 3 + 4, 4);
     let none = Array2::zeros((0, 3));
     let written = decode(&decoder, Array1::zeros(4).view(), none.view());
     assert_eq!(written.dim(), (0, 4));
     let looked = decode_attending(&decoder, Array2::zeros((2, 4)).view(), none.view());
-    assert_eq!(
-        (looked.states.dim(), looked.weights.dim()),
-        ((0, 4), (0, 2))
-    );
+    assert_eq!((looked.states.dim(), looked.weights.dim()), ((0, 4), (0, 2)));
 }
 
 #[track_caller]
@@ -192,12 +186,7 @@ fn sizes_that_do_not_fit_are_named() {
         refusal(move || decode_attending(&rnn(1, 5, 2), matrix(0, 2).view(), matrix(1, 3).view())),
         "no states to attend to"
     );
-    let gru = || Gru {
-        w_x: matrix(3, 12),
-        w_h: matrix(4, 12),
-        b_x: vector(12),
-        b_h: vector(8),
-    };
+    let gru = || Gru { w_x: matrix(3, 12), w_h: matrix(4, 12), b_x: vector(12), b_h: vector(8) };
     assert_eq!(
         refusal(move || gru_step(&gru(), vector(3).view(), vector(4).view())),
         "width of b_h 8 ≠ three times the state width 12"

@@ -23,22 +23,15 @@ fn rnn(seed: u64, d_in: usize, d: usize) -> Rnn {
 #[test]
 fn states_of_a_seeded_encoder() {
     let states = encode(&rnn(1, 2, 3), Random::new(2).normal((4, 2)).view());
-    Near { allowed: 1e-5 }
-        .settings()
-        .bind(|| assert_snapshot!(format!("{states:.5}")));
+    Near { allowed: 1e-5 }.settings().bind(|| assert_snapshot!(format!("{states:.5}")));
 }
 
 #[test]
 fn a_look_back_worked_by_hand() {
     let states = array![[0.0, 1.0], [3.0_f32.ln(), 0.0]];
     let attended = attend_all(array![1.0, 0.0].view(), states.view());
-    let text = format!(
-        "weights\n{:.5}\ncontext\n{:.5}",
-        attended.weights, attended.context
-    );
-    Near { allowed: 1e-5 }
-        .settings()
-        .bind(|| assert_snapshot!(text));
+    let text = format!("weights\n{:.5}\ncontext\n{:.5}", attended.weights, attended.context);
+    Near { allowed: 1e-5 }.settings().bind(|| assert_snapshot!(text));
 }
 
 #[test]

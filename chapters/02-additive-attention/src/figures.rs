@@ -14,10 +14,7 @@ pub type Written = (&'static str, fn() -> String);
 
 /// The figures of this chapter.
 pub fn figures() -> Vec<Drawn> {
-    vec![
-        ("ch02/saturation", saturation::figure),
-        ("ch02/alignment", trained::alignment),
-    ]
+    vec![("ch02/saturation", saturation::figure), ("ch02/alignment", trained::alignment)]
 }
 
 /// The tables of this chapter.

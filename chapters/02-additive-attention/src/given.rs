@@ -47,10 +47,7 @@ impl Additive {
     #[track_caller]
     pub fn expect_shapes(&self, q: ArrayView2<f32>, k: ArrayView2<f32>) {
         let v = ("length of v", self.v.len());
-        expect_equal(
-            ("query width", q.ncols()),
-            ("rows of w_q", self.w_q.nrows()),
-        );
+        expect_equal(("query width", q.ncols()), ("rows of w_q", self.w_q.nrows()));
         expect_equal(("key width", k.ncols()), ("rows of w_k", self.w_k.nrows()));
         expect_equal(("columns of w_q", self.w_q.ncols()), v);
         expect_equal(("columns of w_k", self.w_k.ncols()), v);
@@ -66,10 +63,7 @@ impl Concat {
     pub fn expect_shapes(&self, q: ArrayView2<f32>, k: ArrayView2<f32>) {
         let both = q.ncols() + k.ncols();
         expect_equal(("query and key width", both), ("rows of w", self.w.nrows()));
-        expect_equal(
-            ("columns of w", self.w.ncols()),
-            ("length of v", self.v.len()),
-        );
+        expect_equal(("columns of w", self.w.ncols()), ("length of v", self.v.len()));
     }
 }
 
@@ -81,23 +75,11 @@ impl Pointer {
     /// Names the two sizes that differ, or says what is missing.
     #[track_caller]
     pub fn expect_shapes(&self, q: ArrayView2<f32>, scores: ArrayView2<f32>, half: usize) {
-        expect_equal(
-            ("query width", q.ncols()),
-            ("rows of w_p", self.w_p.nrows()),
-        );
-        expect_equal(
-            ("columns of w_p", self.w_p.ncols()),
-            ("length of v_p", self.v_p.len()),
-        );
-        expect_equal(
-            ("rows of scores", scores.nrows()),
-            ("query count", q.nrows()),
-        );
+        expect_equal(("query width", q.ncols()), ("rows of w_p", self.w_p.nrows()));
+        expect_equal(("columns of w_p", self.w_p.ncols()), ("length of v_p", self.v_p.len()));
+        expect_equal(("rows of scores", scores.nrows()), ("query count", q.nrows()));
         assert!(scores.ncols() > 0, "no keys to point at");
-        assert!(
-            half > 0,
-            "a window of half-width 0 has no spread: σ = D/2 is 0"
-        );
+        assert!(half > 0, "a window of half-width 0 has no spread: σ = D/2 is 0");
     }
 }
 

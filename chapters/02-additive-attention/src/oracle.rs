@@ -44,12 +44,7 @@ pub fn concat_scores<F: NdFloat>(
 ) -> Array2<F> {
     let mut scores = Array2::zeros((q.nrows(), k.nrows()));
     for ((i, j), score) in scores.indexed_iter_mut() {
-        let both: Vec<F> = q
-            .row(i)
-            .iter()
-            .chain(k.row(j))
-            .map(|&x| number(x))
-            .collect();
+        let both: Vec<F> = q.row(i).iter().chain(k.row(j)).map(|&x| number(x)).collect();
         for (c, &v) in concat.v.iter().enumerate() {
             let mut sum = F::zero();
             for (r, &x) in both.iter().enumerate() {

@@ -40,25 +40,13 @@ fn scores_worked_by_hand() {
     assert!((sum.dot(&additive.v).tanh() - 11.0 / 13.0).abs() < 1e-6);
     assert!((11.0_f32 / 13.0 - 0.8462).abs() < 1e-4);
 
-    let concat = Concat {
-        w: array![[ln(2.0), ln(3.0)], [0.0, -ln(3.0)]],
-        v: array![1.0, 0.5],
-    };
-    near(
-        concat_scores(&concat, q.view(), k.view()).view(),
-        array![[1.0, 0.6]],
-    );
+    let concat = Concat { w: array![[ln(2.0), ln(3.0)], [0.0, -ln(3.0)]], v: array![1.0, 0.5] };
+    near(concat_scores(&concat, q.view(), k.view()).view(), array![[1.0, 0.6]]);
 
     let w = array![[0.0, 3.0], [0.0, 1.0]];
     let (q, k) = (array![[1.0, 2.0]], array![[1.0, 1.0]]);
-    near(
-        general_scores(w.view(), q.view(), k.view()).view(),
-        array![[5.0]],
-    );
-    near(
-        general_scores(w.t(), q.view(), k.view()).view(),
-        array![[8.0]],
-    );
+    near(general_scores(w.view(), q.view(), k.view()).view(), array![[5.0]]);
+    near(general_scores(w.t(), q.view(), k.view()).view(), array![[8.0]]);
     near(dot_scores(q.view(), k.view()).view(), array![[3.0]]);
 }
 
@@ -71,17 +59,11 @@ fn weights_worked_by_hand() {
     let all = softmax(w.row(0));
     assert!(all[0] + all[1] < 0.004);
 
-    let pointer = Pointer {
-        w_p: array![[1.0, -2.0]],
-        v_p: array![3.0, 1.0],
-    };
+    let pointer = Pointer { w_p: array![[1.0, -2.0]], v_p: array![3.0, 1.0] };
     let q = array![[0.0]];
     assert_eq!(positions(&pointer, q.view(), 8), array![4.0]);
     let weights = local_weights(&pointer, q.view(), Array2::zeros((1, 8)).view(), 2);
-    near(
-        weights.view(),
-        array![[0.0, 0.0, 0.0271, 0.1213, 0.2, 0.1213, 0.0271, 0.0]],
-    );
+    near(weights.view(), array![[0.0, 0.0, 0.0271, 0.1213, 0.2, 0.1213, 0.0271, 0.0]]);
     assert!((weights.sum() - 0.4967).abs() < 1e-4);
 }
 
@@ -100,10 +82,7 @@ fn differences_worked_by_hand() {
 fn the_family_is_a_family() {
     let mut random = Random::new(1);
     let (q, k) = (random.normal((7, 5)), random.normal((9, 5)));
-    let concat = Concat {
-        w: random.normal((10, 6)),
-        v: random.normal(6),
-    };
+    let concat = Concat { w: random.normal((10, 6)), v: random.normal(6) };
     let additive = ch02_additive_attention::scores::split(&concat, 5);
     near(
         concat_scores(&concat, q.view(), k.view()).view(),
@@ -127,11 +106,8 @@ fn the_family_is_a_family() {
 #[test]
 fn without_the_tanh_a_query_cannot_choose() {
     let mut random = Random::new(2);
-    let additive = Additive {
-        w_q: random.normal((5, 6)),
-        w_k: random.normal((5, 6)),
-        v: random.normal(6),
-    };
+    let additive =
+        Additive { w_q: random.normal((5, 6)), w_k: random.normal((5, 6)), v: random.normal(6) };
     let (q, k) = (random.normal((4, 5)), random.normal((8, 5)));
     let linear = |i: usize| {
         let sums = k.dot(&additive.w_k) + q.dot(&additive.w_q).row(i);
@@ -141,11 +117,7 @@ fn without_the_tanh_a_query_cannot_choose() {
         near(linear(i).view(), linear(0));
     }
     let bent = additive_scores(&additive, q.view(), k.view());
-    assert!(
-        (&softmax(bent.row(0)) - &softmax(bent.row(1)))
-            .iter()
-            .any(|x| x.abs() > 0.05)
-    );
+    assert!((&softmax(bent.row(0)) - &softmax(bent.row(1))).iter().any(|x| x.abs() > 0.05));
 }
 
 /// The figure: additive scores stay below ‖v‖₁, dot products have the size √d.
@@ -209,18 +181,10 @@ fn how_far_to_trust_a_difference() {
         let f = |x: f64| additive_mean(array![[x]].view());
         ((f(0.3 + h) - f(0.3)) / h - exact).abs()
     };
-    for (h, name) in [
-        (1e-1, "1e-1"),
-        (1e-3, "1e-3"),
-        (1e-5, "1e-5"),
-        (1e-8, "1e-8"),
-        (1e-11, "1e-11"),
-    ] {
-        println!(
-            "h = {name}: central {:.1e}, forward {:.1e}",
-            central(h),
-            forward(h)
-        );
+    for (h, name) in
+        [(1e-1, "1e-1"), (1e-3, "1e-3"), (1e-5, "1e-5"), (1e-8, "1e-8"), (1e-11, "1e-11")]
+    {
+        println!("h = {name}: central {:.1e}, forward {:.1e}", central(h), forward(h));
     }
     let falls = |error: &dyn Fn(f64) -> f64| error(1e-2) / error(1e-3);
     assert!((90.0..110.0).contains(&falls(&central)));
@@ -270,10 +234,7 @@ fn the_closed_forms_count_what_is_done() {
         };
         let (q, k) = (random.normal((n, d)), random.normal((m, d)));
         let (scores, flop) = counted_additive(&additive, q.view(), k.view());
-        near(
-            scores.view(),
-            additive_scores(&additive, q.view(), k.view()),
-        );
+        near(scores.view(), additive_scores(&additive, q.view(), k.view()));
         let [n, m, d, a] = [n, m, d, a].map(|x| x as u64);
         assert_eq!(flop, Sizes { n, m, d, a }.additive_flop());
     }
@@ -282,12 +243,7 @@ fn the_closed_forms_count_what_is_done() {
 /// At equal widths and many keys: twice the FLOPs of the dot product, a tanh counted as one.
 #[test]
 fn additive_costs_twice_the_dot_product_in_flop_and_d_times_its_memory() {
-    let sizes = Sizes {
-        n: 2048,
-        m: 2048,
-        d: 64,
-        a: 64,
-    };
+    let sizes = Sizes { n: 2048, m: 2048, d: 64, a: 64 };
     let ratio = sizes.additive_flop() as f64 / sizes.dot_flop() as f64;
     assert!((2.0..2.1).contains(&ratio), "{ratio}");
     assert_eq!(sizes.additive_hidden_bytes(), 64 * sizes.score_bytes());
@@ -298,12 +254,7 @@ fn additive_costs_twice_the_dot_product_in_flop_and_d_times_its_memory() {
 /// The step of the trained models that looks back over 22 positions.
 #[test]
 fn one_look_back_of_the_trained_models() {
-    let sizes = Sizes {
-        n: 1,
-        m: 22,
-        d: 128,
-        a: 32,
-    };
+    let sizes = Sizes { n: 1, m: 22, d: 128, a: 32 };
     assert_eq!(sizes.dot_flop(), 5_632);
     assert_eq!(sizes.additive_flop(), 191_232);
 }
@@ -312,10 +263,7 @@ fn one_look_back_of_the_trained_models() {
 #[test]
 fn a_row_of_local_weights_sums_to_less_than_one() {
     let mut random = Random::new(4);
-    let pointer = Pointer {
-        w_p: random.normal((3, 4)),
-        v_p: random.normal(4),
-    };
+    let pointer = Pointer { w_p: random.normal((3, 4)), v_p: random.normal(4) };
     let (q, scores) = (random.normal((50, 3)), random.normal((50, 20)));
     let weights = local_weights(&pointer, q.view(), scores.view(), 4);
     let sums: Array1<f32> = weights.rows().into_iter().map(|row| row.sum()).collect();
@@ -340,10 +288,7 @@ fn the_additive_model_is_right_more_often_than_the_dot_one() {
     assert_eq!(steps(Model::Additive), steps(Model::Dot));
     let numbers = |model: Model| -> usize {
         let shapes = model.tensors();
-        shapes
-            .iter()
-            .map(|(_, shape)| shape.iter().product::<usize>())
-            .sum()
+        shapes.iter().map(|(_, shape)| shape.iter().product::<usize>()).sum()
     };
     assert_eq!(numbers(Model::Dot), 179_022);
     assert_eq!(numbers(Model::Additive), 179_022 + 8_224);

@@ -16,19 +16,12 @@ fn furthest(a: ArrayView2<f32>, b: ArrayView2<f32>) -> f32 {
 
 fn additive(seed: u64, (d_q, d_k): (usize, usize), a: usize) -> Additive {
     let mut random = Random::new(seed);
-    Additive {
-        w_q: random.normal((d_q, a)),
-        w_k: random.normal((d_k, a)),
-        v: random.normal(a),
-    }
+    Additive { w_q: random.normal((d_q, a)), w_k: random.normal((d_k, a)), v: random.normal(a) }
 }
 
 fn pointer(seed: u64, d: usize, a: usize) -> Pointer {
     let mut random = Random::new(seed);
-    Pointer {
-        w_p: random.normal((d, a)),
-        v_p: random.normal(a),
-    }
+    Pointer { w_p: random.normal((d, a)), v_p: random.normal(a) }
 }
 
 /// Every pair is scored by itself: other queries and keys do not matter.
@@ -51,11 +44,8 @@ fn additive_scores_are_even_handed() {
     let mut random = Random::new(3);
     let (q, k) = (random.normal((7, 4)), random.normal((9, 3)));
     let additive = additive(4, (4, 3), 5);
-    let turned = Additive {
-        w_q: additive.w_k.clone(),
-        w_k: additive.w_q.clone(),
-        v: additive.v.clone(),
-    };
+    let turned =
+        Additive { w_q: additive.w_k.clone(), w_k: additive.w_q.clone(), v: additive.v.clone() };
     let scores = additive_scores(&additive, q.view(), k.view());
     let other = additive_scores(&turned, k.view(), q.view());
     assert!(furthest(scores.view(), other.t()) < 1e-5);
@@ -67,10 +57,7 @@ fn no_additive_score_exceeds_the_norm_of_v() {
     let bound = additive.v.mapv(f32::abs).sum();
     let mut random = Random::new(6);
     for factor in [1.0, 1e3, 1e6] {
-        let (q, k) = (
-            random.normal((20, 4)) * factor,
-            random.normal((20, 4)) * factor,
-        );
+        let (q, k) = (random.normal((20, 4)) * factor, random.normal((20, 4)) * factor);
         let scores = additive_scores(&additive, q.view(), k.view());
         assert!(scores.iter().all(|s| s.abs() <= bound * 1.0001));
     }
@@ -162,17 +149,11 @@ fn differences_cost_two_evaluations_an_entry() {
 #[test]
 fn nothing_to_score_is_no_trouble() {
     let additive = additive(1, (3, 2), 4);
-    let none = additive_scores(
-        &additive,
-        Array2::zeros((0, 3)).view(),
-        Array2::zeros((5, 2)).view(),
-    );
+    let none =
+        additive_scores(&additive, Array2::zeros((0, 3)).view(), Array2::zeros((5, 2)).view());
     assert_eq!(none.dim(), (0, 5));
-    let none = additive_scores(
-        &additive,
-        Array2::zeros((5, 3)).view(),
-        Array2::zeros((0, 2)).view(),
-    );
+    let none =
+        additive_scores(&additive, Array2::zeros((5, 3)).view(), Array2::zeros((0, 2)).view());
     assert_eq!(none.dim(), (5, 0));
 }
 
@@ -204,10 +185,7 @@ fn sizes_that_do_not_fit_are_named() {
         )),
         "key width 3 ≠ rows of w_k 2"
     );
-    let odd = || Additive {
-        v: Array1::zeros(5),
-        ..additive(1, (3, 2), 4)
-    };
+    let odd = || Additive { v: Array1::zeros(5), ..additive(1, (3, 2), 4) };
     assert_eq!(
         refusal(move || additive_scores(&odd(), matrix(5, 3).view(), matrix(6, 2).view())),
         "columns of w_q 4 ≠ length of v 5"
@@ -224,10 +202,7 @@ fn sizes_that_do_not_fit_are_named() {
         )),
         "key width 4 ≠ columns of w 2"
     );
-    let concat = || Concat {
-        w: Array2::zeros((5, 4)),
-        v: Array1::zeros(4),
-    };
+    let concat = || Concat { w: Array2::zeros((5, 4)), v: Array1::zeros(4) };
     assert_eq!(
         refusal(move || concat_scores(&concat(), matrix(5, 3).view(), matrix(6, 3).view())),
         "query and key width 6 ≠ rows of w 5"
@@ -278,27 +253,12 @@ fn an_additive_look_back_is_a_mean_of_the_states() {
     let one = additive_look(&additive, state.view(), states.view());
     assert!((one.weights.sum() - 1.0).abs() < 1e-6);
     let order = [3, 1, 4, 0, 5, 8, 2, 6, 7];
-    let other = additive_look(
-        &additive,
-        state.view(),
-        states.select(Axis(0), &order).view(),
-    );
-    assert!(
-        (&one.context - &other.context)
-            .iter()
-            .all(|x| x.abs() < 1e-5)
-    );
+    let other = additive_look(&additive, state.view(), states.select(Axis(0), &order).view());
+    assert!((&one.context - &other.context).iter().all(|x| x.abs() < 1e-5));
     // With v = 0 all scores are equal: the mean.
-    let none = Additive {
-        v: Array1::zeros(5),
-        ..additive
-    };
+    let none = Additive { v: Array1::zeros(5), ..additive };
     let mean = additive_look(&none, state.view(), states.view()).context;
-    assert!(
-        (&mean - &states.mean_axis(Axis(0)).expect("rows"))
-            .iter()
-            .all(|x| x.abs() < 1e-6)
-    );
+    assert!((&mean - &states.mean_axis(Axis(0)).expect("rows")).iter().all(|x| x.abs() < 1e-6));
 }
 
 /// The trained model's forward pass, on untrained weights: step by step as under teacher forcing.
@@ -314,9 +274,5 @@ fn the_additive_model_writes_step_by_step_what_it_writes_at_once() {
     }
     assert_eq!(writer.looked(), looked);
     let sums = looked.sum_axis(Axis(1));
-    assert!(
-        (&sums - &array![1.0, 1.0, 1.0, 1.0])
-            .iter()
-            .all(|x| x.abs() < 1e-5)
-    );
+    assert!((&sums - &array![1.0, 1.0, 1.0, 1.0]).iter().all(|x| x.abs() < 1e-5));
 }

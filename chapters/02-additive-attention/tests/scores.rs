@@ -71,10 +71,7 @@ fn held_out_lists_come_out_right_as_often_as_was_measured() {
         let share = right.count() as f64 / LISTS as f64;
         let measured = shares(Model::Additive, HeldOut::Days)[dates - 1].1;
         println!("{dates} dates: {share:.3}, measured {measured:.3}");
-        assert!(
-            (share - measured).abs() < 0.15,
-            "{dates}: {share}, {measured}"
-        );
+        assert!((share - measured).abs() < 0.15, "{dates}: {share}, {measured}");
     }
 }
 
@@ -94,10 +91,7 @@ fn dot_scores_lie_further_apart_than_additive_ones() {
         let rows = weights.rows().into_iter().map(|row| {
             let largest = row.fold(0.0_f32, |most, &w| most.max(w));
             let smallest = row.fold(1.0_f32, |least, &w| least.min(w));
-            (
-                largest / n,
-                (largest / smallest.max(f32::MIN_POSITIVE)).ln() / n,
-            )
+            (largest / n, (largest / smallest.max(f32::MIN_POSITIVE)).ln() / n)
         });
         rows.fold((0.0, 0.0), |sum, row| (sum.0 + row.0, sum.1 + row.1))
     };
@@ -118,10 +112,7 @@ fn what_is_printed_fits_80_columns() {
         }
     }
     let text = run(&[]).expect("the default");
-    assert!(
-        text.contains("dot            1979-05-03\nadditive       1979-05-03\n"),
-        "{text}"
-    );
+    assert!(text.contains("dot            1979-05-03\nadditive       1979-05-03\n"), "{text}");
     // Words need no quotes.
     assert_eq!(run(&["the", "3rd", "of", "May,", "1979"]), Ok(text));
 }

@@ -42,13 +42,11 @@ pub fn attention(
 pub fn masked_scores(q: ArrayView2<f32>, k: ArrayView2<f32>, mask: &Mask) -> Array2<f32> {
     let ((n, d), m) = (q.dim(), k.nrows());
     let mut scores = q.dot(&k.t()) / (d as f32).sqrt();
-    Zip::from(&mut scores)
-        .and(&allowed(mask, n, m))
-        .for_each(|score, &may| {
-            if !may {
-                *score = f32::NEG_INFINITY;
-            }
-        });
+    Zip::from(&mut scores).and(&allowed(mask, n, m)).for_each(|score, &may| {
+        if !may {
+            *score = f32::NEG_INFINITY;
+        }
+    });
     scores
 }
 

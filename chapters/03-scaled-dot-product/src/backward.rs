@@ -22,18 +22,10 @@ use ndarray::{Array2, ArrayView2, Axis};
 /// ```
 #[track_caller]
 pub fn softmax_backward(weights: ArrayView2<f32>, d_weights: ArrayView2<f32>) -> Array2<f32> {
-    expect_equal(
-        ("gradient rows", d_weights.nrows()),
-        ("weight rows", weights.nrows()),
-    );
-    expect_equal(
-        ("gradient columns", d_weights.ncols()),
-        ("weight columns", weights.ncols()),
-    );
+    expect_equal(("gradient rows", d_weights.nrows()), ("weight rows", weights.nrows()));
+    expect_equal(("gradient columns", d_weights.ncols()), ("weight columns", weights.ncols()));
     // SOLUTION 3.5: back through the softmax of each row
-    let row_dot = (&weights * &d_weights)
-        .sum_axis(Axis(1))
-        .insert_axis(Axis(1)); // n×1
+    let row_dot = (&weights * &d_weights).sum_axis(Axis(1)).insert_axis(Axis(1)); // n×1
     &weights * &(&d_weights - &row_dot)
     // END SOLUTION
 }
@@ -63,20 +55,13 @@ pub fn attention_backward(
 ) -> Gradients {
     expect_shapes(q, k, v, mask);
     expect_equal(("gradient rows", d_out.nrows()), ("query count", q.nrows()));
-    expect_equal(
-        ("gradient width", d_out.ncols()),
-        ("value width", v.ncols()),
-    );
+    expect_equal(("gradient width", d_out.ncols()), ("value width", v.ncols()));
     // SOLUTION 3.6: back through the weighted sum, the softmax, the scale and the product
     let weights = softmax_rows(masked_scores(q, k, mask).view()); // n×m
     let d_weights = d_out.dot(&v.t()); // n×m
     let scale = 1.0 / (q.ncols() as f32).sqrt();
     let d_products = softmax_backward(weights.view(), d_weights.view()) * scale; // n×m, of q kᵀ
-    Gradients {
-        dq: d_products.dot(&k),
-        dk: d_products.t().dot(&q),
-        dv: weights.t().dot(&d_out),
-    }
+    Gradients { dq: d_products.dot(&k), dk: d_products.t().dot(&q), dv: weights.t().dot(&d_out) }
     // END SOLUTION
 }
 // ANCHOR_END: attention_backward

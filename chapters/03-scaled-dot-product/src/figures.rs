@@ -29,8 +29,5 @@ pub fn figures() -> Vec<Drawn> {
 
 /// The tables of this chapter.
 pub fn tables() -> Vec<Written> {
-    vec![
-        ("ch03/saturation", scale::table),
-        ("ch03/cost", cost::table),
-    ]
+    vec![("ch03/saturation", scale::table), ("ch03/cost", cost::table)]
 }

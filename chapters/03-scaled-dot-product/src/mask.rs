@@ -34,9 +34,7 @@ pub fn allowed(mask: &Mask, n: usize, m: usize) -> Array2<bool> {
         Mask::All(masks) => {
             let mut both = Array2::from_elem((n, m), true);
             for mask in masks {
-                Zip::from(&mut both)
-                    .and(&allowed(mask, n, m))
-                    .for_each(|a, &b| *a &= b);
+                Zip::from(&mut both).and(&allowed(mask, n, m)).for_each(|a, &b| *a &= b);
             }
             both
         }

@@ -33,10 +33,7 @@ fn the_softmax_worked_by_hand() {
     near(softmax_rows(x.view()).view(), printed);
     let far = array![[10_000.0, 10_001.0], [-10_000.0, -9_999.0]];
     let (low, high) = (0.26894, 0.73106);
-    near(
-        softmax_rows(far.view()).view(),
-        array![[low, high], [low, high]],
-    );
+    near(softmax_rows(far.view()).view(), array![[low, high], [low, high]]);
     // With the maximum of the whole matrix the second row would have been exp(−20 000) = 0.
     assert_eq!((-20_000.0_f32).exp(), 0.0);
 }
@@ -56,10 +53,7 @@ fn attention_worked_by_hand_and_four_ways_to_get_it_wrong() {
     let products = q.dot(&k.t());
     let with = |scores: Array2<f32>| softmax_rows(scores.view());
     near(with(products.clone()).view(), array![[0.1, 0.9]]); // no scale
-    near(
-        with(products.clone() / 4.0).dot(&v).view(),
-        array![[2.53590]],
-    ); // by d
+    near(with(products.clone() / 4.0).dot(&v).view(), array![[2.53590]]); // by d
     let columns = softmax_rows((products / 2.0).t()).reversed_axes();
     near(columns.dot(&v).view(), array![[4.0]]); // over the queries: each weight is 1
     // The second key hidden: before the softmax the first has all the weight, after it a quarter.
@@ -73,10 +67,7 @@ fn dropout_worked_by_hand() {
     let draws = Random::new(1).uniform((1, 4));
     near(draws.view(), array![[0.54938, 0.40249, 0.98460, 0.08038]]);
     let even = array![[0.25_f32; 4]];
-    near(
-        dropout(even.view(), 0.5, 1).view(),
-        array![[0.5, 0.0, 0.5, 0.0]],
-    );
+    near(dropout(even.view(), 0.5, 1).view(), array![[0.5, 0.0, 0.5, 0.0]]);
 }
 
 /// Tasks 5 and 6; and the gradient of the first coordinate of q once more, by a difference.
@@ -86,13 +77,8 @@ fn the_way_back_worked_by_hand() {
     near(d_scores.view(), array![[0.75, -0.75]]);
 
     let [q, k, v] = two_keys();
-    let gradients = attention_backward(
-        q.view(),
-        k.view(),
-        v.view(),
-        &Mask::None,
-        array![[1.0]].view(),
-    );
+    let gradients =
+        attention_backward(q.view(), k.view(), v.view(), &Mask::None, array![[1.0]].view());
     let slope = 0.75 * 3.0_f32.ln();
     near(gradients.dq.view(), array![[slope, 0.0, 0.0, 0.0]]);
     near(gradients.dk.view(), array![[-0.375; 4], [0.375; 4]]);
@@ -104,10 +90,7 @@ fn the_way_back_worked_by_hand() {
         attention(q.view(), k.view(), v.view(), &Mask::None).out[[0, 0]]
     };
     let difference = (out(0.01) - out(-0.01)) / 0.02;
-    assert!(
-        (difference - slope).abs() < 1e-3,
-        "{difference} against {slope}"
-    );
+    assert!((difference - slope).abs() < 1e-3, "{difference} against {slope}");
 }
 
 /// One query that comes after five cached keys: aligned top-left it sees only the first of them.
@@ -134,12 +117,7 @@ fn the_two_polarities_attend_to_disjoint_keys() {
         |table| softmax_rows(masked_scores(q.view(), k.view(), &Mask::Dense(table)).view());
     let (one, other) = (weights(flags.clone()), weights(!&flags));
     assert!((&one * &other).iter().all(|&both| both == 0.0));
-    near(
-        one.sum_axis(ndarray::Axis(1))
-            .insert_axis(ndarray::Axis(1))
-            .view(),
-        Array2::ones((4, 1)),
-    );
+    near(one.sum_axis(ndarray::Axis(1)).insert_axis(ndarray::Axis(1)).view(), Array2::ones((4, 1)));
 }
 
 /// The products of d independent standard normal components have variance d, and 1 after the
@@ -151,32 +129,18 @@ fn the_variance_of_a_dot_product_is_d() {
         let (q, k) = (random.normal((256, d)), random.normal((256, d)));
         let products = q.dot(&k.t());
         let variance = f64::from(products.var(0.0)) / d as f64;
-        assert!(
-            (variance - 1.0).abs() < 0.1,
-            "d = {d}: variance {variance} d"
-        );
+        assert!((variance - 1.0).abs() < 0.1, "d = {d}: variance {variance} d");
     }
 }
 
 #[test]
 fn the_scores_outgrow_the_inputs_and_the_way_back_costs_five_halves() {
-    let sizes = |n| Sizes {
-        n,
-        m: n,
-        d: 64,
-        d_v: 64,
-    };
+    let sizes = |n| Sizes { n, m: n, d: 64, d_v: 64 };
     assert_eq!(sizes(8192).score_and_weight_bytes(), 512 << 20);
     assert_eq!(sizes(8192).input_and_output_bytes(), 8 << 20);
-    assert_eq!(
-        2 * sizes(512).backward_flop(),
-        5 * sizes(512).forward_flop()
-    );
+    assert_eq!(2 * sizes(512).backward_flop(), 5 * sizes(512).forward_flop());
     // At n = 128 = d + d_v both are alike.
-    assert_eq!(
-        sizes(128).score_and_weight_bytes(),
-        sizes(128).input_and_output_bytes()
-    );
+    assert_eq!(sizes(128).score_and_weight_bytes(), sizes(128).input_and_output_bytes());
 }
 
 /// f32 numbers near 10⁹ are 64 apart, so a score of ordinary size disappears in −10⁹.
@@ -201,23 +165,14 @@ fn minus_1e9_masks_exactly_while_another_key_is_allowed() {
 #[test]
 fn a_row_masked_with_minus_1e9_becomes_uniform_and_with_infinity_zeros() {
     let scores = array![[0.3_f32, -2.0, 5.0, 1.0]];
-    assert_eq!(
-        softmax_rows((&scores + -1e9).view()),
-        array![[0.25, 0.25, 0.25, 0.25]]
-    );
-    assert_eq!(
-        softmax_rows((&scores + f32::NEG_INFINITY).view()),
-        Array2::<f32>::zeros((1, 4))
-    );
+    assert_eq!(softmax_rows((&scores + -1e9).view()), array![[0.25, 0.25, 0.25, 0.25]]);
+    assert_eq!(softmax_rows((&scores + f32::NEG_INFINITY).view()), Array2::<f32>::zeros((1, 4)));
     // The same through attention: the mean of values that were all forbidden, against zeros.
     let v = array![[1.0_f32], [2.0], [3.0], [6.0]];
     let forbidden = Mask::padding([false; 4]);
     let (q, k) = (array![[1.0_f32]], scores.t().to_owned());
     let output = attention(q.view(), k.view(), v.view(), &forbidden);
-    assert_eq!(
-        (output.out[[0, 0]], output.lse[0]),
-        (0.0, f32::NEG_INFINITY)
-    );
+    assert_eq!((output.out[[0, 0]], output.lse[0]), (0.0, f32::NEG_INFINITY));
     let additive = softmax_rows((masked_scores(q.view(), k.view(), &Mask::None) + -1e9).view());
     assert_eq!(additive.dot(&v), array![[3.0]]);
 }
@@ -245,12 +200,7 @@ fn prints(what: &str, measured: f64, printed: f64, within: f64) {
 fn the_largest_weight_saturates_without_the_scale_and_stays_with_it() {
     for (d, unscaled) in [(4, 0.28), (64, 0.79), (1024, 0.95)] {
         let largest = |scaled| mean(sample(d, scaled).iter().map(|s| s.largest_weight));
-        prints(
-            &format!("d = {d}, unscaled"),
-            largest(false),
-            unscaled,
-            0.015,
-        );
+        prints(&format!("d = {d}, unscaled"), largest(false), unscaled, 0.015);
         prints(&format!("d = {d}, scaled"), largest(true), 0.11, 0.015);
     }
 }
@@ -275,10 +225,7 @@ fn without_the_scale_the_median_gradient_vanishes_and_the_mean_hides_it() {
         }
     }
 
-    let norms: Vec<f64> = sample(1024, false)
-        .iter()
-        .map(|s| s.jacobian_norm)
-        .collect();
+    let norms: Vec<f64> = sample(1024, false).iter().map(|s| s.jacobian_norm).collect();
     let [q1, median, q3] = [0.25, 0.5, 0.75].map(|p| quantile(norms.iter().copied(), p));
     let mean = mean(norms.iter().copied());
     println!("d = 1024, unscaled: quartiles {q1:.1e} {median:.1e} {q3:.1e}, mean {mean:.3}");

@@ -21,10 +21,7 @@ fn refusal(name: &str, contents: impl AsRef<[u8]>) -> String {
     fs::write(&path, contents).expect("the target folder can be written to");
     let error = run(&["--data", &path.to_string_lossy()]).expect_err("the file is bad");
     assert!(!error.contains('\n'), "more than one line: {error}");
-    error.replace(
-        &format!("{}{}", folder.display(), std::path::MAIN_SEPARATOR),
-        "",
-    )
+    error.replace(&format!("{}{}", folder.display(), std::path::MAIN_SEPARATOR), "")
 }
 
 /// The errors of the mean, the nearest row and attention on the shipped data.
@@ -55,11 +52,7 @@ fn the_weights_are_those_of_a_gaussian_kernel() {
     let split = split::Split::new(&table, 3, 0.1, 1).unwrap();
     let weights = kernel::Kernel::new(&split, 2.0).weights();
     for (q, weights) in split.queries.rows().into_iter().zip(weights.rows()) {
-        let distances = split
-            .keys
-            .rows()
-            .into_iter()
-            .map(|k| (&q - &k).mapv(|x| x * x).sum());
+        let distances = split.keys.rows().into_iter().map(|k| (&q - &k).mapv(|x| x * x).sum());
         let gauss: Vec<f32> = distances.map(|d| (-d).exp()).collect(); // scale 2: −2·d/2
         let sum: f32 = gauss.iter().sum();
         for (weight, gauss) in weights.iter().zip(gauss) {
@@ -88,49 +81,26 @@ fn what_is_printed_fits_80_columns_and_names_the_unit() {
     for line in text.lines() {
         assert!(line.chars().count() <= 80, "{line}");
     }
-    assert!(
-        text.contains("attention, scale 4          322.6 g\n"),
-        "{text}"
-    );
+    assert!(text.contains("attention, scale 4          322.6 g\n"), "{text}");
     assert!(text.contains("Held-out row 3, line "), "{text}");
 }
 
 #[test]
 fn any_table_of_numbers_will_do() {
-    let text: String = (0..40)
-        .map(|i| format!("{i},{},{}\r\n\r\n", i % 7, 2 * i))
-        .collect();
+    let text: String = (0..40).map(|i| format!("{i},{},{}\r\n\r\n", i % 7, 2 * i)).collect();
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("own.csv");
-    fs::write(
-        &path,
-        format!("\u{feff}\"a\", b ,{}\r\n{text}", "c".repeat(90)),
-    )
-    .unwrap();
-    let text = run(&[
-        "--data",
-        &path.to_string_lossy(),
-        "--target",
-        "a",
-        "--scale",
-        "1e6",
-    ])
-    .unwrap();
+    fs::write(&path, format!("\u{feff}\"a\", b ,{}\r\n{text}", "c".repeat(90))).unwrap();
+    let text =
+        run(&["--data", &path.to_string_lossy(), "--target", "a", "--scale", "1e6"]).unwrap();
     let shown = text.split_once('\n').expect("lines").1; // after the path
-    assert!(
-        shown.lines().all(|line| line.chars().count() <= 80),
-        "{text}"
-    );
+    assert!(shown.lines().all(|line| line.chars().count() <= 80), "{text}");
 }
 
 #[test]
 fn a_bad_file_is_one_line_with_its_place() {
     let rows = "1,2\n2,3\n3,5\n4,4\n5,1\n";
     let cases = [
-        (
-            "empty",
-            "",
-            "empty.csv: the file is empty; it needs a header line and rows of numbers",
-        ),
+        ("empty", "", "empty.csv: the file is empty; it needs a header line and rows of numbers"),
         (
             "header",
             "a,b\n",
@@ -146,32 +116,16 @@ fn a_bad_file_is_one_line_with_its_place() {
             rows,
             "unnamed.csv:1: the header is missing: the first line has to name the columns",
         ),
-        (
-            "twice",
-            "a,a\n1,2\n",
-            "twice.csv:1: two columns are called “a”",
-        ),
+        ("twice", "a,a\n1,2\n", "twice.csv:1: two columns are called “a”"),
         ("blank", "a,\n1,2\n", "blank.csv:1: column 2 has no name"),
         (
             "one",
             "a;b\n1;2\n",
             "one.csv:1: only one column; at least two are needed, separated by commas",
         ),
-        (
-            "word",
-            "a,depth_mm\n1,2\n\n3,abc\n",
-            "word.csv:4:2 (depth_mm): “abc” is not a number",
-        ),
-        (
-            "crlf",
-            "a,b\r\n1,2\r\n3,NA\r\n",
-            "crlf.csv:3:2 (b): “NA” is not a number",
-        ),
-        (
-            "gap",
-            "a,b\n1,2\n,3\n",
-            "gap.csv:3:1 (a): “” is not a number",
-        ),
+        ("word", "a,depth_mm\n1,2\n\n3,abc\n", "word.csv:4:2 (depth_mm): “abc” is not a number"),
+        ("crlf", "a,b\r\n1,2\r\n3,NA\r\n", "crlf.csv:3:2 (b): “NA” is not a number"),
+        ("gap", "a,b\n1,2\n,3\n", "gap.csv:3:1 (a): “” is not a number"),
         (
             "nan",
             "a,b\n1,2\n2,NaN\n",
@@ -187,26 +141,14 @@ fn a_bad_file_is_one_line_with_its_place() {
             "a,b\n1,1e300\n",
             "huge.csv:2:2 (b): “1e300” is not a finite number of single precision",
         ),
-        (
-            "ragged",
-            "a,b\n1,2\n1,2,3\n",
-            "ragged.csv:3: 3 fields here, but 2 in the header",
-        ),
-        (
-            "short",
-            "a,b\n1\n",
-            "short.csv:2: 1 field here, but 2 in the header",
-        ),
+        ("ragged", "a,b\n1,2\n1,2,3\n", "ragged.csv:3: 3 fields here, but 2 in the header"),
+        ("short", "a,b\n1\n", "short.csv:2: 1 field here, but 2 in the header"),
         (
             "still",
             "a,b\n7,1\n7,2\n7,3\n7,4\n",
             "still.csv: the column “a” is 7 in every row; leave it out",
         ),
-        (
-            "escape",
-            "a,b\n1,\x1b[31m\n",
-            "escape.csv:2:2 (b): “\\u{1b}[31m” is not a number",
-        ),
+        ("escape", "a,b\n1,\x1b[31m\n", "escape.csv:2:2 (b): “\\u{1b}[31m” is not a number"),
     ];
     for (name, contents, expected) in cases {
         assert_eq!(refusal(name, contents), expected);
@@ -226,10 +168,7 @@ fn bytes_that_are_no_text_are_refused() {
 #[test]
 fn a_missing_file_and_a_folder_are_refused() {
     let error = run(&["--data", "no/such.csv"]).unwrap_err();
-    assert!(
-        error.starts_with("no/such.csv: the file cannot be read: "),
-        "{error}"
-    );
+    assert!(error.starts_with("no/such.csv: the file cannot be read: "), "{error}");
     let error = run(&["--data", "src"]).unwrap_err();
     assert_eq!(error, "src: this is a folder; name a CSV file in it");
 }
@@ -240,14 +179,8 @@ fn options_out_of_range_are_refused() {
         let error = run(args).unwrap_err();
         assert!(error.contains(part), "{error}");
     };
-    refused(
-        &["--target", "mass"],
-        "there is no column “mass”; the columns are bill_length_mm, ",
-    );
-    refused(
-        &["--row", "69"],
-        "--row 69: the held-out rows are numbered 1 to 68",
-    );
+    refused(&["--target", "mass"], "there is no column “mass”; the columns are bill_length_mm, ");
+    refused(&["--row", "69"], "--row 69: the held-out rows are numbered 1 to 68");
     refused(&["--row", "0"], "--row 0: ");
     refused(&["--scale", "0"], "from 1e-6 to 1e6");
     refused(&["--scale", "nan"], "from 1e-6 to 1e6");

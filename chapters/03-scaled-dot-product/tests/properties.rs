@@ -11,11 +11,7 @@ use std::panic::{UnwindSafe, catch_unwind};
 /// Queries, keys and values of these sizes, standard normal.
 fn inputs(seed: u64, (n, m): (usize, usize), (d, d_v): (usize, usize)) -> [Array2<f32>; 3] {
     let mut random = Random::new(seed);
-    [
-        random.normal((n, d)),
-        random.normal((m, d)),
-        random.normal((m, d_v)),
-    ]
+    [random.normal((n, d)), random.normal((m, d)), random.normal((m, d_v))]
 }
 
 fn attend([q, k, v]: &[Array2<f32>; 3], mask: &Mask) -> Output {
@@ -45,11 +41,7 @@ fn softmax_does_not_see_a_shift() {
 
 #[test]
 fn softmax_of_scores_of_1e4_is_finite_and_sums_to_one() {
-    for scores in [
-        array![[1e4, -1e4, 0.0]],
-        array![[-1e4, -1e4, -1e4]],
-        array![[1e4, 1e4, 1e4]],
-    ] {
+    for scores in [array![[1e4, -1e4, 0.0]], array![[-1e4, -1e4, -1e4]], array![[1e4, 1e4, 1e4]]] {
         let weights = softmax_rows(scores.view());
         assert!(weights.iter().all(|w| (0.0..=1.0).contains(w)), "{weights}");
         assert!((weights.sum() - 1.0).abs() < 1e-6, "{weights}");
@@ -92,16 +84,9 @@ fn permuting_keys_with_their_values_changes_out_by_rounding_alone() {
     let [q, k, v] = inputs(2, (33, 129), (16, 8));
     let keys: Array1<bool> = (0..129).map(|j| j % 3 != 0).collect();
     let order: Vec<usize> = (0..129).map(|j| j * 50 % 129).collect();
-    let permuted = [
-        q.clone(),
-        k.select(Axis(0), &order),
-        v.select(Axis(0), &order),
-    ];
+    let permuted = [q.clone(), k.select(Axis(0), &order), v.select(Axis(0), &order)];
     let mask = Mask::Padding(keys.select(Axis(0), &order));
-    let (before, after) = (
-        attend(&[q, k, v], &Mask::Padding(keys)),
-        attend(&permuted, &mask),
-    );
+    let (before, after) = (attend(&[q, k, v], &Mask::Padding(keys)), attend(&permuted, &mask));
     assert!(furthest(before.out.view(), after.out.view()) < 1e-6);
     let lse = before.lse.insert_axis(Axis(0));
     assert!(furthest(lse.view(), after.lse.insert_axis(Axis(0)).view()) < 2e-6);
@@ -131,24 +116,13 @@ fn an_empty_row_is_zeros_with_minus_infinity_and_no_gradient() {
     for i in 0..5 {
         let empty = i < 2; // 3 − 5 + i is negative
         assert_eq!(lse[i] == f32::NEG_INFINITY, empty, "lse[{i}] is {}", lse[i]);
-        assert_eq!(
-            out.row(i).iter().all(|&x| x == 0.0),
-            empty,
-            "out[{i}] is {}",
-            out.row(i)
-        );
+        assert_eq!(out.row(i).iter().all(|&x| x == 0.0), empty, "out[{i}] is {}", out.row(i));
     }
     let [q, k, v] = &inputs;
     let d_out = Array2::ones((5, 2));
     let gradients = attention_backward(q.view(), k.view(), v.view(), &Mask::Causal, d_out.view());
     assert!(gradients.dq.slice(s![..2, ..]).iter().all(|&x| x == 0.0));
-    assert!(
-        gradients
-            .dk
-            .iter()
-            .chain(&gradients.dv)
-            .all(|x| x.is_finite())
-    );
+    assert!(gradients.dk.iter().chain(&gradients.dv).all(|x| x.is_finite()));
 }
 
 #[test]
@@ -174,10 +148,7 @@ fn outcome_of_a_query_with(x: f32) -> (Array1<f32>, f32) {
     let untouched = inputs(6, (4, 7), (5, 3));
     let mut touched = untouched.clone();
     touched[0][[2, 1]] = x;
-    let (touched, clean) = (
-        attend(&touched, &Mask::None),
-        attend(&untouched, &Mask::None),
-    );
+    let (touched, clean) = (attend(&touched, &Mask::None), attend(&untouched, &Mask::None));
     for i in [0, 1, 3] {
         assert_eq!(bits(touched.out.row(i)), bits(clean.out.row(i)), "row {i}");
         assert_eq!(touched.lse[i].to_bits(), clean.lse[i].to_bits(), "row {i}");
@@ -212,22 +183,9 @@ fn nan_or_plus_infinity_in_a_key_makes_the_rows_nan_that_may_see_it_and_changes_
 #[test]
 fn nan_and_plus_infinity_as_scores_stay_in_their_row_of_the_softmax() {
     let weights = softmax_rows(
-        array![
-            [0.0, 1.0],
-            [f32::NAN, 1.0],
-            [f32::INFINITY, 1.0],
-            [f32::NEG_INFINITY, 1.0]
-        ]
-        .view(),
+        array![[0.0, 1.0], [f32::NAN, 1.0], [f32::INFINITY, 1.0], [f32::NEG_INFINITY, 1.0]].view(),
     );
-    assert!(
-        weights
-            .row(0)
-            .iter()
-            .chain(weights.row(3))
-            .all(|w| w.is_finite()),
-        "{weights}"
-    );
+    assert!(weights.row(0).iter().chain(weights.row(3)).all(|w| w.is_finite()), "{weights}");
     assert!(weights.row(1).iter().all(|w| w.is_nan()), "{weights}");
     assert!(weights[[2, 0]].is_nan(), "{weights}"); // ∞ − ∞
     assert_eq!(weights.row(3), array![0.0, 1.0]);
@@ -267,10 +225,8 @@ fn loss(inputs: &[Array2<f32>; 3], mask: &Mask, d_out: ArrayView2<f32>) -> f64 {
 fn the_oracles_gradients_agree_with_central_differences() {
     const STEP: f32 = 1.0 / 1024.0;
     let dense = Random::new(9).uniform((5, 6)).mapv(|draw| draw < 0.6);
-    let padded = Mask::All(vec![
-        Mask::Causal,
-        Mask::padding([true, false, true, true, true, true]),
-    ]);
+    let padded =
+        Mask::All(vec![Mask::Causal, Mask::padding([true, false, true, true, true, true])]);
     let cases = [
         ((3, 4), Mask::None),
         ((4, 6), Mask::Causal),
@@ -286,10 +242,7 @@ fn the_oracles_gradients_agree_with_central_differences() {
         let [q, k, v] = &inputs;
         let gradients =
             oracle::attention_backward::<f64>(q.view(), k.view(), v.view(), &mask, d_out.view());
-        for (which, gradient) in [gradients.dq, gradients.dk, gradients.dv]
-            .iter()
-            .enumerate()
-        {
+        for (which, gradient) in [gradients.dq, gradients.dk, gradients.dv].iter().enumerate() {
             for (at, &exact) in gradient.indexed_iter() {
                 let moved = |step: f32| {
                     let mut inputs = inputs.clone();
@@ -328,28 +281,13 @@ fn wrong_shapes_panic_with_both_sizes() {
             attention(q.view(), k.view(), v.view(), &mask)
         })
     };
-    assert_eq!(
-        attend((2, 4), (3, 5), (3, 1), Mask::None),
-        "key width 5 ≠ query width 4"
-    );
-    assert_eq!(
-        attend((2, 4), (3, 4), (2, 1), Mask::None),
-        "value count 2 ≠ key count 3"
-    );
+    assert_eq!(attend((2, 4), (3, 5), (3, 1), Mask::None), "key width 5 ≠ query width 4");
+    assert_eq!(attend((2, 4), (3, 4), (2, 1), Mask::None), "value count 2 ≠ key count 3");
     let five_keys = Mask::All(vec![Mask::Causal, Mask::padding([true; 5])]);
-    assert_eq!(
-        attend((2, 4), (3, 4), (3, 1), five_keys),
-        "padding mask length 5 ≠ key count 3"
-    );
+    assert_eq!(attend((2, 4), (3, 4), (3, 1), five_keys), "padding mask length 5 ≠ key count 3");
     let dense = |n, m| Mask::Dense(Array2::from_elem((n, m), true));
-    assert_eq!(
-        attend((2, 4), (3, 4), (3, 1), dense(3, 3)),
-        "mask rows 3 ≠ query count 2"
-    );
-    assert_eq!(
-        attend((2, 4), (3, 4), (3, 1), dense(2, 2)),
-        "mask columns 2 ≠ key count 3"
-    );
+    assert_eq!(attend((2, 4), (3, 4), (3, 1), dense(3, 3)), "mask rows 3 ≠ query count 2");
+    assert_eq!(attend((2, 4), (3, 4), (3, 1), dense(2, 2)), "mask columns 2 ≠ key count 3");
     assert_eq!(
         attend((2, 0), (3, 0), (3, 1), Mask::None),
         "query width is 0, so 1/√d means nothing"
@@ -368,10 +306,7 @@ fn gradients_of_the_wrong_shape_panic_with_both_sizes() {
     assert_eq!(backward((2, 4)), "gradient width 4 ≠ value width 5");
     let softmax = |d_weights: (usize, usize)| {
         panic_of(move || {
-            softmax_backward(
-                Array2::zeros((2, 3)).view(),
-                Array2::zeros(d_weights).view(),
-            )
+            softmax_backward(Array2::zeros((2, 3)).view(), Array2::zeros(d_weights).view())
         })
     };
     assert_eq!(softmax((1, 3)), "gradient rows 1 ≠ weight rows 2");
@@ -385,10 +320,7 @@ fn a_probability_that_is_none_panics_with_its_value() {
         (-0.1, "probability -0.1 is not in [0, 1]"),
         (f32::NAN, "probability NaN is not in [0, 1]"),
     ] {
-        assert_eq!(
-            panic_of(move || dropout(array![[1.0]].view(), p, 1)),
-            message
-        );
+        assert_eq!(panic_of(move || dropout(array![[1.0]].view(), p, 1)), message);
     }
 }
 
@@ -409,10 +341,7 @@ fn dropout_keeps_the_expectation() {
         let standard_errors = (p / (1.0 - p) / SEEDS as f32).sqrt() * &weights;
         for ((at, mean), error) in mean.indexed_iter().zip(&standard_errors) {
             let w = weights[at];
-            assert!(
-                (mean - w).abs() <= 4.0 * error + 1e-5,
-                "p = {p}: {at:?} is {mean}, not {w}"
-            );
+            assert!((mean - w).abs() <= 4.0 * error + 1e-5, "p = {p}: {at:?} is {mean}, not {w}");
         }
     }
 }
@@ -421,8 +350,5 @@ fn dropout_keeps_the_expectation() {
 fn dropout_keeps_all_at_zero_and_nothing_at_one() {
     let weights = softmax_rows(Random::new(1).normal((4, 5)).view());
     assert_eq!(dropout(weights.view(), 0.0, 1), weights);
-    assert_eq!(
-        dropout(weights.view(), 1.0, 1),
-        Array2::<f32>::zeros((4, 5))
-    );
+    assert_eq!(dropout(weights.view(), 1.0, 1), Array2::<f32>::zeros((4, 5)));
 }

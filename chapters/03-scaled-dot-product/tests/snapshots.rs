@@ -12,10 +12,7 @@ fn snapshots_are_compared_in_this_run() {
 }
 
 fn mask(mask: &Mask, n: usize, m: usize) -> String {
-    format!(
-        "{mask}, {n}×{m}\n{}",
-        picture(&heatmap::table(allowed(mask, n, m).view()))
-    )
+    format!("{mask}, {n}×{m}\n{}", picture(&heatmap::table(allowed(mask, n, m).view())))
 }
 
 #[test]
@@ -58,18 +55,14 @@ fn worked_by_hand() {
     let q = array![[1.0_f32, 1.0, 1.0, 1.0]];
     let k = array![[0.0; 4], [2.0 * 3.0_f32.ln(), 0.0, 0.0, 0.0]];
     let v = array![[0.0], [4.0]];
-    Near { allowed: 1e-6 }
-        .settings()
-        .bind(|| assert_snapshot!(steps(&q, &k, &v, &Mask::None)));
+    Near { allowed: 1e-6 }.settings().bind(|| assert_snapshot!(steps(&q, &k, &v, &Mask::None)));
 }
 
 /// Causal, with a first query that sees nothing.
 #[test]
 fn steps_of_a_seeded_case() {
     let [q, k, v] = seeded((4, 3), (2, 2));
-    Near { allowed: 1e-5 }
-        .settings()
-        .bind(|| assert_snapshot!(steps(&q, &k, &v, &Mask::Causal)));
+    Near { allowed: 1e-5 }.settings().bind(|| assert_snapshot!(steps(&q, &k, &v, &Mask::Causal)));
 }
 
 #[test]

@@ -59,11 +59,7 @@ pub fn step_by_step(
         let ended = next == END;
         if ended || read.len() > limit {
             let tokens = read.split_off(1);
-            return Ok(Written {
-                tokens,
-                logits,
-                ended,
-            });
+            return Ok(Written { tokens, logits, ended });
         }
         read.push(next);
     }

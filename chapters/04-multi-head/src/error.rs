@@ -44,19 +44,11 @@ impl fmt::Display for LayerError {
             }
             LayerError::Empty(what) => write!(f, "{what} is empty, it needs at least one token"),
             LayerError::OddHead(d) => {
-                write!(
-                    f,
-                    "head width {d} is odd, a rotation needs pairs of numbers"
-                )
+                write!(f, "head width {d} is odd, a rotation needs pairs of numbers")
             }
-            LayerError::TooLong {
-                what,
-                tokens,
-                positions,
-            } => write!(
-                f,
-                "{what} has {tokens} tokens, but there are only {positions} positions"
-            ),
+            LayerError::TooLong { what, tokens, positions } => {
+                write!(f, "{what} has {tokens} tokens, but there are only {positions} positions")
+            }
         }
     }
 }

@@ -51,13 +51,7 @@ impl AttentionLayer {
         equal(("width of w_k", w_k.ncols()), ("width of w_q", w_q.ncols()))?;
         equal(("rows of w_v", w_v.nrows()), ("rows of w_k", w_k.nrows()))?;
         equal(("rows of w_o", w_o.nrows()), ("width of w_v", w_v.ncols()))?;
-        Ok(AttentionLayer {
-            w_q,
-            w_k,
-            w_v,
-            w_o,
-            h,
-        })
+        Ok(AttentionLayer { w_q, w_k, w_v, w_o, h })
     }
 
     /// `Ok` if the layer can attend from `x`, n × d_model, to `memory`, m × d_memory.

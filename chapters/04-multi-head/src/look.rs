@@ -54,22 +54,10 @@ pub fn looks(
     for block in &model.decoder {
         let seen = layer_norm(x.view(), &block.norm_1);
         let layer = &block.self_attention;
-        let own = head_weights(
-            layer,
-            seen.view(),
-            seen.view(),
-            Some(block.rotary),
-            &Mask::Causal,
-        );
+        let own = head_weights(layer, seen.view(), seen.view(), Some(block.rotary), &Mask::Causal);
         let found = crate::rotary_self_attention(layer, seen.view(), block.rotary, &Mask::Causal);
         let seen = layer_norm((&x + &found).view(), &block.norm_2);
-        let cross = head_weights(
-            &block.cross_attention,
-            seen.view(),
-            memory,
-            None,
-            &Mask::None,
-        );
+        let cross = head_weights(&block.cross_attention, seen.view(), memory, None, &Mask::None);
         looks.push(Looks { own, cross });
         x = decoder_block(block, x.view(), memory, &Mask::None);
     }

@@ -28,9 +28,8 @@ pub fn rope(x: ArrayView2<f32>, start: usize, rotary: Rotary) -> Array2<f32> {
     // SOLUTION 4.4: turn every pair of every row by its angle
     let d = x.ncols();
     // The angle of each pair at position 1.
-    let frequencies: Vec<f32> = (0..d / 2)
-        .map(|i| rotary.base.powf(-2.0 * i as f32 / d as f32))
-        .collect();
+    let frequencies: Vec<f32> =
+        (0..d / 2).map(|i| rotary.base.powf(-2.0 * i as f32 / d as f32)).collect();
     let mut turned = x.to_owned();
     for (r, mut row) in turned.rows_mut().into_iter().enumerate() {
         let position = (start + r) as f32;

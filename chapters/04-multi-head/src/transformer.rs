@@ -72,11 +72,9 @@ impl Transformer {
 fn check_length(what: &'static str, sequence: &[usize]) -> Result<(), LayerError> {
     match sequence.len() {
         0 => Err(LayerError::Empty(what)),
-        tokens if tokens > POSITIONS => Err(LayerError::TooLong {
-            what,
-            tokens,
-            positions: POSITIONS,
-        }),
+        tokens if tokens > POSITIONS => {
+            Err(LayerError::TooLong { what, tokens, positions: POSITIONS })
+        }
         _ => Ok(()),
     }
 }
@@ -161,7 +159,4 @@ impl Load<'_> {
 }
 
 /// The rotation that the model was trained with.
-const ROTARY: Rotary = Rotary {
-    base: 10_000.0,
-    layout: Layout::Interleaved,
-};
+const ROTARY: Rotary = Rotary { base: 10_000.0, layout: Layout::Interleaved };

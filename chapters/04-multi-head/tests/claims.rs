@@ -35,14 +35,8 @@ fn the_split_worked_by_hand_and_the_scramble() {
     let scrambled = Array3::from_shape_vec((2, 4, 3), x.iter().copied().collect()).unwrap();
     assert_eq!(scrambled.slice(s![0, 1, ..]), array![10.0, 11.0, 12.0]);
     let tokens = scrambled.mapv(|x| (x / 100.0).floor());
-    assert_eq!(
-        tokens.index_axis(Axis(0), 0).column(0),
-        array![0.0, 0.0, 1.0, 1.0]
-    );
-    assert_eq!(
-        tokens.index_axis(Axis(0), 1).column(0),
-        array![2.0, 2.0, 3.0, 3.0]
-    );
+    assert_eq!(tokens.index_axis(Axis(0), 0).column(0), array![0.0, 0.0, 1.0, 1.0]);
+    assert_eq!(tokens.index_axis(Axis(0), 1).column(0), array![2.0, 2.0, 3.0, 3.0]);
 }
 
 /// A causal mask over scrambled rows: token 0 changes when the last token does not, and tokens leak
@@ -70,10 +64,7 @@ fn a_reshape_without_a_transpose_mixes_tokens_and_heads() {
     // Token 0 is changed: token 2 may see it, but the scramble has put them into different heads.
     let mut changed = x.clone();
     changed.row_mut(0).fill(3.0);
-    assert_eq!(
-        before.slice(s![2.., ..]),
-        through(&changed).slice(s![2.., ..])
-    );
+    assert_eq!(before.slice(s![2.., ..]), through(&changed).slice(s![2.., ..]));
     // The numbers lie in memory without a gap in both cases: contiguity is not what is wrong.
     assert!(x.is_standard_layout());
 }
@@ -95,32 +86,17 @@ fn by_hand() -> (AttentionLayer, Array2<f32>) {
 fn multi_head_attention_worked_by_hand_and_three_ways_to_get_it_wrong() {
     let (layer, x) = by_hand();
     let weights = head_weights(&layer, x.view(), x.view(), None, &Mask::None);
-    near(
-        weights.index_axis(Axis(0), 0),
-        array![[0.5, 0.5], [0.25, 0.75]],
-    );
-    near(
-        weights.index_axis(Axis(0), 1),
-        array![[0.5, 0.5], [0.5, 0.5]],
-    );
+    near(weights.index_axis(Axis(0), 0), array![[0.5, 0.5], [0.25, 0.75]]);
+    near(weights.index_axis(Axis(0), 1), array![[0.5, 0.5], [0.5, 0.5]]);
     let out = |layer: &AttentionLayer| multi_head_attention(layer, x.view(), x.view(), &Mask::None);
     near(out(&layer).view(), array![[3.0, 1.0], [4.0, 1.0]]);
     // Without W_o.
-    let identity = AttentionLayer {
-        w_o: Array2::eye(2),
-        ..layer.clone()
-    };
+    let identity = AttentionLayer { w_o: Array2::eye(2), ..layer.clone() };
     near(out(&identity).view(), array![[2.0, 1.0], [3.0, 1.0]]);
     // One head of the full width: one row of weights serves both columns.
-    let wide = AttentionLayer {
-        h: 1,
-        ..layer.clone()
-    };
+    let wide = AttentionLayer { h: 1, ..layer.clone() };
     let weights = head_weights(&wide, x.view(), x.view(), None, &Mask::None);
-    near(
-        weights.index_axis(Axis(0), 0),
-        array![[0.5, 0.5], [0.31502, 0.68498]],
-    );
+    near(weights.index_axis(Axis(0), 0), array![[0.5, 0.5], [0.31502, 0.68498]]);
     // Softmax over the two heads: scores 0, 0 and ln 3, 0 give 1/2 and 3/4, and nothing sums to one
     // over the keys.
     let over_heads = softmax_rows(array![[3.0_f32.ln(), 0.0]].view());
@@ -135,22 +111,10 @@ fn the_turn_worked_by_hand() {
     let base = FRAC_PI_2.recip().powi(2);
     assert!((base - 0.4053).abs() < 1e-4);
     let turn = |x: Array2<f32>, layout| rope(x.view(), 0, Rotary { base, layout });
-    let out = turn(
-        array![[3.0, 0.0, 1.0, 2.0], [0.0, 0.0, 1.0, 2.0]],
-        Layout::Interleaved,
-    );
-    near(
-        out.view(),
-        array![[3.0, 0.0, 1.0, 2.0], [0.0, 0.0, -2.0, 1.0]],
-    );
-    let out = turn(
-        array![[3.0, 1.0, 0.0, 2.0], [0.0, 1.0, 0.0, 2.0]],
-        Layout::Half,
-    );
-    near(
-        out.view(),
-        array![[3.0, 1.0, 0.0, 2.0], [0.0, -2.0, 0.0, 1.0]],
-    );
+    let out = turn(array![[3.0, 0.0, 1.0, 2.0], [0.0, 0.0, 1.0, 2.0]], Layout::Interleaved);
+    near(out.view(), array![[3.0, 0.0, 1.0, 2.0], [0.0, 0.0, -2.0, 1.0]]);
+    let out = turn(array![[3.0, 1.0, 0.0, 2.0], [0.0, 1.0, 0.0, 2.0]], Layout::Half);
+    near(out.view(), array![[3.0, 1.0, 0.0, 2.0], [0.0, -2.0, 0.0, 1.0]]);
 }
 
 /// Task 4: with base 10 000 and d = 64, the first pair turns once in 6.28 positions and the last
@@ -159,11 +123,7 @@ fn the_turn_worked_by_hand() {
 fn the_first_pair_turns_fast_and_the_last_hardly_at_all() {
     let turns = |i: f64| std::f64::consts::TAU / 10_000.0_f64.powf(-2.0 * i / 64.0);
     assert!((6.2..6.4).contains(&turns(0.0)));
-    assert!(
-        (47_000.0..47_200.0).contains(&turns(31.0)),
-        "{}",
-        turns(31.0)
-    );
+    assert!((47_000.0..47_200.0).contains(&turns(31.0)), "{}", turns(31.0));
 }
 
 /// Task 5: both tokens have the same query and key; positions alone tell them apart.
@@ -172,18 +132,9 @@ fn rotary_attention_worked_by_hand() {
     let s = (2.0 * 3.0_f32.ln()).sqrt();
     let second_pair = array![[0.0, 0.0, s, 0.0], [0.0; 4]];
     let w_v = array![[0.0], [4.0]];
-    let layer = AttentionLayer::new(
-        second_pair.clone(),
-        second_pair,
-        w_v,
-        array![[1.0, 10.0]],
-        1,
-    );
+    let layer = AttentionLayer::new(second_pair.clone(), second_pair, w_v, array![[1.0, 10.0]], 1);
     let (layer, x) = (layer.unwrap(), array![[1.0, 0.0], [1.0, 1.0]]);
-    let rotary = Rotary {
-        base: FRAC_PI_2.recip().powi(2),
-        layout: Layout::Interleaved,
-    };
+    let rotary = Rotary { base: FRAC_PI_2.recip().powi(2), layout: Layout::Interleaved };
     let out = rotary_self_attention(&layer, x.view(), rotary, &Mask::None);
     near(out.view(), array![[1.0, 10.0], [3.0, 30.0]]);
     let without = multi_head_attention(&layer, x.view(), x.view(), &Mask::None);
@@ -194,10 +145,7 @@ fn rotary_attention_worked_by_hand() {
 /// mean size of the score is the same at every distance.
 #[test]
 fn rotation_does_not_make_scores_smaller_with_distance_by_itself() {
-    let rotary = Rotary {
-        base: 10_000.0,
-        layout: Layout::Interleaved,
-    };
+    let rotary = Rotary { base: 10_000.0, layout: Layout::Interleaved };
     let rms = |distance: usize| {
         let mut random = Random::new(9);
         let (mut sum, pairs) = (0.0, 2000);
@@ -216,10 +164,7 @@ fn rotation_does_not_make_scores_smaller_with_distance_by_itself() {
     // The same vector as query and key.
     let ones = Array2::<f32>::ones((1, 64));
     let score = |distance| {
-        let (q, k) = (
-            rope(ones.view(), distance, rotary),
-            rope(ones.view(), 0, rotary),
-        );
+        let (q, k) = (rope(ones.view(), distance, rotary), rope(ones.view(), 0, rotary));
         q.row(0).dot(&k.row(0)) / 8.0
     };
     println!("q = k: {:?}", [0, 1, 16, 64, 256].map(score));
@@ -231,10 +176,7 @@ fn rotation_does_not_make_scores_smaller_with_distance_by_itself() {
 
 #[test]
 fn layer_norm_worked_by_hand() {
-    let norm = LayerNorm {
-        gain: array![2.0, 2.0],
-        bias: array![10.0, 0.0],
-    };
+    let norm = LayerNorm { gain: array![2.0, 2.0], bias: array![10.0, 0.0] };
     let y = layer_norm(array![[3.0, 5.0], [9.0, 1.0]].view(), &norm);
     near(y.view(), array![[8.0, 2.0], [12.0, -2.0]]);
 }
@@ -243,11 +185,7 @@ fn layer_norm_worked_by_hand() {
 
 #[test]
 fn many_heads_cost_about_as_much_as_one_full_width_head() {
-    let sizes = |h| Sizes {
-        n: 512,
-        d_model: 512,
-        h,
-    };
+    let sizes = |h| Sizes { n: 512, d_model: 512, h };
     let one = sizes(1);
     for (h, _) in BLEU {
         let many = sizes(h);
@@ -281,11 +219,7 @@ fn the_products_counted_by_doing_them() {
         multiplications
     };
     assert_eq!(count(1), count(8));
-    let sizes = Sizes {
-        n: 6,
-        d_model: 16,
-        h: 8,
-    };
+    let sizes = Sizes { n: 6, d_model: 16, h: 8 };
     assert_eq!(sizes.attention_flop(), 2 * count(8) as u64);
 }
 
@@ -300,11 +234,7 @@ fn the_diagonal_is_large_for_tied_projections_alone() {
             println!("d = {d}: {independent:?}");
             assert!(independent.diagonal.abs() < 0.3);
             assert!((independent.spread - 1.0).abs() < 0.15);
-            let Scores {
-                diagonal,
-                elsewhere,
-                spread,
-            } = diagonal::scores(d, true, seed);
+            let Scores { diagonal, elsewhere, spread } = diagonal::scores(d, true, seed);
             println!("d = {d}: tied {diagonal} {elsewhere} {spread}");
             assert!((diagonal / root_d - 1.0).abs() < 0.15, "{diagonal}");
             assert!(elsewhere.abs() < 0.3);

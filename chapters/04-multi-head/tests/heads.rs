@@ -22,24 +22,15 @@ fn refusal(args: &[&str]) -> String {
 #[test]
 fn a_date_is_read_and_every_head_is_drawn() {
     let text = run(&[]).expect("a date");
-    assert!(
-        text.starts_with("read     the 3rd of May, 1979\nwrote    1979-05-03\n"),
-        "{text}"
-    );
-    assert!(
-        text.contains("the decoder ran 11 times and computed 66 rows"),
-        "{text}"
-    );
+    assert!(text.starts_with("read     the 3rd of May, 1979\nwrote    1979-05-03\n"), "{text}");
+    assert!(text.contains("the decoder ran 11 times and computed 66 rows"), "{text}");
     for head in 0..4 {
         assert!(text.contains(&format!("\nhead {head}\n")), "{text}");
     }
     let own = run(&["--own", "--block", "0", "the", "3rd", "of", "May,", "1979"]).expect("a date");
     assert!(own.contains("Self-attention of decoder block 0"), "{own}");
     let list = run(&["4 jul 1976; 29 february 2000"]).expect("two dates");
-    assert!(
-        list.contains("wrote    1976-07-04\nwrote    2000-02-29\n"),
-        "{list}"
-    );
+    assert!(list.contains("wrote    1976-07-04\nwrote    2000-02-29\n"), "{list}");
     for text in [text, own, list] {
         for line in text.lines() {
             assert!(line.chars().count() <= 80, "{line}");
@@ -56,10 +47,7 @@ fn a_text_without_a_date_is_refused() {
 
 #[test]
 fn text_that_the_model_does_not_take_is_refused() {
-    assert_eq!(
-        refusal(&[""]),
-        "the text is empty; write a date, such as 3 May 1979"
-    );
+    assert_eq!(refusal(&[""]), "the text is empty; write a date, such as 3 May 1979");
     assert_eq!(refusal(&[" \t"]), refusal(&[""]));
     let long = "1 ".repeat(200);
     assert!(refusal(&[&long]).ends_with("characters; the models take at most 254"));
@@ -76,15 +64,9 @@ fn weights_that_are_missing_or_damaged_are_refused_by_name() {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
     let absent = folder.join("absent.safetensors");
     let error = refusal(&["--weights", &absent.to_string_lossy()]);
-    assert!(
-        error.contains("absent.safetensors cannot be read"),
-        "{error}"
-    );
+    assert!(error.contains("absent.safetensors cannot be read"), "{error}");
     let path = folder.join("damaged.safetensors");
     fs::write(&path, b"not safetensors").unwrap();
     let error = refusal(&["--weights", &path.to_string_lossy()]);
-    assert!(
-        error.contains("the weights are cut off or damaged"),
-        "{error}"
-    );
+    assert!(error.contains("the weights are cut off or damaged"), "{error}");
 }

@@ -38,10 +38,7 @@ fn near(a: ArrayView2<f32>, b: ArrayView2<f32>, allowed: f32) {
 const BOTH: [Layout; 2] = [Layout::Interleaved, Layout::Half];
 
 fn rotary(layout: Layout) -> Rotary {
-    Rotary {
-        base: 10_000.0,
-        layout,
-    }
+    Rotary { base: 10_000.0, layout }
 }
 
 // Heads
@@ -182,10 +179,7 @@ fn a_chunk_is_turned_as_in_the_whole_sequence() {
         let x = normal(15, 33, 16);
         let whole = rope(x.view(), 0, rotary(layout));
         let (first, rest) = x.view().split_at(Axis(0), 13);
-        let chunks = [
-            rope(first, 0, rotary(layout)),
-            rope(rest, 13, rotary(layout)),
-        ];
+        let chunks = [rope(first, 0, rotary(layout)), rope(rest, 13, rotary(layout))];
         assert_eq!(concatenate![Axis(0), chunks[0], chunks[1]], whole);
     }
 }
@@ -197,10 +191,7 @@ fn rotated_scores_depend_on_the_distance_alone() {
     for layout in BOTH {
         let (q, k) = (normal(16, 1, 64), normal(17, 1, 64));
         let score = |i: usize, j: usize| {
-            let (q, k) = (
-                rope(q.view(), i, rotary(layout)),
-                rope(k.view(), j, rotary(layout)),
-            );
+            let (q, k) = (rope(q.view(), i, rotary(layout)), rope(k.view(), j, rotary(layout)));
             q.row(0).dot(&k.row(0))
         };
         for distance in [0, 1, 2, 31] {
@@ -252,36 +243,22 @@ fn the_layouts_are_equal_up_to_a_fixed_permutation() {
     };
     let x = normal(22, 31, 12);
     let out = |layer, layout| rotary_self_attention(layer, x.view(), rotary(layout), &Mask::Causal);
-    near(
-        out(&permuted, Layout::Half).view(),
-        out(&layer, Layout::Interleaved).view(),
-        2e-6,
-    );
+    near(out(&permuted, Layout::Half).view(), out(&layer, Layout::Interleaved).view(), 2e-6);
 }
 
 // Norms
 
 #[test]
 fn a_normalised_row_has_mean_0_and_variance_1_and_does_not_see_shift_or_scale() {
-    let plain = LayerNorm {
-        gain: Array1::ones(129),
-        bias: Array1::zeros(129),
-    };
+    let plain = LayerNorm { gain: Array1::ones(129), bias: Array1::zeros(129) };
     let x = normal(23, 33, 129);
     let y = layer_norm(x.view(), &plain);
     for row in y.rows() {
         let mean = row.sum() / 129.0;
         let variance = row.dot(&row) / 129.0 - mean * mean;
-        assert!(
-            mean.abs() < 1e-6 && (variance - 1.0).abs() < 1e-4,
-            "{mean} {variance}"
-        );
+        assert!(mean.abs() < 1e-6 && (variance - 1.0).abs() < 1e-4, "{mean} {variance}");
     }
-    near(
-        layer_norm((&x * 8.0 + 2.0).view(), &plain).view(),
-        y.view(),
-        2e-4,
-    );
+    near(layer_norm((&x * 8.0 + 2.0).view(), &plain).view(), y.view(), 2e-4);
 }
 
 // Bad input
@@ -290,8 +267,7 @@ fn a_normalised_row_has_mean_0_and_variance_1_and_does_not_see_shift_or_scale() 
 fn complaint<T>(run: impl FnOnce() -> T + UnwindSafe) -> String {
     let panic = catch_unwind(|| drop(run())).expect_err("no panic");
     let text = panic.downcast_ref::<String>().cloned();
-    text.or_else(|| panic.downcast_ref::<&str>().map(|text| text.to_string()))
-        .unwrap_or_default()
+    text.or_else(|| panic.downcast_ref::<&str>().map(|text| text.to_string())).unwrap_or_default()
 }
 
 #[test]
@@ -307,22 +283,10 @@ fn weights_that_do_not_fit_are_refused_with_both_sizes() {
             layer(w(8, 12), w(8, 12), w(8, 10), w(10, 8), 4),
             "width of w_v 10 cannot be split into 4 heads",
         ),
-        (
-            layer(w(8, 8), w(8, 8), w(8, 8), w(8, 8), 0),
-            "width of w_q cannot be split into 0 heads",
-        ),
-        (
-            layer(w(8, 8), w(8, 12), w(8, 8), w(8, 8), 4),
-            "width of w_k 12 ≠ width of w_q 8",
-        ),
-        (
-            layer(w(8, 8), w(6, 8), w(5, 8), w(8, 8), 4),
-            "rows of w_v 5 ≠ rows of w_k 6",
-        ),
-        (
-            layer(w(8, 8), w(8, 8), w(8, 8), w(6, 8), 4),
-            "rows of w_o 6 ≠ width of w_v 8",
-        ),
+        (layer(w(8, 8), w(8, 8), w(8, 8), w(8, 8), 0), "width of w_q cannot be split into 0 heads"),
+        (layer(w(8, 8), w(8, 12), w(8, 8), w(8, 8), 4), "width of w_k 12 ≠ width of w_q 8"),
+        (layer(w(8, 8), w(6, 8), w(5, 8), w(8, 8), 4), "rows of w_v 5 ≠ rows of w_k 6"),
+        (layer(w(8, 8), w(8, 8), w(8, 8), w(6, 8), 4), "rows of w_o 6 ≠ width of w_v 8"),
     ];
     for (error, text) in cases {
         assert_eq!(error.to_string(), text);
@@ -338,9 +302,7 @@ fn sequences_that_do_not_fit_are_refused_with_both_sizes() {
     let error = layer.fits(empty.view(), memory.view()).unwrap_err();
     assert_eq!(error, LayerError::Empty("x"));
     assert_eq!(error.to_string(), "x is empty, it needs at least one token");
-    let error = layer
-        .fits(x.view(), Array2::zeros((0, 6)).view())
-        .unwrap_err();
+    let error = layer.fits(x.view(), Array2::zeros((0, 6)).view()).unwrap_err();
     assert_eq!(error, LayerError::Empty("memory"));
     let error = layer.fits(memory.view(), memory.view()).unwrap_err();
     assert_eq!(error.to_string(), "x width 6 ≠ rows of w_q 8");
@@ -360,14 +322,8 @@ fn widths_that_cannot_be_split_or_turned_are_refused() {
     assert_eq!(said, "width cannot be split into 0 heads");
     let x = normal(28, 2, 5);
     let said = complaint(|| rope(x.view(), 0, rotary(Layout::Half)));
-    assert_eq!(
-        said,
-        "head width 5 is odd, a rotation needs pairs of numbers"
-    );
-    let norm = LayerNorm {
-        gain: Array1::ones(5),
-        bias: Array1::zeros(4),
-    };
+    assert_eq!(said, "head width 5 is odd, a rotation needs pairs of numbers");
+    let norm = LayerNorm { gain: Array1::ones(5), bias: Array1::zeros(4) };
     let said = complaint(|| layer_norm(x.view(), &norm));
     assert_eq!(said, "bias length 4 ≠ x width 5");
 }

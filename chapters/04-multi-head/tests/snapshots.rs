@@ -34,10 +34,7 @@ fn heads_of_marked_numbers_reshaped_without_a_transpose() {
 #[test]
 fn five_positions_of_two_pairs() {
     let x = Array2::from_shape_fn((5, 4), |(_, c)| if c % 2 == 0 { 1.0 } else { 0.0 });
-    let rotary = Rotary {
-        base: 100.0,
-        layout: Layout::Interleaved,
-    };
+    let rotary = Rotary { base: 100.0, layout: Layout::Interleaved };
     Near { allowed: 1e-5 }
         .settings()
         .bind(|| assert_snapshot!(format!("{:.5}", rope(x.view(), 0, rotary))));
@@ -71,8 +68,6 @@ fn causal_weights_of_four_heads() {
     let layer = AttentionLayer::new(matrix(), matrix(), matrix(), matrix(), 4).unwrap();
     let x = Random::new(5).normal((8, 16));
     let weights = head_weights(&layer, x.view(), x.view(), None, &Mask::Causal);
-    let pictures = weights
-        .outer_iter()
-        .map(|weights| picture(&heatmap::shades(weights, 0.8)));
+    let pictures = weights.outer_iter().map(|weights| picture(&heatmap::shades(weights, 0.8)));
     assert_snapshot!(pictures.collect::<Vec<_>>().join("\n\n"));
 }

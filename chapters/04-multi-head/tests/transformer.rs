@@ -20,12 +20,8 @@ fn near(what: &str, a: &Array2<f32>, b: &Array2<f32>, allowed: f32) {
     assert!(furthest <= allowed, "{what}: {furthest:e} apart");
 }
 
-const TEXTS: [&str; 4] = [
-    "the 3rd of May, 1979",
-    "1/2/2003",
-    "4 jul 1976; 29 february 2000",
-    "no date at all",
-];
+const TEXTS: [&str; 4] =
+    ["the 3rd of May, 1979", "1/2/2003", "4 jul 1976; 29 february 2000", "no date at all"];
 
 #[test]
 fn teacher_forcing_and_step_by_step_decoding_give_the_same_logits() {
@@ -69,16 +65,10 @@ fn a_decoder_that_does_not_end_is_stopped() {
 fn empty_and_overlong_sequences_are_refused() {
     let model = trained();
     let error = model.encode(&[]).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "the source is empty, it needs at least one token"
-    );
+    assert_eq!(error.to_string(), "the source is empty, it needs at least one token");
     assert!(model.encode(&[START; POSITIONS]).is_ok());
     let error = model.encode(&[START; POSITIONS + 1]).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "the source has 257 tokens, but there are only 256 positions"
-    );
+    assert_eq!(error.to_string(), "the source has 257 tokens, but there are only 256 positions");
     let memory = model.encode(&[START]).unwrap();
     let error = teacher_forced(&model, memory.view(), &[START; POSITIONS]).unwrap_err();
     assert!(matches!(error, LayerError::TooLong { tokens: 257, .. }));
@@ -101,12 +91,7 @@ fn what_is_shown_of_the_heads_are_weights() {
             let sums = weights.sum_axis(Axis(2));
             assert!(sums.iter().all(|sum| (sum - 1.0).abs() < 1e-5));
         }
-        assert!(
-            layer
-                .own
-                .indexed_iter()
-                .all(|((_, i, j), &w)| j <= i || w == 0.0)
-        );
+        assert!(layer.own.indexed_iter().all(|((_, i, j), &w)| j <= i || w == 0.0));
     }
 }
 
@@ -126,10 +111,7 @@ fn the_heads_look_at_what_they_copy() {
     let sum: Array2<f32> = layers
         .iter()
         .map(|layer| layer.cross.sum_axis(Axis(0)))
-        .fold(
-            Array2::zeros((target.len(), source.len())),
-            |sum, weights| sum + weights,
-        );
+        .fold(Array2::zeros((target.len(), source.len())), |sum, weights| sum + weights);
     // Position 0 is the start.
     let place = |part: &str| text.find(part).expect("a part of the text") + 1;
     let year = place("1979");
@@ -141,10 +123,7 @@ fn the_heads_look_at_what_they_copy() {
     ] {
         let weights = sum.row(row);
         let best = (0..source.len()).max_by(|&a, &b| weights[a].total_cmp(&weights[b]));
-        assert!(
-            from.contains(&best.unwrap()),
-            "row {row}: {best:?}, {weights:.2}"
-        );
+        assert!(from.contains(&best.unwrap()), "row {row}: {best:?}, {weights:.2}");
     }
 }
 
@@ -155,9 +134,7 @@ fn the_logits_are_those_of_the_training_program() {
     let fixtures = fixture::fixtures(Model::Transformer);
     assert!(!fixtures.is_empty());
     for fixture in fixtures {
-        let memory = model
-            .encode(&encode_source(&fixture.source).unwrap())
-            .unwrap();
+        let memory = model.encode(&encode_source(&fixture.source).unwrap()).unwrap();
         let target = encode_target(&fixture.target);
         let logits = teacher_forced(&model, memory.view(), &target).unwrap();
         near(&fixture.source, &logits, &fixture.logits, 1e-4);

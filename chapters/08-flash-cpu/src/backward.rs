@@ -49,12 +49,7 @@ pub fn flash_backward(
     traffic: &mut Traffic,
 ) -> Gradients {
     expect_shapes(q, k, v);
-    expect_forward(
-        (q.nrows(), v.ncols()),
-        forward.out.dim(),
-        forward.lse.len(),
-        d_out.dim(),
-    );
+    expect_forward((q.nrows(), v.ncols()), forward.out.dim(), forward.lse.len(), d_out.dim());
     expect_block(block);
     // SOLUTION 8.5: the weights again from lse, tile by tile, and the gradients that they add
     let ((n, d), m) = (q.dim(), k.nrows());
@@ -81,8 +76,7 @@ pub fn flash_backward(
                 let open = seen(first + r, n, m, causal).saturating_sub(key);
                 let open = open.min(row.len());
                 let lse = lse[r];
-                row.slice_mut(s![..open])
-                    .mapv_inplace(|score| (score - lse).exp());
+                row.slice_mut(s![..open]).mapv_inplace(|score| (score - lse).exp());
                 row.slice_mut(s![open..]).fill(0.0);
                 // A query that saw only keys with the score −∞: −∞ − (−∞) again.
                 if lse == f32::NEG_INFINITY {

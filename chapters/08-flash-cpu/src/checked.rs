@@ -30,10 +30,7 @@ impl Input for Block {
     }
 
     fn altered(&self) -> Vec<Self> {
-        vec![Block {
-            q: self.k,
-            k: self.q,
-        }]
+        vec![Block { q: self.k, k: self.q }]
     }
 
     fn nudged(&self) -> Self {
@@ -53,20 +50,13 @@ impl<T> Moved<T> {
     /// Does `work` with a count of its own.
     pub fn by(work: impl FnOnce(&mut Traffic) -> T) -> Self {
         let mut traffic = Traffic::default();
-        Moved {
-            result: work(&mut traffic),
-            traffic,
-        }
+        Moved { result: work(&mut traffic), traffic }
     }
 
     /// Refuses any other traffic than `right`; `of` says what its tiles, the bytes loaded and the
     /// bytes stored consist of.
     pub(crate) fn expect(&self, right: &Traffic, of: [&str; 3]) -> Result<(), String> {
-        let Traffic {
-            tiles,
-            loaded,
-            stored,
-        } = self.traffic;
+        let Traffic { tiles, loaded, stored } = self.traffic;
         let counts = [
             (tiles, right.tiles, "tile", "loaded"),
             (loaded, right.loaded, "byte", "loaded"),
@@ -132,11 +122,7 @@ impl<T: Fields> Held<T> {
             half if half >= rows * m => Memory::AsLongAsTheKeys,
             _ => Memory::Little,
         };
-        Held {
-            result,
-            bytes,
-            memory,
-        }
+        Held { result, bytes, memory }
     }
 
     /// Refuses what is as long as there are keys, and a table.

@@ -26,20 +26,12 @@ pub struct State {
 impl State {
     /// The state before the first key: (−∞, 0, 0).
     pub fn empty(d_v: usize) -> Self {
-        State {
-            row_max: f32::NEG_INFINITY,
-            row_sum: 0.0,
-            out: Array1::zeros(d_v),
-        }
+        State { row_max: f32::NEG_INFINITY, row_sum: 0.0, out: Array1::zeros(d_v) }
     }
 
     /// The state after a single key: its own score is the largest, and its weight is e⁰ = 1.
     pub fn of_key(score: f32, value: ArrayView1<f32>) -> Self {
-        State {
-            row_max: score,
-            row_sum: 1.0,
-            out: value.to_owned(),
-        }
+        State { row_max: score, row_sum: 1.0, out: value.to_owned() }
     }
 
     /// The row of attention's result and its log-sum-exp; zeros and −∞ if there was no key.
@@ -182,15 +174,8 @@ pub fn expect_block(block: Block) {
 /// Says which of them it is not.
 #[track_caller]
 pub fn expect_starts(name: &str, starts: &[usize], rows: usize) {
-    assert_eq!(
-        starts.first(),
-        Some(&0),
-        "{name} starts have to begin with 0"
-    );
+    assert_eq!(starts.first(), Some(&0), "{name} starts have to begin with 0");
     assert!(starts.is_sorted(), "{name} starts fall: {starts:?}");
     let last = starts[starts.len() - 1];
-    assert_eq!(
-        last, rows,
-        "{name} starts end at {last}, there are {rows} rows"
-    );
+    assert_eq!(last, rows, "{name} starts end at {last}, there are {rows} rows");
 }

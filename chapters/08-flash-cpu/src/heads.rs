@@ -33,10 +33,7 @@ pub fn flash_heads(
     expect_block(block);
     // SOLUTION 8.4: every query head with the keys and values of its group
     let ((h, n, _), (h_kv, _, d_v)) = (q.dim(), v.dim());
-    let mut result = HeadsOutput {
-        out: Array3::zeros((h, n, d_v)),
-        lse: Array2::zeros((h, n)),
-    };
+    let mut result = HeadsOutput { out: Array3::zeros((h, n, d_v)), lse: Array2::zeros((h, n)) };
     for (head, q) in q.outer_iter().enumerate() {
         let group = head / (h / h_kv);
         let (k, v) = (k.index_axis(Axis(0), group), v.index_axis(Axis(0), group));

@@ -21,10 +21,7 @@ pub fn online(q: ArrayView2<f32>, k: ArrayView2<f32>, v: ArrayView2<f32>, causal
     // SOLUTION 8.2: for each query, let the keys pass by and keep a state
     let ((n, d), (m, d_v)) = (q.dim(), v.dim());
     let scale = 1.0 / (d as f32).sqrt();
-    let mut result = Output {
-        out: Array2::zeros((n, d_v)),
-        lse: Array1::zeros(n),
-    };
+    let mut result = Output { out: Array2::zeros((n, d_v)), lse: Array1::zeros(n) };
     for i in 0..n {
         let mut state = State::empty(d_v);
         for j in 0..seen(i, n, m, causal) {

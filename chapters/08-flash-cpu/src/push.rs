@@ -23,10 +23,7 @@ use ndarray::ArrayView1;
 /// ```
 #[track_caller]
 pub fn push(state: &mut State, score: f32, value: ArrayView1<f32>) {
-    expect_equal(
-        ("value width", value.len()),
-        ("output width", state.out.len()),
-    );
+    expect_equal(("value width", value.len()), ("output width", state.out.len()));
     // SOLUTION 8.8: bring the state to the new maximum where it grows, then add the key
     // A key with the score −∞ weighs nothing, and before the first key −∞ − (−∞) would be NaN.
     if score == f32::NEG_INFINITY {

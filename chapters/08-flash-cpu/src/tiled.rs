@@ -37,10 +37,8 @@ pub fn flash_forward(
     // SOLUTION 8.3: for each query tile, let the key tiles pass by and keep a state a row
     let ((n, d), (m, d_v)) = (q.dim(), v.dim());
     let scale = 1.0 / (d as f32).sqrt();
-    let mut result = Output {
-        out: Array2::zeros((n, d_v)),
-        lse: Array1::from_elem(n, f32::NEG_INFINITY),
-    };
+    let mut result =
+        Output { out: Array2::zeros((n, d_v)), lse: Array1::from_elem(n, f32::NEG_INFINITY) };
     for first in (0..n).step_by(block.q) {
         let rows = block.q.min(n - first);
         let q_tile = traffic.load(q.slice(s![first..first + rows, ..]));
@@ -62,11 +60,7 @@ pub fn flash_forward(
                 row_max[r] = row.fold(old_max, |max, &score| max.max(score));
                 // A row that has seen nothing yet has the maximum −∞. Any other number will do
                 // there: exp(−∞ − 0) is 0, where exp(−∞ − (−∞)) is NaN.
-                let shift = if row_max[r] == f32::NEG_INFINITY {
-                    0.0
-                } else {
-                    row_max[r]
-                };
+                let shift = if row_max[r] == f32::NEG_INFINITY { 0.0 } else { row_max[r] };
                 row.mapv_inplace(|score| (score - shift).exp());
                 let old = (old_max - shift).exp();
                 row_sum[r] = old * row_sum[r] + row.sum();

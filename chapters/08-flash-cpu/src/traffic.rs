@@ -43,16 +43,9 @@ impl Traffic {
 /// `5 tiles loaded, 480 bytes; 96 bytes stored`
 impl fmt::Display for Traffic {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let Traffic {
-            tiles,
-            loaded,
-            stored,
-        } = self;
+        let Traffic { tiles, loaded, stored } = self;
         let s = if *tiles == 1 { "" } else { "s" };
-        write!(
-            f,
-            "{tiles} tile{s} loaded, {loaded} bytes; {stored} bytes stored"
-        )
+        write!(f, "{tiles} tile{s} loaded, {loaded} bytes; {stored} bytes stored")
     }
 }
 
@@ -75,13 +68,7 @@ impl Sizes {
     /// Those of a head with queries `q` and values `v`.
     pub fn of(q: ArrayView2<f32>, v: ArrayView2<f32>, causal: bool) -> Self {
         let ((n, d), (m, d_v)) = (q.dim(), v.dim());
-        Sizes {
-            n,
-            m,
-            d,
-            d_v,
-            causal,
-        }
+        Sizes { n, m, d, d_v, causal }
     }
 
     /// The tiles of queries and of keys that are visited together, in order, each as a range of

@@ -41,15 +41,10 @@ pub fn varlen(
     expect_block(block);
     expect_starts("query", q_starts, q.nrows());
     expect_starts("key", k_starts, k.nrows());
-    expect_equal(
-        ("key starts", k_starts.len()),
-        ("query starts", q_starts.len()),
-    );
+    expect_equal(("key starts", k_starts.len()), ("query starts", q_starts.len()));
     // SOLUTION 8.7: each sequence by itself, out of the whole and back into it
-    let mut result = Output {
-        out: Array2::zeros((q.nrows(), v.ncols())),
-        lse: Array1::zeros(q.nrows()),
-    };
+    let mut result =
+        Output { out: Array2::zeros((q.nrows(), v.ncols())), lse: Array1::zeros(q.nrows()) };
     for (queries, keys) in q_starts.windows(2).zip(k_starts.windows(2)) {
         let queries = queries[0]..queries[1];
         let keys = keys[0]..keys[1];

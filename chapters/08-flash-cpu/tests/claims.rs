@@ -29,9 +29,7 @@ fn the_recipe_without_a_sum_gives_weights_that_sum_to_more_than_one() {
     assert!(total > 1.5, "{total}");
     let weights = (&scores - row_max).exp();
     let right = weights.dot(&values) / weights.sum();
-    let error = (&out - &right)
-        .mapv(f32::abs)
-        .fold(0.0_f32, |a, &b| a.max(b));
+    let error = (&out - &right).mapv(f32::abs).fold(0.0_f32, |a, &b| a.max(b));
     let size = right.mapv(f32::abs).fold(0.0_f32, |a, &b| a.max(b));
     assert!(error > 0.5 * size, "{error} beside {size}");
 }
@@ -48,9 +46,7 @@ fn tiles_are_as_exact_as_the_table_and_not_the_same_bits() {
     let exact = oracle::attention::<f64>(q, k, v, &Mask::Causal).out;
     let error = |out: &Array2<f32>| {
         let pairs = out.iter().zip(&exact);
-        pairs
-            .map(|(&x, e)| (f64::from(x) - e).abs())
-            .fold(0.0, f64::max)
+        pairs.map(|(&x, e)| (f64::from(x) - e).abs()).fold(0.0, f64::max)
     };
     let (a, b) = (error(&table.out), error(&tiles.out));
     assert!(a < 2.0 * b && b < 2.0 * a, "{a} and {b}");
@@ -62,9 +58,7 @@ fn keys_outside_store_the_output_once_for_each_key_tile() {
     let mut normal = || -> Array2<f32> { random.normal((128, 8)) };
     let (q, k, v) = (normal(), normal(), normal());
     let mistakes = flash_forward::exercise().mistakes;
-    let outside = mistakes
-        .iter()
-        .find(|mistake| mistake.name == "keys-outside");
+    let outside = mistakes.iter().find(|mistake| mistake.name == "keys-outside");
     let outside = outside.expect("it is one of the mistakes").body;
     let run = |body: flash_forward::Body| {
         let mut traffic = Traffic::default();
@@ -80,14 +74,7 @@ fn keys_outside_store_the_output_once_for_each_key_tile() {
 fn tiles_visited_as_the_page_says() {
     let visited = |n, m, block| {
         let (d, d_v, causal) = (64, 64, true);
-        Sizes {
-            n,
-            m,
-            d,
-            d_v,
-            causal,
-        }
-        .visited(Block { q: block, k: block })
+        Sizes { n, m, d, d_v, causal }.visited(Block { q: block, k: block })
     };
     assert_eq!(visited(4096, 4096, 64), 2080);
     assert_eq!(visited(1000, 3000, 100), 255);

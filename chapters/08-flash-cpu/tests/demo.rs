@@ -31,13 +31,7 @@ fn a_rung_that_does_not_fit_is_not_started_and_says_what_it_would_need() {
     // Inputs and result: 4 · 512·64 numbers; naive: 17 bytes for each of 512² scores.
     let needs = "not started: it would need 4.8 MiB, and 3.0 MiB are free";
     assert!(line(&text, "naive").ends_with(needs), "{text}");
-    for rung in [
-        "online",
-        "tiled",
-        "threads",
-        "keys in lanes",
-        "queries in lanes",
-    ] {
+    for rung in ["online", "tiled", "threads", "keys in lanes", "queries in lanes"] {
         assert!(line(&text, rung).contains(" ms "), "{text}");
     }
 }
@@ -47,10 +41,7 @@ fn a_rung_that_takes_too_long_is_not_started() {
     let text = run(&["--n", "300", "--patience", "0"], None).expect("it says so");
     for rung in ch08_flash_cpu::ladder::RUNGS {
         let line = line(&text, rung.name);
-        assert!(
-            line.ends_with("it would take about 0 s; see --patience"),
-            "{line}"
-        );
+        assert!(line.ends_with("it would take about 0 s; see --patience"), "{line}");
     }
 }
 
@@ -81,24 +72,11 @@ fn absurd_sizes_are_refused_by_name() {
 fn what_is_printed_fits_80_columns_and_shows_the_text() {
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("rhyme.txt");
     fs::write(&path, "a rose is a rose\n".repeat(60)).expect("written");
-    let args = [
-        "--n",
-        "512",
-        "--heads",
-        "1",
-        "--text",
-        &path.to_string_lossy(),
-    ];
+    let args = ["--n", "512", "--heads", "1", "--text", &path.to_string_lossy()];
     let text = run(&args, None).expect("it runs");
-    assert!(
-        text.starts_with("n = m = 512, d = 64, 1 head, every"),
-        "{text}"
-    );
+    assert!(text.starts_with("n = m = 512, d = 64, 1 head, every"), "{text}");
     assert!(text.contains("The first 512 of 1020 bytes"), "{text}");
-    assert!(
-        text.contains("a   r o s e · a   r o s e   i s   a"),
-        "{text}"
-    );
+    assert!(text.contains("a   r o s e · a   r o s e   i s   a"), "{text}");
     for line in text.lines() {
         assert!(line.chars().count() <= 80, "{line}");
     }

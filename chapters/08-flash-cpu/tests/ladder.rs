@@ -73,11 +73,7 @@ impl Inputs {
     }
 
     fn mask(&self) -> Mask {
-        if self.causal {
-            Mask::Causal
-        } else {
-            Mask::None
-        }
+        if self.causal { Mask::Causal } else { Mask::None }
     }
 }
 
@@ -160,10 +156,7 @@ fn every_rung_is_right_on_every_case() {
 
 #[test]
 fn large_scores_neither_overflow_nor_vanish() {
-    for case in [
-        ((1, 1), (70, 90), (16, 8), true),
-        ((1, 1), (2, 90), (16, 8), false),
-    ] {
+    for case in [((1, 1), (70, 90), (16, 8), true), ((1, 1), (2, 90), (16, 8), false)] {
         let mut inputs = Inputs::new(case, 5);
         inputs.q *= 100.0;
         inputs.k *= 100.0;
@@ -182,12 +175,8 @@ fn rows_that_do_not_lie_one_after_the_other_are_as_good() {
     let inputs = Inputs::new(((2, 2), (40, 50), (12, 10), true), 7);
     let right = Right::of(&inputs);
     for (name, forward) in all() {
-        let turned = |x: &Array3<f32>| {
-            x.clone()
-                .permuted_axes([2, 1, 0])
-                .as_standard_layout()
-                .into_owned()
-        };
+        let turned =
+            |x: &Array3<f32>| x.clone().permuted_axes([2, 1, 0]).as_standard_layout().into_owned();
         let (q, k, v) = (turned(&inputs.q), turned(&inputs.k), turned(&inputs.v));
         let back = |x: &'_ Array3<f32>| x.clone().permuted_axes([2, 1, 0]);
         let (q, k, v) = (back(&q), back(&k), back(&v));
@@ -208,10 +197,7 @@ fn the_number_of_threads_changes_no_bit() {
         let d_out = Random::new(12).normal(inputs.run(naive).out.dim());
         for (name, forward) in all() {
             let runs = (1..=8).map(|threads| {
-                let pool = ThreadPoolBuilder::new()
-                    .num_threads(threads)
-                    .build()
-                    .expect("threads");
+                let pool = ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
                 pool.install(|| inputs.run(&forward))
             });
             let runs: Vec<HeadsOutput> = runs.collect();
@@ -222,27 +208,12 @@ fn the_number_of_threads_changes_no_bit() {
         let forward = inputs.run(queries_in_lanes);
         let Inputs { q, k, v, causal } = &inputs;
         let run = |threads| {
-            let pool = ThreadPoolBuilder::new()
-                .num_threads(threads)
-                .build()
-                .expect("threads");
-            pool.install(|| {
-                backward(
-                    q.view(),
-                    k.view(),
-                    v.view(),
-                    *causal,
-                    &forward,
-                    d_out.view(),
-                )
-            })
+            let pool = ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
+            pool.install(|| backward(q.view(), k.view(), v.view(), *causal, &forward, d_out.view()))
         };
         let one = run(1);
         for threads in 2..=8 {
-            assert!(
-                run(threads) == one,
-                "backward: {threads} threads differ from one"
-            );
+            assert!(run(threads) == one, "backward: {threads} threads differ from one");
         }
     }
 }
@@ -260,10 +231,7 @@ fn what_is_not_finite_spreads_to_what_depends_on_it_and_no_further() {
             let near = |a: f32, b: f32| (a - b).abs() <= 1e-5;
             let rows_alike = |output: &HeadsOutput, rows: std::ops::Range<usize>| {
                 for i in rows {
-                    let (a, b) = (
-                        output.out.slice(s![0, i, ..]),
-                        right.out.slice(s![0, i, ..]),
-                    );
+                    let (a, b) = (output.out.slice(s![0, i, ..]), right.out.slice(s![0, i, ..]));
                     let alike = a.iter().zip(b).all(|(a, b)| near(*a, *b));
                     assert!(alike, "{name}, {bad}: row {i} changes");
                 }
@@ -273,10 +241,7 @@ fn what_is_not_finite_spreads_to_what_depends_on_it_and_no_further() {
             let mut inputs = Inputs::new(case, 3);
             inputs.q[[0, 20, 2]] = bad;
             let output = inputs.run(&forward);
-            assert!(
-                output.out.slice(s![0, 20, ..]).iter().all(|x| x.is_nan()),
-                "{name}, {bad}"
-            );
+            assert!(output.out.slice(s![0, 20, ..]).iter().all(|x| x.is_nan()), "{name}, {bad}");
             assert!(output.lse[[0, 20]].is_nan(), "{name}, {bad}");
             rows_alike(&output, 0..20);
             rows_alike(&output, 21..70);
@@ -290,11 +255,7 @@ fn what_is_not_finite_spreads_to_what_depends_on_it_and_no_further() {
                 let score = inputs.q[[0, i, 2]] * bad;
                 let spoiled = score.is_nan() || score == f32::INFINITY;
                 let row = output.out.slice(s![0, i, ..]);
-                assert_eq!(
-                    row.iter().all(|x| x.is_nan()),
-                    spoiled,
-                    "{name}, {bad}: row {i}"
-                );
+                assert_eq!(row.iter().all(|x| x.is_nan()), spoiled, "{name}, {bad}: row {i}");
             }
 
             // In a value: its column, for whoever sees it. The lowest rung multiplies by zero.
@@ -390,15 +351,9 @@ fn wide_gradients(
     let wide = |x: ArrayView2<f32>| x.mapv(f64::from);
     let (q, k, v, d_out) = (wide(q), wide(k), wide(v), wide(d_out));
     let d_weights = d_out.dot(&v.t());
-    let row_dot = (&weights * &d_weights)
-        .sum_axis(Axis(1))
-        .insert_axis(Axis(1));
+    let row_dot = (&weights * &d_weights).sum_axis(Axis(1)).insert_axis(Axis(1));
     let d_products = &weights * &(d_weights - row_dot) / (q.ncols() as f64).sqrt();
-    (
-        d_products.dot(&k),
-        d_products.t().dot(&q),
-        weights.t().dot(&d_out),
-    )
+    (d_products.dot(&k), d_products.t().dot(&q), weights.t().dot(&d_out))
 }
 
 #[test]
@@ -428,37 +383,12 @@ fn the_way_back_does_not_panic_on_what_is_not_finite() {
 fn shapes_that_do_not_fit_are_named() {
     let zeros = |shape: (usize, usize, usize)| Array3::<f32>::zeros(shape);
     let cases = [
-        (
-            (3, 4, 8),
-            (2, 5, 8),
-            (2, 5, 6),
-            "query heads 3 are not a multiple of key heads 2",
-        ),
-        (
-            (2, 4, 8),
-            (2, 5, 7),
-            (2, 5, 6),
-            "key width 7 ≠ query width 8",
-        ),
-        (
-            (2, 4, 8),
-            (2, 5, 8),
-            (2, 4, 6),
-            "value count 4 ≠ key count 5",
-        ),
-        (
-            (2, 4, 8),
-            (2, 5, 8),
-            (1, 5, 6),
-            "value heads 1 ≠ key heads 2",
-        ),
+        ((3, 4, 8), (2, 5, 8), (2, 5, 6), "query heads 3 are not a multiple of key heads 2"),
+        ((2, 4, 8), (2, 5, 7), (2, 5, 6), "key width 7 ≠ query width 8"),
+        ((2, 4, 8), (2, 5, 8), (2, 4, 6), "value count 4 ≠ key count 5"),
+        ((2, 4, 8), (2, 5, 8), (1, 5, 6), "value heads 1 ≠ key heads 2"),
         ((2, 4, 0), (2, 5, 0), (2, 5, 6), "query width is 0"),
-        (
-            (2, 4, 8),
-            (0, 5, 8),
-            (0, 5, 6),
-            "query heads 2 are not a multiple of key heads 0",
-        ),
+        ((2, 4, 8), (0, 5, 8), (0, 5, 6), "query heads 2 are not a multiple of key heads 0"),
     ];
     for (q, k, v, message) in cases {
         for (name, forward) in all() {

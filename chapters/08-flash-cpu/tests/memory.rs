@@ -25,16 +25,7 @@ fn memory_beside_the_results_does_not_grow_with_the_scores() {
         }
     }
     let forward = queries_in_lanes(q.view(), k.view(), v.view(), true);
-    let run = || {
-        backward(
-            q.view(),
-            k.view(),
-            v.view(),
-            true,
-            &forward,
-            forward.out.view(),
-        )
-    };
+    let run = || backward(q.view(), k.view(), v.view(), true, &forward, forward.out.view());
     let (gradients, peak) = memory::peak(run);
     let beside = peak - 4 * (gradients.dq.len() + gradients.dk.len() + gradients.dv.len());
     // One key head: three more copies of dk and dv, 256 kB each.

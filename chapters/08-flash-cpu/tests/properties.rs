@@ -21,9 +21,7 @@ fn state(seed: u64, keys: usize) -> State {
 
 fn near(a: &State, b: &State) -> bool {
     let ((out_a, lse_a), (out_b, lse_b)) = (a.finish(), b.finish());
-    let far = (out_a - out_b)
-        .mapv(f32::abs)
-        .fold(0.0_f32, |a, &b| a.max(b));
+    let far = (out_a - out_b).mapv(f32::abs).fold(0.0_f32, |a, &b| a.max(b));
     a.row_max == b.row_max && far < 1e-5 && (lse_a == lse_b || (lse_a - lse_b).abs() < 1e-5)
 }
 
@@ -56,9 +54,7 @@ fn any_division_of_the_keys_gives_the_same() {
 
 fn close(a: &Output, b: &Output) -> bool {
     let pairs = a.out.iter().zip(&b.out).chain(a.lse.iter().zip(&b.lse));
-    pairs
-        .into_iter()
-        .all(|(x, y)| x == y || (x - y).abs() < 1e-5)
+    pairs.into_iter().all(|(x, y)| x == y || (x - y).abs() < 1e-5)
 }
 
 #[test]
@@ -69,26 +65,13 @@ fn any_block_sizes_give_the_same_and_the_traffic_of_the_closed_form() {
             let (q, k, v) = (q.view(), k.view(), v.view());
             let right = online(q, k, v, causal);
             for block in [(1, 1), (1, 5), (5, 1), (3, 4), (8, 8), (100, 2), (64, 64)] {
-                let block = Block {
-                    q: block.0,
-                    k: block.1,
-                };
+                let block = Block { q: block.0, k: block.1 };
                 let mut traffic = Traffic::default();
                 let got = flash_forward(q, k, v, causal, block, &mut traffic);
                 assert!(close(&got, &right), "n={n} m={m} {causal} {block:?}");
                 let (d, d_v) = (8, 4);
-                let sizes = Sizes {
-                    n,
-                    m,
-                    d,
-                    d_v,
-                    causal,
-                };
-                assert_eq!(
-                    traffic,
-                    sizes.flash(block),
-                    "n={n} m={m} {causal} {block:?}"
-                );
+                let sizes = Sizes { n, m, d, d_v, causal };
+                assert_eq!(traffic, sizes.flash(block), "n={n} m={m} {causal} {block:?}");
                 let (d_out, traffic) = (normal(4, (n, 4)), &mut Traffic::default());
                 flash_backward(q, k, v, causal, &got, d_out.view(), block, traffic);
                 assert_eq!(
@@ -106,14 +89,7 @@ fn the_future_is_not_felt_even_where_it_is_not_finite() {
     let (q, k, v) = (normal(1, (20, 8)), normal(2, (20, 8)), normal(3, (20, 4)));
     let block = Block { q: 6, k: 5 };
     let run = |k: &Array2<f32>, v: &Array2<f32>| {
-        flash_forward(
-            q.view(),
-            k.view(),
-            v.view(),
-            true,
-            block,
-            &mut Traffic::default(),
-        )
+        flash_forward(q.view(), k.view(), v.view(), true, block, &mut Traffic::default())
     };
     let right = run(&k, &v);
     for bad in [1e6, f32::NAN, f32::INFINITY] {
@@ -141,16 +117,8 @@ fn gradients_are_those_of_finite_differences() {
     };
     let traffic = &mut Traffic::default();
     let forward = flash_forward(q.view(), k.view(), v.view(), true, block, traffic);
-    let Gradients { dq, dk, dv } = flash_backward(
-        q.view(),
-        k.view(),
-        v.view(),
-        true,
-        &forward,
-        d_out.view(),
-        block,
-        traffic,
-    );
+    let Gradients { dq, dk, dv } =
+        flash_backward(q.view(), k.view(), v.view(), true, &forward, d_out.view(), block, traffic);
     let step = 1e-2;
     let slope = |which: usize, at: (usize, usize)| {
         let moved = |by: f32| {
@@ -163,10 +131,7 @@ fn gradients_are_those_of_finite_differences() {
     for (which, gradient) in [dq, dk, dv].iter().enumerate() {
         for (at, &got) in gradient.indexed_iter() {
             let slope = slope(which, at);
-            assert!(
-                (got - slope).abs() < 2e-3,
-                "{which} {at:?}: {got} and {slope}"
-            );
+            assert!((got - slope).abs() < 2e-3, "{which} {at:?}: {got} and {slope}");
         }
     }
 }
@@ -174,23 +139,13 @@ fn gradients_are_those_of_finite_differences() {
 #[test]
 fn groups_are_heads_with_repeated_keys() {
     let mut random = Random::new(9);
-    let (q, k, v): (Array3<f32>, Array3<f32>, Array3<f32>) = (
-        random.normal((6, 5, 4)),
-        random.normal((2, 7, 4)),
-        random.normal((2, 7, 3)),
-    );
+    let (q, k, v): (Array3<f32>, Array3<f32>, Array3<f32>) =
+        (random.normal((6, 5, 4)), random.normal((2, 7, 4)), random.normal((2, 7, 3)));
     let block = Block { q: 2, k: 3 };
     let traffic = &mut Traffic::default();
     let shared = flash_heads(q.view(), k.view(), v.view(), true, block, traffic);
     let repeat = |x: &Array3<f32>| x.select(Axis(0), &[0, 0, 0, 1, 1, 1]);
-    let own = flash_heads(
-        q.view(),
-        repeat(&k).view(),
-        repeat(&v).view(),
-        true,
-        block,
-        traffic,
-    );
+    let own = flash_heads(q.view(), repeat(&k).view(), repeat(&v).view(), true, block, traffic);
     assert_eq!(shared, own);
 }
 
@@ -200,16 +155,7 @@ fn sequences_do_not_feel_each_other() {
     let block = Block { q: 4, k: 4 };
     let run = |v: &Array2<f32>| {
         let (q, k, v) = (q.view(), k.view(), v.view());
-        varlen(
-            q,
-            k,
-            v,
-            &[0, 4, 9],
-            &[0, 6, 11],
-            true,
-            block,
-            &mut Traffic::default(),
-        )
+        varlen(q, k, v, &[0, 4, 9], &[0, 6, 11], true, block, &mut Traffic::default())
     };
     let before = run(&v);
     v.slice_mut(s![6.., ..]).fill(f32::NAN);
@@ -222,14 +168,7 @@ fn sequences_do_not_feel_each_other() {
 fn a_tile_without_rows_is_refused() {
     let x = normal(1, (3, 4));
     let block = Block { q: 2, k: 0 };
-    flash_forward(
-        x.view(),
-        x.view(),
-        x.view(),
-        true,
-        block,
-        &mut Traffic::default(),
-    );
+    flash_forward(x.view(), x.view(), x.view(), true, block, &mut Traffic::default());
 }
 
 #[test]
@@ -245,14 +184,5 @@ fn starts_that_fall_are_refused() {
     let x = normal(1, (3, 4));
     let block = Block { q: 2, k: 2 };
     let (starts, traffic) = ([0, 2, 1, 3], &mut Traffic::default());
-    varlen(
-        x.view(),
-        x.view(),
-        x.view(),
-        &starts,
-        &starts,
-        true,
-        block,
-        traffic,
-    );
+    varlen(x.view(), x.view(), x.view(), &starts, &starts, true, block, traffic);
 }

@@ -13,11 +13,7 @@ fn snapshots_are_compared_in_this_run() {
 }
 
 fn line(name: &str, state: &State) -> String {
-    let State {
-        row_max,
-        row_sum,
-        out,
-    } = state;
+    let State { row_max, row_sum, out } = state;
     format!("{name}: row_max {row_max:.5} row_sum {row_sum:.5} out {out:.5}\n")
 }
 
@@ -33,9 +29,7 @@ fn a_state_while_its_keys_go_by() {
     }
     let (out, lse) = state.finish();
     writeln!(text, "finished: out {out:.5} lse {lse:.5}").expect("a String takes all");
-    Near { allowed: 1e-5 }
-        .settings()
-        .bind(|| assert_snapshot!(text));
+    Near { allowed: 1e-5 }.settings().bind(|| assert_snapshot!(text));
 }
 
 /// More parts than keys: some are empty, and change nothing.
@@ -45,13 +39,9 @@ fn the_parts_of_a_short_cache() {
     let (k, v): (Array2<f32>, Array2<f32>) = (random.normal((3, 4)), random.normal((3, 2)));
     let split = split_kv(array![1.0, 0.0, -1.0, 0.5].view(), k.view(), v.view(), 5);
     let parts = split.parts.iter().enumerate();
-    let mut text: String = parts
-        .map(|(p, state)| line(&format!("part {p}"), state))
-        .collect();
+    let mut text: String = parts.map(|(p, state)| line(&format!("part {p}"), state)).collect();
     writeln!(text, "all: out {:.5} lse {:.5}", split.out, split.lse).expect("a String takes all");
-    Near { allowed: 1e-5 }
-        .settings()
-        .bind(|| assert_snapshot!(text));
+    Near { allowed: 1e-5 }.settings().bind(|| assert_snapshot!(text));
 }
 
 /// Causal, with two queries that see nothing, and tiles that divide nothing.
@@ -70,7 +60,5 @@ fn tiles_of_a_seeded_case() {
         output.out,
         output.lse
     );
-    Near { allowed: 1e-5 }
-        .settings()
-        .bind(|| assert_snapshot!(text));
+    Near { allowed: 1e-5 }.settings().bind(|| assert_snapshot!(text));
 }

@@ -18,26 +18,18 @@ pub struct Array {
 pub fn shared_arrays(source: &str, definitions: &[String]) -> Vec<Array> {
     let mut names: BTreeMap<&str, &str> = BTreeMap::new();
     for line in source.lines().map(without_comment) {
-        if let Some((name, value)) = line
-            .trim()
-            .strip_prefix("#define ")
-            .and_then(|rest| rest.split_once(' '))
+        if let Some((name, value)) =
+            line.trim().strip_prefix("#define ").and_then(|rest| rest.split_once(' '))
         {
             names.insert(name, value.trim());
         }
     }
-    names.extend(
-        definitions
-            .iter()
-            .filter_map(|definition| definition.split_once('=')),
-    );
+    names.extend(definitions.iter().filter_map(|definition| definition.split_once('=')));
     let declarations = source
         .lines()
         .map(without_comment)
         .filter_map(|line| line.trim().strip_prefix("__shared__ "));
-    declarations
-        .flat_map(|line| declared(line.trim_end_matches(';'), &names))
-        .collect()
+    declarations.flat_map(|line| declared(line.trim_end_matches(';'), &names)).collect()
 }
 
 fn without_comment(line: &str) -> &str {
@@ -58,14 +50,8 @@ fn declared(line: &str, names: &BTreeMap<&str, &str>) -> Vec<Array> {
     let array = |declarator: &str| {
         let (name, axes) = declarator.trim().trim_end_matches(';').split_once('[')?;
         let axes = axes.trim_end().strip_suffix(']')?.split("][");
-        let shape = axes
-            .map(|size| sum(size, names))
-            .collect::<Option<Vec<usize>>>()?;
-        Some(Array {
-            name: name.trim().into(),
-            element,
-            shape,
-        })
+        let shape = axes.map(|size| sum(size, names)).collect::<Option<Vec<usize>>>()?;
+        Some(Array { name: name.trim().into(), element, shape })
     };
     rest.split(',').filter_map(array).collect()
 }
@@ -91,10 +77,7 @@ fn sum(text: &str, names: &BTreeMap<&str, &str>) -> Option<usize> {
             };
         }
     }
-    if let Some(inner) = text
-        .strip_prefix('(')
-        .and_then(|rest| rest.strip_suffix(')'))
-    {
+    if let Some(inner) = text.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')) {
         return sum(inner, names);
     }
     match names.get(text) {
@@ -116,11 +99,7 @@ mod tests {
             element,
             shape: shape.into(),
         };
-        let expected = [
-            array("ks", 4, &[32, 65]),
-            array("one", 4, &[2]),
-            array("qs", 16, &[544]),
-        ];
+        let expected = [array("ks", 4, &[32, 65]), array("one", 4, &[2]), array("qs", 16, &[544])];
         assert_eq!(shared_arrays(source, &["D=64".into()]), expected);
     }
 

@@ -37,9 +37,8 @@ impl Outcome {
 /// The first entry of an output that no thread wrote, as `[0,3,17]`.
 pub fn unwritten<D: Dimension>(output: &Array<f32, D>) -> Option<String> {
     let entries = output.view().into_dyn();
-    let (index, _) = entries
-        .indexed_iter()
-        .find(|(_, value)| value.to_bits() == UNWRITTEN.to_bits())?;
+    let (index, _) =
+        entries.indexed_iter().find(|(_, value)| value.to_bits() == UNWRITTEN.to_bits())?;
     let axes: Vec<String> = index.as_array_view().iter().map(usize::to_string).collect();
     Some(format!("[{}]", axes.join(",")))
 }
@@ -69,9 +68,7 @@ pub fn attention_by(
     poison: usize,
 ) -> Result<Outcome, Error> {
     rung.takes(inputs.sizes()?)?;
-    run(device, program, inputs, poison, |device, call| {
-        rung.launch(device, program, call)
-    })
+    run(device, program, inputs, poison, |device, call| rung.launch(device, program, call))
 }
 
 /// A kernel of the reader's own that computes attention in one launch. It has the parameters of `kernels/warp.cu`.
@@ -132,9 +129,7 @@ fn run(
     let mut stayed_inside = true;
     let mut output = |buffer: Buffer, len: usize| -> Result<Vec<f32>, Error> {
         let mut values = device.read(buffer)?;
-        stayed_inside &= values[len..]
-            .iter()
-            .all(|value| value.to_bits() == UNWRITTEN.to_bits());
+        stayed_inside &= values[len..].iter().all(|value| value.to_bits() == UNWRITTEN.to_bits());
         values.truncate(len);
         Ok(values)
     };

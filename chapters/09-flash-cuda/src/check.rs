@@ -13,14 +13,9 @@ const ANSWERS: &str = if cfg!(learner) {
 
 fn main() -> ExitCode {
     // `cargo test` verifies the exercises, whose mistakes have to be compiled.
-    let asked = env::args()
-        .nth(1)
-        .is_some_and(|request| request.starts_with('{'));
+    let asked = env::args().nth(1).is_some_and(|request| request.starts_with('{'));
     if !asked && !nvrtc::found() {
-        println!(
-            "chapter 9: skipped, for NVRTC is not installed. {}",
-            nvrtc::how_to_get_it()
-        );
+        println!("chapter 9: skipped, for NVRTC is not installed. {}", nvrtc::how_to_get_it());
         return match env::var_os("ATTN_REQUIRE_NVRTC") {
             Some(_) => ExitCode::FAILURE,
             None => ExitCode::SUCCESS,

@@ -64,12 +64,7 @@ impl Launch<'_> {
         let sizes = program.module().kernel(self.kernel)?.parameter_sizes();
         let (wanted, given) = (sizes.len(), self.arguments.len());
         if wanted != given {
-            return Err(LaunchError::ArgumentCount {
-                kernel,
-                wanted,
-                given,
-            }
-            .into());
+            return Err(LaunchError::ArgumentCount { kernel, wanted, given }.into());
         }
         for (index, (argument, wanted)) in self.arguments.iter().zip(sizes).enumerate() {
             let given = match argument {
@@ -77,13 +72,7 @@ impl Launch<'_> {
                 Argument::Int(_) | Argument::Float(_) => 4,
             };
             if wanted != given {
-                return Err(LaunchError::ArgumentSize {
-                    kernel,
-                    index,
-                    wanted,
-                    given,
-                }
-                .into());
+                return Err(LaunchError::ArgumentSize { kernel, index, wanted, given }.into());
             }
         }
         Ok(())
@@ -112,11 +101,7 @@ impl Device {
     }
 
     fn simulator_because(because: &str) -> Self {
-        Device::Simulator {
-            memory: Memory::new(),
-            buffers: Vec::new(),
-            because: because.into(),
-        }
+        Device::Simulator { memory: Memory::new(), buffers: Vec::new(), because: because.into() }
     }
 
     /// Which one it is, for the reader.
@@ -134,9 +119,7 @@ impl Device {
     pub fn alloc(&mut self, name: &str, values: &[f32]) -> Result<Buffer, Error> {
         match self {
             Device::Gpu(gpu) => gpu.alloc(values),
-            Device::Simulator {
-                memory, buffers, ..
-            } => {
+            Device::Simulator { memory, buffers, .. } => {
                 buffers.push(memory.alloc(name, values));
                 Ok(Buffer(buffers.len() - 1))
             }
@@ -150,9 +133,7 @@ impl Device {
     pub fn alloc_unwritten(&mut self, name: &str, len: usize) -> Result<Buffer, Error> {
         match self {
             Device::Gpu(gpu) => gpu.alloc(&vec![UNWRITTEN; len]),
-            Device::Simulator {
-                memory, buffers, ..
-            } => {
+            Device::Simulator { memory, buffers, .. } => {
                 buffers.push(memory.alloc_uninit::<f32>(name, len));
                 Ok(Buffer(buffers.len() - 1))
             }
@@ -166,9 +147,7 @@ impl Device {
     pub fn read(&self, buffer: Buffer) -> Result<Vec<f32>, Error> {
         match self {
             Device::Gpu(gpu) => gpu.read(buffer),
-            Device::Simulator {
-                memory, buffers, ..
-            } => Ok(memory.read(buffers[buffer.0])),
+            Device::Simulator { memory, buffers, .. } => Ok(memory.read(buffers[buffer.0])),
         }
     }
 
@@ -180,9 +159,7 @@ impl Device {
     pub fn launch(&mut self, program: &Program, launch: &Launch) -> Result<Option<Report>, Error> {
         match self {
             Device::Gpu(gpu) => gpu.launch(program, launch).map(|()| None),
-            Device::Simulator {
-                memory, buffers, ..
-            } => {
+            Device::Simulator { memory, buffers, .. } => {
                 let kernel = program.module().kernel(launch.kernel)?;
                 let arguments: Vec<ptx_sim::Argument> = launch
                     .arguments

@@ -46,11 +46,7 @@ pub(crate) fn compile(
     options: &[String],
 ) -> Result<(Result<String, NvrtcError>, String), NvrtcError> {
     let text = |chars: Vec<c_char>| {
-        let bytes: Vec<u8> = chars
-            .into_iter()
-            .map(|c| c as u8)
-            .take_while(|c| *c != 0)
-            .collect();
+        let bytes: Vec<u8> = chars.into_iter().map(|c| c as u8).take_while(|c| *c != 0).collect();
         String::from_utf8_lossy(&bytes).into_owned()
     };
     let program = Compilation(result::create_program(source, Some(name))?);
@@ -105,7 +101,5 @@ pub(crate) fn launch(
     // of bounds is undefined on a GPU, which is why the course runs new kernels on the simulator first.
     let launched = unsafe { launch.launch(config) };
     launched.map_err(|error| Error::Driver(error.to_string()))?;
-    stream
-        .synchronize()
-        .map_err(|error| Error::Driver(error.to_string()))
+    stream.synchronize().map_err(|error| Error::Driver(error.to_string()))
 }

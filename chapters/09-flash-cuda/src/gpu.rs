@@ -33,12 +33,7 @@ impl Gpu {
             .map_err(|error| format!("the CUDA driver gives no device: {error}"))?;
         let name = context.name().unwrap_or_else(|_| "GPU 0".into());
         let stream = context.default_stream();
-        Ok(Gpu {
-            context,
-            stream,
-            name,
-            buffers: Vec::new(),
-        })
+        Ok(Gpu { context, stream, name, buffers: Vec::new() })
     }
 
     /// What NVIDIA calls it.
@@ -47,37 +42,21 @@ impl Gpu {
     }
 
     pub(crate) fn alloc(&mut self, values: &[f32]) -> Result<Buffer, Error> {
-        self.buffers
-            .push(self.stream.clone_htod(values).map_err(refused)?);
+        self.buffers.push(self.stream.clone_htod(values).map_err(refused)?);
         Ok(Buffer::new(self.buffers.len() - 1))
     }
 
     pub(crate) fn read(&self, buffer: Buffer) -> Result<Vec<f32>, Error> {
-        self.stream
-            .clone_dtoh(&self.buffers[buffer.index()])
-            .map_err(refused)
+        self.stream.clone_dtoh(&self.buffers[buffer.index()]).map_err(refused)
     }
 
     pub(crate) fn launch(&mut self, program: &Program, launch: &Launch) -> Result<(), Error> {
         launch.fits(program)?;
-        let module = self
-            .context
-            .load_module(Ptx::from_src(program.ptx()))
-            .map_err(refused)?;
+        let module = self.context.load_module(Ptx::from_src(program.ptx())).map_err(refused)?;
         let function = module.load_function(launch.kernel).map_err(refused)?;
         let [grid_dim, block_dim] = [launch.grid, launch.block].map(|[x, y, z]| (x, y, z));
-        let config = LaunchConfig {
-            grid_dim,
-            block_dim,
-            shared_mem_bytes: 0,
-        };
-        foreign::launch(
-            &self.stream,
-            &function,
-            config,
-            &self.buffers,
-            &launch.arguments,
-        )
+        let config = LaunchConfig { grid_dim, block_dim, shared_mem_bytes: 0 };
+        foreign::launch(&self.stream, &function, config, &self.buffers, &launch.arguments)
     }
 }
 

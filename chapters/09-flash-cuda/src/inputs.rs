@@ -43,13 +43,7 @@ impl Sizes {
 impl Inputs {
     /// Standard normal ones.
     pub fn random(seed: u64, sizes: Sizes, causal: bool) -> Self {
-        let Sizes {
-            heads,
-            kv_heads,
-            n,
-            m,
-            d,
-        } = sizes;
+        let Sizes { heads, kv_heads, n, m, d } = sizes;
         let mut random = Random::new(seed);
         Inputs {
             q: random.normal((heads, n, d)),
@@ -97,12 +91,6 @@ impl Inputs {
                 "{heads} heads, n = {n}, m = {m}, d = {d} are more numbers than these kernels can count"
             ));
         }
-        Ok(Sizes {
-            heads,
-            kv_heads,
-            n,
-            m,
-            d,
-        })
+        Ok(Sizes { heads, kv_heads, n, m, d })
     }
 }

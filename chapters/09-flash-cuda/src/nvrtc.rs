@@ -19,10 +19,7 @@ pub fn folder() -> PathBuf {
 
 /// One sentence with the command that brings NVRTC and `ptxas`, where there is one.
 pub fn how_to_get_it() -> String {
-    if cfg!(all(
-        target_arch = "x86_64",
-        any(target_os = "linux", target_os = "windows")
-    )) {
+    if cfg!(all(target_arch = "x86_64", any(target_os = "linux", target_os = "windows"))) {
         format!("In the course's folder: {COMMAND}")
     } else {
         "It exists for Linux and Windows on x86-64.".into()
@@ -77,9 +74,7 @@ pub struct Compiled {
 /// [`Error::NoNvrtc`], or [`Error::DoesNotCompile`] with the compiler's own words.
 pub fn compile(name: &str, source: &str, definitions: &[String]) -> Result<Compiled, Error> {
     if !found() {
-        return Err(Error::NoNvrtc {
-            what: format!("{name} has to be compiled"),
-        });
+        return Err(Error::NoNvrtc { what: format!("{name} has to be compiled") });
     }
     let refused = |log: String| Error::DoesNotCompile { log };
     // What C calls the end of a text.
@@ -91,25 +86,16 @@ pub fn compile(name: &str, source: &str, definitions: &[String]) -> Result<Compi
     };
     // Some editors begin a file with a mark that is no part of its text.
     let source = text(source.strip_prefix('\u{feff}').unwrap_or(source))?;
-    let options: Vec<String> = [
-        format!("--gpu-architecture={ARCHITECTURE}"),
-        "--generate-line-info".into(),
-    ]
-    .into_iter()
-    .chain(
-        definitions
-            .iter()
-            .map(|definition| format!("-D{definition}")),
-    )
-    .collect();
+    let options: Vec<String> =
+        [format!("--gpu-architecture={ARCHITECTURE}"), "--generate-line-info".into()]
+            .into_iter()
+            .chain(definitions.iter().map(|definition| format!("-D{definition}")))
+            .collect();
     let fails = |error: NvrtcError| refused(format!("{name}: NVRTC fails: {error}"));
     let (ptx, said) = foreign::compile(&source, &text(name)?, &options).map_err(fails)?;
     let said = said.trim().to_string();
     match ptx {
-        Ok(ptx) => Ok(Compiled {
-            ptx: without_folders(&ptx),
-            warnings: said,
-        }),
+        Ok(ptx) => Ok(Compiled { ptx: without_folders(&ptx), warnings: said }),
         Err(error) if said.is_empty() => Err(fails(error)),
         Err(_) => Err(refused(said)),
     }
@@ -117,15 +103,13 @@ pub fn compile(name: &str, source: &str, definitions: &[String]) -> Result<Compi
 
 /// PTX names the file by its full path; without it, PTX is the same on every machine.
 fn without_folders(ptx: &str) -> String {
-    let lines = ptx
-        .lines()
-        .map(|line| match line.trim_start().starts_with(".file") {
-            true => {
-                let (start, path) = line.split_once('"').unwrap_or((line, ""));
-                let name = path.rsplit(['/', '\\']).next().unwrap_or(path);
-                format!("{start}\"{name}\n")
-            }
-            false => format!("{line}\n"),
-        });
+    let lines = ptx.lines().map(|line| match line.trim_start().starts_with(".file") {
+        true => {
+            let (start, path) = line.split_once('"').unwrap_or((line, ""));
+            let name = path.rsplit(['/', '\\']).next().unwrap_or(path);
+            format!("{start}\"{name}\n")
+        }
+        false => format!("{line}\n"),
+    });
     lines.collect()
 }

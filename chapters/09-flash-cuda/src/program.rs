@@ -34,10 +34,7 @@ impl Program {
     pub fn compile(name: &str, source: &str, definitions: &[String]) -> Result<Self, Error> {
         let Compiled { ptx, warnings } = nvrtc::compile(name, source, definitions)?;
         let program = Self::new(source, ptx, definitions, Origin::Nvrtc)?;
-        Ok(Program {
-            warnings,
-            ..program
-        })
+        Ok(Program { warnings, ..program })
     }
 
     /// A CUDA file whose PTX is given.
@@ -56,14 +53,7 @@ impl Program {
     ) -> Result<Self, Error> {
         let module = Module::parse(&ptx)?;
         let arrays = shared_arrays(source, definitions);
-        Ok(Program {
-            source: source.into(),
-            ptx,
-            module,
-            arrays,
-            origin,
-            warnings: String::new(),
-        })
+        Ok(Program { source: source.into(), ptx, module, arrays, origin, warnings: String::new() })
     }
 
     /// The CUDA text.

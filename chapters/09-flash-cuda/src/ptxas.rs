@@ -53,35 +53,27 @@ pub fn resources_of(ptxas: &Path, ptx: &str) -> Result<Vec<Resources>, Error> {
 pub fn resources(ptxas: &Path, ptx: &Path) -> Result<Vec<Resources>, Error> {
     let null = if cfg!(windows) { "NUL" } else { "/dev/null" };
     let mut command = Command::new(ptxas);
-    command
-        .args(["--verbose", "--gpu-name=sm_80", "--output-file", null])
-        .arg(ptx);
-    let output = command
-        .output()
-        .map_err(|error| Error::Ptxas(error.to_string()))?;
+    command.args(["--verbose", "--gpu-name=sm_80", "--output-file", null]).arg(ptx);
+    let output = command.output().map_err(|error| Error::Ptxas(error.to_string()))?;
     let text = String::from_utf8_lossy(&output.stderr) + String::from_utf8_lossy(&output.stdout);
     if !output.status.success() {
         return Err(Error::Ptxas(text.trim().into()));
     }
     // Compiling entry function 'warp' for 'sm_80' … 0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads …
     // Used 69 registers, 20992 bytes smem, 412 bytes cmem[0]
-    let kernels = text
-        .split("Compiling entry function '")
-        .skip(1)
-        .map(|text| {
-            let before = |what: &str| -> u32 {
-                let number = text
-                    .split_once(what)
-                    .and_then(|(before, _)| before.split_whitespace().next_back());
-                number.and_then(|number| number.parse().ok()).unwrap_or(0)
-            };
-            Resources {
-                name: text.split('\'').next().unwrap_or_default().into(),
-                registers: before(" registers"),
-                shared: before(" bytes smem"),
-                stack: before(" bytes stack frame"),
-                spills: before(" bytes spill stores") + before(" bytes spill loads"),
-            }
-        });
+    let kernels = text.split("Compiling entry function '").skip(1).map(|text| {
+        let before = |what: &str| -> u32 {
+            let number =
+                text.split_once(what).and_then(|(before, _)| before.split_whitespace().next_back());
+            number.and_then(|number| number.parse().ok()).unwrap_or(0)
+        };
+        Resources {
+            name: text.split('\'').next().unwrap_or_default().into(),
+            registers: before(" registers"),
+            shared: before(" bytes smem"),
+            stack: before(" bytes stack frame"),
+            spills: before(" bytes spill stores") + before(" bytes spill loads"),
+        }
+    });
     Ok(kernels.collect())
 }

@@ -22,10 +22,7 @@ pub fn exercises() -> [(&'static str, Exercise); 5] {
 /// If the file does not hold the reference's answer to this exercise.
 pub fn with_mistake(solved: &str, id: &str, mistake: &str) -> Option<String> {
     let (_, exercise) = exercises().into_iter().find(|(known, _)| *known == id)?;
-    let known = exercise
-        .mistakes
-        .into_iter()
-        .find(|known| known.name == mistake)?;
+    let known = exercise.mistakes.into_iter().find(|known| known.name == mistake)?;
     match known.body {
         Body::Changed(changes) => Some(changed(solved, changes)),
         Body::Kernel | Body::Section { .. } => None,

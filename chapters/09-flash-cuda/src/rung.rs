@@ -112,22 +112,8 @@ impl Rung {
         program: &Program,
         call: &Call,
     ) -> Result<Vec<Option<Report>>, Error> {
-        let Call {
-            q,
-            k,
-            v,
-            out,
-            lse,
-            sizes,
-            causal,
-        } = *call;
-        let Sizes {
-            heads,
-            kv_heads,
-            n,
-            m,
-            d,
-        } = sizes;
+        let Call { q, k, v, out, lse, sizes, causal } = *call;
+        let Sizes { heads, kv_heads, n, m, d } = sizes;
         let group = Int(sizes.group() as i32);
         let (scale, causal) = (Float(1.0 / (d as f32).sqrt()), Int(causal.into()));
         let [q, k, v, out, lse] = [q, k, v, out, lse].map(Argument::Buffer);
@@ -194,10 +180,7 @@ impl Rung {
                 ]
             }
         };
-        launches
-            .iter()
-            .map(|launch| device.launch(program, launch))
-            .collect()
+        launches.iter().map(|launch| device.launch(program, launch)).collect()
     }
 }
 
@@ -208,9 +191,7 @@ impl Rung {
 pub fn definitions(d: usize) -> Result<Vec<String>, Error> {
     match d {
         32 | 64 | 128 => Ok(vec![format!("D={d}")]),
-        _ => Err(Error::Sizes(format!(
-            "width {d}: these kernels are for 32, 64 and 128"
-        ))),
+        _ => Err(Error::Sizes(format!("width {d}: these kernels are for 32, 64 and 128"))),
     }
 }
 

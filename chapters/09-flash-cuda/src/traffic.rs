@@ -24,21 +24,12 @@ const LANES: usize = 32;
 impl Traffic {
     /// What the simulator counted.
     pub fn counted(report: &Report) -> Self {
-        Traffic {
-            read: report.total.read_bytes,
-            written: report.total.written_bytes,
-        }
+        Traffic { read: report.total.read_bytes, written: report.total.written_bytes }
     }
 
     /// What the kernels of a rung have to ask for, one after the other.
     pub fn of(rung: Rung, sizes: Sizes, causal: bool) -> Vec<Self> {
-        let Sizes {
-            heads: h,
-            kv_heads,
-            n,
-            m,
-            d,
-        } = sizes;
+        let Sizes { heads: h, kv_heads, n, m, d } = sizes;
         let kernel = |read: usize, written: usize| Traffic {
             read: (F32 * read) as u64,
             written: (F32 * written) as u64,
@@ -47,11 +38,8 @@ impl Traffic {
         let fused = |groups: usize, rows: usize, block: usize, skips: bool, row_to_query: usize| {
             let blocks = (0..rows.div_ceil(block)).map(|first| {
                 let last = ((first + 1) * block).min(rows) - 1;
-                let end = if skips {
-                    (m + last / row_to_query + 1).saturating_sub(n).min(m)
-                } else {
-                    m
-                };
+                let end =
+                    if skips { (m + last / row_to_query + 1).saturating_sub(n).min(m) } else { m };
                 2 * d * (end.div_ceil(LANES) * LANES).min(m)
             });
             kernel(h * n * d + groups * blocks.sum::<usize>(), h * n * (d + 1))
@@ -66,13 +54,7 @@ impl Traffic {
             ],
             Rung::Tiled => vec![fused(h, n, 8, false, 1)],
             Rung::Warp => vec![fused(h, n, 16, causal, 1)],
-            Rung::Gqa => vec![fused(
-                kv_heads,
-                n * sizes.group(),
-                16,
-                causal,
-                sizes.group(),
-            )],
+            Rung::Gqa => vec![fused(kv_heads, n * sizes.group(), 16, causal, sizes.group())],
             // Each split reads the query. The d/32 warps of a merge read every lse twice.
             Rung::Split => vec![
                 kernel(h * (SPLITS * d + 2 * m * d), h * SPLITS * (d + 1)),

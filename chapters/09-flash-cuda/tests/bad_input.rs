@@ -12,13 +12,7 @@ use ndarray::Array3;
 use std::env;
 
 fn sizes() -> Sizes {
-    Sizes {
-        heads: 2,
-        kv_heads: 1,
-        n: 3,
-        m: 5,
-        d: 64,
-    }
+    Sizes { heads: 2, kv_heads: 1, n: 3, m: 5, d: 64 }
 }
 
 fn inputs() -> Inputs {
@@ -34,40 +28,18 @@ fn refused(inputs: &Inputs) -> String {
 
 #[test]
 fn sizes_that_do_not_fit() {
-    let narrow = Inputs {
-        k: Array3::zeros((1, 5, 32)),
-        ..inputs()
-    };
+    let narrow = Inputs { k: Array3::zeros((1, 5, 32)), ..inputs() };
     assert_eq!(refused(&narrow), "key width 32 ≠ query width 64");
-    let short = Inputs {
-        v: Array3::zeros((1, 4, 64)),
-        ..inputs()
-    };
+    let short = Inputs { v: Array3::zeros((1, 4, 64)), ..inputs() };
     assert!(refused(&short).contains("v is (1, 4, 64) and k is (1, 5, 64)"));
-    let uneven = Inputs::random(
-        1,
-        Sizes {
-            heads: 3,
-            kv_heads: 2,
-            ..sizes()
-        },
-        false,
-    );
+    let uneven = Inputs::random(1, Sizes { heads: 3, kv_heads: 2, ..sizes() }, false);
     assert!(refused(&uneven).contains("3 query heads cannot share 2"));
-    let empty = Inputs {
-        q: Array3::zeros((2, 0, 64)),
-        ..inputs()
-    };
+    let empty = Inputs { q: Array3::zeros((2, 0, 64)), ..inputs() };
     assert!(refused(&empty).contains("no size may be 0"));
     let odd = Inputs::random(1, Sizes { d: 48, ..sizes() }, false);
     assert!(refused(&odd).contains("width 48"));
     let several = attention(&mut Device::simulator(), Rung::Split, &inputs());
-    assert!(
-        several
-            .expect_err("three queries")
-            .to_string()
-            .contains("one query a head, not 3")
-    );
+    assert!(several.expect_err("three queries").to_string().contains("one query a head, not 3"));
 }
 
 /// Launches the warp rung's kernel with something changed.
@@ -94,25 +66,17 @@ fn launch(change: impl FnOnce(&mut Launch)) -> Error {
         ],
     };
     change(&mut launch);
-    device
-        .launch(&program, &launch)
-        .expect_err("it has to be refused")
+    device.launch(&program, &launch).expect_err("it has to be refused")
 }
 
 #[test]
 fn launches_that_do_not_fit() {
     let unknown = launch(|launch| launch.kernel = "wrap");
-    assert_eq!(
-        unknown.to_string(),
-        "no kernel `wrap` in the module; it holds warp"
-    );
+    assert_eq!(unknown.to_string(), "no kernel `wrap` in the module; it holds warp");
     let few = launch(|launch| launch.arguments.truncate(9));
     assert_eq!(few.to_string(), "`warp` takes 10 arguments, not 9");
     let small = launch(|launch| launch.arguments[2] = Argument::Int(0));
-    assert_eq!(
-        small.to_string(),
-        "argument 2 of `warp` is 4 bytes, its parameter 8"
-    );
+    assert_eq!(small.to_string(), "argument 2 of `warp` is 4 bytes, its parameter 8");
     let large = launch(|launch| launch.block = [1025, 1, 1]);
     assert!(large.to_string().contains("1025"), "{large}");
     let none = launch(|launch| launch.grid = [0, 1, 1]);
@@ -123,10 +87,7 @@ fn launches_that_do_not_fit() {
 fn compiler() -> bool {
     let how = nvrtc::how_to_get_it();
     if !nvrtc::found() {
-        assert!(
-            env::var_os("ATTN_REQUIRE_NVRTC").is_none(),
-            "NVRTC is required here. {how}"
-        );
+        assert!(env::var_os("ATTN_REQUIRE_NVRTC").is_none(), "NVRTC is required here. {how}");
         println!("skipped: NVRTC is not installed. {how}");
     }
     nvrtc::found()
@@ -142,23 +103,15 @@ fn cuda_that_does_not_compile() {
         Err(error) => error.to_string(),
     };
     let message = compile("extern \"C\" __global__ void f(float* x)\n{\n    x[0] = y;\n}\n");
-    assert!(
-        message.contains("mine.cu(3): error: identifier \"y\" is undefined"),
-        "{message}"
-    );
-    assert!(
-        message.contains("x[0] = y;\n             ^"),
-        "the caret is gone:\n{message}"
-    );
+    assert!(message.contains("mine.cu(3): error: identifier \"y\" is undefined"), "{message}");
+    assert!(message.contains("x[0] = y;\n             ^"), "the caret is gone:\n{message}");
     assert!(compile("void f() {}\0").contains("is NUL"));
     // Text that compiles all the same.
     let source = "__device__ int f() { }\nextern \"C\" __global__ void g(int* x) { x[0] = f(); }\n";
     let program = Program::compile("mine.cu", &format!("\u{feff}{source}"), &[]);
     let program = program.expect("a mark at the start of a file is no part of it");
     assert!(
-        program
-            .warnings()
-            .contains("mine.cu(1): warning #940-D: missing return"),
+        program.warnings().contains("mine.cu(1): warning #940-D: missing return"),
         "{}",
         program.warnings()
     );
@@ -186,34 +139,19 @@ fn a_kernel_of_the_readers_own() {
         attention_by_own(&mut Device::simulator(), &own, &program, &inputs())
     };
     let outcome = run("tiled", 8, [32, 8, 1]).expect("it runs");
-    let same = attention_by(
-        &mut Device::simulator(),
-        Rung::Tiled,
-        &program,
-        &inputs(),
-        0,
-    )
-    .expect("it runs");
+    let same = attention_by(&mut Device::simulator(), Rung::Tiled, &program, &inputs(), 0)
+        .expect("it runs");
     assert_eq!(outcome.out, same.out);
     assert_eq!(unwritten(&outcome.out), None);
     assert!(run("tilde", 8, [32, 8, 1]).is_err());
     assert!(run("tiled", 0, [32, 8, 1]).is_err());
     assert!(run("tiled", 8, [32, 64, 1]).is_err());
-    let large = Rung::Tiled
-        .source()
-        .replace("vs[KEYS][D]", "vs[9 * KEYS][D]");
+    let large = Rung::Tiled.source().replace("vs[KEYS][D]", "vs[9 * KEYS][D]");
     let large = Program::compile("mine.cu", &large, &definitions).expect("it compiles");
-    let own = Own {
-        entry: "tiled",
-        rows: 8,
-        block: [32, 8, 1],
-    };
+    let own = Own { entry: "tiled", rows: 8, block: [32, 8, 1] };
     let refused = attention_by_own(&mut Device::simulator(), &own, &large, &inputs());
     let refused = refused.expect_err("85 KB of shared arrays").to_string();
-    assert!(
-        refused.contains("bytes of shared memory for a block, at most 49152"),
-        "{refused}"
-    );
+    assert!(refused.contains("bytes of shared memory for a block, at most 49152"), "{refused}");
     // Rows that no block computes.
     let program = Program::compile(
         "mine.cu",
@@ -222,11 +160,7 @@ fn a_kernel_of_the_readers_own() {
         &definitions,
     );
     let program = program.expect("it compiles");
-    let own = Own {
-        entry: "one",
-        rows: 3,
-        block: [64, 1, 1],
-    };
+    let own = Own { entry: "one", rows: 3, block: [64, 1, 1] };
     let outcome = attention_by_own(&mut Device::simulator(), &own, &program, &inputs());
     let outcome = outcome.expect("it runs");
     assert_eq!(unwritten(&outcome.out).as_deref(), Some("[0,1,0]"));
@@ -244,11 +178,7 @@ fn the_kernel_of_the_book_is_right() {
     let source = include_str!("../examples/mine.cu");
     let program = Program::compile("mine.cu", source, &definitions).expect("it compiles");
     assert_eq!(program.warnings(), "");
-    let own = Own {
-        entry: "mine",
-        rows: 1,
-        block: [64, 1, 1],
-    };
+    let own = Own { entry: "mine", rows: 1, block: [64, 1, 1] };
     for (n, m, causal) in [(3, 5, false), (3, 5, true), (5, 3, true)] {
         let inputs = Inputs::random(1, Sizes { n, m, ..sizes() }, causal);
         let outcome = attention_by_own(&mut Device::simulator(), &own, &program, &inputs);

@@ -21,10 +21,7 @@ struct Bug {
 fn seed(rung: Rung, sizes: Sizes, changes: &[(&str, &str)]) -> Option<Bug> {
     if !nvrtc::found() {
         let how = nvrtc::how_to_get_it();
-        assert!(
-            env::var_os("ATTN_REQUIRE_NVRTC").is_none(),
-            "NVRTC is required here. {how}"
-        );
+        assert!(env::var_os("ATTN_REQUIRE_NVRTC").is_none(), "NVRTC is required here. {how}");
         println!("skipped: NVRTC is not installed. {how}");
         return None;
     }
@@ -34,21 +31,13 @@ fn seed(rung: Rung, sizes: Sizes, changes: &[(&str, &str)]) -> Option<Bug> {
     let inputs = Inputs::random(1, sizes, false);
     let outcome = attention_by(&mut Device::simulator(), rung, &program, &inputs, 0)
         .expect("it can be launched");
-    Some(Bug {
-        source,
-        outcome,
-        inputs,
-    })
+    Some(Bug { source, outcome, inputs })
 }
 
 impl Bug {
     /// The numbers of the lines that hold this text.
     fn lines(&self, text: &str) -> Vec<u32> {
-        let lines = self
-            .source
-            .lines()
-            .zip(1..)
-            .filter(|(line, _)| line.contains(text));
+        let lines = self.source.lines().zip(1..).filter(|(line, _)| line.contains(text));
         let lines: Vec<u32> = lines.map(|(_, number)| number).collect();
         assert!(!lines.is_empty(), "no line holds {text}");
         lines
@@ -58,12 +47,7 @@ impl Bug {
     #[track_caller]
     fn is_named(&self, kind: Kind, at: &str, name: &str) -> &Self {
         let lines = self.lines(at);
-        let findings = || {
-            self.outcome
-                .reports
-                .iter()
-                .flat_map(|report| &report.findings)
-        };
+        let findings = || self.outcome.reports.iter().flat_map(|report| &report.findings);
         let found = findings().any(|finding| {
             let touches =
                 |place: ptx_sim::Place| place.source.is_some_and(|line| lines.contains(&line));
@@ -71,11 +55,7 @@ impl Bug {
             finding.kind == kind && here && finding.text.contains(name)
         });
         let all: Vec<String> = findings().map(ToString::to_string).collect();
-        assert!(
-            found,
-            "no {kind:?} of {name} at {lines:?} among:\n{}",
-            all.join("\n")
-        );
+        assert!(found, "no {kind:?} of {name} at {lines:?} among:\n{}", all.join("\n"));
         self
     }
 
@@ -86,10 +66,7 @@ impl Bug {
         assert_eq!(wrong(&self.inputs, &self.outcome), None);
         let line = self.lines(at)[0];
         let mut counts = Counts::default();
-        self.outcome
-            .reports
-            .iter()
-            .for_each(|report| counts += report.line(line));
+        self.outcome.reports.iter().for_each(|report| counts += report.line(line));
         counts
     }
 }
@@ -116,11 +93,7 @@ fn barrier_missing_after_the_scores() {
 #[test]
 fn barrier_missing_after_the_softmax() {
     if let Some(bug) = seed(Rung::Tiled, sizes(9, 40), &[AFTER_SOFTMAX]) {
-        bug.is_named(
-            Kind::SharedRace,
-            "sum[e] *= correction[row]",
-            "`correction[",
-        );
+        bug.is_named(Kind::SharedRace, "sum[e] *= correction[row]", "`correction[");
     }
 }
 
@@ -182,10 +155,7 @@ fn tile_without_padding() {
     if let Some(bug) = seed(
         Rung::Tiled,
         sizes(9, 40),
-        &[(
-            "__shared__ float ks[KEYS][D + 1];",
-            "__shared__ float ks[KEYS][D];",
-        )],
+        &[("__shared__ float ks[KEYS][D + 1];", "__shared__ float ks[KEYS][D];")],
     ) {
         // One wavefront for the query's number, the same for all lanes, and 32 for the keys'.
         let counts = bug.is_right_but_slow("dot = fmaf(qs[row][c]");
@@ -207,10 +177,8 @@ fn keys_loaded_column_by_column() {
 
 #[test]
 fn less_or_equal_at_the_edge_of_the_keys() {
-    let change = (
-        "const bool inside = start + at / D < m;",
-        "const bool inside = start + at / D <= m;",
-    );
+    let change =
+        ("const bool inside = start + at / D < m;", "const bool inside = start + at / D <= m;");
     if let Some(bug) = seed(Rung::Tiled, sizes(8, 40), &[change]) {
         bug.is_named(Kind::OutOfBounds, "= inside ?", "reads byte 10240 of `k`");
     }
@@ -218,22 +186,16 @@ fn less_or_equal_at_the_edge_of_the_keys() {
 
 #[test]
 fn no_guard_at_the_edge_of_the_output() {
-    if let Some(bug) = seed(
-        Rung::Warp,
-        sizes(9, 40),
-        &[("        if (i >= n) continue;\n", "")],
-    ) {
+    if let Some(bug) = seed(Rung::Warp, sizes(9, 40), &[("        if (i >= n) continue;\n", "")]) {
         bug.is_named(Kind::OutOfBounds, "out[row * 32 + lane] = sum[r];", "`out`");
     }
 }
 
 #[test]
 fn no_guard_in_a_grid_that_does_not_fit() {
-    if let Some(bug) = seed(
-        Rung::Naive,
-        sizes(9, 40),
-        &[("    if (i >= n || j >= m) return;\n", "")],
-    ) {
+    if let Some(bug) =
+        seed(Rung::Naive, sizes(9, 40), &[("    if (i >= n || j >= m) return;\n", "")])
+    {
         bug.is_named(Kind::OutOfBounds, "dot = fmaf(query[c], key[c], dot)", "");
     }
 }
@@ -245,21 +207,15 @@ fn tail_of_the_tile_not_cleared() {
         "if (inside) ks[place(at / FOURS, at % FOURS)] = keys[start * FOURS + at];",
     )];
     if let Some(bug) = seed(Rung::Warp, sizes(9, 20), &changes) {
-        bug.is_named(
-            Kind::Uninitialised,
-            "const float4 key = ks[place(lane, four)];",
-            "`ks[",
-        );
+        bug.is_named(Kind::Uninitialised, "const float4 key = ks[place(lane, four)];", "`ks[");
     }
 }
 
 #[test]
 fn tile_loaded_in_part() {
-    if let Some(bug) = seed(
-        Rung::Tiled,
-        sizes(8, 32),
-        &[("at < KEYS * D; at +=", "at < KEYS * D - 256; at +=")],
-    ) {
+    if let Some(bug) =
+        seed(Rung::Tiled, sizes(8, 32), &[("at < KEYS * D; at +=", "at < KEYS * D - 256; at +=")])
+    {
         bug.is_named(Kind::Uninitialised, "dot = fmaf(qs[row][c]", "`ks[28][0]`");
     }
 }
@@ -271,11 +227,7 @@ fn shuffle_that_lanes_have_left() {
         "            if (j >= m) continue;\n            const bool visible = j < m",
     );
     if let Some(bug) = seed(Rung::Warp, sizes(9, 20), &[change]) {
-        bug.is_named(
-            Kind::AbsentLanes,
-            "__shfl_xor_sync",
-            "names lanes that are elsewhere",
-        );
+        bug.is_named(Kind::AbsentLanes, "__shfl_xor_sync", "names lanes that are elsewhere");
     }
 }
 
@@ -284,16 +236,9 @@ fn shuffle_of_half_a_warp() {
     if let Some(bug) = seed(
         Rung::Split,
         sizes(1, 20),
-        &[(
-            "#define ALL_LANES 0xffffffffu",
-            "#define ALL_LANES 0x0000ffffu",
-        )],
+        &[("#define ALL_LANES 0xffffffffu", "#define ALL_LANES 0x0000ffffu")],
     ) {
-        bug.is_named(
-            Kind::AbsentLanes,
-            "__shfl_xor_sync",
-            "leaves out lanes that are here",
-        );
+        bug.is_named(Kind::AbsentLanes, "__shfl_xor_sync", "leaves out lanes that are here");
     }
 }
 
@@ -317,10 +262,7 @@ fn axes_of_a_shared_array_swapped() {
     if let Some(bug) = seed(
         Rung::Tiled,
         sizes(8, 32),
-        &[(
-            "        scores[row][lane] = visible",
-            "        scores[lane][row] = visible",
-        )],
+        &[("        scores[row][lane] = visible", "        scores[lane][row] = visible")],
     ) {
         bug.is_named(Kind::OutOfBounds, "scores[lane][row] = visible", "`scores`");
     }
@@ -328,18 +270,11 @@ fn axes_of_a_shared_array_swapped() {
 
 #[test]
 fn two_blocks_write_the_same_place() {
-    let two = Sizes {
-        heads: 2,
-        kv_heads: 2,
-        ..sizes(1, 20)
-    };
+    let two = Sizes { heads: 2, kv_heads: 2, ..sizes(1, 20) };
     if let Some(bug) = seed(
         Rung::Split,
         two,
-        &[(
-            "const int part = head * splits + split;",
-            "const int part = split;",
-        )],
+        &[("const int part = head * splits + split;", "const int part = split;")],
     ) {
         bug.is_named(Kind::BlockRace, "parts[part * 32 + lane] = sum;", "`parts`");
     }
@@ -347,16 +282,10 @@ fn two_blocks_write_the_same_place() {
 
 #[test]
 fn scores_that_are_read_but_never_written() {
-    let change = (
-        "    scores[((size_t)head",
-        "    if (j > i + 3) return;\n    scores[((size_t)head",
-    );
+    let change =
+        ("    scores[((size_t)head", "    if (j > i + 3) return;\n    scores[((size_t)head");
     if let Some(bug) = seed(Rung::Naive, sizes(9, 40), &[change]) {
-        bug.is_named(
-            Kind::Uninitialised,
-            "row_max = fmaxf(row_max, row[j])",
-            "`scores`",
-        );
+        bug.is_named(Kind::Uninitialised, "row_max = fmaxf(row_max, row[j])", "`scores`");
     }
 }
 
@@ -365,25 +294,15 @@ fn one_split_too_many() {
     if let Some(bug) = seed(
         Rung::Split,
         sizes(1, 20),
-        &[(
-            "for (int s = 0; s < splits; ++s) {",
-            "for (int s = 0; s <= splits; ++s) {",
-        )],
+        &[("for (int s = 0; s < splits; ++s) {", "for (int s = 0; s <= splits; ++s) {")],
     ) {
-        bug.is_named(
-            Kind::OutOfBounds,
-            "const float weight = __expf(part_lse",
-            "`part_lse`",
-        );
+        bug.is_named(Kind::OutOfBounds, "const float weight = __expf(part_lse", "`part_lse`");
     }
 }
 
 #[test]
 fn a_loop_that_never_ends() {
-    let change = (
-        "start < m; start += KEYS) {",
-        "start < m; start += group - 1) {",
-    );
+    let change = ("start < m; start += KEYS) {", "start < m; start += group - 1) {");
     if let Some(bug) = seed(Rung::Tiled, sizes(1, 1), &[change]) {
         bug.is_named(Kind::StepLimit, "", "it is still running");
     }
@@ -433,10 +352,8 @@ fn a_loop_that_some_lanes_leave_early() {
 
 #[test]
 fn a_shuffle_from_lanes_that_have_ended() {
-    let change = (
-        "    if (split >= splits) return;",
-        "    if (split >= splits || lane >= 16) return;",
-    );
+    let change =
+        ("    if (split >= splits) return;", "    if (split >= splits || lane >= 16) return;");
     if let Some(bug) = seed(Rung::Split, sizes(1, 20), &[change]) {
         bug.is_named(Kind::AbsentLanes, "__shfl_xor_sync", "lane");
     }

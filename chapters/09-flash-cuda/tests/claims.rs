@@ -16,13 +16,7 @@ fn counted(rung: Rung, sizes: Sizes, causal: bool) -> Counts {
 }
 
 fn heads(heads: usize, kv_heads: usize, n: usize, m: usize) -> Sizes {
-    Sizes {
-        heads,
-        kv_heads,
-        n,
-        m,
-        d: 64,
-    }
+    Sizes { heads, kv_heads, n, m, d: 64 }
 }
 
 /// The cells of a table's row.
@@ -32,12 +26,8 @@ fn row(table: &str, name: &str) -> Vec<String> {
         .find(|(known, _)| *known == table)
         .expect("a table of the page");
     let text = write();
-    let line = text
-        .lines()
-        .find(|line| line.starts_with(&format!("| {name} |")));
-    let cells = line
-        .unwrap_or_else(|| panic!("no row {name}:\n{text}"))
-        .split('|');
+    let line = text.lines().find(|line| line.starts_with(&format!("| {name} |")));
+    let cells = line.unwrap_or_else(|| panic!("no row {name}:\n{text}")).split('|');
     let cells: Vec<String> = cells.map(|cell| cell.trim().to_string()).collect();
     cells[2..cells.len() - 1].to_vec()
 }

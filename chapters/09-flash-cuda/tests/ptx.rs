@@ -10,10 +10,7 @@ use std::{env, fs, path::PathBuf};
 fn there(found: bool, what: &str) -> bool {
     if !found {
         let how = nvrtc::how_to_get_it();
-        assert!(
-            env::var_os("ATTN_REQUIRE_NVRTC").is_none(),
-            "{what} is required here. {how}"
-        );
+        assert!(env::var_os("ATTN_REQUIRE_NVRTC").is_none(), "{what} is required here. {how}");
         println!("skipped: {what} is not installed. {how}");
     }
     found
@@ -29,10 +26,7 @@ fn the_committed_ptx_is_that_of_the_kernels() {
     if !there(nvrtc::found(), "NVRTC") {
         return;
     }
-    for (rung, d) in Rung::ALL
-        .into_iter()
-        .flat_map(|rung| rung::WIDTHS.map(|d| (rung, d)))
-    {
+    for (rung, d) in Rung::ALL.into_iter().flat_map(|rung| rung::WIDTHS.map(|d| (rung, d))) {
         let definitions = rung::definitions(d).expect("a width of the course");
         let ptx = nvrtc::compile(&format!("{}.cu", rung.name()), rung.source(), &definitions)
             .expect("it compiles")
@@ -42,10 +36,7 @@ fn the_committed_ptx_is_that_of_the_kernels() {
             fs::write(&file, &ptx).expect("a file that can be written");
         }
         let old = fs::read_to_string(&file).expect("a file that can be read");
-        let at = old
-            .lines()
-            .zip(ptx.lines())
-            .position(|(old, new)| old != new);
+        let at = old.lines().zip(ptx.lines()).position(|(old, new)| old != new);
         assert!(
             old == ptx,
             "{} is not what NVRTC makes of {}.cu (first other line: {:?}). If the kernel was changed, write it anew: \
@@ -90,12 +81,7 @@ fn ptxas_needs_the_stated_registers_and_spills_none() {
                     "{}, d = {d}",
                     kernel.name
                 );
-                assert_eq!(
-                    (kernel.spills, kernel.stack),
-                    (0, 0),
-                    "{}, d = {d}",
-                    kernel.name
-                );
+                assert_eq!((kernel.spills, kernel.stack), (0, 0), "{}, d = {d}", kernel.name);
                 seen += 1;
             }
         }

@@ -76,15 +76,7 @@ fn grouped_heads() {
     for rung in Rung::ALL {
         for (n, m) in [(1, 33), (5, 40), (33, 33)] {
             if rung != Rung::Split || n == 1 {
-                check(
-                    rung,
-                    Sizes {
-                        heads: 6,
-                        kv_heads: 2,
-                        ..sizes(n, m)
-                    },
-                    n != 5,
-                );
+                check(rung, Sizes { heads: 6, kv_heads: 2, ..sizes(n, m) }, n != 5);
             }
         }
     }
@@ -114,16 +106,13 @@ fn wavefronts_and_sectors_are_ideal() {
             assert_eq!(report.bank_conflicts(), 1.0, "{}", report.kernel);
             match report.kernel.as_str() {
                 // For each of the 64 entries, 32 sectors of keys where 4 would do, and one of the query; then 4 of scores.
-                "naive_scores" => assert_eq!(
-                    report.uncoalesced(),
-                    (64.0 * 33.0 + 4.0) / (64.0 * 5.0 + 4.0)
-                ),
+                "naive_scores" => {
+                    assert_eq!(report.uncoalesced(), (64.0 * 33.0 + 4.0) / (64.0 * 5.0 + 4.0))
+                }
                 // Eight floats fit a sector, and of the rows that 32 lanes walk each lane takes one. But lse is ideal.
-                "naive_softmax" => assert!(
-                    (7.9..8.0).contains(&report.uncoalesced()),
-                    "{}",
-                    report.uncoalesced()
-                ),
+                "naive_softmax" => {
+                    assert!((7.9..8.0).contains(&report.uncoalesced()), "{}", report.uncoalesced())
+                }
                 kernel => assert_eq!(report.uncoalesced(), 1.0, "{kernel}"),
             }
         }

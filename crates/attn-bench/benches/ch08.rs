@@ -10,21 +10,12 @@ use std::time::Duration;
 
 fn forward(criterion: &mut Criterion) {
     for causal in [false, true] {
-        let attention = Attention {
-            n: 1024,
-            m: 1024,
-            heads: 4,
-            d: 64,
-            causal,
-            backward: false,
-        };
+        let attention = Attention { n: 1024, m: 1024, heads: 4, d: 64, causal, backward: false };
         assert_like_naive(&attention);
         let inputs = attention.inputs();
         let name = if causal { "causal" } else { "full" };
         let mut group = criterion.benchmark_group(format!("ch08/forward, {name}"));
-        group
-            .sample_size(10)
-            .measurement_time(Duration::from_secs(2));
+        group.sample_size(10).measurement_time(Duration::from_secs(2));
         group.throughput(Throughput::Elements(attention.flop() as u64));
         for rung in RUNGS {
             let id = BenchmarkId::from_parameter(rung.name);
@@ -35,20 +26,11 @@ fn forward(criterion: &mut Criterion) {
 }
 
 fn way_back(criterion: &mut Criterion) {
-    let attention = Attention {
-        n: 1024,
-        m: 1024,
-        heads: 4,
-        d: 64,
-        causal: true,
-        backward: true,
-    };
+    let attention = Attention { n: 1024, m: 1024, heads: 4, d: 64, causal: true, backward: true };
     assert_like_naive(&attention);
     let inputs = attention.inputs();
     let mut group = criterion.benchmark_group("ch08/backward, causal");
-    group
-        .sample_size(10)
-        .measurement_time(Duration::from_secs(2));
+    group.sample_size(10).measurement_time(Duration::from_secs(2));
     group.throughput(Throughput::Elements(attention.flop() as u64));
     let forward = inputs.forward(RUNGS[RUNGS.len() - 1].forward);
     group.bench_function("queries in lanes", |b| {

@@ -10,18 +10,10 @@ use std::time::Duration;
 fn simulator(criterion: &mut Criterion) {
     for rung in [Rung::Tiled, Rung::Warp] {
         let mut group = criterion.benchmark_group(format!("ch09/{}, 4 heads, causal", rung.name()));
-        group
-            .sample_size(10)
-            .measurement_time(Duration::from_secs(3));
+        group.sample_size(10).measurement_time(Duration::from_secs(3));
         let program = rung.program(64).expect("committed");
         for n in [64, 128, 256] {
-            let sizes = Sizes {
-                heads: 4,
-                kv_heads: 4,
-                n,
-                m: n,
-                d: 64,
-            };
+            let sizes = Sizes { heads: 4, kv_heads: 4, n, m: n, d: 64 };
             let inputs = Inputs::random(9, sizes, true);
             let run = || {
                 let outcome = attention_by(&mut Device::simulator(), rung, &program, &inputs, 0);

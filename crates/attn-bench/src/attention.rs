@@ -48,11 +48,7 @@ impl Attention {
             (self.n * self.m) as f64
         };
         let forward = 4.0 * pairs * (self.heads * self.d) as f64;
-        if self.backward {
-            2.5 * forward
-        } else {
-            forward
-        }
+        if self.backward { 2.5 * forward } else { forward }
     }
 
     /// Standard normal tensors.
@@ -77,13 +73,7 @@ impl Inputs {
 
     /// Runs the last rung on an instruction set.
     pub fn forward_with(&self, set: Instructions) -> HeadsOutput {
-        queries_in_lanes_with(
-            set,
-            self.q.view(),
-            self.k.view(),
-            self.v.view(),
-            self.causal,
-        )
+        queries_in_lanes_with(set, self.q.view(), self.k.view(), self.v.view(), self.causal)
     }
 }
 
@@ -93,12 +83,8 @@ impl Inputs {
 /// # Panics
 /// Names the rung and the difference.
 pub fn assert_like_naive(attention: &Attention) {
-    let small = Attention {
-        n: attention.n.min(300),
-        m: attention.m.min(300),
-        heads: 2,
-        ..*attention
-    };
+    let small =
+        Attention { n: attention.n.min(300), m: attention.m.min(300), heads: 2, ..*attention };
     let inputs = small.inputs();
     let right = inputs.forward(naive);
     for rung in RUNGS {

@@ -40,10 +40,7 @@ struct Arguments {
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
     if arguments.chapter != 8 {
-        bail!(
-            "chapter {} has no benchmark; chapter 8 has",
-            arguments.chapter
-        );
+        bail!("chapter {} has no benchmark; chapter 8 has", arguments.chapter);
     }
     let mut sitting = Sitting::new(&arguments)?;
     sitting.ladder(arguments.n)?;
@@ -83,14 +80,8 @@ impl Sitting {
             ("processor", table::processor()),
             ("instructions", Instructions::detect().name().into()),
             ("threads", threads.to_string()),
-            (
-                "date",
-                table::said("date", &["+%F"]).unwrap_or_else(|| "unknown".into()),
-            ),
-            (
-                "rust",
-                table::said("rustc", &["--version"]).unwrap_or_else(|| "unknown".into()),
-            ),
+            ("date", table::said("date", &["+%F"]).unwrap_or_else(|| "unknown".into())),
+            ("rust", table::said("rustc", &["--version"]).unwrap_or_else(|| "unknown".into())),
             ("PyTorch", torch),
             ("rounds", arguments.rounds.to_string()),
             ("load before", table::load()),
@@ -104,12 +95,7 @@ impl Sitting {
                 arguments.python
             );
         }
-        Ok(Sitting {
-            table,
-            peer: peer.ok(),
-            rounds: arguments.rounds,
-            threads,
-        })
+        Ok(Sitting { table, peer: peer.ok(), rounds: arguments.rounds, threads })
     }
 
     /// All rungs, PyTorch, and the processor's limit, in turn.
@@ -158,19 +144,12 @@ impl Sitting {
     }
 
     fn draw(&self) {
-        let lines: Vec<&Line> = ["ladder", "torch", "limit"]
-            .into_iter()
-            .flat_map(|kind| self.table.of(kind))
-            .collect();
+        let lines: Vec<&Line> =
+            ["ladder", "torch", "limit"].into_iter().flat_map(|kind| self.table.of(kind)).collect();
         let full = lines.iter().map(|line| line.ours).fold(0.0, f64::max);
         println!();
         for line in lines {
-            println!(
-                "  {:<27} {:>6.1} {}",
-                line.name,
-                line.ours,
-                bar(line.ours, full)
-            );
+            println!("  {:<27} {:>6.1} {}", line.name, line.ours, bar(line.ours, full));
         }
     }
 
@@ -210,26 +189,15 @@ impl Sitting {
             all.push(Box::new(|| peer.time(attention, self.threads)));
         }
         // Long measurements need fewer rounds.
-        let rounds = if attention.n > 8000 {
-            self.rounds.div_ceil(2)
-        } else {
-            self.rounds
-        };
+        let rounds = if attention.n > 8000 { self.rounds.div_ceil(2) } else { self.rounds };
         let times = in_turn(rounds, all)?;
         let mask = if attention.causal { "causal" } else { "full" };
-        let name = format!(
-            "{mask} n = {} h = {} d = {}",
-            attention.n, attention.heads, attention.d
-        );
-        let kind = if attention.backward {
-            "backward"
-        } else {
-            "forward"
-        };
+        let name =
+            format!("{mask} n = {} h = {} d = {}", attention.n, attention.heads, attention.d);
+        let kind = if attention.backward { "backward" } else { "forward" };
         let torch = times.get(1).map(|times| ("PyTorch", times));
         let amount = attention.flop() / GIGA;
-        self.table
-            .add(Line::rate(kind, name, "GFLOP/s", amount, &times[0], torch));
+        self.table.add(Line::rate(kind, name, "GFLOP/s", amount, &times[0], torch));
         Ok(())
     }
 
@@ -259,26 +227,15 @@ impl Sitting {
     fn decode(&mut self) -> Result<()> {
         println!("\nOne query against a long cache, d = 64; GB/s");
         for (heads, m) in [(8, 65_536), (32, 16_384)] {
-            let attention = Attention {
-                n: 1,
-                m,
-                ..attention(1, heads, 64, true, false)
-            };
+            let attention = Attention { n: 1, m, ..attention(1, heads, 64, true, false) };
             assert_like_naive(&attention);
             let inputs = attention.inputs();
-            let mut all = vec![
-                timed(|| inputs.forward(queries_in_lanes)),
-                timed(|| plain_sum(&inputs)),
-            ];
+            let mut all =
+                vec![timed(|| inputs.forward(queries_in_lanes)), timed(|| plain_sum(&inputs))];
             if let Some(peer) = &mut self.peer {
                 // One query of PyTorch's is_causal would see the first key alone.
-                let full = Attention {
-                    causal: false,
-                    ..attention
-                };
-                all.push(Box::new(move || {
-                    peer.time(&full, rayon::current_num_threads())
-                }));
+                let full = Attention { causal: false, ..attention };
+                all.push(Box::new(move || peer.time(&full, rayon::current_num_threads())));
             }
             let times = in_turn(2 * self.rounds, all)?;
             let bytes = 4.0 * (inputs.k.len() + inputs.v.len()) as f64 / GIGA;
@@ -329,14 +286,7 @@ impl Sitting {
 }
 
 fn attention(n: usize, heads: usize, d: usize, causal: bool, backward: bool) -> Attention {
-    Attention {
-        n,
-        m: n,
-        heads,
-        d,
-        causal,
-        backward,
-    }
+    Attention { n, m: n, heads, d, causal, backward }
 }
 
 fn timed<'a, T>(mut work: impl FnMut() -> T + 'a) -> Timed<'a> {

@@ -55,12 +55,7 @@ impl Peer {
         answers.read_line(&mut line)?;
         let Hello { version } =
             serde_json::from_str(&line).with_context(|| format!("{python} has no PyTorch"))?;
-        Ok(Peer {
-            child,
-            asking,
-            answers,
-            version,
-        })
+        Ok(Peer { child, asking, answers, version })
     }
 
     /// Has it do the attention once, and returns its seconds.

@@ -77,19 +77,9 @@ impl Table {
         for (name, value) in &self.about {
             writeln!(text, "# {name}: {value}")?;
         }
-        writeln!(
-            text,
-            "kind,name,unit,median,low,high,other,other_median,ratio"
-        )?;
+        writeln!(text, "kind,name,unit,median,low,high,other,other_median,ratio")?;
         for line in &self.lines {
-            let Line {
-                kind,
-                name,
-                unit,
-                ours,
-                spread: (low, high),
-                other,
-            } = line;
+            let Line { kind, name, unit, ours, spread: (low, high), other } = line;
             write!(text, "{kind},{name},{unit},{ours:.4},{low:.4},{high:.4}")?;
             match other {
                 Some((other, theirs, ratio)) => {
@@ -104,14 +94,7 @@ impl Table {
 
 impl Line {
     fn show(&self) -> String {
-        let Line {
-            name,
-            unit,
-            ours,
-            spread: (low, high),
-            other,
-            ..
-        } = self;
+        let Line { name, unit, ours, spread: (low, high), other, .. } = self;
         let mut text = format!("  {name:<34} {ours:>8.2} {unit:<8} ({low:.2} … {high:.2})");
         if let Some((other, theirs, ratio)) = other {
             text += &format!("   {other} {theirs:.2}, ratio {ratio:.2}");
@@ -134,9 +117,7 @@ pub fn processor() -> String {
         Some(line.split(':').nth(1)?.trim().to_string())
     });
     let from_mac = || said("sysctl", &["-n", "machdep.cpu.brand_string"]);
-    from_linux
-        .or_else(from_mac)
-        .unwrap_or_else(|| std::env::consts::ARCH.into())
+    from_linux.or_else(from_mac).unwrap_or_else(|| std::env::consts::ARCH.into())
 }
 
 /// How many programs wanted a core before, over the last minute and the last five, where the system

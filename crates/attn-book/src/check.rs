@@ -42,24 +42,14 @@ pub fn check(book: &Path, registry: &Registry, scratch: &Path) -> Result<Report>
     let written = MDBook::load_with_config(book, config)?.book;
     let pages = pages(&written, src.strip_prefix(root).unwrap_or(&src));
     let exercises = exercises::load(root)?;
-    let sources = Sources {
-        root,
-        registry,
-        exercises: &exercises,
-    };
-    let rendered: Vec<Rendered> = pages
-        .iter()
-        .map(|page| render::render(page, &sources))
-        .collect();
+    let sources = Sources { root, registry, exercises: &exercises };
+    let rendered: Vec<Rendered> = pages.iter().map(|page| render::render(page, &sources)).collect();
     for page in &rendered {
         problems.extend(page.problems.iter().cloned());
     }
     problems.extend(anchors::unused(root, &rendered)?);
     for exercise in &exercises {
-        let times = rendered
-            .iter()
-            .filter(|page| page.placed.contains(&exercise.id))
-            .count();
+        let times = rendered.iter().filter(|page| page.placed.contains(&exercise.id)).count();
         if times != 1 {
             let text = format!(
                 "exercise {} has its box on {times} pages: one should have {{{{#exercise {0}}}}}",
@@ -68,12 +58,7 @@ pub fn check(book: &Path, registry: &Registry, scratch: &Path) -> Result<Report>
             problems.push(exercise.problem(text));
         }
         problems.extend(unexplained(exercise, &rendered));
-        if exercises
-            .iter()
-            .filter(|other| other.id == exercise.id)
-            .count()
-            > 1
-        {
+        if exercises.iter().filter(|other| other.id == exercise.id).count() > 1 {
             problems
                 .push(exercise.problem(format!("there is more than one exercise {}", exercise.id)));
         }
@@ -90,18 +75,12 @@ pub fn check(book: &Path, registry: &Registry, scratch: &Path) -> Result<Report>
     problems.extend(network::check(root, book, &site, &built)?);
     problems.sort();
     problems.dedup();
-    Ok(Report {
-        pages: pages.len(),
-        problems,
-    })
+    Ok(Report { pages: pages.len(), problems })
 }
 
 fn pages(book: &Book, src: &Path) -> Vec<Page> {
     let page = |chapter: &mdbook_driver::book::Chapter| {
-        Some(Page {
-            path: src.join(chapter.source_path.as_ref()?),
-            text: chapter.content.clone(),
-        })
+        Some(Page { path: src.join(chapter.source_path.as_ref()?), text: chapter.content.clone() })
     };
     book.chapters().filter_map(page).collect()
 }
@@ -109,10 +88,7 @@ fn pages(book: &Book, src: &Path) -> Vec<Page> {
 /// An exercise whose diagnosis would send the reader to a section that does not exist.
 fn unexplained(exercise: &Exercise, pages: &[Rendered]) -> Option<Problem> {
     let named = exercise.book.as_ref()?;
-    let times = pages
-        .iter()
-        .flat_map(|page| &page.headings)
-        .filter(|heading| *heading == named);
+    let times = pages.iter().flat_map(|page| &page.headings).filter(|heading| *heading == named);
     let text = match times.count() {
         1 => return None,
         0 => format!("no page has the heading “{named}”"),

@@ -26,10 +26,7 @@ pub struct Line<'a> {
 /// The anchors that a file opens: name and line.
 pub fn anchors(source: &str) -> impl Iterator<Item = (&str, usize)> {
     let opened = |line| START.captures(line).and_then(|found| found.get(1));
-    source
-        .lines()
-        .zip(1..)
-        .filter_map(move |(line, number)| Some((opened(line)?.as_str(), number)))
+    source.lines().zip(1..).filter_map(move |(line, number)| Some((opened(line)?.as_str(), number)))
 }
 
 /// The lines between an anchor's two comments, without other anchors' comments and without the
@@ -102,19 +99,13 @@ fn f() {
     fn nested_anchors_are_anchors_too() {
         assert_eq!(anchored(SOURCE, "heart").expect("there")[0].number, 6);
         let names: Vec<_> = anchors(SOURCE).collect();
-        assert_eq!(
-            names,
-            [("whole", 2), ("heart", 5), ("open", 11), ("empty", 12)]
-        );
+        assert_eq!(names, [("whole", 2), ("heart", 5), ("open", 11), ("empty", 12)]);
     }
 
     #[test]
     fn every_way_to_have_no_lines_is_an_error() {
-        for (anchor, why) in [
-            ("nowhere", "no such"),
-            ("open", "not closed"),
-            ("empty", "nothing"),
-        ] {
+        for (anchor, why) in [("nowhere", "no such"), ("open", "not closed"), ("empty", "nothing")]
+        {
             assert!(anchored(SOURCE, anchor).expect_err(anchor).contains(why));
         }
     }

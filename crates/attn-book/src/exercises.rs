@@ -52,11 +52,7 @@ pub fn load(root: &Path) -> Result<Vec<Exercise>> {
 impl Exercise {
     /// A problem at the place where the exercise is declared.
     pub fn problem(&self, text: impl Into<String>) -> Problem {
-        Problem {
-            path: self.declared.0.clone(),
-            line: self.declared.1,
-            text: text.into(),
-        }
+        Problem { path: self.declared.0.clone(), line: self.declared.1, text: text.into() }
     }
 
     /// The exercise's box in a page. The last element stays empty unless the course's server fills
@@ -65,11 +61,7 @@ impl Exercise {
         let (id, title) = (escape(&self.id), escape(&self.title));
         let (points, minutes) = (self.points, self.minutes);
         let s = |count| if count == 1 { "" } else { "s" };
-        let facts = format!(
-            "{points} point{} · about {minutes} minute{}",
-            s(points),
-            s(minutes)
-        );
+        let facts = format!("{points} point{} · about {minutes} minute{}", s(points), s(minutes));
         let file = escape(&self.file.display().to_string().replace('\\', "/"));
         format!(
             "<section class=\"exercise\" id=\"exercise-{id}\" data-exercise=\"{id}\" aria-labelledby=\"exercise-{id}-title\">\

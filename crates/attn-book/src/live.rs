@@ -57,11 +57,7 @@ impl Live {
                 known.insert(exercise.id.clone(), Known { id, state, text });
             }
         }
-        Ok(Live {
-            course,
-            known: Mutex::new(known),
-            asked: Mutex::default(),
-        })
+        Ok(Live { course, known: Mutex::new(known), asked: Mutex::default() })
     }
 
     /// Checks every chapter whose answers were saved or whose check was asked for. Does not

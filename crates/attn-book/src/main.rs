@@ -83,11 +83,9 @@ fn run() -> Result<ExitCode> {
         None if io::stdin().is_terminal() => {
             bail!("see attn-book --help; without a command, mdBook talks to it")
         }
-        None => attn_book::protocol(
-            Registry::of_the_course(),
-            io::stdin().lock(),
-            io::stdout().lock(),
-        )?,
+        None => {
+            attn_book::protocol(Registry::of_the_course(), io::stdin().lock(), io::stdout().lock())?
+        }
         Some(Command::Supports { renderer }) if renderer == "html" => (),
         Some(Command::Supports { .. }) => return Ok(ExitCode::FAILURE),
         Some(Command::Build) => drop(build(&builder(book()?))?),
@@ -103,34 +101,22 @@ fn run() -> Result<ExitCode> {
 /// The book's folder, absolute: given, or the nearest from here upwards.
 fn find(given: Option<&Path>) -> Result<PathBuf> {
     let here = env::current_dir()?;
-    let around = here
-        .ancestors()
-        .flat_map(|folder| [folder.to_path_buf(), folder.join("book")]);
+    let around = here.ancestors().flat_map(|folder| [folder.to_path_buf(), folder.join("book")]);
     let candidates: Vec<PathBuf> =
         given.map_or_else(|| around.collect(), |book| vec![here.join(book)]);
-    let found = candidates
-        .into_iter()
-        .find(|folder| folder.join("book.toml").is_file());
+    let found = candidates.into_iter().find(|folder| folder.join("book.toml").is_file());
     found.context("there is no book.toml here, nor in a folder above")
 }
 
 fn builder(book: PathBuf) -> Build {
-    Build {
-        book,
-        registry: Registry::of_the_course(),
-        strict: true,
-        progress: show,
-    }
+    Build { book, registry: Registry::of_the_course(), strict: true, progress: show }
 }
 
 fn build(build: &Build) -> Result<PathBuf> {
     let start = Instant::now();
     let folder = build.run(None)?;
     let took = start.elapsed().as_secs_f64();
-    finish(&format!(
-        "the book is built, in {took:.1} s: {}",
-        folder.join("index.html").display()
-    ));
+    finish(&format!("the book is built, in {took:.1} s: {}", folder.join("index.html").display()));
     Ok(folder)
 }
 
@@ -140,11 +126,7 @@ fn test(book: &Path) -> Result<()> {
     let scratch = tempfile::tempdir()?;
     let report = attn_book::check(book, &Registry::of_the_course(), scratch.path())?;
     let took = start.elapsed().as_secs_f64();
-    finish(&format!(
-        "{} pages, {} problems, in {took:.1} s",
-        report.pages,
-        report.problems.len()
-    ));
+    finish(&format!("{} pages, {} problems, in {took:.1} s", report.pages, report.problems.len()));
     report.verdict()
 }
 
@@ -153,9 +135,7 @@ fn plain(book: &Path) -> Result<()> {
     let scratch = tempfile::tempdir()?;
     let files = attn_book::compare_with_plain(book, scratch.path())?;
     let took = start.elapsed().as_secs_f64();
-    finish(&format!(
-        "a plain mdBook gives the same {files} files, in {took:.1} s"
-    ));
+    finish(&format!("a plain mdBook gives the same {files} files, in {took:.1} s"));
     Ok(())
 }
 
@@ -176,9 +156,7 @@ fn bind(site: &Arc<Site>, course: Arc<dyn Course>, port: u16) -> Result<Server> 
     let server = Server::bind(site.clone(), course, port)?;
     let url = server.url();
     if port != 0 && server.port() != port {
-        finish(&format!(
-            "port {port} is taken, perhaps by another `cargo attn start`"
-        ));
+        finish(&format!("port {port} is taken, perhaps by another `cargo attn start`"));
     }
     finish(&format!("read it at {url} (Ctrl-C ends this)"));
     Ok(server)

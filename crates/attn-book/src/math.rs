@@ -15,31 +15,17 @@ pub fn mathml(latex: &str, display: bool) -> Result<String, String> {
     let events: Result<Vec<_>, _> = Parser::new(latex, &storage).collect();
     let events = events.map_err(|e| first_line(&e.to_string()))?;
     let config = RenderConfig {
-        display_mode: if display {
-            DisplayMode::Block
-        } else {
-            DisplayMode::Inline
-        },
+        display_mode: if display { DisplayMode::Block } else { DisplayMode::Inline },
         ..RenderConfig::default()
     };
     let mut math = String::new();
-    push_mathml(
-        &mut math,
-        events.into_iter().map(Ok::<_, Infallible>),
-        config,
-    )
-    .map_err(|e| first_line(&e.to_string()))?;
+    push_mathml(&mut math, events.into_iter().map(Ok::<_, Infallible>), config)
+        .map_err(|e| first_line(&e.to_string()))?;
     // pulldown-latex 0.8 forgets the space before this attribute of `\Bigl(`, and escapes the
     // space of `\ ` twice.
-    let math = math
-        .replace("\"minsize=", "\" minsize=")
-        .replace("&amp;nbsp;", "\u{a0}");
+    let math = math.replace("\"minsize=", "\" minsize=").replace("&amp;nbsp;", "\u{a0}");
     let math = inert(&math);
-    Ok(if display {
-        format!("<span class=\"math-display\">{math}</span>")
-    } else {
-        math
-    })
+    Ok(if display { format!("<span class=\"math-display\">{math}</span>") } else { math })
 }
 
 /// Markdown goes on reading between the tags: what it could take for emphasis, links, tables or
@@ -96,26 +82,14 @@ mod tests {
     #[test]
     fn nothing_is_left_for_markdown() {
         let text = mathml(r"a * b * c [i]_j |x| 'f'", false).expect("renders");
-        let outside: String = text
-            .split('<')
-            .filter_map(|t| t.split('>').nth(1))
-            .collect();
-        assert!(
-            !outside.contains(['*', '_', '[', ']', '|', '\'', '`']),
-            "{outside}"
-        );
+        let outside: String = text.split('<').filter_map(|t| t.split('>').nth(1)).collect();
+        assert!(!outside.contains(['*', '_', '[', ']', '|', '\'', '`']), "{outside}");
         assert!(!text.contains('\n'));
     }
 
     #[test]
     fn what_cannot_be_rendered_is_an_error() {
-        for bad in [
-            r"\frac{a",
-            r"\nosuchthing",
-            r"\tag{1}",
-            r"x_i_j",
-            r"\begin{matrix} a",
-        ] {
+        for bad in [r"\frac{a", r"\nosuchthing", r"\tag{1}", r"x_i_j", r"\begin{matrix} a"] {
             assert!(mathml(bad, false).is_err(), "{bad}");
         }
     }

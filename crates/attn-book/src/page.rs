@@ -15,18 +15,11 @@ pub struct Page {
 impl Page {
     /// A problem at a byte offset of the text.
     pub fn problem(&self, offset: usize, text: impl Into<String>) -> Problem {
-        Problem {
-            path: self.path.clone(),
-            line: line_at(&self.text, offset),
-            text: text.into(),
-        }
+        Problem { path: self.path.clone(), line: line_at(&self.text, offset), text: text.into() }
     }
 }
 
 /// The line, from 1, of a byte offset.
 pub fn line_at(text: &str, offset: usize) -> usize {
-    1 + text.as_bytes()[..offset.min(text.len())]
-        .iter()
-        .filter(|&&b| b == b'\n')
-        .count()
+    1 + text.as_bytes()[..offset.min(text.len())].iter().filter(|&&b| b == b'\n').count()
 }

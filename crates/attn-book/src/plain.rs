@@ -17,11 +17,7 @@ use std::{
 /// What mdBook says, and the names of the files that differ or that only one of the two has.
 pub fn compare_with_plain(book: &Path, scratch: &Path) -> Result<usize> {
     let built = book.join(build::config(book)?.build.build_dir);
-    ensure!(
-        built.join("index.html").is_file(),
-        "the book is not built: {}",
-        built.display()
-    );
+    ensure!(built.join("index.html").is_file(), "the book is not built: {}", built.display());
     let mut plain = MDBook::load(book)?;
     plain.config.build.build_dir = scratch.to_path_buf();
     plain.build()?;

@@ -39,28 +39,19 @@ impl Preprocessor for Attn {
     fn run(&self, context: &PreprocessorContext, mut book: Book) -> Result<Book> {
         let root = workspace(&context.root)?;
         let exercises: Vec<Exercise> = exercises::load(root)?;
-        let sources = Sources {
-            root,
-            registry: &self.registry,
-            exercises: &exercises,
-        };
+        let sources = Sources { root, registry: &self.registry, exercises: &exercises };
         let folder = context.root.join(&context.config.book.src);
         let folder = folder.strip_prefix(root).unwrap_or(&folder);
         let (mut problems, mut number) = (Vec::new(), 0);
-        let count = book
-            .chapters()
-            .filter(|chapter| chapter.source_path.is_some())
-            .count();
+        let count = book.chapters().filter(|chapter| chapter.source_path.is_some()).count();
         book.for_each_chapter_mut(|chapter| {
             let Some(source) = &chapter.source_path else {
                 return;
             };
             number += 1;
             (self.progress)(&format!("page {number} of {count}: {}", source.display()));
-            let page = Page {
-                path: folder.join(source),
-                text: std::mem::take(&mut chapter.content),
-            };
+            let page =
+                Page { path: folder.join(source), text: std::mem::take(&mut chapter.content) };
             let rendered = render::render(&page, &sources);
             chapter.content = rendered.markdown;
             problems.extend(rendered.problems);
@@ -80,17 +71,12 @@ impl Preprocessor for Attn {
 /// Input that is not mdBook's, and every problem that a page has by itself.
 pub fn protocol(registry: Registry, input: impl Read, output: impl Write) -> Result<()> {
     let (context, book) = parse_input(input)?;
-    let attn = Attn {
-        registry,
-        strict: true,
-        progress: |_| (),
-    };
+    let attn = Attn { registry, strict: true, progress: |_| () };
     let book = attn.run(&context, book)?;
     serde_json::to_writer(output, &book).context("writing the book back to mdBook")
 }
 
 /// The workspace is the folder that holds the book.
 pub(crate) fn workspace(book: &Path) -> Result<&Path> {
-    book.parent()
-        .with_context(|| format!("{} is not a folder in a workspace", book.display()))
+    book.parent().with_context(|| format!("{} is not a folder in a workspace", book.display()))
 }

@@ -31,10 +31,8 @@ impl Registry {
     /// Figure)>`, and `tables()` likewise; it is added below. Names begin with the chapter:
     /// `ch03/largest-weight`.
     pub fn of_the_course() -> Self {
-        let figures: [(&'static str, Draw); 2] = [
-            ("notation/causal-wide", || causal(2, 5)),
-            ("notation/causal-tall", || causal(5, 2)),
-        ];
+        let figures: [(&'static str, Draw); 2] =
+            [("notation/causal-wide", || causal(2, 5)), ("notation/causal-tall", || causal(5, 2))];
         let mut registry = Registry {
             figures: figures.into(),
             tables: [("notation/causal-limits", causal_limits as Write)].into(),

@@ -50,20 +50,13 @@ pub struct Rendered {
 /// Renders a page. A part with a problem is left as it was written, so that all problems come out
 /// at once.
 pub fn render(page: &Page, sources: &Sources) -> Rendered {
-    let mut work = Work {
-        page,
-        sources,
-        edits: Vec::new(),
-        seen: HashMap::new(),
-        out: Rendered::default(),
-    };
+    let mut work =
+        Work { page, sources, edits: Vec::new(), seen: HashMap::new(), out: Rendered::default() };
     let code = work.blocks();
     work.directives(&code);
     work.commands();
     work.alternatives(&code);
-    work.out
-        .problems
-        .extend(tables::check(page, sources.registry));
+    work.out.problems.extend(tables::check(page, sources.registry));
     work.finish()
 }
 
@@ -123,14 +116,11 @@ impl Work<'_> {
             Ok(mathml) => {
                 // A line may end between a formula and what follows it, but not before a full stop.
                 let rest = &self.page.text[span.end..];
-                let sign = rest
-                    .find(|c| !".,;:!?)’”".contains(c))
-                    .unwrap_or(rest.len());
+                let sign = rest.find(|c| !".,;:!?)’”".contains(c)).unwrap_or(rest.len());
                 if sign == 0 {
                     return self.edits.push((span, mathml));
                 }
-                self.edits
-                    .push((span.clone(), format!("<span class=\"math-and\">{mathml}")));
+                self.edits.push((span.clone(), format!("<span class=\"math-and\">{mathml}")));
                 let after = span.end + sign;
                 self.edits.push((after..after, "</span>".into()));
             }
@@ -152,10 +142,7 @@ impl Work<'_> {
 
     fn image(&mut self, span: Range<usize>) {
         if self.page.text[span.clone()].starts_with("![]") {
-            self.problem(
-                span.start,
-                "the image has no text alternative: ![what it shows](…)",
-            );
+            self.problem(span.start, "the image has no text alternative: ![what it shows](…)");
         }
     }
 
@@ -169,10 +156,7 @@ impl Work<'_> {
                 );
             }
             CodeBlockKind::Indented => {
-                self.problem(
-                    span.start,
-                    "indented code names no language: use a fence, ```rust",
-                );
+                self.problem(span.start, "indented code names no language: use a fence, ```rust");
             }
         }
     }
@@ -198,11 +182,7 @@ impl Work<'_> {
             };
             let line = block[..whole.start()].rfind('\n').map_or(0, |i| i + 1);
             let indent = &block[line..whole.start()];
-            let texts: Vec<&str> = included
-                .lines
-                .iter()
-                .map(|(_, text)| text.as_str())
-                .collect();
+            let texts: Vec<&str> = included.lines.iter().map(|(_, text)| text.as_str()).collect();
             let text = texts.join(&format!("\n{indent}"));
             self.edits.push((at..at + whole.len(), text));
             let only = block.trim().lines().count() == 3;
@@ -215,26 +195,15 @@ impl Work<'_> {
 
     /// Reads `path:anchor`, a path relative to the page.
     fn included(&self, target: &str) -> Result<Included, String> {
-        let (path, anchor) = target
-            .rsplit_once(':')
-            .ok_or("it names no anchor: file.rs:anchor")?;
+        let (path, anchor) = target.rsplit_once(':').ok_or("it names no anchor: file.rs:anchor")?;
         if anchor.is_empty() || anchor.chars().all(|c| c.is_ascii_digit() || c == ':') {
             return Err("code is included by anchor, not by line numbers, which go stale".into());
         }
         let folder = self.sources.root.join(&self.page.path);
         let folder = folder.parent().unwrap_or(self.sources.root);
-        let file = folder
-            .join(path)
-            .canonicalize()
-            .map_err(|_| "there is no such file")?;
-        let root = self
-            .sources
-            .root
-            .canonicalize()
-            .map_err(|e| e.to_string())?;
-        let inside = file
-            .strip_prefix(&root)
-            .map_err(|_| "the file lies outside the workspace")?;
+        let file = folder.join(path).canonicalize().map_err(|_| "there is no such file")?;
+        let root = self.sources.root.canonicalize().map_err(|e| e.to_string())?;
+        let inside = file.strip_prefix(&root).map_err(|_| "the file lies outside the workspace")?;
         let source = fs::read_to_string(&file).map_err(|e| e.to_string())?;
         let lines = code::anchored(&source, anchor)?;
         let owned = |line: Line| (line.number, line.text.to_string());
@@ -269,10 +238,7 @@ impl Work<'_> {
                 continue;
             }
             let alone = self.starts_line(whole.start())
-                && page.text[whole.end()..]
-                    .lines()
-                    .next()
-                    .is_none_or(str::is_empty);
+                && page.text[whole.end()..].lines().next().is_none_or(str::is_empty);
             let html = match (&found[2], alone) {
                 ("title", _) => continue,
                 ("figure", true) => self.figure(&found[3]),
@@ -289,22 +255,12 @@ impl Work<'_> {
     }
 
     fn figure(&mut self, name: &str) -> Result<String, String> {
-        let draw = self
-            .sources
-            .registry
-            .figures
-            .get(name)
-            .ok_or("there is no such figure")?;
+        let draw = self.sources.registry.figures.get(name).ok_or("there is no such figure")?;
         let figure = draw();
         if figure.alternative().trim().is_empty() || figure.title().trim().is_empty() {
             return Err("the figure has no text alternative, or no title".into());
         }
-        let page = self
-            .page
-            .path
-            .file_stem()
-            .unwrap_or_default()
-            .to_string_lossy();
+        let page = self.page.path.file_stem().unwrap_or_default().to_string_lossy();
         let slug = |text: &str| text.replace(|c: char| !c.is_ascii_alphanumeric(), "-");
         let id = self.unique(&format!("figure-{}-{}", slug(&page), slug(name)));
         let (svg, title) = (figure.svg(&id), escape(figure.title()));
@@ -314,11 +270,7 @@ impl Work<'_> {
     }
 
     fn exercise(&mut self, id: &str) -> Result<String, String> {
-        let known = self
-            .sources
-            .exercises
-            .iter()
-            .find(|exercise| exercise.id == id);
+        let known = self.sources.exercises.iter().find(|exercise| exercise.id == id);
         let html = known.ok_or("there is no such exercise")?.html();
         if self.out.placed.iter().any(|placed| placed == id) {
             return Err("the exercise has its box on this page already".into());
@@ -334,12 +286,7 @@ impl Work<'_> {
             let (Some(whole), id) = (found.get(0), &found[1]) else {
                 continue;
             };
-            if self
-                .sources
-                .exercises
-                .iter()
-                .all(|exercise| exercise.id != id)
-            {
+            if self.sources.exercises.iter().all(|exercise| exercise.id != id) {
                 self.problem(
                     whole.start(),
                     format!("`{}`: there is no exercise {id}", whole.as_str()),
@@ -353,9 +300,7 @@ impl Work<'_> {
         let page = self.page;
         for picture in PICTURE.find_iter(&page.text) {
             let text = picture.as_str();
-            let told = ["<title", "aria-hidden=\"true\""]
-                .iter()
-                .any(|sign| text.contains(sign));
+            let told = ["<title", "aria-hidden=\"true\""].iter().any(|sign| text.contains(sign));
             let told = told || (text.starts_with("<img") && ALT.is_match(text));
             if !told && !code.iter().any(|range| range.contains(&picture.start())) {
                 self.problem(picture.start(), "the picture has no text alternative");
@@ -365,8 +310,7 @@ impl Work<'_> {
 
     fn finish(mut self) -> Rendered {
         // Stable, so that an opening wrapper stays before what starts at the same place.
-        self.edits
-            .sort_by_key(|(range, _)| (range.start, range.end));
+        self.edits.sort_by_key(|(range, _)| (range.start, range.end));
         let (text, mut last) = (&self.page.text, 0);
         for (range, new) in &self.edits {
             self.out.markdown.push_str(&text[last..range.start]);

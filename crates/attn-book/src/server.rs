@@ -53,17 +53,8 @@ impl Server {
     pub fn bind(site: Arc<Site>, course: Arc<dyn Course>, port: u16) -> Result<Self> {
         let listener = listen(port)?;
         let port = listener.local_addr()?.port();
-        let router = Router {
-            site,
-            course,
-            token: token()?,
-            port,
-        };
-        Ok(Server {
-            listener,
-            router: Arc::new(router),
-            limits: Limits::default(),
-        })
+        let router = Router { site, course, token: token()?, port };
+        Ok(Server { listener, router: Arc::new(router), limits: Limits::default() })
     }
 
     /// The same server with other limits.
@@ -91,11 +82,7 @@ impl Server {
 }
 
 fn listen(first: u16) -> Result<TcpListener> {
-    let last = if first == 0 {
-        0
-    } else {
-        first.saturating_add(PORTS)
-    };
+    let last = if first == 0 { 0 } else { first.saturating_add(PORTS) };
     for port in first..=last {
         match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
             Ok(listener) => return Ok(listener),

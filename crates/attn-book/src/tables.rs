@@ -15,10 +15,7 @@ static TABLE: LazyLock<Regex> = LazyLock::new(|| {
 
 /// A problem for each table that is unknown, not closed, or not what the code computes.
 pub fn check(page: &Page, registry: &Registry) -> Vec<Problem> {
-    TABLE
-        .captures_iter(&page.text)
-        .filter_map(|found| difference(page, registry, &found))
-        .collect()
+    TABLE.captures_iter(&page.text).filter_map(|found| difference(page, registry, &found)).collect()
 }
 
 fn difference(page: &Page, registry: &Registry, found: &Captures) -> Option<Problem> {
@@ -36,12 +33,7 @@ fn difference(page: &Page, registry: &Registry, found: &Captures) -> Option<Prob
     if was == is {
         return None;
     }
-    let pairs = || {
-        was.lines()
-            .map(Some)
-            .chain([None])
-            .zip(is.lines().map(Some).chain([None]))
-    };
+    let pairs = || was.lines().map(Some).chain([None]).zip(is.lines().map(Some).chain([None]));
     let (row, (was, is)) = pairs().enumerate().find(|(_, (a, b))| a != b)?;
     let start = written.start() + (written.as_str().len() - written.as_str().trim_start().len());
     let mut problem = page.problem(start, String::new());
@@ -59,10 +51,7 @@ pub fn rewrite(text: &str, registry: &Registry) -> String {
     let replace = |found: &Captures| match registry.tables.get(&found[1]) {
         Some(table) if !found[3].is_empty() => {
             let (name, table) = (&found[1], table());
-            format!(
-                "<!-- table: {name} -->\n\n{}\n\n<!-- end table -->",
-                table.trim()
-            )
+            format!("<!-- table: {name} -->\n\n{}\n\n<!-- end table -->", table.trim())
         }
         _ => found[0].to_string(),
     };
@@ -75,21 +64,13 @@ mod tests {
 
     fn registry() -> Registry {
         let mut registry = Registry::default();
-        registry
-            .tables
-            .insert("t", || "| a |\n|---|\n| 1 |\n".into());
+        registry.tables.insert("t", || "| a |\n|---|\n| 1 |\n".into());
         registry
     }
 
     fn problems(text: &str) -> Vec<String> {
-        let page = Page {
-            path: "p.md".into(),
-            text: text.into(),
-        };
-        check(&page, &registry())
-            .iter()
-            .map(Problem::to_string)
-            .collect()
+        let page = Page { path: "p.md".into(), text: text.into() };
+        check(&page, &registry()).iter().map(Problem::to_string).collect()
     }
 
     #[test]

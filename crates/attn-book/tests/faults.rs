@@ -22,10 +22,7 @@ fn planted(path: &str, from: &str, to: &str, place: &str, says: &str) {
 #[track_caller]
 fn found(problems: &[String], place: &str, says: &str) {
     let hit = |p: &&String| p.starts_with(&format!("{place}: ")) && p.contains(says);
-    assert!(
-        problems.iter().any(|p| hit(&p)),
-        "no “{says}” at {place}:\n{problems:#?}"
-    );
+    assert!(problems.iter().any(|p| hit(&p)), "no “{says}” at {place}:\n{problems:#?}");
 }
 
 #[test]
@@ -37,58 +34,22 @@ fn the_good_book_has_no_problem() {
 fn latex_that_does_not_parse() {
     planted(PAGE, "x_i * y_i", r"x_i_j", "book/src/page.md:3", "LaTeX");
     planted(PAGE, "x_i * y_i", r"\frac{x", "book/src/page.md:3", "LaTeX");
-    planted(
-        PAGE,
-        r"\sqrt{d}",
-        r"\nosuch{d}",
-        "book/src/page.md:5",
-        "nosuch",
-    );
+    planted(PAGE, r"\sqrt{d}", r"\nosuch{d}", "book/src/page.md:5", "nosuch");
 }
 
 #[test]
 fn an_include_without_its_anchor_or_file() {
-    planted(
-        PAGE,
-        ":softmax_rows",
-        ":softmax_cols",
-        "book/src/page.md:10",
-        "no such anchor",
-    );
-    planted(
-        PAGE,
-        "softmax.rs:",
-        "nowhere.rs:",
-        "book/src/page.md:10",
-        "no such file",
-    );
-    planted(
-        PAGE,
-        ":softmax_rows",
-        "",
-        "book/src/page.md:10",
-        "no anchor",
-    );
+    planted(PAGE, ":softmax_rows", ":softmax_cols", "book/src/page.md:10", "no such anchor");
+    planted(PAGE, "softmax.rs:", "nowhere.rs:", "book/src/page.md:10", "no such file");
+    planted(PAGE, ":softmax_rows", "", "book/src/page.md:10", "no anchor");
     planted(PAGE, ":softmax_rows", ":3:5", "book/src/page.md:10", "line");
-    planted(
-        CODE,
-        "// ANCHOR_END: softmax_rows\n",
-        "",
-        "book/src/page.md:10",
-        "not closed",
-    );
+    planted(CODE, "// ANCHOR_END: softmax_rows\n", "", "book/src/page.md:10", "not closed");
 }
 
 #[test]
 fn an_include_outside_a_fence() {
     let text = "{{#include other.md:x}}\n\n{{#figure ch03/line}}";
-    planted(
-        PAGE,
-        "{{#figure ch03/line}}",
-        text,
-        "book/src/page.md:13",
-        "fence",
-    );
+    planted(PAGE, "{{#figure ch03/line}}", text, "book/src/page.md:13", "fence");
 }
 
 #[test]
@@ -104,13 +65,7 @@ fn an_anchor_that_no_page_includes() {
 
 #[test]
 fn a_dead_link() {
-    planted(
-        PAGE,
-        "(other.md#a-place)",
-        "(nowhere.md)",
-        "book/src/page.md:25",
-        "nowhere",
-    );
+    planted(PAGE, "(other.md#a-place)", "(nowhere.md)", "book/src/page.md:25", "nowhere");
     planted(
         PAGE,
         "(other.md#a-place)",
@@ -118,59 +73,17 @@ fn a_dead_link() {
         "book/src/page.md:25",
         "no such place",
     );
-    planted(
-        PAGE,
-        "(#a-page)",
-        "(#no-place)",
-        "book/src/page.md:25",
-        "no such place",
-    );
-    planted(
-        PAGE,
-        "(#a-page)",
-        "(data.csv)",
-        "book/src/page.md:25",
-        "data.csv",
-    );
-    planted(
-        PAGE,
-        "(#a-page)",
-        "(../../secret.txt)",
-        "book/src/page.md:25",
-        "out of the book",
-    );
-    planted(
-        PAGE,
-        "(dot.svg)",
-        "(dash.svg)",
-        "book/src/page.md:15",
-        "dash.svg",
-    );
-    planted(
-        "book/src/SUMMARY.md",
-        "(other.md)",
-        "(gone.md)",
-        "book/src/SUMMARY.md:4",
-        "gone.md",
-    );
+    planted(PAGE, "(#a-page)", "(#no-place)", "book/src/page.md:25", "no such place");
+    planted(PAGE, "(#a-page)", "(data.csv)", "book/src/page.md:25", "data.csv");
+    planted(PAGE, "(#a-page)", "(../../secret.txt)", "book/src/page.md:25", "out of the book");
+    planted(PAGE, "(dot.svg)", "(dash.svg)", "book/src/page.md:15", "dash.svg");
+    planted("book/src/SUMMARY.md", "(other.md)", "(gone.md)", "book/src/SUMMARY.md:4", "gone.md");
 }
 
 #[test]
 fn a_fence_without_a_language() {
-    planted(
-        PAGE,
-        "```rust,ignore",
-        "```",
-        "book/src/page.md:9",
-        "language",
-    );
-    planted(
-        PAGE,
-        "{{#figure ch03/line}}",
-        "    indented",
-        "book/src/page.md:13",
-        "language",
-    );
+    planted(PAGE, "```rust,ignore", "```", "book/src/page.md:9", "language");
+    planted(PAGE, "{{#figure ch03/line}}", "    indented", "book/src/page.md:13", "language");
 }
 
 #[test]
@@ -182,13 +95,7 @@ fn an_exercise_that_does_not_exist() {
         "book/src/page.md:29",
         "no such exercise",
     );
-    planted(
-        PAGE,
-        "check 3.1",
-        "hint 3.7",
-        "book/src/page.md:29",
-        "no exercise 3.7",
-    );
+    planted(PAGE, "check 3.1", "hint 3.7", "book/src/page.md:29", "no exercise 3.7");
 }
 
 #[test]
@@ -213,13 +120,7 @@ fn an_exercise_without_a_place() {
 fn an_exercise_that_names_a_section_that_is_not_there_or_not_the_only_one() {
     let chapter = "chapters/03-x/chapter.toml";
     let declared = "chapters/03-x/chapter.toml:10";
-    planted(
-        chapter,
-        "A place",
-        "No place",
-        declared,
-        "no page has the heading “No place”",
-    );
+    planted(chapter, "A place", "No place", declared, "no page has the heading “No place”");
     planted(
         "book/src/other.md",
         "## A place",
@@ -227,13 +128,7 @@ fn an_exercise_that_names_a_section_that_is_not_there_or_not_the_only_one() {
         declared,
         "no page has the heading “A place”",
     );
-    planted(
-        PAGE,
-        "{{#exercise 3.1}}",
-        "## A `place`\n\n{{#exercise 3.1}}",
-        declared,
-        "2 times",
-    );
+    planted(PAGE, "{{#exercise 3.1}}", "## A `place`\n\n{{#exercise 3.1}}", declared, "2 times");
 }
 
 #[test]
@@ -245,13 +140,7 @@ fn a_figure_without_a_text_alternative() {
         "book/src/page.md:13",
         "text alternative",
     );
-    planted(
-        PAGE,
-        "![A dot]",
-        "![]",
-        "book/src/page.md:15",
-        "text alternative",
-    );
+    planted(PAGE, "![A dot]", "![]", "book/src/page.md:15", "text alternative");
     planted(
         PAGE,
         "![A dot](dot.svg)",
@@ -295,27 +184,9 @@ fn an_unknown_figure_or_directive() {
 
 #[test]
 fn a_number_that_the_code_no_longer_gives() {
-    planted(
-        PAGE,
-        "| 1 |",
-        "| 2 |",
-        "book/src/page.md:21",
-        "computed: | 1 |",
-    );
-    planted(
-        PAGE,
-        "table: ch03/one",
-        "table: ch03/two",
-        "book/src/page.md:17",
-        "no table",
-    );
-    planted(
-        PAGE,
-        "<!-- end table -->",
-        "",
-        "book/src/page.md:17",
-        "not closed",
-    );
+    planted(PAGE, "| 1 |", "| 2 |", "book/src/page.md:21", "computed: | 1 |");
+    planted(PAGE, "table: ch03/one", "table: ch03/two", "book/src/page.md:17", "no table");
+    planted(PAGE, "<!-- end table -->", "", "book/src/page.md:17", "not closed");
 }
 
 #[test]
@@ -333,21 +204,9 @@ fn a_page_that_loads_from_the_network() {
         planted(PAGE, figure, html, "book/src/page.md:13", "cdn.example");
     }
     let image = "![A dot](https://cdn.example/dot.png)";
-    planted(
-        PAGE,
-        "![A dot](dot.svg)",
-        image,
-        "book/src/page.md:15",
-        "cdn.example",
-    );
+    planted(PAGE, "![A dot](dot.svg)", image, "book/src/page.md:15", "cdn.example");
     let playground = "```rust\nfn main() {}\n```";
-    planted(
-        PAGE,
-        figure,
-        playground,
-        "book/src/page.md:1",
-        "play.rust-lang.org",
-    );
+    planted(PAGE, figure, playground, "book/src/page.md:1", "play.rust-lang.org");
 }
 
 #[test]
@@ -391,8 +250,6 @@ fn a_chapter_file_that_is_wrong_is_named() {
     let tiny = Tiny::new();
     tiny.replace("chapters/03-x/chapter.toml", "id = \"3.1\"", "id = 3.1");
     let scratch = tempfile::tempdir().expect("a temporary folder");
-    let error = check(&tiny.book(), &registry(), scratch.path())
-        .err()
-        .expect("an error");
+    let error = check(&tiny.book(), &registry(), scratch.path()).err().expect("an error");
     assert!(format!("{error:#}").contains("chapter.toml"), "{error:#}");
 }

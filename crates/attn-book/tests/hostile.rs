@@ -31,18 +31,12 @@ fn serve(limits: Limits) -> Served {
     let server = Server::bind(site, Arc::new(NoCourse), 0).expect("a port");
     let port = server.port();
     thread::spawn(move || server.with_limits(limits).run());
-    Served {
-        _folder: folder,
-        port,
-    }
+    Served { _folder: folder, port }
 }
 
 /// Heads have to come soon; connections may stay.
 fn short() -> Limits {
-    Limits {
-        head: SHORT,
-        ..Limits::default()
-    }
+    Limits { head: SHORT, ..Limits::default() }
 }
 
 impl Served {
@@ -233,11 +227,8 @@ fn idle_connections_are_let_go() {
 #[test]
 fn the_oldest_connections_make_room_for_new_ones() {
     // Heads may take an hour, so that nothing else ends a connection.
-    let served = serve(Limits {
-        head: Duration::from_secs(3600),
-        connections: 8,
-        ..Limits::default()
-    });
+    let served =
+        serve(Limits { head: Duration::from_secs(3600), connections: 8, ..Limits::default() });
     let mut kept: Vec<TcpStream> = (0..200).map(|_| served.connect()).collect();
     served.is_well();
     let ask = served.head("GET /") + "\r\n";
@@ -250,11 +241,7 @@ fn the_oldest_connections_make_room_for_new_ones() {
 /// An answer that is larger than what the system holds back for a client that does not read.
 #[test]
 fn whoever_does_not_read_the_answer_is_let_go() {
-    let served = serve(Limits {
-        head: SHORT,
-        connection: SHORT,
-        ..Limits::default()
-    });
+    let served = serve(Limits { head: SHORT, connection: SHORT, ..Limits::default() });
     let ask = served.head("GET /large.txt") + "\r\n";
     let mut deaf: Vec<TcpStream> = (0..20).map(|_| served.send(&ask)).collect();
     served.is_well();
@@ -271,10 +258,7 @@ fn whoever_does_not_read_the_answer_is_let_go() {
 /// A connection ends after an answer, not in the middle of one.
 #[test]
 fn a_connection_that_is_used_for_long_is_ended_between_answers() {
-    let served = serve(Limits {
-        connection: SHORT,
-        ..Limits::default()
-    });
+    let served = serve(Limits { connection: SHORT, ..Limits::default() });
     let mut stream = served.connect();
     let (ask, start) = (served.head("GET /") + "\r\n", Instant::now());
     let mut answers = String::new();

@@ -8,12 +8,7 @@ use std::{fs, path::Path};
 use tiny::{PAGE, Tiny, registry};
 
 fn build(tiny: &Tiny, registry: Registry) -> anyhow::Result<String> {
-    let build = Build {
-        book: tiny.book(),
-        registry,
-        strict: true,
-        progress: |_| (),
-    };
+    let build = Build { book: tiny.book(), registry, strict: true, progress: |_| () };
     let folder = build.run(None)?;
     Ok(fs::read_to_string(folder.join("page.html"))?)
 }
@@ -38,14 +33,7 @@ fn a_page_has_everything_in_its_place() {
     ] {
         assert!(html.contains(part), "no {part} in\n{html}");
     }
-    for part in [
-        "SOLUTION",
-        "ANCHOR",
-        "todo!",
-        "{{#include",
-        "{{#exercise",
-        "$$",
-    ] {
+    for part in ["SOLUTION", "ANCHOR", "todo!", "{{#include", "{{#exercise", "$$"] {
         let main = html
             .split("<main>")
             .nth(1)
@@ -71,10 +59,7 @@ fn a_problem_stops_the_build_and_is_named() {
     let tiny = Tiny::new();
     tiny.replace(PAGE, "x_i * y_i", "x_i_j");
     let error = build(&tiny, registry()).expect_err("it has a problem");
-    assert!(
-        format!("{error:#}").contains("book/src/page.md:3: LaTeX"),
-        "{error:#}"
-    );
+    assert!(format!("{error:#}").contains("book/src/page.md:3: LaTeX"), "{error:#}");
 }
 
 /// mdBook talks to the program itself here, as `mdbook build` does, and the pages come out byte for
@@ -83,11 +68,7 @@ fn a_problem_stops_the_build_and_is_named() {
 fn plain_mdbook_gives_the_same_pages() {
     let tiny = Tiny::new();
     // The program knows the course's figures only.
-    tiny.replace(
-        PAGE,
-        "{{#figure ch03/line}}",
-        "{{#figure notation/causal-wide}}",
-    );
+    tiny.replace(PAGE, "{{#figure ch03/line}}", "{{#figure notation/causal-wide}}");
     tiny.replace(PAGE, "<!-- table: ch03/one -->", "");
     build(&tiny, Registry::of_the_course()).expect("built");
     let command = env!("CARGO_BIN_EXE_attn-book");
@@ -132,10 +113,8 @@ fn only_html_is_supported() {
 /// The book of the course itself, with all its checks.
 #[test]
 fn the_course_has_no_problem() {
-    let book = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../book")
-        .canonicalize()
-        .expect("there");
+    let book =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../book").canonicalize().expect("there");
     let scratch = tempfile::tempdir().expect("a temporary folder");
     let report =
         attn_book::check(&book, &Registry::of_the_course(), scratch.path()).expect("checked");

@@ -21,20 +21,14 @@ struct Fake {
 
 impl Course for Fake {
     fn state(&self) -> Value {
-        let passed = self
-            .asked
-            .lock()
-            .expect("not poisoned")
-            .contains(&Action::Check("3.1".into()));
+        let passed =
+            self.asked.lock().expect("not poisoned").contains(&Action::Check("3.1".into()));
         let state = if passed { "passed" } else { "unsolved" };
         json!({ "exercises": [{ "id": "3.1", "state": state, "text": "" }] })
     }
 
     fn act(&self, action: Action) -> Result<Value> {
-        self.asked
-            .lock()
-            .expect("not poisoned")
-            .push(action.clone());
+        self.asked.lock().expect("not poisoned").push(action.clone());
         match action {
             Action::Hint(id) => Ok(json!({ "text": format!("think about {id}") })),
             Action::Reset(_) => bail!("there is nothing to reset"),
@@ -55,11 +49,8 @@ fn serve() -> Served {
     let root = folder.path().join("site");
     fs::create_dir_all(root.join("css")).expect("made");
     fs::write(folder.path().join("secret.txt"), "secret").expect("written");
-    fs::write(
-        root.join("index.html"),
-        "<html><head></head><body>home</body></html>",
-    )
-    .expect("written");
+    fs::write(root.join("index.html"), "<html><head></head><body>home</body></html>")
+        .expect("written");
     fs::write(root.join("a b.html"), "<html><head></head>space</html>").expect("written");
     fs::write(root.join("css/a.css"), "p {}").expect("written");
     fs::write(root.join("font.woff2"), [0xff, 0xfe, 0x00]).expect("written");
@@ -67,12 +58,7 @@ fn serve() -> Served {
     let server = Server::bind(site.clone(), course.clone(), 0).expect("a port");
     let port = server.port();
     thread::spawn(move || server.run());
-    Served {
-        folder,
-        site,
-        course,
-        port,
-    }
+    Served { folder, site, course, port }
 }
 
 struct Got {
@@ -92,31 +78,19 @@ impl Served {
         for (name, value) in headers {
             text += &format!("{name}: {value}\r\n");
         }
-        stream
-            .write_all(format!("{text}\r\n").as_bytes())
-            .expect("sent");
+        stream.write_all(format!("{text}\r\n").as_bytes()).expect("sent");
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).expect("read");
         let answer = String::from_utf8_lossy(&answer).into_owned();
         let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
-        let status = head
-            .split(' ')
-            .nth(1)
-            .and_then(|code| code.parse().ok())
-            .unwrap_or(0);
-        Got {
-            status,
-            head: head.to_lowercase(),
-            body: body.to_string(),
-        }
+        let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or(0);
+        Got { status, head: head.to_lowercase(), body: body.to_string() }
     }
 
     fn token(&self) -> String {
         let page = self.ask("GET /", &[]).body;
-        let after = page
-            .split("name=\"attn-token\" content=\"")
-            .nth(1)
-            .expect("a token in the page");
+        let after =
+            page.split("name=\"attn-token\" content=\"").nth(1).expect("a token in the page");
         after.split('"').next().expect("its end").to_string()
     }
 
@@ -134,11 +108,7 @@ fn pages_carry_the_token_and_files_on_disk_do_not() {
     assert_eq!(token.len(), 32);
     let on_disk = fs::read_to_string(served.folder.path().join("site/index.html")).expect("there");
     assert!(!on_disk.contains(&token));
-    assert_ne!(
-        serve().token(),
-        token,
-        "every server has a token of its own"
-    );
+    assert_ne!(serve().token(), token, "every server has a token of its own");
 }
 
 /// A browser opens several connections at once and keeps them.
@@ -171,16 +141,8 @@ fn files_have_their_types() {
     ] {
         let got = served.ask(line, &[]);
         assert_eq!(got.status, 200, "{line}");
-        assert!(
-            got.head.contains(&format!("content-type: {kind}")),
-            "{}",
-            got.head
-        );
-        assert!(
-            got.head.contains("x-content-type-options: nosniff"),
-            "{}",
-            got.head
-        );
+        assert!(got.head.contains(&format!("content-type: {kind}")), "{}", got.head);
+        assert!(got.head.contains("x-content-type-options: nosniff"), "{}", got.head);
     }
     let head = served.ask("HEAD /", &[]);
     assert_eq!((head.status, head.body.as_str()), (200, ""));
@@ -241,11 +203,7 @@ fn only_localhost_is_answered() {
         assert_eq!(hint.status, 200, "{host:?}");
     }
     served.course.asked.lock().expect("not poisoned").clear();
-    for host in [
-        "evil.example".into(),
-        format!("evil.example:{own}"),
-        String::new(),
-    ] {
+    for host in ["evil.example".into(), format!("evil.example:{own}"), String::new()] {
         let origin = format!("http://{host}");
         for line in ["GET /", "GET /_attn/state", "POST /_attn/check/3.1"] {
             for bad in [("Host", &host), ("Origin", &origin)] {
@@ -272,16 +230,8 @@ fn the_course_needs_the_token() {
         "POST /_attn/hint/3.1",
     ] {
         assert_eq!(served.ask(line, &[]).status, 403, "{line}");
-        assert_eq!(
-            served.ask(line, &[("X-Attn-Token", "0123")]).status,
-            403,
-            "{line}"
-        );
-        assert_eq!(
-            served.ask(&format!("{line}?token={token}"), &[]).status,
-            403,
-            "{line}"
-        );
+        assert_eq!(served.ask(line, &[("X-Attn-Token", "0123")]).status, 403, "{line}");
+        assert_eq!(served.ask(&format!("{line}?token={token}"), &[]).status, 403, "{line}");
     }
     assert!(served.course.asked.lock().expect("not poisoned").is_empty());
 }
@@ -291,28 +241,16 @@ fn actions_reach_the_course_and_its_state_the_page() {
     let served = serve();
     let token = served.token();
     let post = |path: &str| served.ask(&format!("POST /_attn/{path}"), &[("X-Attn-Token", &token)]);
-    assert_eq!(
-        served.state()["course"]["exercises"][0]["state"],
-        "unsolved"
-    );
+    assert_eq!(served.state()["course"]["exercises"][0]["state"], "unsolved");
     let hint = post("hint/3.1");
-    assert_eq!(
-        (hint.status, hint.body.contains("think about 3.1")),
-        (200, true)
-    );
+    assert_eq!((hint.status, hint.body.contains("think about 3.1")), (200, true));
     let reset = post("reset/3.1");
-    assert_eq!(
-        (reset.status, reset.body.contains("nothing to reset")),
-        (422, true)
-    );
+    assert_eq!((reset.status, reset.body.contains("nothing to reset")), (422, true));
     assert_eq!(post("check/3.1").status, 200);
     assert_eq!(served.state()["course"]["exercises"][0]["state"], "passed");
     let id = || String::from("3.1");
     let asked = served.course.asked.lock().expect("not poisoned").clone();
-    assert_eq!(
-        asked,
-        [Action::Hint(id()), Action::Reset(id()), Action::Check(id())]
-    );
+    assert_eq!(asked, [Action::Hint(id()), Action::Reset(id()), Action::Check(id())]);
 }
 
 #[test]
@@ -331,11 +269,7 @@ fn odd_actions_reach_nobody() {
         ("POST /_attn/state", 404),
         ("DELETE /_attn/state", 405),
     ] {
-        assert_eq!(
-            served.ask(line, &[("X-Attn-Token", &token)]).status,
-            status,
-            "{line}"
-        );
+        assert_eq!(served.ask(line, &[("X-Attn-Token", &token)]).status, status, "{line}");
     }
     assert!(served.course.asked.lock().expect("not poisoned").is_empty());
 }
@@ -343,24 +277,15 @@ fn odd_actions_reach_nobody() {
 #[test]
 fn rebuilds_are_seen_and_so_are_failures() {
     let served = serve();
-    assert_eq!(
-        (&served.state()["version"], &served.state()["error"]),
-        (&json!(1), &json!(null))
-    );
+    assert_eq!((&served.state()["version"], &served.state()["error"]), (&json!(1), &json!(null)));
     served.site.rebuild(|| Ok(()));
     assert_eq!(served.state()["version"], 2);
     assert!(served.ask("GET /", &[]).body.contains("data-version=\"2\""));
     served.site.rebuild(|| bail!("book/src/a.md:3: LaTeX"));
     let state = served.state();
-    assert_eq!(
-        (&state["version"], &state["error"]),
-        (&json!(2), &json!("book/src/a.md:3: LaTeX"))
-    );
+    assert_eq!((&state["version"], &state["error"]), (&json!(2), &json!("book/src/a.md:3: LaTeX")));
     served.site.rebuild(|| Ok(()));
-    assert_eq!(
-        (&served.state()["version"], &served.state()["error"]),
-        (&json!(3), &json!(null))
-    );
+    assert_eq!((&served.state()["version"], &served.state()["error"]), (&json!(3), &json!(null)));
 }
 
 #[test]
@@ -371,8 +296,5 @@ fn a_taken_port_is_stepped_over() {
     let server = Server::bind(site, Arc::new(Fake::default()), port).expect("another port");
     let got = server.port();
     assert_eq!(server.url(), format!("http://127.0.0.1:{got}/"));
-    assert!(
-        got > port && got <= port.saturating_add(50),
-        "{got} after {port}"
-    );
+    assert!(got > port && got <= port.saturating_add(50), "{got} after {port}");
 }

@@ -16,12 +16,8 @@ use tiny::{CODE, PAGE, Tiny, registry};
 #[test]
 fn changes_rebuild_once_and_a_fault_keeps_the_old_pages() {
     let tiny = Tiny::new();
-    let build = || Build {
-        book: tiny.book(),
-        registry: registry(),
-        strict: true,
-        progress: |_| (),
-    };
+    let build =
+        || Build { book: tiny.book(), registry: registry(), strict: true, progress: |_| () };
     let site = Arc::new(Site::new(build().run(None).expect("built")));
     let (watched, watching) = (site.clone(), build());
     thread::spawn(move || watch(&watching, &watched, |_| ()));
@@ -35,10 +31,7 @@ fn changes_rebuild_once_and_a_fault_keeps_the_old_pages() {
     assert!(read(&tiny).contains("x * 3.0"));
 
     tiny.replace(PAGE, "x_i * y_i", "x_i_j");
-    wait(|| {
-        site.error()
-            .is_some_and(|error| error.contains("page.md:5"))
-    });
+    wait(|| site.error().is_some_and(|error| error.contains("page.md:5")));
     assert_eq!(site.version(), 3);
     assert!(read(&tiny).contains("A new page"));
 

@@ -27,11 +27,7 @@ pub fn shades(matrix: ArrayView2<f32>, full: f32) -> String {
 /// assert_eq!(table(array![[true, false], [true, true]].view()), "■ · \n■ ■ \n");
 /// ```
 pub fn table(allowed: ArrayView2<bool>) -> String {
-    draw(
-        allowed
-            .map(|&a| if a { ['■', ' '] } else { ['·', ' '] })
-            .view(),
-    )
+    draw(allowed.map(|&a| if a { ['■', ' '] } else { ['·', ' '] }).view())
 }
 
 fn shade(x: f32) -> [char; 2] {

@@ -46,9 +46,5 @@ pub fn equal(
     found: (&'static str, usize),
     expected: (&'static str, usize),
 ) -> Result<(), ShapeError> {
-    if found.1 == expected.1 {
-        Ok(())
-    } else {
-        Err(ShapeError { found, expected })
-    }
+    if found.1 == expected.1 { Ok(()) } else { Err(ShapeError { found, expected }) }
 }

@@ -110,25 +110,13 @@ pub fn read(source: &str, output: &str, ended: bool, lowest: f32) -> Result<Vec<
     let dates: Result<Vec<Date>, DateError> = output.split(',').map(str::parse).collect();
     let years = years(source);
     match dates {
-        Err(error) => Err(NoDate::NotIso {
-            output: written,
-            error,
-        }),
+        Err(error) => Err(NoDate::NotIso { output: written, error }),
         Ok(dates) => match invented(source, &dates) {
-            Some(year) => Err(NoDate::Invented {
-                output: written,
-                year,
-            }),
-            None if years > dates.len() => Err(NoDate::Fewer {
-                output: written,
-                years,
-            }),
+            Some(year) => Err(NoDate::Invented { output: written, year }),
+            None if years > dates.len() => Err(NoDate::Fewer { output: written, years }),
             None if lowest >= SURE => Ok(dates),
             // A probability that is not a number comes here too.
-            None => Err(NoDate::Unsure {
-                output: written,
-                lowest,
-            }),
+            None => Err(NoDate::Unsure { output: written, lowest }),
         },
     }
 }
@@ -138,9 +126,7 @@ fn years(source: &str) -> usize {
     let numbers = source.split(|c: char| !c.is_ascii_digit());
     let four = numbers.filter(|number| number.len() == 4);
     let years = four.filter_map(|number| number.parse().ok());
-    years
-        .filter(|year| (YEARS.0..=YEARS.1).contains(year))
-        .count()
+    years.filter(|year| (YEARS.0..=YEARS.1).contains(year)).count()
 }
 
 /// The first year that the source does not name.

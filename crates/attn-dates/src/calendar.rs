@@ -33,15 +33,8 @@ pub const MONTHS: [&str; 12] = [
 ];
 
 /// The names of the days of the week, Monday first.
-pub const WEEKDAYS: [&str; 7] = [
-    "Monday",
-    "Tuesday",
-    "Wednesday",
-    "Thursday",
-    "Friday",
-    "Saturday",
-    "Sunday",
-];
+pub const WEEKDAYS: [&str; 7] =
+    ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 
 /// Why a text is not an ISO date of the task.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,11 +109,7 @@ impl Date {
             rest -= days_in_month(year, month);
             month += 1;
         }
-        Date {
-            year,
-            month,
-            day: rest + 1,
-        }
+        Date { year, month, day: rest + 1 }
     }
 
     /// Days since 1900-01-01.
@@ -248,10 +237,7 @@ mod tests {
         let refusals = [
             ("1979-5-03", "“1979-5-03” does not have the form 1979-05-03"),
             ("", "“” does not have the form 1979-05-03"),
-            (
-                "+979-05-03",
-                "“+979-05-03” does not have the form 1979-05-03",
-            ),
+            ("+979-05-03", "“+979-05-03” does not have the form 1979-05-03"),
             ("197é-05-3", "“197é-05-3” does not have the form 1979-05-03"),
             ("1815-06-18", "1815 is not from 1900 to 2099"),
             ("1979-00-03", "there is no month 0"),

@@ -120,9 +120,6 @@ mod tests {
     fn ordinals() {
         let days = [1, 2, 3, 4, 11, 12, 13, 20, 21, 22, 23, 30, 31];
         let texts = days.map(ordinal).join(" ");
-        assert_eq!(
-            texts,
-            "1st 2nd 3rd 4th 11th 12th 13th 20th 21st 22nd 23rd 30th 31st"
-        );
+        assert_eq!(texts, "1st 2nd 3rd 4th 11th 12th 13th 20th 21st 22nd 23rd 30th 31st");
     }
 }

@@ -64,10 +64,7 @@ const WORDS: [&str; 32] = [
 impl Generator {
     /// The stream of a seed.
     pub fn new(seed: u64, split: Split) -> Self {
-        Generator {
-            random: Random::new(seed),
-            split,
-        }
+        Generator { random: Random::new(seed), split }
     }
 
     /// A list of `n` dates; each is written in a form of its own. It fits into the models: a list
@@ -100,26 +97,12 @@ impl Generator {
             dates.push(date.to_string());
         }
         let comma = texts.iter().any(|text| text.contains(','));
-        let between = if comma || self.random.below(2) == 0 {
-            "; "
-        } else {
-            ", "
-        };
-        let before_last = if self.random.below(3) == 0 {
-            " and "
-        } else {
-            between
-        };
+        let between = if comma || self.random.below(2) == 0 { "; " } else { ", " };
+        let before_last = if self.random.below(3) == 0 { " and " } else { between };
         let last = texts.pop().expect("at least one date");
-        let source = if texts.is_empty() {
-            last
-        } else {
-            texts.join(between) + before_last + &last
-        };
-        Example {
-            source,
-            target: dates.join(","),
-        }
+        let source =
+            if texts.is_empty() { last } else { texts.join(between) + before_last + &last };
+        Example { source, target: dates.join(",") }
     }
 
     /// A text that is no date: words, letters, numbers, or a date with parts missing.
@@ -130,10 +113,7 @@ impl Generator {
             2 => self.digits(),
             _ => self.part_of_a_date(),
         };
-        Example {
-            source,
-            target: String::new(),
-        }
+        Example { source, target: String::new() }
     }
 
     fn date(&mut self) -> Date {
@@ -160,17 +140,13 @@ impl Generator {
 
     fn letters(&mut self) -> String {
         let count = 1 + self.random.below(20);
-        (0..count)
-            .map(|_| (b'a' + self.random.below(26) as u8) as char)
-            .collect()
+        (0..count).map(|_| (b'a' + self.random.below(26) as u8) as char).collect()
     }
 
     /// Not in groups that could be a date.
     fn digits(&mut self) -> String {
         let count = [1, 2, 3, 5, 6, 7, 10][self.random.below(7)];
-        (0..count)
-            .map(|_| (b'0' + self.random.below(10) as u8) as char)
-            .collect()
+        (0..count).map(|_| (b'0' + self.random.below(10) as u8) as char).collect()
     }
 
     fn part_of_a_date(&mut self) -> String {

@@ -33,12 +33,7 @@ pub enum Model {
 
 impl Model {
     /// All of them, in the order of the chapters.
-    pub const ALL: [Model; 4] = [
-        Model::Fixed,
-        Model::Dot,
-        Model::Additive,
-        Model::Transformer,
-    ];
+    pub const ALL: [Model; 4] = [Model::Fixed, Model::Dot, Model::Additive, Model::Transformer];
 
     /// The name in commands and files.
     pub fn name(self) -> &'static str {
@@ -90,10 +85,9 @@ fn recurrent(additive: bool) -> Vec<(String, Vec<usize>)> {
     let gates = 3 * STATE;
     let mut tensors = Vec::new();
     let mut add = |name: &str, shape: &[usize]| tensors.push((name.to_string(), shape.to_vec()));
-    for (part, size, input) in [
-        ("encoder", SOURCE_SIZE, EMBEDDING),
-        ("decoder", TARGET_SIZE, EMBEDDING + STATE),
-    ] {
+    for (part, size, input) in
+        [("encoder", SOURCE_SIZE, EMBEDDING), ("decoder", TARGET_SIZE, EMBEDDING + STATE)]
+    {
         add(&format!("{part}.embedding"), &[size, EMBEDDING]);
         add(&format!("{part}.weight_ih"), &[gates, input]);
         add(&format!("{part}.weight_hh"), &[gates, STATE]);
@@ -113,10 +107,9 @@ fn recurrent(additive: bool) -> Vec<(String, Vec<usize>)> {
 fn transformer() -> Vec<(String, Vec<usize>)> {
     let mut tensors = Vec::new();
     let mut add = |name: String, shape: &[usize]| tensors.push((name, shape.to_vec()));
-    for (part, size, attentions) in [
-        ("encoder", SOURCE_SIZE, &["self"][..]),
-        ("decoder", TARGET_SIZE, &["self", "cross"]),
-    ] {
+    for (part, size, attentions) in
+        [("encoder", SOURCE_SIZE, &["self"][..]), ("decoder", TARGET_SIZE, &["self", "cross"])]
+    {
         add(format!("{part}.embedding"), &[size, WIDTH]);
         for layer in 0..LAYERS {
             let layer = format!("{part}.{layer}");

@@ -63,9 +63,7 @@ pub fn accuracy() -> Vec<Accuracy> {
         exact: whole(fields[3]),
         lists: whole(fields[4]),
     };
-    rows(include_str!("../data/accuracy.csv"))
-        .map(row)
-        .collect()
+    rows(include_str!("../data/accuracy.csv")).map(row).collect()
 }
 
 /// The gradient's norm against distance, of the models with a fixed context and with dot attention,
@@ -83,9 +81,7 @@ pub fn gradients() -> Vec<Gradient> {
         norm: number(fields[3]),
         share: number(fields[4]),
     };
-    rows(include_str!("../data/gradients.csv"))
-        .map(row)
-        .collect()
+    rows(include_str!("../data/gradients.csv")).map(row).collect()
 }
 
 fn whole(field: &str) -> usize {

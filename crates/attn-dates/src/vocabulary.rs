@@ -73,10 +73,7 @@ impl Error for SourceError {}
 /// When the text is empty, longer than [`LONGEST_SOURCE`] or has a character that the models do
 /// not know.
 pub fn encode_source(text: &str) -> Result<Vec<usize>, SourceError> {
-    let (before, text) = (
-        text.chars().count() - text.trim_start().chars().count(),
-        text.trim(),
-    );
+    let (before, text) = (text.chars().count() - text.trim_start().chars().count(), text.trim());
     let characters = text.chars().count();
     if characters == 0 {
         return Err(SourceError::Empty);
@@ -87,10 +84,7 @@ pub fn encode_source(text: &str) -> Result<Vec<usize>, SourceError> {
     let mut ids = vec![START];
     for (i, character) in text.chars().enumerate() {
         let id = number(SOURCE_CHARACTERS, character.to_ascii_lowercase());
-        ids.push(id.ok_or(SourceError::Unknown {
-            character,
-            place: before + i + 1,
-        })?);
+        ids.push(id.ok_or(SourceError::Unknown { character, place: before + i + 1 })?);
     }
     ids.push(END);
     Ok(ids)
@@ -131,8 +125,7 @@ fn number(characters: &str, character: char) -> Option<usize> {
 #[track_caller]
 fn decode(characters: &str, ids: &[usize]) -> String {
     let text = ids.iter().filter(|&&id| id > END);
-    text.map(|id| characters.as_bytes()[id - 2] as char)
-        .collect()
+    text.map(|id| characters.as_bytes()[id - 2] as char).collect()
 }
 
 #[cfg(test)]
@@ -142,14 +135,8 @@ mod tests {
     #[test]
     fn what_goes_in_comes_out() {
         let ids = encode_source("  Thu 3.5.1979; the 3rd of May, 1979 / 3-5 \n").unwrap();
-        assert_eq!(
-            decode_source(&ids),
-            "thu 3.5.1979; the 3rd of may, 1979 / 3-5"
-        );
-        assert_eq!(
-            decode_target(&encode_target("1979-05-03,2000-12-31")),
-            "1979-05-03,2000-12-31"
-        );
+        assert_eq!(decode_source(&ids), "thu 3.5.1979; the 3rd of may, 1979 / 3-5");
+        assert_eq!(decode_target(&encode_target("1979-05-03,2000-12-31")), "1979-05-03,2000-12-31");
         assert!(ids.iter().all(|id| *id < SOURCE_SIZE));
         assert_eq!((SOURCE_SIZE, TARGET_SIZE), (44, 14));
     }
@@ -159,15 +146,9 @@ mod tests {
         assert_eq!(encode_source(" \t\n"), Err(SourceError::Empty));
         assert!(encode_source(&"1".repeat(LONGEST_SOURCE)).is_ok());
         let long = encode_source(&"1".repeat(LONGEST_SOURCE + 1)).unwrap_err();
-        assert_eq!(
-            long.to_string(),
-            "the text has 255 characters; the models take at most 254"
-        );
+        assert_eq!(long.to_string(), "the text has 255 characters; the models take at most 254");
         // A place counts characters, not bytes, of what was written.
-        let unknown = SourceError::Unknown {
-            character: '–',
-            place: 4,
-        };
+        let unknown = SourceError::Unknown { character: '–', place: 4 };
         assert_eq!(encode_source("  3–5"), Err(unknown));
         let tab = encode_source("3\tMay").unwrap_err().to_string();
         assert!(tab.starts_with("character 2 is “\\t”"), "{tab}");

@@ -102,33 +102,19 @@ impl fmt::Display for WeightsError {
                 write!(f, "the weights are of version “{found}”, not “{FORMAT}”")
             }
             WeightsError::OtherModel { found, expected } => {
-                write!(
-                    f,
-                    "these are weights of the model “{found}”, not of {expected}"
-                )
+                write!(f, "these are weights of the model “{found}”, not of {expected}")
             }
             WeightsError::Missing { tensor, expected } => {
                 write!(f, "the tensor {tensor} {expected:?} is missing")
             }
-            WeightsError::Shape {
-                tensor,
-                found,
-                expected,
-            } => write!(
-                f,
-                "the tensor {tensor} has shape {found:?}, not {expected:?}"
-            ),
+            WeightsError::Shape { tensor, found, expected } => {
+                write!(f, "the tensor {tensor} has shape {found:?}, not {expected:?}")
+            }
             WeightsError::Type { tensor, found } => {
-                write!(
-                    f,
-                    "the tensor {tensor} has entries of type {found}, not F32"
-                )
+                write!(f, "the tensor {tensor} has entries of type {found}, not F32")
             }
             WeightsError::NotFinite { tensor } => {
-                write!(
-                    f,
-                    "the tensor {tensor} has an entry that is no finite number"
-                )
+                write!(f, "the tensor {tensor} has an entry that is no finite number")
             }
             WeightsError::Unknown { tensor } => {
                 write!(f, "the tensor {tensor} is not one of the model's")
@@ -172,15 +158,10 @@ impl Weights {
         let entry = |key: &str| metadata.get(key).cloned().unwrap_or_default();
         // Version and model first: they explain what would be wrong with the tensors.
         if entry("format") != FORMAT {
-            return Err(WeightsError::Version {
-                found: entry("format"),
-            });
+            return Err(WeightsError::Version { found: entry("format") });
         }
         if entry("model") != model.name() {
-            return Err(WeightsError::OtherModel {
-                found: entry("model"),
-                expected: model,
-            });
+            return Err(WeightsError::OtherModel { found: entry("model"), expected: model });
         }
         let file = SafeTensors::deserialize(bytes).map_err(damaged)?;
         let mut tensors = BTreeMap::new();
@@ -188,14 +169,8 @@ impl Weights {
             let values = tensor(&file, &name, &shape)?;
             tensors.insert(name, values);
         }
-        if let Some(name) = file
-            .names()
-            .into_iter()
-            .find(|name| !tensors.contains_key(*name))
-        {
-            return Err(WeightsError::Unknown {
-                tensor: name.to_string(),
-            });
+        if let Some(name) = file.names().into_iter().find(|name| !tensors.contains_key(*name)) {
+            return Err(WeightsError::Unknown { tensor: name.to_string() });
         }
         let about = About {
             command: entry("command"),
@@ -204,11 +179,7 @@ impl Weights {
             data: entry("data"),
             accuracy: entry("accuracy"),
         };
-        Ok(Weights {
-            model,
-            tensors,
-            about,
-        })
+        Ok(Weights { model, tensors, about })
     }
 
     /// The weights that the course trained; they are part of the program.
@@ -230,11 +201,7 @@ impl Weights {
             let inputs = *shape.last().expect("no tensor is a single number") as f32;
             (name, random.normal(shape) / inputs.sqrt())
         });
-        Weights {
-            model,
-            tensors: tensors.collect(),
-            about: About::default(),
-        }
+        Weights { model, tensors: tensors.collect(), about: About::default() }
     }
 
     /// Which model they are of.
@@ -249,9 +216,7 @@ impl Weights {
 
     /// All tensors by name.
     pub fn tensors(&self) -> impl Iterator<Item = (&str, ArrayViewD<'_, f32>)> {
-        self.tensors
-            .iter()
-            .map(|(name, tensor)| (name.as_str(), tensor.view()))
+        self.tensors.iter().map(|(name, tensor)| (name.as_str(), tensor.view()))
     }
 
     /// A tensor with two axes.
@@ -261,9 +226,7 @@ impl Weights {
     #[track_caller]
     pub fn matrix(&self, name: &str) -> ArrayView2<'_, f32> {
         let tensor = self.tensor(name).view();
-        tensor
-            .into_dimensionality::<Ix2>()
-            .unwrap_or_else(|_| panic!("{name} is no matrix"))
+        tensor.into_dimensionality::<Ix2>().unwrap_or_else(|_| panic!("{name} is no matrix"))
     }
 
     /// A tensor with one axis.
@@ -273,27 +236,20 @@ impl Weights {
     #[track_caller]
     pub fn vector(&self, name: &str) -> ArrayView1<'_, f32> {
         let tensor = self.tensor(name).view();
-        tensor
-            .into_dimensionality::<Ix1>()
-            .unwrap_or_else(|_| panic!("{name} is no vector"))
+        tensor.into_dimensionality::<Ix1>().unwrap_or_else(|_| panic!("{name} is no vector"))
     }
 
     #[track_caller]
     fn tensor(&self, name: &str) -> &ArrayD<f32> {
         let model = self.model;
-        self.tensors
-            .get(name)
-            .unwrap_or_else(|| panic!("{model} has no tensor {name}"))
+        self.tensors.get(name).unwrap_or_else(|| panic!("{model} has no tensor {name}"))
     }
 }
 
 fn tensor(file: &SafeTensors, name: &str, expected: &[usize]) -> Result<ArrayD<f32>, WeightsError> {
     let tensor = name.to_string();
     let Ok(view) = file.tensor(name) else {
-        return Err(WeightsError::Missing {
-            tensor,
-            expected: expected.into(),
-        });
+        return Err(WeightsError::Missing { tensor, expected: expected.into() });
     };
     if view.shape() != expected {
         return Err(WeightsError::Shape {
@@ -303,16 +259,10 @@ fn tensor(file: &SafeTensors, name: &str, expected: &[usize]) -> Result<ArrayD<f
         });
     }
     if view.dtype() != Dtype::F32 {
-        return Err(WeightsError::Type {
-            tensor,
-            found: format!("{:?}", view.dtype()),
-        });
+        return Err(WeightsError::Type { tensor, found: format!("{:?}", view.dtype()) });
     }
     let (numbers, _) = view.data().as_chunks();
-    let values: Vec<f32> = numbers
-        .iter()
-        .map(|bytes| f32::from_le_bytes(*bytes))
-        .collect();
+    let values: Vec<f32> = numbers.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
     if !values.iter().all(|x| x.is_finite()) {
         return Err(WeightsError::NotFinite { tensor });
     }

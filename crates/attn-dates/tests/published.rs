@@ -9,9 +9,7 @@ use attn_dates::{
 use ndarray::ArrayView1;
 
 fn likeliest(logits: ArrayView1<f32>) -> usize {
-    (0..logits.len())
-        .max_by(|a, b| logits[*a].total_cmp(&logits[*b]))
-        .expect("fourteen logits")
+    (0..logits.len()).max_by(|a, b| logits[*a].total_cmp(&logits[*b])).expect("fourteen logits")
 }
 
 /// What the model writes under teacher forcing, the likeliest character at each step.
@@ -70,18 +68,12 @@ fn gradients_were_measured_before_and_after_training() {
     let rows = gradients();
     for model in [Model::Fixed, Model::Dot] {
         for trained in [false, true] {
-            let of_this = rows
-                .iter()
-                .filter(|row| (row.model, row.trained) == (model, trained));
+            let of_this = rows.iter().filter(|row| (row.model, row.trained) == (model, trained));
             let distances: Vec<usize> = of_this.clone().map(|row| row.distance).collect();
             let whole: Vec<usize> = (1..=distances.len()).collect();
             assert_eq!(distances, whole, "{model}");
             assert!(distances.len() > 80, "{model}: {}", distances.len());
-            assert!(
-                of_this
-                    .clone()
-                    .all(|row| row.norm >= 0.0 && row.share >= 0.0)
-            );
+            assert!(of_this.clone().all(|row| row.norm >= 0.0 && row.share >= 0.0));
         }
     }
 }

@@ -45,16 +45,8 @@ fn training_sees_no_held_out_day_and_no_held_out_form() {
             let example = generator.list(1);
             let date = dates(&example)[0];
             assert_eq!(date.is_held_out(), held_out);
-            assert!(
-                forms(seen, &date).contains(&example.source),
-                "{}",
-                example.source
-            );
-            assert!(
-                !forms(unseen, &date).contains(&example.source),
-                "{}",
-                example.source
-            );
+            assert!(forms(seen, &date).contains(&example.source), "{}", example.source);
+            assert!(!forms(unseen, &date).contains(&example.source), "{}", example.source);
         }
     }
 }
@@ -74,10 +66,7 @@ fn commas_separate_only_dates_without_commas() {
         let dates = dates(&example);
         assert_eq!(written.len(), dates.len(), "{}", example.source);
         for (text, date) in written.iter().zip(&dates) {
-            assert!(
-                TRAINED.iter().any(|form| form.write(date) == *text),
-                "{text}"
-            );
+            assert!(TRAINED.iter().any(|form| form.write(date) == *text), "{text}");
         }
     }
 }

@@ -32,17 +32,12 @@ impl File {
     }
 
     fn tensor(&mut self, name: &str) -> &mut (String, Vec<usize>, Dtype, Vec<u8>) {
-        self.tensors
-            .iter_mut()
-            .find(|tensor| tensor.0 == name)
-            .unwrap()
+        self.tensors.iter_mut().find(|tensor| tensor.0 == name).unwrap()
     }
 }
 
 fn refusal(file: &File) -> String {
-    Weights::parse(Model::Dot, &file.bytes())
-        .unwrap_err()
-        .to_string()
+    Weights::parse(Model::Dot, &file.bytes()).unwrap_err().to_string()
 }
 
 #[test]
@@ -64,52 +59,31 @@ fn a_file_that_is_cut_off_anywhere_is_refused() {
     let bytes = File::new(Model::Dot).bytes();
     for length in [0, 4, 8, 100, bytes.len() / 2, bytes.len() - 1] {
         let error = Weights::parse(Model::Dot, &bytes[..length]).unwrap_err();
-        assert!(
-            matches!(error, WeightsError::Damaged(_)),
-            "{length}: {error}"
-        );
-        assert!(
-            error
-                .to_string()
-                .starts_with("the weights are cut off or damaged")
-        );
+        assert!(matches!(error, WeightsError::Damaged(_)), "{length}: {error}");
+        assert!(error.to_string().starts_with("the weights are cut off or damaged"));
     }
 }
 
 #[test]
 fn what_is_wrong_with_a_tensor_is_named() {
     let mut file = File::new(Model::Dot);
-    file.tensors
-        .retain(|(name, ..)| name != "decoder.weight_hh");
-    assert_eq!(
-        refusal(&file),
-        "the tensor decoder.weight_hh [384, 128] is missing"
-    );
+    file.tensors.retain(|(name, ..)| name != "decoder.weight_hh");
+    assert_eq!(refusal(&file), "the tensor decoder.weight_hh [384, 128] is missing");
 
     let mut file = File::new(Model::Dot);
     file.tensor("decoder.weight_hh").1 = vec![128, 384];
-    assert_eq!(
-        refusal(&file),
-        "the tensor decoder.weight_hh has shape [128, 384], not [384, 128]"
-    );
+    assert_eq!(refusal(&file), "the tensor decoder.weight_hh has shape [128, 384], not [384, 128]");
 
     let mut file = File::new(Model::Dot);
     file.tensor("readout.bias").2 = Dtype::I32;
-    assert_eq!(
-        refusal(&file),
-        "the tensor readout.bias has entries of type I32, not F32"
-    );
+    assert_eq!(refusal(&file), "the tensor readout.bias has entries of type I32, not F32");
 
     let mut file = File::new(Model::Dot);
     file.tensor("readout.bias").3[..4].copy_from_slice(&f32::NAN.to_le_bytes());
-    assert_eq!(
-        refusal(&file),
-        "the tensor readout.bias has an entry that is no finite number"
-    );
+    assert_eq!(refusal(&file), "the tensor readout.bias has an entry that is no finite number");
 
     let mut file = File::new(Model::Dot);
-    file.tensors
-        .push(("extra".into(), vec![1], Dtype::F32, vec![0; 4]));
+    file.tensors.push(("extra".into(), vec![1], Dtype::F32, vec![0; 4]));
     assert_eq!(refusal(&file), "the tensor extra is not one of the model's");
 }
 
@@ -126,27 +100,16 @@ fn another_version_or_model_is_named() {
 
     let mut file = File::new(Model::Dot);
     file.metadata.clear();
-    assert_eq!(
-        refusal(&file),
-        format!("the weights are of version “”, not “{FORMAT}”")
-    );
+    assert_eq!(refusal(&file), format!("the weights are of version “”, not “{FORMAT}”"));
 
     let file = File::new(Model::Fixed);
-    assert_eq!(
-        refusal(&file),
-        "these are weights of the model “gru-fixed”, not of gru-dot"
-    );
+    assert_eq!(refusal(&file), "these are weights of the model “gru-fixed”, not of gru-dot");
 }
 
 #[test]
 fn a_file_that_cannot_be_read_is_named() {
     let error = Weights::read(Model::Dot, Path::new("no/such/file")).unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .starts_with("no/such/file cannot be read: "),
-        "{error}"
-    );
+    assert!(error.to_string().starts_with("no/such/file cannot be read: "), "{error}");
 }
 
 #[test]
@@ -161,16 +124,8 @@ fn the_trained_weights_are_of_todays_task() {
         let weights = Weights::trained(model);
         let about = weights.about();
         let seed = about.seed.parse().unwrap();
-        assert_eq!(
-            about.data,
-            fingerprint(seed),
-            "{model}: the task has changed since"
-        );
-        assert!(
-            about
-                .command
-                .starts_with(&format!("attn-train train {model} "))
-        );
+        assert_eq!(about.data, fingerprint(seed), "{model}: the task has changed since");
+        assert!(about.command.starts_with(&format!("attn-train train {model} ")));
         assert_eq!(about.accuracy.split(' ').count(), 8, "{}", about.accuracy);
     }
 }

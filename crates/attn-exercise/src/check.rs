@@ -57,10 +57,7 @@ where
         let known = OnceCell::new();
         let judged = self.report(&bench, &run, || self.run_mistakes(&known, &cases, limits))?;
         let show = |fields: &[Field]| -> Vec<Shown> {
-            fields
-                .iter()
-                .map(|field| Shown::of(field, judged.at.as_ref()))
-                .collect()
+            fields.iter().map(|field| Shown::of(field, judged.at.as_ref())).collect()
         };
         let expected = self.answer(Who::Solution, &cases[0]);
         Ok(Some(Trial {
@@ -68,10 +65,7 @@ where
             of,
             inputs: show(&cases[0].fields()),
             steps: show(&(self.exercise.steps)(&cases[0])),
-            answer: run
-                .answers
-                .first()
-                .map_or(Vec::new(), |a| show(&a.fields())),
+            answer: run.answers.first().map_or(Vec::new(), |a| show(&a.fields())),
             expected: show(&expected.fields()),
             report: judged.report,
         }))

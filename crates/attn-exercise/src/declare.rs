@@ -5,10 +5,7 @@ use crate::input::{Choices, Sizes};
 /// A case in one line: `n=5 m=7 d=4, mask causal, by hand`. Each size stands once; then come the
 /// inputs that are short enough, and what the case is about.
 pub fn label(sizes: &Sizes, inputs: &Choices, about: &str) -> String {
-    let sizes: Vec<String> = sizes
-        .iter()
-        .map(|(name, size)| format!("{name}={size}"))
-        .collect();
+    let sizes: Vec<String> = sizes.iter().map(|(name, size)| format!("{name}={size}")).collect();
     let mut parts = vec![sizes.join(" ")];
     // A number that is itself a size stands among the sizes.
     let others = inputs.iter().filter(|(_, axes, _)| axes.is_empty());

@@ -61,11 +61,7 @@ where
 {
     /// This exercise under its id, as answered by `body`, ready for the check program.
     pub fn answered_by(self, id: &'static str, body: B) -> Box<dyn Check> {
-        Box::new(Answered {
-            id,
-            exercise: self,
-            body,
-        })
+        Box::new(Answered { id, exercise: self, body })
     }
 }
 

@@ -47,10 +47,7 @@ impl Value {
 
 /// Names a value: `field("q", &self.q)`.
 pub fn field(name: impl Into<Cow<'static, str>>, value: impl Into<Value>) -> Field {
-    Field {
-        name: name.into(),
-        value: value.into(),
-    }
+    Field { name: name.into(), value: value.into() }
 }
 
 impl<D: Dimension> From<&Array<f32, D>> for Value {
@@ -155,11 +152,7 @@ where
     for<'a> Value: From<&'a Array<F, ndarray::Ix2>>,
 {
     fn fields(&self) -> Vec<Field> {
-        vec![
-            field("dv", &self.dv),
-            field("dq", &self.dq),
-            field("dk", &self.dk),
-        ]
+        vec![field("dv", &self.dv), field("dq", &self.dq), field("dk", &self.dk)]
     }
 }
 
@@ -188,13 +181,8 @@ pub(crate) fn same(a: &Value, b: &Value, floor: f64) -> bool {
     let (Value::Numbers(a), Value::Numbers(b)) = (a, b) else {
         return a == b;
     };
-    let scale = b.iter().fold(0.0_f64, |scale, x| {
-        if x.is_finite() {
-            scale.max(x.abs())
-        } else {
-            scale
-        }
-    });
+    let scale =
+        b.iter().fold(0.0_f64, |scale, x| if x.is_finite() { scale.max(x.abs()) } else { scale });
     let near = |(x, y): (&f64, &f64)| {
         x == y || (x - y).abs() <= (1e-4 * scale).max(floor) || x.is_nan() && y.is_nan()
     };
@@ -203,13 +191,8 @@ pub(crate) fn same(a: &Value, b: &Value, floor: f64) -> bool {
 
 /// The largest finite entry of all tensors.
 pub(crate) fn largest(fields: &[Field]) -> f64 {
-    let numbers = fields
-        .iter()
-        .filter_map(|field| field.value.numbers())
-        .flatten();
-    numbers
-        .filter(|x| x.is_finite())
-        .fold(0.0, |largest, x| largest.max(x.abs()))
+    let numbers = fields.iter().filter_map(|field| field.value.numbers()).flatten();
+    numbers.filter(|x| x.is_finite()).fold(0.0, |largest, x| largest.max(x.abs()))
 }
 
 /// Rows and columns of a matrix that are printed; the rest is `…`.
@@ -225,9 +208,7 @@ impl Field {
             Value::Text(_) => &[],
         };
         let sizes: Vec<String> = shape.iter().map(usize::to_string).collect();
-        format!("{} {}", self.name, sizes.join("×"))
-            .trim_end()
-            .to_string()
+        format!("{} {}", self.name, sizes.join("×")).trim_end().to_string()
     }
 
     /// The value for an 80-column terminal: at most 12 rows of 8 columns of each matrix. With the
@@ -235,9 +216,9 @@ impl Field {
     pub fn body(&self, around: Option<&[usize]>) -> String {
         match &self.value {
             Value::Numbers(array) => window(array.view(), around, |&x| format!("{:>9}", number(x))),
-            Value::Flags(array) => window(array.view(), around, |&b| {
-                if b { "■" } else { "·" }.to_string()
-            }),
+            Value::Flags(array) => {
+                window(array.view(), around, |&b| if b { "■" } else { "·" }.to_string())
+            }
             Value::Text(text) => text.clone(),
         }
     }

@@ -154,11 +154,7 @@ impl Given for bool {
     }
 
     fn text(&self, name: &str) -> Option<String> {
-        Some(if *self {
-            name.into()
-        } else {
-            format!("not {name}")
-        })
+        Some(if *self { name.into() } else { format!("not {name}") })
     }
 
     fn kinds(&self, _sizes: &Sizes) -> Vec<&'static str> {
@@ -308,10 +304,7 @@ impl Given for Mask {
         if let Some((n, m)) = queries_and_keys(sizes) {
             let table = table(self, n, m);
             let hides = table.iter().any(|&may| !may);
-            let empties = table
-                .rows()
-                .into_iter()
-                .any(|row| row.iter().all(|&may| !may));
+            let empties = table.rows().into_iter().any(|row| row.iter().all(|&may| !may));
             kinds.extend(hides.then_some("that hides a key"));
             kinds.extend(empties.then_some("that leaves a row empty"));
         }
@@ -356,12 +349,7 @@ impl Input for Mask {
 /// How many queries and keys a mask is for; in self-attention, without a size m, as many keys as
 /// queries.
 fn queries_and_keys(sizes: &Sizes) -> Option<(usize, usize)> {
-    let size = |name| {
-        sizes
-            .iter()
-            .find(|(other, _)| *other == name)
-            .map(|(_, size)| *size)
-    };
+    let size = |name| sizes.iter().find(|(other, _)| *other == name).map(|(_, size)| *size);
     let n = size("n")?;
     Some((n, size("m").unwrap_or(n)))
 }
@@ -381,11 +369,7 @@ pub const SOME_MASKS: usize = MASKS.len();
 pub fn some_mask(kind: usize, (n, m): (usize, usize), random: &mut Random) -> Mask {
     let mut open = |share: f32, count: usize| random.uniform(count).mapv(|draw| draw < share);
     let padding = Mask::Padding(open(0.6, m));
-    let dense = Mask::Dense(
-        open(0.6, n * m)
-            .into_shape_with_order((n, m))
-            .expect("n·m entries"),
-    );
+    let dense = Mask::Dense(open(0.6, n * m).into_shape_with_order((n, m)).expect("n·m entries"));
     match MASKS[kind] {
         "none" => Mask::None,
         "causal" => Mask::Causal,

@@ -74,9 +74,7 @@ impl Exact {
             let allowed = part.value.numbers().map_or(0.0, |exact| {
                 let plain = plain.iter().filter_map(|plain| named(plain, &part.name));
                 let moved = named(nudged, &part.name);
-                let moved = moved
-                    .and_then(|moved| furthest(&moved, exact))
-                    .unwrap_or(0.0);
+                let moved = moved.and_then(|moved| furthest(&moved, exact)).unwrap_or(0.0);
                 Expected::tolerance(exact, plain, moved, largest_input)
             });
             (part, allowed)
@@ -163,11 +161,7 @@ impl Expected {
         });
         let worst = finite_max(errors);
         let rounding = (0.01 * scale).max(1e-5 * largest_input) + SMALLEST;
-        let moved = if moved <= rounding.max(100.0 * worst) {
-            moved
-        } else {
-            0.0
-        };
+        let moved = if moved <= rounding.max(100.0 * worst) { moved } else { 0.0 };
         assert!(
             worst <= rounding + 100.0 * moved,
             "a plain f32 result is off by {worst:e} where the largest entry is {scale:e}: it is wrong"
@@ -215,11 +209,7 @@ fn within(name: &str, got: &ArrayD<f64>, exact: &ArrayD<f64>, allowed: f64) -> R
                 allowed => format!("allowed error {allowed:.0e}"),
             };
             let wrong = format!("is {x}, should be {e} ({how})");
-            return Err(Refusal::at(
-                name,
-                index.as_array_view().as_slice().unwrap_or(&[]),
-                &wrong,
-            ));
+            return Err(Refusal::at(name, index.as_array_view().as_slice().unwrap_or(&[]), &wrong));
         }
     }
     Ok(())
@@ -239,11 +229,7 @@ pub fn equal<T: PartialEq + fmt::Display, D: Dimension>(
     for ((index, x), e) in entries.indexed_iter().zip(expected) {
         if x != e {
             let wrong = format!("is {x}, should be {e}");
-            return Err(Refusal::at(
-                name,
-                index.as_array_view().as_slice().unwrap_or(&[]),
-                &wrong,
-            ));
+            return Err(Refusal::at(name, index.as_array_view().as_slice().unwrap_or(&[]), &wrong));
         }
     }
     Ok(())
@@ -270,11 +256,7 @@ pub fn require(holds: bool, what: impl FnOnce() -> String) -> Result<(), String>
 
 fn same_shape(name: &str, got: &[usize], expected: &[usize]) -> Result<(), String> {
     require(got == expected, || {
-        format!(
-            "{name} has shape {}, should be {}",
-            shape(got),
-            shape(expected)
-        )
+        format!("{name} has shape {}, should be {}", shape(got), shape(expected))
     })
 }
 
@@ -323,10 +305,7 @@ mod tests {
         let expected = Expected::new(array![0.0, 1.0], &[&array![0.0_f32, 1.001]]);
         assert!(close("y", &array![0.003, 1.0], &expected).is_ok());
         let refusal = close("y", &array![0.0, 1.01], &expected).unwrap_err();
-        assert_eq!(
-            refusal.what,
-            "y[1] is 1.0100, should be 1.0000 (allowed error 4e-3)"
-        );
+        assert_eq!(refusal.what, "y[1] is 1.0100, should be 1.0000 (allowed error 4e-3)");
     }
 
     #[test]
@@ -335,28 +314,19 @@ mod tests {
         assert!(close("lse", &array![f32::NEG_INFINITY, 0.5], &expected).is_ok());
         assert!(close("lse", &array![f32::INFINITY, 0.5], &expected).is_err());
         assert_eq!(
-            close("lse", &array![f32::NEG_INFINITY, f32::NAN], &expected)
-                .unwrap_err()
-                .what,
+            close("lse", &array![f32::NEG_INFINITY, f32::NAN], &expected).unwrap_err().what,
             "lse[1] is NaN, should be 0.5000 (allowed error 5e-7)"
         );
     }
 
     #[test]
     fn numbers_are_told_apart() {
-        let close = |x, e| {
-            close("y", &array![x], &Expected::new(array![e], &[]))
-                .unwrap_err()
-                .what
-        };
+        let close = |x, e| close("y", &array![x], &Expected::new(array![e], &[])).unwrap_err().what;
         assert_eq!(
             close(0.99998, 1.0),
             "y[0] is 0.99997997, should be 1.00000000 (allowed error 1e-6)"
         );
-        assert_eq!(
-            close(1e-30, 0.0),
-            "y[0] is 1.00e-30, should be 0.0000 (exactly)"
-        );
+        assert_eq!(close(1e-30, 0.0), "y[0] is 1.00e-30, should be 0.0000 (exactly)");
     }
 
     #[test]

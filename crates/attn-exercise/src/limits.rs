@@ -16,10 +16,6 @@ pub struct Limits {
 impl Default for Limits {
     /// Ten seconds for a case, 2 GiB, 16 MiB of output.
     fn default() -> Self {
-        Limits {
-            seconds: 10,
-            memory: 2 << 30,
-            printed: 16 << 20,
-        }
+        Limits { seconds: 10, memory: 2 << 30, printed: 16 << 20 }
     }
 }

@@ -8,10 +8,8 @@ use std::{
 };
 
 #[global_allocator]
-static ALLOCATOR: Counting = Counting {
-    capped: Cap::new(System, usize::MAX),
-    peak: AtomicUsize::new(0),
-};
+static ALLOCATOR: Counting =
+    Counting { capped: Cap::new(System, usize::MAX), peak: AtomicUsize::new(0) };
 
 /// From here on an allocation beyond `bytes` in all fails, which ends the process with a message.
 pub(crate) fn limit(bytes: usize) {

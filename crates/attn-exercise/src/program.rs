@@ -33,20 +33,12 @@ pub fn main(exercises: Vec<Box<dyn Check>>) -> ExitCode {
 fn answer(exercises: &[Box<dyn Check>], request: Request) -> io::Result<()> {
     let exercises: Vec<&dyn Check> = exercises.iter().map(Box::as_ref).collect();
     let find = |id: &str| {
-        let found = exercises
-            .iter()
-            .copied()
-            .find(|exercise| exercise.id() == id);
+        let found = exercises.iter().copied().find(|exercise| exercise.id() == id);
         found.ok_or_else(|| io::Error::other(format!("there is no exercise {id} here")))
     };
     let who = |solution| if solution { Who::Solution } else { Who::Answer };
     match request {
-        Request::Check {
-            ids,
-            solution,
-            seed,
-            limits,
-        } => {
+        Request::Check { ids, solution, seed, limits } => {
             let asked: Vec<_> = ids.iter().map(|id| find(id)).collect::<io::Result<_>>()?;
             let check = |exercise: &&dyn Check| exercise.check(who(solution), seed, &limits);
             in_order(&asked, check, |report| {
@@ -55,13 +47,7 @@ fn answer(exercises: &[Box<dyn Check>], request: Request) -> io::Result<()> {
                 io::Result::Ok(())
             })?;
         }
-        Request::Try {
-            id,
-            case,
-            solution,
-            seed,
-            limits,
-        } => {
+        Request::Try { id, case, solution, seed, limits } => {
             let trial: Option<Trial> = find(&id)?.try_case(case, who(solution), seed, &limits)?;
             println!("{}", serde_json::to_string(&trial)?);
         }
@@ -73,12 +59,7 @@ fn answer(exercises: &[Box<dyn Check>], request: Request) -> io::Result<()> {
                 io::Result::Ok(())
             })?;
         }
-        Request::Work {
-            id,
-            who,
-            dir,
-            memory,
-        } => {
+        Request::Work { id, who, dir, memory } => {
             let exercise = find(&id)?;
             memory::limit(memory);
             exercise.work(&who, &dir)?;
@@ -90,9 +71,7 @@ fn answer(exercises: &[Box<dyn Check>], request: Request) -> io::Result<()> {
 /// `cargo test`: one test per exercise, which verifies it, with as many seeds as `ATTN_SEEDS` says.
 fn test(exercises: Vec<Box<dyn Check>>) -> ExitCode {
     let exercises: &'static [_] = exercises.leak();
-    let seeds = env::var("ATTN_SEEDS")
-        .ok()
-        .and_then(|seeds| seeds.parse().ok());
+    let seeds = env::var("ATTN_SEEDS").ok().and_then(|seeds| seeds.parse().ok());
     let seeds = seeds.unwrap_or(SEEDS);
     let tests = exercises.iter().map(|exercise| {
         Test::test(format!("verify {}", exercise.id()), move || {

@@ -81,11 +81,7 @@ fn required<C: Regimes>(cases: &[C]) -> BTreeSet<String> {
     for (i, a) in names.iter().enumerate() {
         regimes.extend([format!("{a} = 1"), format!("{a} > 1")]);
         for b in &names[i + 1..] {
-            regimes.extend([
-                format!("{a} < {b}"),
-                format!("{a} = {b} > 1"),
-                format!("{a} > {b}"),
-            ]);
+            regimes.extend([format!("{a} < {b}"), format!("{a} = {b} > 1"), format!("{a} > {b}")]);
         }
     }
     for (name, _, input) in cases.first().map(C::inputs).unwrap_or_default() {
@@ -119,17 +115,13 @@ pub(crate) fn coverage<C: Regimes>(cases: &[C], impossible: &[(&str, &str)]) -> 
         };
         impossible.iter().any(is)
     };
-    let missing = required
-        .iter()
-        .filter(|regime| !found.contains(*regime) && !never(regime));
-    let mut faults: Vec<String> = missing
-        .map(|regime| format!("no case lies in the regime “{regime}”"))
-        .collect();
+    let missing = required.iter().filter(|regime| !found.contains(*regime) && !never(regime));
+    let mut faults: Vec<String> =
+        missing.map(|regime| format!("no case lies in the regime “{regime}”")).collect();
     for (never, _) in impossible {
         if found.contains(*never) {
-            faults.push(format!(
-                "a case lies in the regime “{never}”, which is declared impossible"
-            ));
+            faults
+                .push(format!("a case lies in the regime “{never}”, which is declared impossible"));
         }
         if !required.contains(*never) {
             faults.push(format!(
@@ -137,13 +129,7 @@ pub(crate) fn coverage<C: Regimes>(cases: &[C], impossible: &[(&str, &str)]) -> 
             ));
         }
     }
-    Coverage {
-        covered: required
-            .iter()
-            .filter(|regime| found.contains(*regime))
-            .count(),
-        faults,
-    }
+    Coverage { covered: required.iter().filter(|regime| found.contains(*regime)).count(), faults }
 }
 
 /// What became of a case whose answer is that of another input.
@@ -179,29 +165,19 @@ pub(crate) fn mutants<C: Regimes>(cases: &[C], judge: impl Fn(usize, &C) -> Trie
         }
     }
     let names: BTreeSet<&str> = tried.iter().map(|(name, ..)| name.as_str()).collect();
-    let regimes: BTreeSet<&str> = tried
-        .iter()
-        .flat_map(|(_, regimes, _)| regimes.iter().map(String::as_str))
-        .collect();
-    let mut mutants = Mutants {
-        tried: 0,
-        rejected: 0,
-        faults: Vec::new(),
-    };
+    let regimes: BTreeSet<&str> =
+        tried.iter().flat_map(|(_, regimes, _)| regimes.iter().map(String::as_str)).collect();
+    let mut mutants = Mutants { tried: 0, rejected: 0, faults: Vec::new() };
     for name in names {
         for regime in &regimes {
-            let within = tried
-                .iter()
-                .filter(|(other, r, _)| other == name && r.contains(*regime));
+            let within = tried.iter().filter(|(other, r, _)| other == name && r.contains(*regime));
             let fates: Vec<Tried> = within.map(|(_, _, fate)| *fate).collect();
             if fates.contains(&Tried::Rejected) {
                 mutants.tried += 1;
                 mutants.rejected += 1;
             } else if fates.contains(&Tried::Accepted) {
                 mutants.tried += 1;
-                mutants
-                    .faults
-                    .push(format!("the mutant {name} when {regime} is not rejected"));
+                mutants.faults.push(format!("the mutant {name} when {regime} is not rejected"));
             }
         }
     }
@@ -236,9 +212,7 @@ pub fn pairwise<const N: usize>(levels: [usize; N]) -> Vec<[usize; N]> {
         for c in 0..N {
             if row[c].is_none() {
                 let meets = |z: usize| {
-                    let pairs = (0..N)
-                        .filter(|&d| d != c)
-                        .filter_map(|d| Some((d, row[d]?)));
+                    let pairs = (0..N).filter(|&d| d != c).filter_map(|d| Some((d, row[d]?)));
                     pairs
                         .filter(|&(d, w)| {
                             missing.contains(&if c < d { (c, z, d, w) } else { (d, w, c, z) })
@@ -269,11 +243,8 @@ mod tests {
         }
     }
 
-    const NEVER: [(&str, &str); 3] = [
-        ("x tiny", "no entry"),
-        ("x large", "no entry"),
-        ("x equal", "they differ"),
-    ];
+    const NEVER: [(&str, &str); 3] =
+        [("x tiny", "no entry"), ("x large", "no entry"), ("x equal", "they differ")];
 
     fn tables(shapes: &[(usize, usize)]) -> Vec<Table> {
         let table = |&shape| Table(Array2::from_shape_fn(shape, |(i, j)| (1 + i + j) as f32));
@@ -288,10 +259,7 @@ mod tests {
         let faults = coverage(&tables(&all[..2]), &NEVER).faults;
         assert_eq!(
             faults,
-            [
-                "no case lies in the regime “m = 1”",
-                "no case lies in the regime “n > m”"
-            ]
+            ["no case lies in the regime “m = 1”", "no case lies in the regime “n > m”"]
         );
     }
 

@@ -35,11 +35,7 @@ pub(crate) enum Ending {
 
 impl<A> Run<A> {
     fn new() -> Self {
-        Run {
-            answers: Vec::new(),
-            failed: BTreeMap::new(),
-            printed: Vec::new(),
-        }
+        Run { answers: Vec::new(), failed: BTreeMap::new(), printed: Vec::new() }
     }
 
     /// How many cases have come to an end.
@@ -149,10 +145,7 @@ fn run_in_one_worker<C: Serialize, A: DeserializeOwned>(
     let mut runs = vec![Run::new()];
     let mut start = 0;
     for Frame { outcome, printed } in frames {
-        if runs
-            .last()
-            .is_some_and(|run: &Run<A>| run.tried() == cases.len())
-        {
+        if runs.last().is_some_and(|run: &Run<A>| run.tried() == cases.len()) {
             runs.push(Run::new());
         }
         let run = runs.last_mut().expect("one at least");

@@ -64,9 +64,9 @@ impl<B, C: Fields, A: Fields> Answered<B, C, A> {
         };
         let right = || self.right(bench, run, case);
         let verdict = match ending {
-            Ending::Stopped(Stop::DoesNotCompile(message)) => Verdict::DoesNotCompile {
-                errors: vec![message],
-            },
+            Ending::Stopped(Stop::DoesNotCompile(message)) => {
+                Verdict::DoesNotCompile { errors: vec![message] }
+            }
             Ending::Stopped(Stop::CannotBeChecked(why)) => Verdict::CannotBeChecked { why },
             Ending::Symptom(Symptom::Panicked { message, .. }) if message.starts_with(TODO) => {
                 unsolved(self.id, &message, run.place(case).cloned(), right(), of)
@@ -84,14 +84,7 @@ impl<B, C: Fields, A: Fields> Answered<B, C, A> {
     }
 
     fn judged(&self, run: &Run<A>, verdict: Verdict, at: Option<(String, Vec<usize>)>) -> Judged {
-        Judged {
-            report: Report {
-                id: self.id.into(),
-                verdict,
-                printed: run.printed.clone(),
-            },
-            at,
-        }
+        Judged { report: Report { id: self.id.into(), verdict, printed: run.printed.clone() }, at }
     }
 
     /// The first case that went wrong.
@@ -109,17 +102,9 @@ impl<B, C: Fields, A: Fields> Answered<B, C, A> {
             relation(&bench.cases[..before], &run.answers[..before])
         {
             let ending = Ending::Symptom(Symptom::Wrong { what });
-            return Some(Wrong {
-                case,
-                ending,
-                at: None,
-            });
+            return Some(Wrong { case, ending, at: None });
         }
-        failed.map(|(case, ending)| Wrong {
-            case: *case,
-            ending: ending.clone(),
-            at: None,
-        })
+        failed.map(|(case, ending)| Wrong { case: *case, ending: ending.clone(), at: None })
     }
 
     /// How many cases are right, each looked at alone, but for the one that the verdict is about.
@@ -169,9 +154,7 @@ impl<B, C: Fields, A: Fields> Answered<B, C, A> {
         let (wrong, came) = (fields(mistake), fields(run));
         // The parts of a trace are its steps, which differ from case to case.
         let is_trace = |parts: &Vec<crate::Field>| parts[0].name.starts_with("after ");
-        let parts = came
-            .first()
-            .filter(|parts| parts.len() > 1 && !is_trace(parts))?;
+        let parts = came.first().filter(|parts| parts.len() > 1 && !is_trace(parts))?;
         let part = (0..parts.len()).find(|&part| {
             let alike = |(wrong, came): (&Vec<crate::Field>, &Vec<crate::Field>)| {
                 let both = wrong.get(part).zip(came.get(part));
@@ -189,9 +172,7 @@ impl<B, C: Fields, A: Fields> Answered<B, C, A> {
         let mut cases = bench.cases.iter().zip(answers);
         cases.any(|(case, answer)| {
             let right = self.answer(Who::Solution, case).fields();
-            right
-                .get(part)
-                .is_some_and(|right| !same(&answer[part].value, &right.value, 0.0))
+            right.get(part).is_some_and(|right| !same(&answer[part].value, &right.value, 0.0))
         })
     }
 }
@@ -209,11 +190,7 @@ fn explains<A: Fields>(mistake: &Run<A>, answer: &Run<A>) -> bool {
     mistake.failed.len() == answer.failed.len()
         && mistake.answers.len() == answer.answers.len()
         && mistake.failed.iter().zip(&answer.failed).all(fails_alike)
-        && mistake
-            .answers
-            .iter()
-            .zip(&answer.answers)
-            .all(|(a, b)| agree(a, b, 0.0))
+        && mistake.answers.iter().zip(&answer.answers).all(|(a, b)| agree(a, b, 0.0))
 }
 
 /// The verdict on a `todo!` that was reached: this exercise's own, or that of another one which it
@@ -222,18 +199,12 @@ fn unsolved(id: &str, message: &str, place: Option<Place>, right: usize, of: usi
     let todo = message[TODO.len()..].trim_start_matches(": ").to_string();
     match todo.split_once(": ") {
         Some((on, _)) if on != id && is_id(on) => Verdict::WaitsOn { on: on.into() },
-        _ => Verdict::Unsolved {
-            todo,
-            place,
-            right,
-            of,
-        },
+        _ => Verdict::Unsolved { todo, place, right, of },
     }
 }
 
 /// `3.2`: a chapter, a dot, a number.
 fn is_id(text: &str) -> bool {
     let number = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit());
-    text.split_once('.')
-        .is_some_and(|(chapter, exercise)| number(chapter) && number(exercise))
+    text.split_once('.').is_some_and(|(chapter, exercise)| number(chapter) && number(exercise))
 }

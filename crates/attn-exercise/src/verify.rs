@@ -83,10 +83,9 @@ where
     for (name, run) in names.iter().zip(&runs) {
         match answered.report(bench, run, || Ok(&[]))?.report.verdict {
             Verdict::Passed { .. } => {}
-            verdict => found.faults.push(format!(
-                "{name} fails with seed {seed}: {}",
-                brief(&verdict)
-            )),
+            verdict => {
+                found.faults.push(format!("{name} fails with seed {seed}: {}", brief(&verdict)))
+            }
         }
     }
     Ok(())
@@ -107,11 +106,7 @@ where
     let known = OnceCell::new();
     let runs = answered.run_mistakes(&known, bench.cases, limits)?;
     let first = seed == 1;
-    let with = if first {
-        String::new()
-    } else {
-        format!(" with seed {seed}")
-    };
+    let with = if first { String::new() } else { format!(" with seed {seed}") };
     for (i, ((name, _), run)) in answered.known().zip(runs).enumerate() {
         let verdict = answered.report(bench, run, || Ok(runs))?.report.verdict;
         let own = i < answered.exercise.mistakes.len();
@@ -119,9 +114,7 @@ where
             // What is a mistake elsewhere may be none here.
             if own {
                 let verdict = brief(&verdict);
-                found
-                    .faults
-                    .push(format!("mistake {name} is not rejected{with}: {verdict}"));
+                found.faults.push(format!("mistake {name} is not rejected{with}: {verdict}"));
             }
             continue;
         };
@@ -134,13 +127,10 @@ where
             Some(diagnosis) if diagnosis.mistake == name => {
                 found.diagnosed += usize::from(first);
             }
-            Some(diagnosis) => found.faults.push(format!(
-                "mistake {name} cannot be told from {}{with}",
-                diagnosis.mistake
-            )),
-            None => found
+            Some(diagnosis) => found
                 .faults
-                .push(format!("mistake {name} is rejected but not named{with}")),
+                .push(format!("mistake {name} cannot be told from {}{with}", diagnosis.mistake)),
+            None => found.faults.push(format!("mistake {name} is rejected but not named{with}")),
         }
     }
     Ok(())

@@ -32,28 +32,20 @@ impl Ended {
     /// What that means for the case that was running; `printed` is what came out last.
     pub fn symptom(&self, printed: &str, limits: &Limits) -> Symptom {
         match self {
-            Ended::TimedOut => Symptom::TimedOut {
-                seconds: limits.seconds,
-            },
-            Ended::PrintedTooMuch => Symptom::PrintedTooMuch {
-                limit: limits.printed,
-            },
+            Ended::TimedOut => Symptom::TimedOut { seconds: limits.seconds },
+            Ended::PrintedTooMuch => Symptom::PrintedTooMuch { limit: limits.printed },
             // What Rust's runtime prints before it aborts; the status alone does not tell these
             // apart.
             Ended::ByItself(_) if printed.contains("has overflowed its stack") => {
                 Symptom::StackOverflow
             }
             Ended::ByItself(_) if printed.contains("memory allocation of") => {
-                Symptom::OutOfMemory {
-                    limit: limits.memory,
-                }
+                Symptom::OutOfMemory { limit: limits.memory }
             }
             Ended::ByItself(status) => match status.code() {
                 Some(code) if code.unsigned_abs() < 256 => Symptom::Exited { code },
                 // A signal on Unix; on Windows a code such as 0xc0000409, an abort.
-                _ => Symptom::Crashed {
-                    status: status.to_string(),
-                },
+                _ => Symptom::Crashed { status: status.to_string() },
             },
         }
     }

@@ -68,10 +68,7 @@ where
     let printed = dir.join("printed");
     let run = || -> io::Result<()> {
         let latest = keep_panics();
-        for (who, case) in who
-            .iter()
-            .flat_map(|who| cases.iter().map(move |case| (who, case)))
-        {
+        for (who, case) in who.iter().flat_map(|who| cases.iter().map(move |case| (who, case))) {
             let answer = || answered.answer(*who, case);
             let outcome = match panic::catch_unwind(AssertUnwindSafe(answer)) {
                 Ok(answer) => Outcome::Answer(answer),
@@ -119,10 +116,8 @@ fn exit_with_parent() {
 /// Keeps what the answer's latest panic said instead of printing it. Panics of threads that the
 /// answer started are printed as usual.
 fn keep_panics() -> Arc<Mutex<Panic>> {
-    let latest = Arc::new(Mutex::new(Panic {
-        message: "a panic without a message".into(),
-        place: None,
-    }));
+    let latest =
+        Arc::new(Mutex::new(Panic { message: "a panic without a message".into(), place: None }));
     let (slot, answer, print) = (latest.clone(), thread::current().id(), panic::take_hook());
     panic::set_hook(Box::new(move |info| {
         if thread::current().id() != answer {
@@ -134,10 +129,7 @@ fn keep_panics() -> Arc<Mutex<Panic>> {
         if let Some(operation) = take_operation().filter(|_| !message.starts_with(TODO)) {
             message = format!("in operation {operation}: {message}");
         }
-        *slot.lock().expect("not poisoned") = Panic {
-            message,
-            place: place(info.location()),
-        };
+        *slot.lock().expect("not poisoned") = Panic { message, place: place(info.location()) };
     }));
     latest
 }
@@ -146,10 +138,7 @@ fn keep_panics() -> Arc<Mutex<Panic>> {
 /// called it, which only the backtrace knows.
 fn place(location: Option<&Location>) -> Option<Place> {
     let at = location?;
-    let own = Place {
-        file: at.file().into(),
-        line: at.line(),
-    };
+    let own = Place { file: at.file().into(), line: at.line() };
     if own.file.ends_with(ANSWERS) {
         return Some(own);
     }
@@ -159,10 +148,7 @@ fn place(location: Option<&Location>) -> Option<Place> {
         // A file of this name in `src` is the contract's own.
         let file = Some(file).filter(|file| !file.ends_with("src/"))?;
         let line = place.strip_prefix(':')?.split(':').next()?;
-        Some(Place {
-            file: format!("{file}{ANSWERS}"),
-            line: line.parse().ok()?,
-        })
+        Some(Place { file: format!("{file}{ANSWERS}"), line: line.parse().ok()? })
     });
     called.or(Some(own))
 }

@@ -102,13 +102,9 @@ const ANSWERS: &[(&str, Body)] = &[
     }),
     ("1.14", |x| then(x, loop_with_a_child)),
     ("1.15", |x| if x.len() > 1 { square(x) } else { double(x) }),
-    ("1.18", |_| {
-        attn_exercise::does_not_compile("line 3: expected a ;")
-    }),
+    ("1.18", |_| attn_exercise::does_not_compile("line 3: expected a ;")),
     ("1.19", |_| attn_exercise::todo_reached("1.19: double it")),
-    ("1.20", |_| {
-        attn_exercise::cannot_be_checked("there is no compiler")
-    }),
+    ("1.20", |_| attn_exercise::cannot_be_checked("there is no compiler")),
     ("1.17", |x| {
         assert!(x[0] != 1.0, "case 2 only");
         double(x)
@@ -134,13 +130,7 @@ fn loop_with_a_child() {
 
 fn exercise(mistakes: Vec<Mistake<Body>>) -> Exercise<Body, Case, Array1<f32>> {
     Exercise {
-        cases: |_| {
-            vec![
-                Case(array![1.5]),
-                Case(array![1.0, 3.0]),
-                Case(array![-1.0, 0.0]),
-            ]
-        },
+        cases: |_| vec![Case(array![1.5]), Case(array![1.0, 3.0]), Case(array![-1.0, 0.0])],
         answer: |body, case| body(&case.0),
         judge,
         relation: |_, _| Ok(()),
@@ -159,11 +149,7 @@ fn judge(Case(x): &Case) -> Judge<'_, Array1<f32>> {
 }
 
 fn mistake(name: &'static str, body: Body) -> Mistake<Body> {
-    Mistake {
-        name,
-        when: "x is squared",
-        body,
-    }
+    Mistake { name, when: "x is squared", body }
 }
 
 /// The exercises with faults that `verify` has to find.
@@ -174,21 +160,12 @@ fn faulty() -> Vec<Box<dyn Check>> {
         exercise(squares()).answered_by("2.2", double),
         exercise(squares()).answered_by("2.3", |_| panic!("index out of bounds")),
         exercise(vec![mistake("right", double)]).answered_by("2.4", |_| todo!("2.4: double it")),
-        exercise(vec![
-            mistake("square", square),
-            mistake("again", |x| x.mapv(|x| x * x)),
-        ])
-        .answered_by("2.5", |_| todo!("2.5: double it")),
+        exercise(vec![mistake("square", square), mistake("again", |x| x.mapv(|x| x * x))])
+            .answered_by("2.5", |_| todo!("2.5: double it")),
+        Exercise { solution: identity as Body, ..exercise(squares()) }
+            .answered_by("2.6", |_| todo!("2.6: double it")),
         Exercise {
-            solution: identity as Body,
-            ..exercise(squares())
-        }
-        .answered_by("2.6", |_| todo!("2.6: double it")),
-        Exercise {
-            styles: vec![
-                ("by addition", double as Body),
-                ("by multiplication", square),
-            ],
+            styles: vec![("by addition", double as Body), ("by multiplication", square)],
             ..exercise(squares())
         }
         .answered_by("2.7", |_| todo!("2.7: double it")),
@@ -302,10 +279,7 @@ pub struct Parts {
 }
 
 fn parts_of(x: ArrayView1<f32>) -> Parts {
-    Parts {
-        twice: &x * 2.0,
-        sum: x.sum(),
-    }
+    Parts { twice: &x * 2.0, sum: x.sum() }
 }
 
 fn add_to(sum: &mut f32, x: f32) {
@@ -317,14 +291,8 @@ fn declared() -> Vec<Box<dyn Check>> {
     vec![
         without_one::exercise().answered_by("3.1", |_| todo!("3.1: double it")),
         blind_to_one::exercise().answered_by("3.2", |_| todo!("3.2: double it")),
-        parts::exercise().answered_by("3.3", |x| Parts {
-            twice: &x * 3.0,
-            sum: -1.0,
-        }),
-        parts::exercise().answered_by("3.4", |x| Parts {
-            twice: &x * &x,
-            sum: x.sum(),
-        }),
+        parts::exercise().answered_by("3.3", |x| Parts { twice: &x * 3.0, sum: -1.0 }),
+        parts::exercise().answered_by("3.4", |x| Parts { twice: &x * &x, sum: x.sum() }),
         stream::exercise()
             .answered_by("3.5", |sum, x| *sum = if x == 2.0 { 0.0 } else { *sum + x }),
         stream::exercise().answered_by("3.6", |sum, x| {
@@ -339,21 +307,14 @@ fn exercises() -> Vec<Box<dyn Check>> {
     let answers = ANSWERS.iter().map(|&(id, body)| {
         let with_square = vec![
             mistake("same", identity),
-            mistake(
-                "square",
-                |x| if x.len() > 1 { square(x) } else { double(x) },
-            ),
+            mistake("square", |x| if x.len() > 1 { square(x) } else { double(x) }),
         ];
         exercise(with_square).answered_by(id, body)
     });
     answers.chain(faulty()).chain(declared()).collect()
 }
 
-const LIMITS: Limits = Limits {
-    seconds: 2,
-    memory: 64 << 20,
-    printed: 1 << 20,
-};
+const LIMITS: Limits = Limits { seconds: 2, memory: 64 << 20, printed: 1 << 20 };
 
 fn find(id: &str) -> Box<dyn Check> {
     let found = exercises().into_iter().find(|exercise| exercise.id() == id);
@@ -384,9 +345,7 @@ fn tests() -> Vec<(&'static str, fn())> {
             assert!(matches!(check("1.1").verdict, Verdict::Passed { cases: 3 }));
         }),
         ("a todo is unsolved, with its text and place", || {
-            let Verdict::Unsolved { todo, place, .. } = check("1.2").verdict else {
-                panic!()
-            };
+            let Verdict::Unsolved { todo, place, .. } = check("1.2").verdict else { panic!() };
             assert_eq!(todo, "1.2: double it");
             assert!(place.expect("a place").file.ends_with("contract.rs"));
         }),
@@ -395,9 +354,7 @@ fn tests() -> Vec<(&'static str, fn())> {
             assert!(matches!(verdict, Verdict::WaitsOn { on } if on == "1.1"));
         }),
         ("a panic is told with message and place", || {
-            let Symptom::Panicked { message, place } = symptom("1.4") else {
-                panic!()
-            };
+            let Symptom::Panicked { message, place } = symptom("1.4") else { panic!() };
             assert_eq!(message, "on purpose");
             assert!(place.expect("a place").line > 0);
         }),
@@ -406,21 +363,15 @@ fn tests() -> Vec<(&'static str, fn())> {
             assert_eq!((failure.case, failure.right, failure.of), (2, 2, 3));
         }),
         ("an answer in another language may not compile", || {
-            let Verdict::DoesNotCompile { errors } = check("1.18").verdict else {
-                panic!()
-            };
+            let Verdict::DoesNotCompile { errors } = check("1.18").verdict else { panic!() };
             assert_eq!(errors, ["line 3: expected a ;"]);
         }),
         ("an answer may need what is not there", || {
-            let Verdict::CannotBeChecked { why } = check("1.20").verdict else {
-                panic!()
-            };
+            let Verdict::CannotBeChecked { why } = check("1.20").verdict else { panic!() };
             assert_eq!(why, "there is no compiler");
         }),
         ("an answer in another language may be unsolved", || {
-            let Verdict::Unsolved { todo, .. } = check("1.19").verdict else {
-                panic!()
-            };
+            let Verdict::Unsolved { todo, .. } = check("1.19").verdict else { panic!() };
             assert_eq!(todo, "1.19: double it");
         }),
         ("a wrong shape is named", || {
@@ -428,9 +379,7 @@ fn tests() -> Vec<(&'static str, fn())> {
             assert_eq!(failure("1.5").symptom, Symptom::Wrong { what });
         }),
         ("NaN is named", || {
-            let Symptom::Wrong { what } = failure("1.6").symptom else {
-                panic!()
-            };
+            let Symptom::Wrong { what } = failure("1.6").symptom else { panic!() };
             assert!(what.starts_with("y[0] is NaN, should be 3.0000"), "{what}");
         }),
         ("an endless loop is stopped", || {
@@ -454,45 +403,23 @@ fn tests() -> Vec<(&'static str, fn())> {
         ("what is printed stands beside its case", || {
             let printed = check("1.13").printed;
             assert_eq!(printed[1].case, 2);
-            assert_eq!(
-                printed[1].text,
-                "x has 2 entries\nand this is standard error\n"
-            );
+            assert_eq!(printed[1].text, "x has 2 entries\nand this is standard error\n");
         }),
-        (
-            "a known mistake is named by everything that came back",
-            || {
-                let diagnosis = failure("1.15").diagnosis;
-                let (mistake, when) = ("square".into(), "x is squared".into());
-                let part = None;
-                assert_eq!(
-                    diagnosis,
-                    Some(Diagnosis {
-                        mistake,
-                        when,
-                        part
-                    })
-                );
-            },
-        ),
-        (
-            "a panic in a thread that the answer started is its own affair",
-            || {
-                let report = check("1.16");
-                assert!(matches!(report.verdict, Verdict::Passed { .. }));
-                assert!(report.printed[0].text.contains("in a thread"));
-            },
-        ),
+        ("a known mistake is named by everything that came back", || {
+            let diagnosis = failure("1.15").diagnosis;
+            let (mistake, when) = ("square".into(), "x is squared".into());
+            let part = None;
+            assert_eq!(diagnosis, Some(Diagnosis { mistake, when, part }));
+        }),
+        ("a panic in a thread that the answer started is its own affair", || {
+            let report = check("1.16");
+            assert!(matches!(report.verdict, Verdict::Passed { .. }));
+            assert!(report.printed[0].text.contains("in a thread"));
+        }),
         #[cfg(target_os = "linux")]
-        (
-            "nothing that an answer started stays behind",
-            nothing_stays_behind,
-        ),
+        ("nothing that an answer started stays behind", nothing_stays_behind),
         #[cfg(target_os = "linux")]
-        (
-            "a worker ends with its parent",
-            a_worker_ends_with_its_parent,
-        ),
+        ("a worker ends with its parent", a_worker_ends_with_its_parent),
         ("verify: a sound exercise has no faults", || {
             assert_eq!(faults("2.1"), Vec::<String>::new());
         }),
@@ -502,10 +429,7 @@ fn tests() -> Vec<(&'static str, fn())> {
         ("verify: a starter that fails for another reason", || {
             let faults = faults("2.3");
             let expected = "the starter fails for another reason than its own todo";
-            assert!(
-                faults.len() == 1 && faults[0].starts_with(expected),
-                "{faults:?}"
-            );
+            assert!(faults.len() == 1 && faults[0].starts_with(expected), "{faults:?}");
         }),
         ("verify: a mistake that passes", || {
             assert_eq!(faults("2.4")[0], "mistake right is not rejected: it passes");
@@ -516,11 +440,7 @@ fn tests() -> Vec<(&'static str, fn())> {
         }),
         ("verify: a reference that fails", || {
             let fails = |fault: &&String| fault.starts_with("the reference fails with seed");
-            assert_eq!(
-                faults("2.6").iter().filter(fails).count(),
-                3,
-                "one per seed"
-            );
+            assert_eq!(faults("2.6").iter().filter(fails).count(), 3, "one per seed");
         }),
         ("verify: a regime without a case", || {
             assert_eq!(faults("3.1"), ["no case lies in the regime “n = 1”"]);
@@ -529,35 +449,22 @@ fn tests() -> Vec<(&'static str, fn())> {
             let fault = "the mutant that mistakes x when n = 1 is not rejected";
             assert_eq!(faults("3.2"), [fault]);
         }),
-        (
-            "a mistake in one part of the answer is named with it",
-            || {
-                let diagnosis = failure("3.3").diagnosis.expect("a name");
-                let part = Some("twice".to_string());
-                assert_eq!(
-                    (diagnosis.mistake.as_str(), diagnosis.part),
-                    ("thrice", part)
-                );
-            },
-        ),
-        (
-            "another exercise's mistake is named within this one",
-            || {
-                let diagnosis = failure("3.4").diagnosis.expect("a name");
-                assert_eq!(diagnosis.mistake, "square");
-            },
-        ),
+        ("a mistake in one part of the answer is named with it", || {
+            let diagnosis = failure("3.3").diagnosis.expect("a name");
+            let part = Some("twice".to_string());
+            assert_eq!((diagnosis.mistake.as_str(), diagnosis.part), ("thrice", part));
+        }),
+        ("another exercise's mistake is named within this one", || {
+            let diagnosis = failure("3.4").diagnosis.expect("a name");
+            assert_eq!(diagnosis.mistake, "square");
+        }),
         ("the first operation that goes wrong is named", || {
-            let Symptom::Wrong { what } = failure("3.5").symptom else {
-                panic!()
-            };
+            let Symptom::Wrong { what } = failure("3.5").symptom else { panic!() };
             let wrong = "after 2 · 2, result[0] is 0.0000, should be 3.0000";
             assert!(what.starts_with(wrong), "{what}");
         }),
         ("a panic is told with its operation", || {
-            let Symptom::Panicked { message, .. } = failure("3.6").symptom else {
-                panic!()
-            };
+            let Symptom::Panicked { message, .. } = failure("3.6").symptom else { panic!() };
             assert_eq!(message, "in operation 2 · 2: on purpose");
         }),
         ("verify: an exercise with state is sound", || {
@@ -578,12 +485,7 @@ fn faults(id: &str) -> Vec<String> {
 /// A program of its own that checks 1.14, whose worker starts `sleep`, writes its pid to `file` and
 /// loops.
 fn check_in_a_process(file: &Path, limits: Limits) -> process::Child {
-    let request = Request::Check {
-        ids: vec!["1.14".into()],
-        solution: false,
-        seed: 1,
-        limits,
-    };
+    let request = Request::Check { ids: vec!["1.14".into()], solution: false, seed: 1, limits };
     Command::new(env::current_exe().expect("this program"))
         .arg(request.to_string())
         .env("CONTRACT_PID_FILE", file)
@@ -599,12 +501,7 @@ fn group(pid: &str) -> Vec<String> {
     let stats = processes.filter_map(|p| fs::read_to_string(p.path().join("stat")).ok());
     // “pid (name) state ppid pgrp …”, where the name may hold anything.
     let alive = stats.filter(|stat| {
-        let fields: Vec<&str> = stat
-            .rsplit(')')
-            .next()
-            .unwrap_or("")
-            .split_whitespace()
-            .collect();
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or("").split_whitespace().collect();
         fields.get(2) == Some(&pid) && fields[0] != "Z"
     });
     alive.collect()
@@ -614,10 +511,7 @@ fn group(pid: &str) -> Vec<String> {
 fn wait_until(what: &str, done: impl Fn() -> bool) {
     let start = Instant::now();
     while !done() {
-        assert!(
-            start.elapsed() < Duration::from_secs(20),
-            "still not: {what}"
-        );
+        assert!(start.elapsed() < Duration::from_secs(20), "still not: {what}");
         thread::sleep(Duration::from_millis(20));
     }
 }
@@ -640,14 +534,9 @@ fn nothing_stays_behind() {
 fn a_worker_ends_with_its_parent() {
     let dir = tempfile::tempdir().expect("a folder");
     let file = dir.path().join("pid");
-    let patient = Limits {
-        seconds: 600,
-        ..LIMITS
-    };
+    let patient = Limits { seconds: 600, ..LIMITS };
     let mut checker = check_in_a_process(&file, patient);
-    wait_until("the worker runs", || {
-        fs::read_to_string(&file).is_ok_and(|pid| !pid.is_empty())
-    });
+    wait_until("the worker runs", || fs::read_to_string(&file).is_ok_and(|pid| !pid.is_empty()));
     checker.kill().expect("killed");
     checker.wait().expect("an end");
     let pid = fs::read_to_string(&file).expect("the worker's pid");
@@ -655,10 +544,7 @@ fn a_worker_ends_with_its_parent() {
 }
 
 fn main() -> ExitCode {
-    if env::args()
-        .nth(1)
-        .is_some_and(|argument| argument.starts_with('{'))
-    {
+    if env::args().nth(1).is_some_and(|argument| argument.starts_with('{')) {
         return attn_exercise::main(exercises());
     }
     let trials = tests().into_iter().map(|(name, test)| {

@@ -120,10 +120,8 @@ pub fn attention<F: NdFloat>(
 ) -> Output<F> {
     let scores = scores::<F>(q, k, mask);
     let v = to::<F>(v);
-    let mut result = Output {
-        out: Array2::zeros((q.nrows(), v.ncols())),
-        lse: Array1::zeros(q.nrows()),
-    };
+    let mut result =
+        Output { out: Array2::zeros((q.nrows(), v.ncols())), lse: Array1::zeros(q.nrows()) };
     for (i, row) in scores.rows().into_iter().enumerate() {
         let (lse, weights) = softmax(&row.to_vec());
         result.lse[i] = lse;

@@ -10,10 +10,7 @@ use std::env;
 /// Names the variable that is set.
 pub fn assert_compared() {
     let off = |name: &str| env::var(name).is_ok_and(|value| value == "1");
-    assert!(
-        !off("INSTA_FORCE_PASS"),
-        "INSTA_FORCE_PASS=1: no snapshot can fail; unset it"
-    );
+    assert!(!off("INSTA_FORCE_PASS"), "INSTA_FORCE_PASS=1: no snapshot can fail; unset it");
     let update = env::var("INSTA_UPDATE").unwrap_or_default();
     assert!(
         !["always", "1", "force", "unseen"].contains(&update.as_str()),

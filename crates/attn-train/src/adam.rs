@@ -26,16 +26,11 @@ impl Adam {
     /// All means zero.
     pub fn new(net: &Net) -> Self {
         let zeros = |net: &Net| {
-            let zeros = net
-                .vars
-                .iter()
-                .map(|(name, var)| (name.clone(), vec![0.0; var.elem_count()]));
+            let zeros =
+                net.vars.iter().map(|(name, var)| (name.clone(), vec![0.0; var.elem_count()]));
             zeros.collect::<Values>()
         };
-        Adam {
-            first: zeros(net),
-            second: zeros(net),
-        }
+        Adam { first: zeros(net), second: zeros(net) }
     }
 
     /// Takes the `step`-th step, from 1, with this rate.
@@ -48,11 +43,8 @@ impl Adam {
             let mut values = var.flatten_all()?.to_vec1::<f32>()?;
             let first = self.first.get_mut(name).expect("as many as tensors");
             let second = self.second.get_mut(name).expect("as many as tensors");
-            for (((value, gradient), first), second) in values
-                .iter_mut()
-                .zip(&gradients[name])
-                .zip(first)
-                .zip(second)
+            for (((value, gradient), first), second) in
+                values.iter_mut().zip(&gradients[name]).zip(first).zip(second)
             {
                 let gradient = gradient * shorten;
                 *first = BETA1 * *first + (1.0 - BETA1) * gradient;

@@ -25,31 +25,21 @@ pub struct Batch {
 impl Batch {
     /// The examples, in their order.
     pub fn new(examples: &[Example]) -> Result<Self> {
-        let mut batch = Batch {
-            source: vec![],
-            lengths: vec![],
-            fed: vec![],
-            wanted: vec![],
-            steps: vec![],
-        };
+        let mut batch =
+            Batch { source: vec![], lengths: vec![], fed: vec![], wanted: vec![], steps: vec![] };
         for example in examples {
             let source = encode_source(&example.source)?;
             let target = encode_target(&example.target);
             batch.lengths.push(source.len());
-            batch
-                .source
-                .push(source.iter().map(|id| *id as u32).collect());
+            batch.source.push(source.iter().map(|id| *id as u32).collect());
             let numbers = target.iter().map(|id| *id as u32);
-            batch
-                .fed
-                .push([START as u32].into_iter().chain(numbers.clone()).collect());
+            batch.fed.push([START as u32].into_iter().chain(numbers.clone()).collect());
             batch.wanted.push(numbers.chain([END as u32]).collect());
             batch.steps.push(target.len() + 1);
         }
         for rows in [&mut batch.source, &mut batch.fed, &mut batch.wanted] {
             let longest = rows.iter().map(Vec::len).max().unwrap_or(0);
-            rows.iter_mut()
-                .for_each(|row| row.resize(longest, END as u32));
+            rows.iter_mut().for_each(|row| row.resize(longest, END as u32));
         }
         Ok(batch)
     }
@@ -76,11 +66,7 @@ impl Batch {
             (0..width).map(move |j| if j < *length { 0.0 } else { f32::NEG_INFINITY })
         });
         let rows: Vec<f32> = rows.collect();
-        Ok(Tensor::from_vec(
-            rows,
-            (self.examples(), width),
-            &Device::Cpu,
-        )?)
+        Ok(Tensor::from_vec(rows, (self.examples(), width), &Device::Cpu)?)
     }
 
     /// 1 at the target's positions and 0 at its padding: batch × n.
@@ -91,11 +77,7 @@ impl Batch {
             .iter()
             .flat_map(|steps| (0..width).map(move |t| if t < *steps { 1.0 } else { 0.0 }));
         let rows: Vec<f32> = rows.collect();
-        Ok(Tensor::from_vec(
-            rows,
-            (self.examples(), width),
-            &Device::Cpu,
-        )?)
+        Ok(Tensor::from_vec(rows, (self.examples(), width), &Device::Cpu)?)
     }
 }
 
@@ -103,11 +85,7 @@ impl Batch {
 pub fn tensor(rows: &[Vec<u32>]) -> Result<Tensor> {
     let width = rows.first().map_or(0, Vec::len);
     let numbers: Vec<u32> = rows.concat();
-    Ok(Tensor::from_vec(
-        numbers,
-        (rows.len(), width),
-        &Device::Cpu,
-    )?)
+    Ok(Tensor::from_vec(numbers, (rows.len(), width), &Device::Cpu)?)
 }
 
 /// One column of the rows.
@@ -139,10 +117,7 @@ impl Batches {
     /// forgot the others. The longest grows from 1 to 8 over the first third of the run.
     pub fn halves(&self, step: u64) -> Result<[Vec<Batch>; 2]> {
         // Neighbouring seeds must not share batches.
-        let seed = self
-            .seed
-            .wrapping_mul(0x9E37_79B9_7F4A_7C15)
-            .wrapping_add(step);
+        let seed = self.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(step);
         let mut random = Random::new(!seed);
         let mut generator = Generator::new(seed, Split::Train);
         let longest = (1 + 24 * step / self.steps).min(LONGEST_LIST as u64) as usize;

@@ -37,10 +37,7 @@ fn tanh(x: f32) -> f32 {
 
 /// The new states of a batch.
 fn forward(input: &[f32], hidden: &[f32], state: &[f32], width: usize, new: &mut [f32]) {
-    for (b, (new, state)) in new
-        .chunks_exact_mut(width)
-        .zip(state.chunks_exact(width))
-        .enumerate()
+    for (b, (new, state)) in new.chunks_exact_mut(width).zip(state.chunks_exact(width)).enumerate()
     {
         let wide = 3 * width * b..3 * width * (b + 1);
         let (input, hidden) = (&input[wide.clone()], &hidden[wide]);
@@ -146,11 +143,7 @@ impl CustomOp3 for Cell {
         let mut d_input = vec![0.0; step.input.len()];
         let mut d_hidden = vec![0.0; step.hidden.len()];
         step.backward(&mut grad, &mut d_input, &mut d_hidden);
-        Ok((
-            tensor(d_input, input)?,
-            tensor(d_hidden, hidden)?,
-            tensor(grad, state)?,
-        ))
+        Ok((tensor(d_input, input)?, tensor(d_hidden, hidden)?, tensor(grad, state)?))
     }
 }
 
@@ -169,13 +162,7 @@ fn hidden_parts(state: &[f32], weights: &[f32], width: usize) -> Vec<f32> {
     let (weight, bias) = weights.split_at(3 * width * width);
     let mut hidden = bias.repeat(state.len() / width);
     let product = &mut matrix_mut(&mut hidden, 3 * width);
-    general_mat_mul(
-        1.0,
-        &matrix(state, width),
-        &matrix(weight, 3 * width),
-        1.0,
-        product,
-    );
+    general_mat_mul(1.0, &matrix(state, width), &matrix(weight, 3 * width), 1.0, product);
     hidden
 }
 
@@ -199,17 +186,10 @@ impl CustomOp3 for Sequence {
         let weights = contiguous(weights, weights_layout)?;
         let mut state = contiguous(first, first_layout)?;
         let mut states = vec![0.0; steps * batch * width];
-        for (input, new) in inputs
-            .chunks_exact(batch * 3 * width)
-            .zip(states.chunks_exact_mut(batch * width))
+        for (input, new) in
+            inputs.chunks_exact(batch * 3 * width).zip(states.chunks_exact_mut(batch * width))
         {
-            forward(
-                input,
-                &hidden_parts(state, weights, width),
-                state,
-                width,
-                new,
-            );
+            forward(input, &hidden_parts(state, weights, width), state, width, new);
             state = new;
         }
         Ok((CpuStorage::F32(states), (steps, batch, width).into()))
@@ -252,16 +232,8 @@ impl CustomOp3 for Sequence {
             general_mat_mul(1.0, &matrix(d_hidden, 3 * width), &weight.t(), 1.0, d_state);
         }
         let d_hidden = matrix(&d_hidden, 3 * width);
-        let mut d_weights = matrix(&before, width)
-            .t()
-            .dot(&d_hidden)
-            .into_raw_vec_and_offset()
-            .0;
+        let mut d_weights = matrix(&before, width).t().dot(&d_hidden).into_raw_vec_and_offset().0;
         d_weights.extend(d_hidden.sum_axis(Axis(0)));
-        Ok((
-            tensor(d_input, inputs)?,
-            tensor(d_weights, weights)?,
-            tensor(d_state, first)?,
-        ))
+        Ok((tensor(d_input, inputs)?, tensor(d_weights, weights)?, tensor(d_state, first)?))
     }
 }

@@ -38,10 +38,7 @@ impl Checkpoint {
     pub fn save(&self, run: &Run, path: &Path) -> Result<()> {
         let weights: Values = self.net.values()?;
         let mut tensors = Vec::new();
-        for (part, values) in PARTS
-            .iter()
-            .zip([&weights, &self.adam.first, &self.adam.second])
-        {
+        for (part, values) in PARTS.iter().zip([&weights, &self.adam.first, &self.adam.second]) {
             for (name, values) in values {
                 tensors.push((format!("{part}.{name}"), vec![values.len()], &values[..]));
             }
@@ -80,23 +77,12 @@ impl Checkpoint {
         let none = HashMap::new();
         let metadata = header.metadata().as_ref().unwrap_or(&none);
         let entry = |key: &str| metadata.get(key).map_or("", String::as_str);
-        ensure!(
-            entry("format") == FORMAT,
-            "this is no checkpoint of this version"
-        );
+        ensure!(entry("format") == FORMAT, "this is no checkpoint of this version");
         if entry("run") != run.describe() {
-            bail!(
-                "it is of another run: {}, not {}",
-                entry("run"),
-                run.describe()
-            );
+            bail!("it is of another run: {}, not {}", entry("run"), run.describe());
         }
         let done: u64 = entry("done").parse().context(damaged)?;
-        ensure!(
-            done <= run.steps,
-            "it is beyond the run: step {done} of {}",
-            run.steps
-        );
+        ensure!(done <= run.steps, "it is beyond the run: step {done} of {}", run.steps);
         let part = |part: &str| -> Result<Values> {
             let values = run.model.tensors().into_iter().map(|(name, shape)| {
                 let full = format!("{part}.{name}");
@@ -110,23 +96,14 @@ impl Checkpoint {
                     ));
                 }
                 let (numbers, _) = view.data().as_chunks();
-                Ok((
-                    name,
-                    numbers
-                        .iter()
-                        .map(|bytes| f32::from_le_bytes(*bytes))
-                        .collect(),
-                ))
+                Ok((name, numbers.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()))
             });
             values.collect()
         };
         let [weights, first, second] = PARTS.map(part);
         Ok(Checkpoint {
             net: Net::from_values(run.model, weights?)?,
-            adam: Adam {
-                first: first?,
-                second: second?,
-            },
+            adam: Adam { first: first?, second: second? },
             done,
         })
     }

@@ -21,9 +21,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     // A full disk may show only here.
     file.as_file().sync_all().with_context(failed)?;
     // The error would keep the temporary file alive.
-    file.persist(path)
-        .map_err(|error| error.error)
-        .with_context(failed)?;
+    file.persist(path).map_err(|error| error.error).with_context(failed)?;
     Ok(())
 }
 
@@ -32,9 +30,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
 fn beside(folder: &Path) -> std::io::Result<NamedTempFile> {
     use std::{fs::Permissions, os::unix::fs::PermissionsExt};
     let readable = Permissions::from_mode(0o666);
-    tempfile::Builder::new()
-        .permissions(readable)
-        .tempfile_in(folder)
+    tempfile::Builder::new().permissions(readable).tempfile_in(folder)
 }
 
 #[cfg(not(unix))]
@@ -52,15 +48,10 @@ pub fn safetensors(
         .map(|(_, _, values)| values.iter().flat_map(|x| x.to_le_bytes()).collect())
         .collect();
     let views = tensors.iter().zip(&bytes).map(|((name, shape, _), bytes)| {
-        Ok((
-            name.clone(),
-            TensorView::new(Dtype::F32, shape.clone(), bytes)?,
-        ))
+        Ok((name.clone(), TensorView::new(Dtype::F32, shape.clone(), bytes)?))
     });
     let views = views.collect::<Result<Vec<_>>>()?;
-    let metadata: HashMap<String, String> = metadata
-        .iter()
-        .map(|(key, value)| (key.to_string(), value.clone()))
-        .collect();
+    let metadata: HashMap<String, String> =
+        metadata.iter().map(|(key, value)| (key.to_string(), value.clone())).collect();
     Ok(safetensors::serialize(views, Some(metadata))?)
 }

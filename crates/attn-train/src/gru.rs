@@ -20,9 +20,7 @@ pub fn forward(net: &Net, batch: &Batch) -> Result<Output> {
 /// The input as its part of the gates, `W_ih x + b_ih`; x has any number of leading axes.
 pub fn gates_of_input(net: &Net, part: &str, x: &Tensor) -> Result<Tensor> {
     // The decoder's input is the embedding, then the context.
-    let weight = net
-        .get(&format!("{part}.weight_ih"))?
-        .narrow(1, 0, EMBEDDING)?;
+    let weight = net.get(&format!("{part}.weight_ih"))?.narrow(1, 0, EMBEDDING)?;
     let gates = project(x, &weight)?;
     Ok(gates.broadcast_add(net.get(&format!("{part}.bias_ih"))?)?)
 }
@@ -31,9 +29,7 @@ pub fn gates_of_input(net: &Net, part: &str, x: &Tensor) -> Result<Tensor> {
 fn look_up(table: &Tensor, numbers: &[Vec<u32>]) -> Result<Tensor> {
     let ids = tensor(numbers)?.t()?.contiguous()?;
     let (steps, batch) = ids.dims2()?;
-    Ok(table
-        .index_select(&ids.flatten_all()?, 0)?
-        .reshape((steps, batch, ()))?)
+    Ok(table.index_select(&ids.flatten_all()?, 0)?.reshape((steps, batch, ()))?)
 }
 
 /// The states after each input, batch × m × 128. `inputs` are the inputs' parts of the gates,
@@ -97,9 +93,7 @@ pub fn decode(net: &Net, batch: &Batch, states: &Tensor) -> Result<Output> {
 fn last(batch: &Batch, states: &Tensor) -> Result<Tensor> {
     let (examples, width, _) = states.dims3()?;
     let lengths = batch.lengths.iter().enumerate();
-    let ends: Vec<u32> = lengths
-        .map(|(b, length)| (b * width + length - 1) as u32)
-        .collect();
+    let ends: Vec<u32> = lengths.map(|(b, length)| (b * width + length - 1) as u32).collect();
     let ends = Tensor::from_vec(ends, examples, &Device::Cpu)?;
     Ok(states.reshape(((), STATE))?.index_select(&ends, 0)?)
 }
@@ -131,11 +125,7 @@ impl<'a> Attention<'a> {
                 score: net.get("attention.score")?.unsqueeze(1)?,
             }),
         };
-        Ok(Some(Attention {
-            states,
-            mask: batch.source_mask()?,
-            additive,
-        }))
+        Ok(Some(Attention { states, mask: batch.source_mask()?, additive }))
     }
 
     /// The context, batch × 128, and the weights, batch × m.

@@ -92,11 +92,7 @@ fn main() -> ExitCode {
 }
 
 fn run_training(args: Train) -> Result<()> {
-    let usual = if args.smoke {
-        Run::smoke(args.model)
-    } else {
-        Run::usual(args.model)
-    };
+    let usual = if args.smoke { Run::smoke(args.model) } else { Run::usual(args.model) };
     let run = Run {
         model: args.model,
         seed: args.seed,
@@ -127,10 +123,7 @@ fn run_training(args: Train) -> Result<()> {
     if args.smoke {
         let first =
             first.context("the smoke run was over before it began; remove its checkpoint")?;
-        ensure!(
-            last < 0.8 * first,
-            "the loss did not fall: {first:.4}, then {last:.4}"
-        );
+        ensure!(last < 0.8 * first, "the loss did not fall: {first:.4}, then {last:.4}");
     }
     let lists = if args.smoke { 4 } else { measure::LISTS };
     let accuracy = measure::accuracy(&net, HeldOut::Days, lists)?;

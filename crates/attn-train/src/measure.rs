@@ -33,13 +33,7 @@ pub fn accuracy(net: &Net, held_out: HeldOut, lists: usize) -> Result<Vec<Accura
     let rows = (first..=LONGEST_LIST).map(|dates| {
         let mut examples = examples(held_out, dates, lists);
         examples.sort_by_key(|example| example.source.len());
-        Ok(Accuracy {
-            model: net.model,
-            held_out,
-            dates,
-            exact: exact(net, &examples)?,
-            lists,
-        })
+        Ok(Accuracy { model: net.model, held_out, dates, exact: exact(net, &examples)?, lists })
     });
     rows.collect()
 }
@@ -47,9 +41,8 @@ pub fn accuracy(net: &Net, held_out: HeldOut, lists: usize) -> Result<Vec<Accura
 /// How many of the examples come out exactly right, counted on two threads.
 fn exact(net: &Net, examples: &[Example]) -> Result<usize> {
     let count = |examples: &[Example]| -> Result<usize> {
-        let batches = examples
-            .chunks(AT_A_TIME)
-            .map(|examples| matches(net, &Batch::new(examples)?));
+        let batches =
+            examples.chunks(AT_A_TIME).map(|examples| matches(net, &Batch::new(examples)?));
         batches.sum()
     };
     let (one, two) = examples.split_at(examples.len() / 2);
@@ -77,10 +70,7 @@ pub fn examples(held_out: HeldOut, dates: usize, lists: usize) -> Vec<Example> {
 /// each step. Teacher forcing tells: it writes the whole target exactly if each character is the
 /// likeliest after the right ones before it.
 pub fn matches(net: &Net, batch: &Batch) -> Result<usize> {
-    let likeliest = forward(net, batch)?
-        .logits
-        .argmax(D::Minus1)?
-        .to_vec2::<u32>()?;
+    let likeliest = forward(net, batch)?.logits.argmax(D::Minus1)?.to_vec2::<u32>()?;
     let right = |b: &usize| {
         let steps = batch.steps[*b];
         likeliest[*b][..steps] == batch.wanted[*b][..steps]
@@ -90,9 +80,7 @@ pub fn matches(net: &Net, batch: &Batch) -> Result<usize> {
 
 /// The shares of exact matches for lists of 1 to 8 dates, with three digits.
 pub fn shares(rows: &[Accuracy], held_out: HeldOut) -> String {
-    let rows = rows
-        .iter()
-        .filter(|row| row.held_out == held_out && row.dates > 0);
+    let rows = rows.iter().filter(|row| row.held_out == held_out && row.dates > 0);
     let shares: Vec<String> = rows.map(|row| format!("{:.3}", row.share())).collect();
     shares.join(" ")
 }
@@ -173,9 +161,7 @@ fn lists_of_norms(net: &Net) -> Result<Vec<Vec<f64>>> {
         let states = gru::encode(net, &gru::gates_of_input(net, "encoder", &embedded)?)?;
         let output = gru::decode(net, &batch, &states)?;
         let gradients = loss(&output, &batch)?.backward()?;
-        let gradient = gradients
-            .get(&embedded)
-            .context("the loss depends on the source")?;
+        let gradient = gradients.get(&embedded).context("the loss depends on the source")?;
         let norms = gradient.sqr()?.sum(2)?.sqrt()?.to_vec2::<f32>()?; // m × batch
         for (b, length) in batch.lengths.iter().enumerate() {
             lists.push((0..*length).rev().map(|j| f64::from(norms[j][b])).collect());

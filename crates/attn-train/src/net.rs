@@ -34,10 +34,7 @@ impl Net {
                     shape[shape.len() - 1]
                 };
                 let bound = (fan_in as f32).sqrt().recip();
-                random
-                    .uniform(count)
-                    .mapv(|x| (2.0 * x - 1.0) * bound)
-                    .to_vec()
+                random.uniform(count).mapv(|x| (2.0 * x - 1.0) * bound).to_vec()
             };
             values.insert(name, numbers);
         }
@@ -47,9 +44,7 @@ impl Net {
     /// With these values; every tensor of the model has to be there.
     pub fn from_values(model: Model, mut values: BTreeMap<String, Vec<f32>>) -> Result<Self> {
         let vars = model.tensors().into_iter().map(|(name, shape)| {
-            let numbers = values
-                .remove(&name)
-                .ok_or_else(|| anyhow!("{name} is missing"))?;
+            let numbers = values.remove(&name).ok_or_else(|| anyhow!("{name} is missing"))?;
             let var = Var::from_vec(numbers, shape, &Device::Cpu)?;
             Ok((name, var))
         });

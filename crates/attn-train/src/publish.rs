@@ -69,20 +69,14 @@ pub fn nets(out: &Path) -> Result<Vec<Net>> {
             nets.push(Net::from_values(model, values.collect())?);
         }
     }
-    ensure!(
-        !nets.is_empty(),
-        "there are no weights in {}",
-        out.join("weights").display()
-    );
+    ensure!(!nets.is_empty(), "there are no weights in {}", out.join("weights").display());
     Ok(nets)
 }
 
 /// The texts whose logits are kept: one date, three, eight that no training saw, and none.
 pub fn fixture_texts() -> Vec<Example> {
-    let example = |source: &str, target: &str| Example {
-        source: source.into(),
-        target: target.into(),
-    };
+    let example =
+        |source: &str, target: &str| Example { source: source.into(), target: target.into() };
     let mut texts = vec![
         example("the 3rd of May, 1979", "1979-05-03"),
         example(
@@ -105,34 +99,22 @@ pub fn fixtures(net: &Net, out: &Path) -> Result<()> {
     for (i, text) in texts.iter().enumerate() {
         let output = forward(net, &Batch::new(std::slice::from_ref(text))?)?;
         tensors.push((format!("{i}.logits"), output.logits));
-        tensors.extend(
-            output
-                .alignment
-                .map(|alignment| (format!("{i}.alignment"), alignment)),
-        );
+        tensors.extend(output.alignment.map(|alignment| (format!("{i}.alignment"), alignment)));
         metadata.push((format!("{i}.source"), text.source.clone()));
         metadata.push((format!("{i}.target"), text.target.clone()));
     }
     let tensors = tensors.into_iter().map(|(name, tensor)| {
         let tensor = tensor.squeeze(0)?;
-        Ok((
-            name,
-            tensor.dims().to_vec(),
-            tensor.flatten_all()?.to_vec1::<f32>()?,
-        ))
+        Ok((name, tensor.dims().to_vec(), tensor.flatten_all()?.to_vec1::<f32>()?))
     });
     let tensors = tensors.collect::<Result<Vec<_>>>()?;
     let tensors: Vec<_> = tensors
         .iter()
         .map(|(name, shape, values)| (name.clone(), shape.clone(), &values[..]))
         .collect();
-    let metadata: Vec<(&str, String)> = metadata
-        .iter()
-        .map(|(key, value)| (key.as_str(), value.clone()))
-        .collect();
-    let path = out
-        .join("fixtures")
-        .join(format!("{}.safetensors", net.model));
+    let metadata: Vec<(&str, String)> =
+        metadata.iter().map(|(key, value)| (key.as_str(), value.clone())).collect();
+    let path = out.join("fixtures").join(format!("{}.safetensors", net.model));
     files::write(&path, &files::safetensors(&tensors, &metadata)?)
 }
 
@@ -155,11 +137,7 @@ pub fn data(accuracy: &[Accuracy], gradients: &[GradientRow], out: &Path) -> Res
     for row in gradients {
         let weights = if row.trained { "trained" } else { "first" };
         let (model, distance) = (row.model, row.distance);
-        writeln!(
-            text,
-            "{model},{weights},{distance},{:.4e},{:.4e}",
-            row.norm, row.share
-        )?;
+        writeln!(text, "{model},{weights},{distance},{:.4e},{:.4e}", row.norm, row.share)?;
     }
     files::write(&out.join("data/gradients.csv"), text.as_bytes())
 }

@@ -26,23 +26,12 @@ const WARM_UP: u64 = 100;
 impl Run {
     /// The runs that made the course's weights.
     pub fn usual(model: Model) -> Self {
-        Run {
-            model,
-            seed: 1,
-            steps: 2400,
-            batch: 96,
-            rate: 0.003,
-            save_every: 50,
-        }
+        Run { model, seed: 1, steps: 2400, batch: 96, rate: 0.003, save_every: 50 }
     }
 
     /// A run of seconds.
     pub fn smoke(model: Model) -> Self {
-        Run {
-            steps: 24,
-            batch: 16,
-            ..Run::usual(model)
-        }
+        Run { steps: 24, batch: 16, ..Run::usual(model) }
     }
 
     /// The run in words, as the command's options.

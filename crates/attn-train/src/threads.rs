@@ -22,10 +22,7 @@ const SETTINGS: [(&str, &str); 4] = [
 /// # Errors
 /// When it cannot be started.
 pub fn restart_with_one() -> Result<()> {
-    if SETTINGS
-        .iter()
-        .all(|(name, value)| env::var_os(name).is_some_and(|v| v == *value))
-    {
+    if SETTINGS.iter().all(|(name, value)| env::var_os(name).is_some_and(|v| v == *value)) {
         return Ok(());
     }
     let program = env::current_exe().context("this program does not find itself")?;

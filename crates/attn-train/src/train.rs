@@ -26,11 +26,7 @@ pub fn train(run: &Run, checkpoint: &Path, mut report: impl FnMut(u64, f64)) -> 
     };
     // So that a place where nothing can be saved is known before the work, not after it.
     at.save(run, checkpoint)?;
-    let batches = Batches {
-        seed: run.seed,
-        size: run.batch,
-        steps: run.steps,
-    };
+    let batches = Batches { seed: run.seed, size: run.batch, steps: run.steps };
     while at.done < run.steps {
         let (loss, gradients) = loss_and_gradients(&at.net, &batches.halves(at.done)?)?;
         ensure!(
@@ -38,8 +34,7 @@ pub fn train(run: &Run, checkpoint: &Path, mut report: impl FnMut(u64, f64)) -> 
             "the loss of step {} is {loss}: the rate is too high",
             at.done + 1
         );
-        at.adam
-            .step(&at.net, &gradients, at.done + 1, run.rate_at(at.done))?;
+        at.adam.step(&at.net, &gradients, at.done + 1, run.rate_at(at.done))?;
         at.done += 1;
         if at.done.is_multiple_of(run.save_every) || at.done == run.steps {
             at.save(run, checkpoint)?;
@@ -61,9 +56,7 @@ pub fn forward(net: &Net, batch: &Batch) -> Result<Output> {
 pub fn loss(output: &Output, batch: &Batch) -> Result<Tensor> {
     let wanted = tensor(&batch.wanted)?.unsqueeze(2)?;
     let log = log_softmax(&output.logits)?.gather(&wanted, D::Minus1)?;
-    Ok((log.squeeze(2)? * batch.target_weights()?)?
-        .sum_all()?
-        .neg()?)
+    Ok((log.squeeze(2)? * batch.target_weights()?)?.sum_all()?.neg()?)
 }
 
 /// The mean loss a character and its gradients. The halves are computed side by side; their sum
@@ -80,21 +73,14 @@ pub fn loss_and_gradients(net: &Net, halves: &[Vec<Batch>; 2]) -> Result<(f64, V
             };
             Ok((name.clone(), values))
         });
-        Ok((
-            f64::from(loss.to_scalar::<f32>()?),
-            values.collect::<Result<Values>>()?,
-        ))
+        Ok((f64::from(loss.to_scalar::<f32>()?), values.collect::<Result<Values>>()?))
     };
     let (one, two) = thread::scope(|scope| {
         let two = scope.spawn(|| half(&halves[1]));
         (half(&halves[0]), two.join().expect("candle does not panic"))
     });
     let ((loss, mut gradients), (other_loss, others)) = (one?, two?);
-    let characters = halves
-        .iter()
-        .flatten()
-        .map(Batch::characters)
-        .sum::<usize>();
+    let characters = halves.iter().flatten().map(Batch::characters).sum::<usize>();
     for (sum, other) in gradients.values_mut().zip(others.values()) {
         for (x, y) in sum.iter_mut().zip(other) {
             *x = (*x + y) / characters as f32;

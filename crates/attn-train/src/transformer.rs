@@ -29,10 +29,7 @@ pub fn forward(net: &Net, batch: &Batch) -> Result<Output> {
         y = (y + feed(net, &layer, &x)?)?;
     }
     let y = norm(net, "decoder.norm", &y)?;
-    Ok(Output {
-        logits: net.linear("readout", &y)?,
-        alignment: None,
-    })
+    Ok(Output { logits: net.linear("readout", &y)?, alignment: None })
 }
 
 /// The memory: batch × m × 64.
@@ -53,9 +50,7 @@ fn embed(net: &Net, part: &str, rows: &[Vec<u32>]) -> Result<Tensor> {
     let ids = tensor(rows)?;
     let (batch, width) = ids.dims2()?;
     let table = net.get(&format!("{part}.embedding"))?;
-    Ok(table
-        .index_select(&ids.flatten_all()?, 0)?
-        .reshape((batch, width, WIDTH))?)
+    Ok(table.index_select(&ids.flatten_all()?, 0)?.reshape((batch, width, WIDTH))?)
 }
 
 fn norm(net: &Net, name: &str, x: &Tensor) -> Result<Tensor> {
@@ -82,9 +77,7 @@ fn heads(
     let split = |x: &Tensor, matrix: &str| -> Result<Tensor> {
         let x = project(x, net.get(&format!("{name}.{matrix}"))?)?;
         let rows = x.dim(1)?;
-        Ok(x.reshape((batch, rows, HEADS, HEAD))?
-            .transpose(1, 2)?
-            .contiguous()?)
+        Ok(x.reshape((batch, rows, HEADS, HEAD))?.transpose(1, 2)?.contiguous()?)
     };
     let (mut q, mut k, v) = (split(a, "query")?, split(b, "key")?, split(b, "value")?);
     if let Some(rope) = rope {
@@ -95,10 +88,7 @@ fn heads(
     let q = (q / (HEAD as f64).sqrt())?;
     let weights = softmax(&q.matmul(&k.t()?)?.broadcast_add(mask)?)?;
     let out = weights.matmul(&v)?.transpose(1, 2)?.contiguous()?;
-    project(
-        &out.reshape((batch, n, WIDTH))?,
-        net.get(&format!("{name}.out"))?,
-    )
+    project(&out.reshape((batch, n, WIDTH))?, net.get(&format!("{name}.out"))?)
 }
 
 fn padding(batch: &Batch) -> Result<Tensor> {
@@ -108,11 +98,7 @@ fn padding(batch: &Batch) -> Result<Tensor> {
 fn causal(n: usize) -> Result<Tensor> {
     let rows =
         (0..n).flat_map(|i| (0..n).map(move |j| if j <= i { 0.0 } else { f32::NEG_INFINITY }));
-    Ok(Tensor::from_vec(
-        rows.collect::<Vec<f32>>(),
-        (n, n),
-        &Device::Cpu,
-    )?)
+    Ok(Tensor::from_vec(rows.collect::<Vec<f32>>(), (n, n), &Device::Cpu)?)
 }
 
 /// The table of rotations.
@@ -131,10 +117,7 @@ impl Rope {
             let values: Vec<f32> = angles.iter().map(|angle| f(*angle) as f32).collect();
             Tensor::from_vec(values, (POSITIONS, HEAD / 2), &Device::Cpu)
         };
-        Ok(Rope {
-            cos: table(f64::cos)?,
-            sin: table(f64::sin)?,
-        })
+        Ok(Rope { cos: table(f64::cos)?, sin: table(f64::sin)? })
     }
 
     fn turn(&self, x: &Tensor) -> Result<Tensor> {

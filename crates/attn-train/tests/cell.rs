@@ -68,9 +68,7 @@ fn a_sequence_has_the_states_and_gradients_of_its_steps() {
         let values = Random::new(seed).normal(rows * width).to_vec();
         Var::from_vec(values, (rows, width), &Device::Cpu).unwrap()
     };
-    let inputs: Vec<Var> = (0..STEPS as u64)
-        .map(|t| part(t, BATCH, 3 * WIDTH))
-        .collect();
+    let inputs: Vec<Var> = (0..STEPS as u64).map(|t| part(t, BATCH, 3 * WIDTH)).collect();
     let (weight, bias) = (part(11, WIDTH, 3 * WIDTH), part(12, 1, 3 * WIDTH));
     let (first, upstream) = (part(13, BATCH, WIDTH), part(14, STEPS * BATCH, WIDTH));
 

@@ -27,12 +27,7 @@ fn an_example_gives_the_same_logits_alone_and_among_longer_ones() {
             let steps = alone.steps[0];
             let alone = forward(&net, &alone).unwrap().logits.squeeze(0).unwrap();
             let among = together.get(b).unwrap().narrow(0, 0, steps).unwrap();
-            let apart = (alone - among)
-                .unwrap()
-                .abs()
-                .unwrap()
-                .flatten_all()
-                .unwrap();
+            let apart = (alone - among).unwrap().abs().unwrap().flatten_all().unwrap();
             let apart = apart.max(0).unwrap().to_scalar::<f32>().unwrap();
             assert!(apart < 1e-5, "{model}, example {b}: {apart}");
         }

@@ -37,12 +37,7 @@ fn a_smoke_run_of_each_model_learns_and_writes_weights_that_load() {
         assert!(run.status.success(), "{model}: {error}");
         let path = folder.path().join(format!("weights/{model}.safetensors"));
         let weights = Weights::read(model, &path).unwrap();
-        assert!(
-            weights
-                .about()
-                .command
-                .contains(&format!("train {model} --seed 1"))
-        );
+        assert!(weights.about().command.contains(&format!("train {model} --seed 1")));
         assert!(!checkpoint.exists(), "a finished run leaves no checkpoint");
     }
 }
@@ -51,16 +46,9 @@ fn a_smoke_run_of_each_model_learns_and_writes_weights_that_load() {
 #[test]
 fn a_run_goes_on_where_it_stood() {
     let folder = tempdir().unwrap();
-    let run = Run {
-        steps: 6,
-        save_every: 2,
-        ..Run::smoke(Model::Fixed)
-    };
+    let run = Run { steps: 6, save_every: 2, ..Run::smoke(Model::Fixed) };
     let mut losses = Vec::new();
-    let whole = train(&run, &folder.path().join("whole"), |_, loss| {
-        losses.push(loss)
-    })
-    .unwrap();
+    let whole = train(&run, &folder.path().join("whole"), |_, loss| losses.push(loss)).unwrap();
 
     let checkpoint = folder.path().join("stopped");
     // As if killed after step 5: the last checkpoint is of step 4.
@@ -84,24 +72,15 @@ fn a_run_goes_on_where_it_stood() {
 fn a_checkpoint_of_another_run_or_a_damaged_one_is_refused() {
     let folder = tempdir().unwrap();
     let checkpoint = folder.path().join("checkpoint");
-    let run = Run {
-        steps: 2,
-        ..Run::smoke(Model::Fixed)
-    };
+    let run = Run { steps: 2, ..Run::smoke(Model::Fixed) };
     train(&run, &checkpoint, |_, _| {}).unwrap();
     let refusal = |run: &Run| {
         let error = train(run, &checkpoint, |_, _| {}).err().expect("a refusal");
         format!("{error:#}")
     };
 
-    let other = refusal(&Run {
-        seed: 2,
-        ..run.clone()
-    });
-    assert!(
-        other.contains("it is of another run: train gru-fixed --seed 1"),
-        "{other}"
-    );
+    let other = refusal(&Run { seed: 2, ..run.clone() });
+    assert!(other.contains("it is of another run: train gru-fixed --seed 1"), "{other}");
     assert!(other.contains("--seed 2"), "{other}");
     assert!(other.contains("remove the file to begin anew"), "{other}");
 
@@ -109,10 +88,7 @@ fn a_checkpoint_of_another_run_or_a_damaged_one_is_refused() {
     for length in [0, 20, bytes.len() / 2] {
         fs::write(&checkpoint, &bytes[..length]).unwrap();
         let damaged = refusal(&run);
-        assert!(
-            damaged.contains("the checkpoint is damaged"),
-            "{length}: {damaged}"
-        );
+        assert!(damaged.contains("the checkpoint is damaged"), "{length}: {damaged}");
         assert!(damaged.contains(text(&checkpoint)), "{damaged}");
     }
 }
@@ -124,13 +100,7 @@ fn a_place_that_cannot_be_written_to_is_named_before_any_work() {
     let file = folder.path().join("file");
     fs::write(&file, "").unwrap();
     let checkpoint = file.join("checkpoint");
-    let run = attn_train(&[
-        "train",
-        "gru-fixed",
-        "--smoke",
-        "--checkpoint",
-        text(&checkpoint),
-    ]);
+    let run = attn_train(&["train", "gru-fixed", "--smoke", "--checkpoint", text(&checkpoint)]);
     let error = String::from_utf8_lossy(&run.stderr).into_owned();
     assert!(!run.status.success());
     assert!(error.starts_with("error: "), "{error}");
@@ -146,10 +116,7 @@ fn what_stood_in_a_file_stays_if_it_cannot_be_replaced() {
     fs::create_dir(&taken).unwrap();
     fs::write(taken.join("kept"), "kept").unwrap();
     let error = attn_train::files::write(&taken, b"new").unwrap_err();
-    assert!(
-        format!("{error:#}").contains("taken cannot be written"),
-        "{error:#}"
-    );
+    assert!(format!("{error:#}").contains("taken cannot be written"), "{error:#}");
     assert_eq!(fs::read_to_string(taken.join("kept")).unwrap(), "kept");
     // And no half-written file is left beside it.
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);

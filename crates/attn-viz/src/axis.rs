@@ -18,21 +18,13 @@ pub struct Axis {
 impl Axis {
     /// Equal distances are equal differences. The title should name the unit, where there is one.
     pub fn linear(title: &str) -> Self {
-        Axis {
-            title: title.into(),
-            log: false,
-            from_zero: false,
-            ticks: Vec::new(),
-        }
+        Axis { title: title.into(), log: false, from_zero: false, ticks: Vec::new() }
     }
 
     /// Equal distances are equal ratios. Points at or below zero have no place on it and are left
     /// out.
     pub fn log(title: &str) -> Self {
-        Axis {
-            log: true,
-            ..Axis::linear(title)
-        }
+        Axis { log: true, ..Axis::linear(title) }
     }
 
     /// Makes zero part of a linear axis, whatever the data are.
@@ -54,13 +46,9 @@ impl Axis {
     /// The axis fitted to the values that it can show; from 0 to 1 (or 1 to 10) if there are none.
     pub(crate) fn fit(&self, values: impl Iterator<Item = f64>) -> Scale {
         let zero = (self.from_zero && !self.log).then_some(0.0);
-        let all = values
-            .chain(self.ticks.iter().copied())
-            .chain(zero)
-            .filter(|&x| self.shows(x));
-        let (low, high) = all.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| {
-            (low.min(x), high.max(x))
-        });
+        let all = values.chain(self.ticks.iter().copied()).chain(zero).filter(|&x| self.shows(x));
+        let (low, high) = all
+            .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| (low.min(x), high.max(x)));
         let (low, high) = match (self.log, low > high) {
             (true, true) => (1.0, 10.0),
             (true, false) if low == high => (low / 2.0, high * 2.0),
@@ -82,12 +70,7 @@ impl Axis {
             (false, [first, .., last]) => (low.min(*first), high.max(*last)),
             _ => (low, high),
         };
-        Scale {
-            low,
-            high,
-            log: self.log,
-            ticks,
-        }
+        Scale { low, high, log: self.log, ticks }
     }
 }
 
@@ -117,11 +100,7 @@ impl Scale {
 
 /// Ends around a single value, from zero where that is one of them.
 fn widened(x: f64) -> (f64, f64) {
-    if x == 0.0 {
-        (0.0, 1.0)
-    } else {
-        (x.min(0.0), x.max(0.0))
-    }
+    if x == 0.0 { (0.0, 1.0) } else { (x.min(0.0), x.max(0.0)) }
 }
 
 /// Four to nine multiples of 1, 2 or 5 times a power of ten that enclose the interval.
@@ -140,9 +119,7 @@ fn linear_ticks(low: f64, high: f64) -> Vec<f64> {
     if !(last - first).is_finite() || last - first > 20.0 || last <= first {
         return vec![low, high];
     }
-    (0..=(last - first) as usize)
-        .map(|i| (first + i as f64) * step)
-        .collect()
+    (0..=(last - first) as usize).map(|i| (first + i as f64) * step).collect()
 }
 
 /// Powers of ten; where fewer than two fall inside, 2 and 5 times them as well.
@@ -150,18 +127,12 @@ fn log_ticks(low: f64, high: f64) -> Vec<f64> {
     let (first, last) = (low.log10().floor() as i32, high.log10().ceil() as i32);
     let stride = ((last - first) / 8 + 1) as usize;
     let inside = |t: &f64| (low * 0.999..=high * 1.001).contains(t);
-    let decades: Vec<f64> = (first..=last)
-        .step_by(stride)
-        .map(|e| 10f64.powi(e))
-        .filter(inside)
-        .collect();
+    let decades: Vec<f64> =
+        (first..=last).step_by(stride).map(|e| 10f64.powi(e)).filter(inside).collect();
     if decades.len() >= 2 {
         return decades;
     }
-    (first..=last)
-        .flat_map(|e| [1.0, 2.0, 5.0].map(|d| d * 10f64.powi(e)))
-        .filter(inside)
-        .collect()
+    (first..=last).flat_map(|e| [1.0, 2.0, 5.0].map(|d| d * 10f64.powi(e))).filter(inside).collect()
 }
 
 #[cfg(test)]
@@ -183,10 +154,7 @@ mod tests {
 
     #[test]
     fn log_axes_have_decades_or_the_steps_between() {
-        assert_eq!(
-            ticks(Axis::log("x"), &[1.0, 1000.0]),
-            [1.0, 10.0, 100.0, 1000.0]
-        );
+        assert_eq!(ticks(Axis::log("x"), &[1.0, 1000.0]), [1.0, 10.0, 100.0, 1000.0]);
         assert_eq!(ticks(Axis::log("x"), &[2.0, 30.0]), [2.0, 5.0, 10.0, 20.0]);
         assert!(ticks(Axis::log("x"), &[1e-300, 1e300]).len() < 12);
     }
@@ -215,9 +183,7 @@ mod tests {
 
     #[test]
     fn explicit_ticks_are_kept() {
-        let scale = Axis::log("d")
-            .ticks([4.0, 64.0, 1024.0])
-            .fit([4.0].into_iter());
+        let scale = Axis::log("d").ticks([4.0, 64.0, 1024.0]).fit([4.0].into_iter());
         assert_eq!(scale.ticks, [4.0, 64.0, 1024.0]);
         assert!((scale.place(64.0) - 0.5).abs() < 1e-12);
     }

@@ -32,11 +32,7 @@ const STEP: f64 = 34.0;
 impl Bars {
     /// `title` is the caption; `alternative` says in words what the bars show.
     pub fn new(title: &str, alternative: &str, axis: Axis) -> Self {
-        Bars {
-            text: Text::new(title, alternative),
-            axis: axis.from_zero(),
-            bars: Vec::new(),
-        }
+        Bars { text: Text::new(title, alternative), axis: axis.from_zero(), bars: Vec::new() }
     }
 
     /// Adds a bar below the others.
@@ -58,27 +54,14 @@ impl Bars {
         // A logarithmic axis has no zero: its bars start at its low end.
         let zero = if self.axis.shows(0.0) { at(0.0) } else { left };
         for &tick in &scale.ticks {
-            canvas.line(
-                (at(tick), TOP),
-                (at(tick), bottom),
-                "stroke-opacity=\"0.15\"",
-            );
+            canvas.line((at(tick), TOP), (at(tick), bottom), "stroke-opacity=\"0.15\"");
             canvas.line((at(tick), bottom), (at(tick), bottom + 5.0), "");
-            canvas.text(
-                (at(tick), bottom + 19.0),
-                Anchor::Middle,
-                "",
-                &scale.label(tick),
-            );
+            canvas.text((at(tick), bottom + 19.0), Anchor::Middle, "", &scale.label(tick));
         }
         for (i, (label, value)) in self.bars.iter().enumerate() {
             let (y, name) = (TOP + STEP * i as f64, number::short(*value));
             canvas.text((left - 8.0, y + 21.5), Anchor::End, "", label);
-            let end = if self.axis.shows(*value) {
-                at(*value)
-            } else {
-                zero
-            };
+            let end = if self.axis.shows(*value) { at(*value) } else { zero };
             let fill = format!("fill=\"{}\"", colour(0));
             let (x, w) = (zero.min(end), (zero - end).abs());
             let tip = format!("{label}: {name} {}", self.axis.title);

@@ -63,10 +63,7 @@ pub(crate) struct Text {
 
 impl Text {
     pub fn new(title: &str, alternative: &str) -> Self {
-        Text {
-            title: title.into(),
-            alternative: alternative.into(),
-        }
+        Text { title: title.into(), alternative: alternative.into() }
     }
 }
 

@@ -69,11 +69,7 @@ impl Grid {
 
     /// Draws it.
     pub fn figure(&self) -> Figure {
-        let frame = Frame::new(
-            (self.cells.len(), self.columns_n),
-            &self.rows,
-            &self.columns,
-        );
+        let frame = Frame::new((self.cells.len(), self.columns_n), &self.rows, &self.columns);
         let mut canvas = Canvas::default();
         frame.labels(&mut canvas, &self.rows, &self.columns);
         for (i, row) in self.cells.iter().enumerate() {

@@ -95,11 +95,7 @@ impl Heatmap {
                 let (row, column) = (self.rows.name(i), self.columns.name(j));
                 let tip = format!("{row}, {column}: {}", number::short(value));
                 canvas.rect((x, y), size, &cell(value, full), &tip);
-                let text = if value.is_nan() {
-                    "?".into()
-                } else {
-                    number::short(value)
-                };
+                let text = if value.is_nan() { "?".into() } else { number::short(value) };
                 if frame.cell >= 30.0 && text.chars().count() <= 5 {
                     let place = (x + frame.cell / 2.0, y + frame.cell / 2.0 + 4.0);
                     let quiet = "font-size=\"11\" pointer-events=\"none\"";
@@ -151,10 +147,6 @@ fn cell(value: f64, full: f64) -> String {
         return format!("fill=\"none\" {outline} stroke-dasharray=\"3 2\"");
     }
     let strength = (value.abs() / full).min(1.0);
-    let (name, hue) = if value < 0.0 {
-        ("heat-less", colour(1))
-    } else {
-        ("heat", colour(0))
-    };
+    let (name, hue) = if value < 0.0 { ("heat-less", colour(1)) } else { ("heat", colour(0)) };
     format!("fill=\"var(--viz-{name}, {hue})\" fill-opacity=\"{strength:.3}\" {outline}")
 }

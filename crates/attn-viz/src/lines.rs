@@ -97,10 +97,7 @@ impl Lines {
         let x = self.x.fit(shown().map(|p| p.0));
         let y = self.y.fit(shown().map(|p| p.1));
         let at = |(px, py): (f64, f64)| {
-            (
-                LEFT + x.place(px) * (RIGHT - LEFT),
-                bottom - y.place(py) * PLOT,
-            )
+            (LEFT + x.place(px) * (RIGHT - LEFT), bottom - y.place(py) * PLOT)
         };
         self.axes(&mut canvas, (&x, &y), top);
         let visible = |p: &&(f64, f64)| self.x.shows(p.0) && self.y.shows(p.1);
@@ -110,19 +107,13 @@ impl Lines {
                 let low = run.iter().map(|&(x, low, _)| at((x, low)));
                 let high = run.iter().rev().map(|&(x, _, high)| at((x, high)));
                 let fill = format!("fill=\"{}\" fill-opacity=\"0.18\"", colour(i));
-                canvas.push(&format!(
-                    "<polygon points=\"{}\" {fill}/>",
-                    path(low.chain(high))
-                ));
+                canvas.push(&format!("<polygon points=\"{}\" {fill}/>", path(low.chain(high))));
             }
         }
         for (i, Series { name, points, .. }) in self.series.iter().enumerate() {
             for run in points.split(|p| !visible(&p)).filter(|run| run.len() > 1) {
                 let path = path(run.iter().map(|&p| at(p)));
-                canvas.push(&format!(
-                    "<polyline points=\"{path}\" {}/>",
-                    series::stroke(i)
-                ));
+                canvas.push(&format!("<polyline points=\"{path}\" {}/>", series::stroke(i)));
             }
             for &point in points.iter().filter(visible) {
                 let (px, py) = (number::short(point.0), number::short(point.1));
@@ -179,10 +170,7 @@ impl Lines {
 impl Series {
     /// Everything that the axes have to hold.
     fn extent(&self) -> impl Iterator<Item = (f64, f64)> + '_ {
-        let band = self
-            .band
-            .iter()
-            .flat_map(|&(x, low, high)| [(x, low), (x, high)]);
+        let band = self.band.iter().flat_map(|&(x, low, high)| [(x, low), (x, high)]);
         self.points.iter().copied().chain(band)
     }
 }

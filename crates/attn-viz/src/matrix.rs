@@ -12,10 +12,7 @@ pub(crate) struct Labels {
 
 impl Labels {
     pub fn new<S: Into<String>>(title: &str, each: impl IntoIterator<Item = S>) -> Self {
-        Labels {
-            title: title.into(),
-            each: each.into_iter().map(Into::into).collect(),
-        }
+        Labels { title: title.into(), each: each.into_iter().map(Into::into).collect() }
     }
 
     pub fn get(&self, i: usize) -> String {
@@ -59,10 +56,7 @@ impl Frame {
     }
 
     pub fn corner(&self, i: usize, j: usize) -> (f64, f64) {
-        (
-            self.left + j as f64 * self.cell,
-            self.top + i as f64 * self.cell,
-        )
+        (self.left + j as f64 * self.cell, self.top + i as f64 * self.cell)
     }
 
     pub fn right(&self) -> f64 {
@@ -110,9 +104,6 @@ impl Frame {
 
     /// Room for the cells and `below` them, at least `wide`.
     pub fn size(&self, below: f64, wide: f64) -> (f64, f64) {
-        (
-            self.right().max(self.left + wide) + 14.0,
-            self.bottom().max(self.top + 20.0) + below,
-        )
+        (self.right().max(self.left + wide) + 14.0, self.bottom().max(self.top + 20.0) + below)
     }
 }

@@ -7,10 +7,7 @@ const DASHES: [&str; 4] = ["none", "7 4", "2 3", "9 3 2 3"];
 /// The stroke of series `i`.
 pub(crate) fn stroke(i: usize) -> String {
     let dash = DASHES[i % DASHES.len()];
-    format!(
-        "fill=\"none\" stroke=\"{}\" stroke-width=\"2\" stroke-dasharray=\"{dash}\"",
-        colour(i)
-    )
+    format!("fill=\"none\" stroke=\"{}\" stroke-width=\"2\" stroke-dasharray=\"{dash}\"", colour(i))
 }
 
 /// The marker of series `i`, around a point.

@@ -79,10 +79,7 @@ fn every_figure_is_well_formed_and_named() {
             node.and_then(|n| n.text()).map(str::to_string)
         };
         assert_eq!(named("f-title").as_deref(), Some(TITLE));
-        assert_eq!(
-            named("f-desc").as_deref(),
-            Some("Row 1 < row 2,  and so on.")
-        );
+        assert_eq!(named("f-desc").as_deref(), Some("Row 1 < row 2,  and so on."));
     }
 }
 
@@ -102,10 +99,7 @@ fn no_coordinate_is_odd_and_no_colour_is_fixed() {
         for node in document.descendants() {
             for attribute in node.attributes() {
                 let (name, value) = (attribute.name(), attribute.value());
-                assert!(
-                    !value.contains("NaN") && !value.contains("inf"),
-                    "{name}={value}"
-                );
+                assert!(!value.contains("NaN") && !value.contains("inf"), "{name}={value}");
                 if name == "fill" || name == "stroke" {
                     let follows = ["currentColor", "none"].contains(&value)
                         || value.starts_with("var(--viz-");
@@ -131,10 +125,7 @@ fn shapes_lie_inside_the_view() {
         for rect in document.descendants().filter(|n| n.has_tag_name("rect")) {
             let (x, y) = (number(&rect, "x"), number(&rect, "y"));
             let (right, bottom) = (x + number(&rect, "width"), y + number(&rect, "height"));
-            assert!(
-                x >= 0.0 && y >= 0.0 && right <= width && bottom <= height,
-                "{svg}"
-            );
+            assert!(x >= 0.0 && y >= 0.0 && right <= width && bottom <= height, "{svg}");
         }
     }
 }
@@ -165,16 +156,7 @@ fn series_differ_in_more_than_colour() {
 #[test]
 fn a_gap_in_the_data_is_a_gap_in_the_curve() {
     let figure = Lines::new("t", "a")
-        .series(
-            "s",
-            [
-                (0.0, 1.0),
-                (1.0, 2.0),
-                (2.0, f64::NAN),
-                (3.0, 1.0),
-                (4.0, 1.5),
-            ],
-        )
+        .series("s", [(0.0, 1.0), (1.0, 2.0), (2.0, f64::NAN), (3.0, 1.0), (4.0, 1.5)])
         .figure();
     assert_eq!(figure.svg("f").matches("<polyline").count(), 2);
 }
@@ -195,10 +177,7 @@ fn a_band_lies_inside_the_axes_and_a_broken_one_is_left_out() {
     for corner in corners.split(' ') {
         let (x, y) = corner.split_once(',').expect("x,y");
         let (x, y): (f64, f64) = (x.parse().expect("x"), y.parse().expect("y"));
-        assert!(
-            (0.0..=520.0).contains(&x) && (0.0..=320.0).contains(&y),
-            "{corner}"
-        );
+        assert!((0.0..=520.0).contains(&x) && (0.0..=320.0).contains(&y), "{corner}");
     }
     let broken = banded(&[(4.0, f64::NAN, 2.0), (64.0, 1.0, 3.0)]);
     assert!(!broken.svg("id").contains("<polygon"));

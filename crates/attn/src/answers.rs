@@ -17,15 +17,11 @@ use std::{
 
 /// The folder with the chapter's bases.
 fn bases(course: &Course, chapter: &Chapter) -> PathBuf {
-    course
-        .root
-        .join(format!(".attn/base/{:02}", chapter.number))
+    course.root.join(format!(".attn/base/{:02}", chapter.number))
 }
 
 fn backups(course: &Course, chapter: &Chapter) -> PathBuf {
-    course
-        .root
-        .join(format!(".attn/backups/{:02}", chapter.number))
+    course.root.join(format!(".attn/backups/{:02}", chapter.number))
 }
 
 /// The learner's file, created from the starter if nothing is there. What is there is left alone,
@@ -84,9 +80,7 @@ pub fn calls<'a>(chapter: &'a Chapter, text: &str, id: &str) -> Vec<&'a Exercise
     }
     let code = starter::section(text, id).unwrap_or_default();
     let others = chapter.exercises.iter().filter(|other| other.id != id);
-    others
-        .filter(|other| source::calls(&code, &other.item))
-        .collect()
+    others.filter(|other| source::calls(&code, &other.item)).collect()
 }
 
 /// Puts one exercise, or the whole file, back to the starter; what is put back is no longer solved.
@@ -225,11 +219,7 @@ fn keep_base(course: &Course, chapter: &Chapter, starter: &str) -> Result<()> {
     let starter = with_plain_line_ends(starter);
     if !all_bases(course, chapter)?.contains(&starter) {
         let dir = bases(course, chapter);
-        files::backup(
-            &course.root.join(chapter.starter()),
-            starter.as_bytes(),
-            &dir,
-        )?;
+        files::backup(&course.root.join(chapter.starter()), starter.as_bytes(), &dir)?;
     }
     Ok(())
 }
@@ -265,17 +255,13 @@ fn base_of(course: &Course, chapter: &Chapter, mine: &str, new: &str) -> Result<
     }
     // First, so that it wins where the file has kept nothing in which two of them differ.
     bases.insert(0, new.to_string());
-    Ok(bases
-        .into_iter()
-        .min_by_key(|base| differing_lines(base, mine)))
+    Ok(bases.into_iter().min_by_key(|base| differing_lines(base, mine)))
 }
 
 fn differing_lines(a: &str, b: &str) -> usize {
     let patch = diffy::create_patch(a, b);
     let lines = patch.hunks().iter().flat_map(|hunk| hunk.lines());
-    lines
-        .filter(|line| !matches!(line, Line::Context(_)))
-        .count()
+    lines.filter(|line| !matches!(line, Line::Context(_))).count()
 }
 
 /// How the lines of a file end.
@@ -289,11 +275,7 @@ impl LineEnds {
     fn of(text: &[u8]) -> Self {
         let all = text.iter().filter(|byte| **byte == b'\n').count();
         let crlf = text.windows(2).filter(|pair| pair == b"\r\n").count();
-        if 2 * crlf > all {
-            LineEnds::Crlf
-        } else {
-            LineEnds::Plain
-        }
+        if 2 * crlf > all { LineEnds::Crlf } else { LineEnds::Plain }
     }
 
     /// `text` with these.
@@ -393,10 +375,7 @@ mod tests {
 
     fn solved_ids(course: &Course) -> BTreeSet<String> {
         let progress = progress::load(course).expect("undamaged");
-        let solved = progress
-            .0
-            .into_iter()
-            .filter(|(_, standing)| standing.solved);
+        let solved = progress.0.into_iter().filter(|(_, standing)| standing.solved);
         solved.map(|(id, _)| id).collect()
     }
 
@@ -405,11 +384,7 @@ mod tests {
         let named = backup_texts(course).into_iter().any(|(name, text)| {
             text == solved() && said.contains(&format!(".attn/backups/03/{name}"))
         });
-        assert!(
-            held(course) == solved() || named,
-            "{said}\n{}",
-            held(course)
-        );
+        assert!(held(course) == solved() || named, "{said}\n{}", held(course));
     }
 
     fn backup_texts(course: &Course) -> Vec<(String, String)> {
@@ -508,10 +483,7 @@ mod tests {
                 assert_eq!(hints.len(), 1, "operation {k}: one more, not two");
             },
         );
-        assert!(
-            laid > 8 && hinted > 6,
-            "only {laid} and {hinted} operations"
-        );
+        assert!(laid > 8 && hinted > 6, "only {laid} and {hinted} operations");
     }
 
     #[test]
@@ -527,9 +499,7 @@ mod tests {
     fn a_backup_that_is_moved_back_is_still_known() {
         let (_dir, course) = course_with_a_newer_starter();
         let chapter = &course.chapters[0];
-        let backup = reset(&course, chapter, None)
-            .expect("reset")
-            .expect("a backup");
+        let backup = reset(&course, chapter, None).expect("reset").expect("a backup");
         assert!(!outdated(&course, chapter));
         fs::rename(backup, course.root.join(chapter.answers())).expect("moved back");
         assert!(outdated(&course, chapter));
@@ -559,10 +529,7 @@ mod tests {
         let newest = solved().replace(NEWER.0, NEWER.1);
         assert_eq!(held(&course), crlf(&newest));
         reset(&course, chapter, Some("3.2")).expect("reset");
-        assert_eq!(
-            held(&course),
-            crlf(&newest).replace("x - 1", "todo!(\"3.2: subtract\")")
-        );
+        assert_eq!(held(&course), crlf(&newest).replace("x - 1", "todo!(\"3.2: subtract\")"));
         reset(&course, chapter, None).expect("reset");
         assert_eq!(held(&course), crlf(&starter().replace(NEWER.0, NEWER.1)));
         let again = reset(&course, chapter, None).expect("reset");
@@ -580,15 +547,9 @@ mod tests {
         let says = format!("chapters/03-small/exercise.rs, line {line}, is not UTF-8");
         assert!(error.starts_with(&says), "{error}");
         let backup = reset(&course, chapter, Some("3.1")).expect("reset");
-        assert_eq!(
-            fs::read(backup.expect("a backup")).expect("readable"),
-            bytes
-        );
+        assert_eq!(fs::read(backup.expect("a backup")).expect("readable"), bytes);
         let now = fs::read(course.root.join(chapter.answers())).expect("readable");
-        assert!(
-            now.ends_with(b"// caf\xe9\n"),
-            "the other section is as it was"
-        );
+        assert!(now.ends_with(b"// caf\xe9\n"), "the other section is as it was");
         reset(&course, chapter, None).expect("reset");
         assert_eq!(held(&course), starter());
     }
@@ -597,10 +558,7 @@ mod tests {
     #[test]
     fn a_link_stays_one() {
         let (dir, course) = course();
-        let (file, chapter) = (
-            course.root.join(course.chapters[0].answers()),
-            &course.chapters[0],
-        );
+        let (file, chapter) = (course.root.join(course.chapters[0].answers()), &course.chapters[0]);
         let elsewhere = dir.path().join("elsewhere.rs");
         fs::rename(&file, &elsewhere).expect("moved");
         std::os::unix::fs::symlink(&elsewhere, &file).expect("a link");
@@ -608,10 +566,7 @@ mod tests {
         assert!(file.is_symlink());
         assert_eq!(fs::read_to_string(&elsewhere).expect("readable"), starter());
         fs::remove_file(&elsewhere).expect("removed");
-        for outcome in [
-            reset(&course, chapter, None).err(),
-            text(&course, chapter).err(),
-        ] {
+        for outcome in [reset(&course, chapter, None).err(), text(&course, chapter).err()] {
             let error = format!("{:#}", outcome.expect("refused"));
             assert!(error.contains("a link that leads nowhere"), "{error}");
         }
@@ -642,14 +597,8 @@ mod tests {
             |k, (_, course), _| assert_eq!(held(course), THEIRS, "operation {k}"),
         );
         let is_kept = |k, course: &Course| {
-            let kept = backup_texts(course)
-                .into_iter()
-                .any(|(_, text)| text == THEIRS);
-            assert!(
-                held(course) == THEIRS || kept,
-                "operation {k}: {}",
-                held(course)
-            );
+            let kept = backup_texts(course).into_iter().any(|(_, text)| text == THEIRS);
+            assert!(held(course) == THEIRS || kept, "operation {k}: {}", held(course));
         };
         let reset = at_each(
             course,
@@ -663,9 +612,6 @@ mod tests {
             |(_, course)| update(course, &course.chapters[0]).map(|_| ()),
             |k, (_, course), _| is_kept(k, course),
         );
-        assert!(
-            laid > 8 && reset > 15 && updated > 15,
-            "{laid}, {reset}, {updated}"
-        );
+        assert!(laid > 8 && reset > 15 && updated > 15, "{laid}, {reset}, {updated}");
     }
 }

@@ -77,16 +77,10 @@ fn build_once(
     let (command, rest) = arguments.split_first().context("a command for cargo")?;
     let watched = stderr().is_terminal();
     let mut cargo = cargo(root);
-    cargo.args([
-        command,
-        "--message-format=json-diagnostic-rendered-ansi",
-        "--color=never",
-    ]);
+    cargo.args([command, "--message-format=json-diagnostic-rendered-ansi", "--color=never"]);
     if watched {
         // Its own count of what is compiled, which is read below.
-        cargo
-            .env("CARGO_TERM_PROGRESS_WHEN", "always")
-            .env("CARGO_TERM_PROGRESS_WIDTH", "120");
+        cargo.env("CARGO_TERM_PROGRESS_WHEN", "always").env("CARGO_TERM_PROGRESS_WIDTH", "120");
     } else {
         cargo.arg("--quiet");
     }
@@ -97,9 +91,7 @@ fn build_once(
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    let mut child = cargo
-        .spawn()
-        .context("cargo cannot be started; is it on the PATH?")?;
+    let mut child = cargo.spawn().context("cargo cannot be started; is it on the PATH?")?;
     let spinner = ProgressBar::new_spinner();
     spinner.enable_steady_tick(Duration::from_millis(120));
     spinner.set_message(format!("{what} …"));
@@ -121,10 +113,7 @@ fn build_once(
     errors.retain(|error| !error.is_closing());
     Ok(match program {
         Some(program) if status.success() => Outcome::Program(program),
-        _ => Outcome::Failed(Failure {
-            errors,
-            complaint: complaint.join().unwrap_or_default(),
-        }),
+        _ => Outcome::Failed(Failure { errors, complaint: complaint.join().unwrap_or_default() }),
     })
 }
 
@@ -182,14 +171,7 @@ fn own_value(name: &OsStr, value: &OsStr) -> Option<OsString> {
 }
 
 fn without_cfgs_and_lints<'a>(flags: &[&'a str]) -> Vec<&'a str> {
-    const LONG: &[&str] = &[
-        "--cfg",
-        "--warn",
-        "--deny",
-        "--forbid",
-        "--allow",
-        "--force-warn",
-    ];
+    const LONG: &[&str] = &["--cfg", "--warn", "--deny", "--forbid", "--allow", "--force-warn"];
     const SHORT: &[&str] = &["-W", "-D", "-F", "-A"];
     let (mut own, mut flags) = (Vec::new(), flags.iter().filter(|flag| !flag.is_empty()));
     while let Some(flag) = flags.next() {
@@ -219,9 +201,7 @@ fn read_messages(messages: impl Read, bar: &ProgressBar, doing: &str) -> String 
         let text = anstream::adapter::strip_str(&text).to_string();
         if text.trim_start().starts_with("Building [") {
             if let Some(found) = count.captures(&text) {
-                let name = found
-                    .get(3)
-                    .map(|name| name.as_str().trim_matches([',', '.']));
+                let name = found.get(3).map(|name| name.as_str().trim_matches([',', '.']));
                 let name = name.filter(|name| !name.is_empty());
                 let name = name.map(|name| format!(" ({name})")).unwrap_or_default();
                 bar.set_message(format!("{doing}: {} of {}{name} …", &found[1], &found[2]));
@@ -300,13 +280,9 @@ impl Failure {
     /// Whether a disk is full.
     pub fn is_full_disk(&self) -> bool {
         let text = self.text();
-        [
-            "No space left on device",
-            "not enough space on the disk",
-            "quota exceeded",
-        ]
-        .iter()
-        .any(|full| text.contains(full))
+        ["No space left on device", "not enough space on the disk", "quota exceeded"]
+            .iter()
+            .any(|full| text.contains(full))
     }
 
     /// The program whose increments are broken, to all appearance: the linker fails, or the
@@ -316,9 +292,7 @@ impl Failure {
             let Message { message, level, .. } = &error.message;
             message.starts_with("linking with ") || level.contains("internal compiler error")
         });
-        broken
-            .filter(|_| !self.is_full_disk())
-            .map(|error| error.target.as_str())
+        broken.filter(|_| !self.is_full_disk()).map(|error| error.target.as_str())
     }
 }
 
@@ -386,11 +360,7 @@ const WIDTH: usize = 400;
 impl Error {
     fn new(mut message: Message, target: String) -> Self {
         let spans = std::mem::take(&mut message.spans);
-        Error {
-            message,
-            spans,
-            target,
-        }
+        Error { message, spans, target }
     }
 
     /// “aborting due to …”, which says nothing new.
@@ -409,13 +379,8 @@ impl Error {
     pub fn line_in(&self, file: &Path) -> Option<usize> {
         let syntax = self.code().is_none();
         // The compiler names it by way of the file that includes it.
-        let here = self
-            .spans
-            .iter()
-            .filter(|span| span.file_name.ends_with(file));
-        here.filter(|span| syntax || span.is_primary)
-            .map(|span| span.line_start)
-            .min()
+        let here = self.spans.iter().filter(|span| span.file_name.ends_with(file));
+        here.filter(|span| syntax || span.is_primary).map(|span| span.line_start).min()
     }
 
     /// The lines of source that it points at.
@@ -433,10 +398,7 @@ impl Error {
     /// The name in its first backticks: that of what could not be found, for the errors that say
     /// so.
     pub fn unknown_name(&self) -> Option<&str> {
-        let unknown = matches!(
-            self.code()?,
-            "E0412" | "E0422" | "E0425" | "E0432" | "E0433"
-        );
+        let unknown = matches!(self.code()?, "E0412" | "E0422" | "E0425" | "E0432" | "E0433");
         let name = self.message.message.split('`').nth(1);
         name.filter(|_| unknown)
     }
@@ -479,19 +441,13 @@ mod tests {
             let linux = "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS";
             assert_eq!(own(linux, flags).as_deref(), Some(kept), "{flags}");
         }
-        let encoded = own(
-            "CARGO_ENCODED_RUSTFLAGS",
-            "--cfg\u{1f}learner\u{1f}-Copt-level=2",
-        );
+        let encoded = own("CARGO_ENCODED_RUSTFLAGS", "--cfg\u{1f}learner\u{1f}-Copt-level=2");
         assert_eq!(encoded.as_deref(), Some("-Copt-level=2"));
         assert_eq!(own("CARGO_BUILD_RUSTFLAGS", "--cfg learner"), None);
         assert_eq!(own("CARGO_BUILD_TARGET", "wasm32-unknown-unknown"), None);
         assert_eq!(own("RUSTC_WORKSPACE_WRAPPER", "clippy-driver"), None);
         for honoured in ["CARGO_TARGET_DIR", "RUSTC_WRAPPER"] {
-            assert_eq!(
-                own(honoured, "--cfg learner").as_deref(),
-                Some("--cfg learner")
-            );
+            assert_eq!(own(honoured, "--cfg learner").as_deref(), Some("--cfg learner"));
         }
     }
 
@@ -502,13 +458,7 @@ mod tests {
                     \r    Building [=====>   ] 42/120: serde_derive(build)\r\
                     error: could not compile `x`\n\nCaused by:\n  no room\n";
         let complaint = read_messages(said.as_bytes(), &bar, "Compiling chapter 3");
-        assert_eq!(
-            bar.message(),
-            "Compiling chapter 3: 42 of 120 (serde_derive(build)) …"
-        );
-        assert_eq!(
-            complaint,
-            "error: could not compile `x`\nCaused by:\n  no room\n"
-        );
+        assert_eq!(bar.message(), "Compiling chapter 3: 42 of 120 (serde_derive(build)) …");
+        assert_eq!(complaint, "error: could not compile `x`\nCaused by:\n  no room\n");
     }
 }

@@ -42,11 +42,7 @@ pub fn check(
         report: &mut report,
     };
     for (chapter, exercises) in course.select(target)? {
-        ensure!(
-            !exercises.is_empty(),
-            "chapter {} has no exercises",
-            chapter.number
-        );
+        ensure!(!exercises.is_empty(), "chapter {} has no exercises", chapter.number);
         checks.chapter(chapter, &exercises)?;
     }
     match checks.unnoted {
@@ -115,12 +111,7 @@ impl Checks<'_> {
     }
 
     fn request(&self, ids: Vec<String>) -> Request {
-        Request::Check {
-            ids,
-            solution: self.solution,
-            seed: self.seed,
-            limits: Limits::default(),
-        }
+        Request::Check { ids, solution: self.solution, seed: self.seed, limits: Limits::default() }
     }
 
     /// The exercises that a wrong answer calls and that are not right either. Those that this run
@@ -185,11 +176,7 @@ impl Checks<'_> {
 }
 
 fn unrun(exercise: &Exercise, verdict: Verdict) -> Report {
-    Report {
-        id: exercise.id.clone(),
-        verdict,
-        printed: Vec::new(),
-    }
+    Report { id: exercise.id.clone(), verdict, printed: Vec::new() }
 }
 
 /// Asks for verdicts, and wants one on each exercise asked for and no other.
@@ -203,11 +190,7 @@ fn verdicts(program: &Program, request: &Request, mut found: impl FnMut(Report))
         found(report);
         Ok(())
     })?;
-    ensure!(
-        open.is_empty(),
-        "the check program ended without a verdict on {}",
-        open.join(", ")
-    );
+    ensure!(open.is_empty(), "the check program ended without a verdict on {}", open.join(", "));
     Ok(())
 }
 
@@ -328,10 +311,7 @@ mod tests {
                 label: String::new(),
                 right: 0,
                 of: 1,
-                symptom: Symptom::Panicked {
-                    message: "é".repeat(5 << 20),
-                    place: None,
-                },
+                symptom: Symptom::Panicked { message: "é".repeat(5 << 20), place: None },
                 diagnosis: None,
             }),
             printed: Vec::new(),

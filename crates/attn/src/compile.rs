@@ -63,10 +63,9 @@ pub fn with_learner(course: &Course, chapter: &Chapter, original: &str) -> Resul
     if chapter.language == Language::Cuda {
         // It is compiled, and what does not compile sorted out, when the program runs.
         return match check_program(course, chapter, Some(("learner", "")))? {
-            Outcome::Program(program) => Ok(Built {
-                program: Some(alone.with_program(program)),
-                refused: BTreeMap::new(),
-            }),
+            Outcome::Program(program) => {
+                Ok(Built { program: Some(alone.with_program(program)), refused: BTreeMap::new() })
+            }
             Outcome::Failed(failure) => {
                 bail!("{} does not compile:\n{}", chapter.package, failure.text())
             }
@@ -167,9 +166,7 @@ impl<'a> Answers<'a> {
     fn torn_sections(&self) -> Vec<Section> {
         let known = |id: &String| self.chapter.exercises.iter().any(|e| e.id == *id);
         let sections = starter::sections(&self.original).into_iter();
-        sections
-            .filter(|section| known(&section.id) && self.is_torn(&section.lines))
-            .collect()
+        sections.filter(|section| known(&section.id) && self.is_torn(&section.lines)).collect()
     }
 
     /// What comes before all sections, if it cannot be read by itself.
@@ -187,9 +184,8 @@ impl<'a> Answers<'a> {
     /// What the compiler says of lines that it cannot read, when nothing else is in the file.
     fn alone(&self, lines: Range<usize>) -> Result<Vec<Complaint>> {
         let all = self.original.lines().take(lines.end).enumerate();
-        let text: Vec<&str> = all
-            .map(|(i, line)| if i < lines.start { "" } else { line })
-            .collect();
+        let text: Vec<&str> =
+            all.map(|(i, line)| if i < lines.start { "" } else { line }).collect();
         let mut complaints = Vec::new();
         if let Outcome::Failed(failure) = self.build(&(text.join("\n") + "\n"))? {
             let here = failure.errors.iter().filter(|error| {
@@ -236,11 +232,7 @@ impl<'a> Answers<'a> {
     /// starter compiles, it is the learner's file all the same.
     fn nobodys(&mut self, failure: &Failure) -> Result<Option<PathBuf>> {
         if !matches!(self.build(&self.unsolved)?, Outcome::Program(_)) {
-            bail!(
-                "{} does not compile:\n{}",
-                self.chapter.package,
-                failure.text()
-            );
+            bail!("{} does not compile:\n{}", self.chapter.package, failure.text());
         }
         let errors = vec![own_name(self.chapter, &failure.text())];
         self.refuse_the_rest(&Verdict::DoesNotCompile { errors });
@@ -379,19 +371,14 @@ struct Found {
 
 impl Found {
     fn sort(&mut self, error: &Error, answers: &Answers) {
-        let Answers {
-            chapter, unsolved, ..
-        } = answers;
+        let Answers { chapter, unsolved, .. } = answers;
         let complaint = Complaint::of(error, chapter);
         if let Some(line) = answers.own_line(error) {
             let mut sections = starter::sections(&answers.text).into_iter();
             match sections.find(|section| section.lines.contains(&line)) {
-                Some(section) if chapter.exercises.iter().any(|e| e.id == section.id) => self
-                    .by_exercise
-                    .entry(section.id)
-                    .or_default()
-                    .errors
-                    .push(complaint),
+                Some(section) if chapter.exercises.iter().any(|e| e.id == section.id) => {
+                    self.by_exercise.entry(section.id).or_default().errors.push(complaint)
+                }
                 _ => self.elsewhere.push(complaint),
             }
             return;
@@ -400,36 +387,24 @@ impl Found {
         let joined = Regex::new("answers::([A-Za-z0-9_]+)").expect("a valid pattern");
         let item = error.source_lines().find_map(|line| joined.captures(line));
         let item = item.map(|captures| captures[1].to_string());
-        let exercise = chapter
-            .exercises
-            .iter()
-            .find(|e| Some(&e.item) == item.as_ref());
+        let exercise = chapter.exercises.iter().find(|e| Some(&e.item) == item.as_ref());
         let Some(exercise) = exercise else {
             return;
         };
         let missing = error.code() == Some("E0425");
-        let complaint = if missing {
-            "is not there"
-        } else {
-            "does not begin as it has to"
-        };
+        let complaint = if missing { "is not there" } else { "does not begin as it has to" };
         let signature = starter::signature(unsolved, &exercise.id).unwrap_or_default();
         let blame = self.by_exercise.entry(exercise.id.clone()).or_default();
         blame.missing |= missing;
         blame.errors.push(Complaint {
-            text: format!(
-                "`{}` {complaint}. Its first line:\n{signature}",
-                exercise.item
-            ),
+            text: format!("`{}` {complaint}. Its first line:\n{signature}", exercise.item),
             unknown_name: None,
         });
     }
 }
 
 fn does_not_compile(errors: &[Complaint]) -> Verdict {
-    Verdict::DoesNotCompile {
-        errors: errors.iter().map(|error| error.text.clone()).collect(),
-    }
+    Verdict::DoesNotCompile { errors: errors.iter().map(|error| error.text.clone()).collect() }
 }
 
 /// When all that is wrong is that names are unknown which a section defines that had to be taken
@@ -503,10 +478,7 @@ mod tests {
     #[test]
     fn every_writing_has_a_mark_of_its_own() {
         let dir = tempfile::tempdir().expect("a folder");
-        let course = Course {
-            root: dir.path().into(),
-            chapters: Vec::new(),
-        };
+        let course = Course { root: dir.path().into(), chapters: Vec::new() };
         let toml = "number = 3\ntitle = \"\"\nminutes = 1\nprerequisites = []\nobjectives = []\n\
              demo = \"\"\nimports = \"\"\nexercise = []\n";
         let chapter: Chapter = toml::from_str(toml).expect("a chapter");

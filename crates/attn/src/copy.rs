@@ -9,16 +9,8 @@ use std::{
 use walkdir::WalkDir;
 
 /// All that the course is made of.
-pub const WHOLE: &[&str] = &[
-    ".cargo",
-    "Cargo.toml",
-    "Cargo.lock",
-    "README.md",
-    "book",
-    "chapters",
-    "crates",
-    "tests",
-];
+pub const WHOLE: &[&str] =
+    &[".cargo", "Cargo.toml", "Cargo.lock", "README.md", "book", "chapters", "crates", "tests"];
 
 /// What the workspace's manifest says of its packages.
 const VERSION: &str = concat!("\nversion = \"", env!("CARGO_PKG_VERSION"), "\"");
@@ -65,9 +57,7 @@ fn copy_if_changed(from: &Path, to: &PathBuf) -> Result<()> {
     let mut text = fs::read(from)?;
     if from.ends_with("Cargo.toml") {
         let manifest = String::from_utf8(text)?;
-        text = manifest
-            .replace(VERSION, "\nversion = \"0.0.0-copy\"")
-            .into();
+        text = manifest.replace(VERSION, "\nversion = \"0.0.0-copy\"").into();
     }
     if fs::read(to).ok().as_ref() != Some(&text) {
         fs::create_dir_all(to.parent().context("it is in no folder")?)?;

@@ -134,10 +134,7 @@ impl Course {
             }
         }
         chapters.sort_by_key(|chapter| chapter.number);
-        Ok(Course {
-            root: root.to_path_buf(),
-            chapters,
-        })
+        Ok(Course { root: root.to_path_buf(), chapters })
     }
 
     /// A file's path as it is said: from the root on, if it is below it.
@@ -148,10 +145,7 @@ impl Course {
     /// Number and title of the chapters that are not written yet.
     pub fn planned(&self) -> impl Iterator<Item = (u32, &'static str)> {
         let written = |number| self.chapters.iter().any(|chapter| chapter.number == number);
-        PLANNED
-            .iter()
-            .copied()
-            .filter(move |(number, _)| !written(*number))
+        PLANNED.iter().copied().filter(move |(number, _)| !written(*number))
     }
 
     /// The chapter with this number.
@@ -166,10 +160,7 @@ impl Course {
             bail!("chapter {number} ({title}) is planned and not open yet");
         }
         let numbers: Vec<_> = self.chapters.iter().map(|c| c.number.to_string()).collect();
-        bail!(
-            "there is no chapter {number}; open are {}",
-            numbers.join(", ")
-        )
+        bail!("there is no chapter {number}; open are {}", numbers.join(", "))
     }
 
     /// The exercise with this id, and its chapter.
@@ -177,9 +168,7 @@ impl Course {
     /// # Errors
     /// Names the exercises of the chapter.
     pub fn exercise(&self, id: &str) -> Result<(&Chapter, &Exercise)> {
-        let number = id
-            .split_once('.')
-            .and_then(|(chapter, _)| chapter.parse().ok());
+        let number = id.split_once('.').and_then(|(chapter, _)| chapter.parse().ok());
         let Some(number) = number else {
             bail!("“{id}” is not an exercise; they are called 3.1, 3.2 and so on");
         };
@@ -188,10 +177,7 @@ impl Course {
             Some(exercise) => Ok((chapter, exercise)),
             None => {
                 let ids: Vec<_> = chapter.exercises.iter().map(|e| e.id.as_str()).collect();
-                bail!(
-                    "there is no exercise {id}; chapter {number} has {}",
-                    ids.join(", ")
-                )
+                bail!("there is no exercise {id}; chapter {number} has {}", ids.join(", "))
             }
         }
     }

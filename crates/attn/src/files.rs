@@ -67,10 +67,7 @@ pub fn create(file: &Path, text: impl AsRef<[u8]>) -> Result<bool> {
 }
 
 fn cannot_be_written(file: &Path) -> String {
-    format!(
-        "{} cannot be written; `cargo attn doctor` looks for the reason",
-        file.display()
-    )
+    format!("{} cannot be written; `cargo attn doctor` looks for the reason", file.display())
 }
 
 /// The file that a path leads to.
@@ -343,15 +340,11 @@ mod tests {
         let path = |name: &str| dir.path().join(name);
         symlink(path("nowhere"), path("dangling")).expect("a link");
         fs::create_dir(path("folder")).expect("a folder");
-        let made = std::process::Command::new("mkfifo")
-            .arg(path("pipe"))
-            .status();
+        let made = std::process::Command::new("mkfifo").arg(path("pipe")).status();
         assert!(made.expect("mkfifo").success());
-        for (name, what) in [
-            ("dangling", "a link that leads nowhere"),
-            ("folder", "a folder"),
-            ("pipe", "a pipe"),
-        ] {
+        for (name, what) in
+            [("dangling", "a link that leads nowhere"), ("folder", "a folder"), ("pipe", "a pipe")]
+        {
             assert!(!create(&path(name), "new").expect("left alone"));
             let error = format!("{:#}", read(&path(name)).expect_err("unreadable"));
             assert!(error.contains(what) && error.contains(name), "{error}");
@@ -372,23 +365,16 @@ mod tests {
         let file = dir.path().join("exercise.rs");
         fs::write(&file, b"// one\n// caf\xe9\n").expect("written");
         let error = read(&file).expect_err("not UTF-8").to_string();
-        assert!(
-            error.contains("line 2, is not UTF-8: save as UTF-8"),
-            "{error}"
-        );
+        assert!(error.contains("line 2, is not UTF-8: save as UTF-8"), "{error}");
     }
 
     #[test]
     fn a_killed_write_leaves_nothing_for_ever() {
         let dir = tempfile::tempdir().expect("a folder");
-        let (left, fresh) = (
-            dir.path().join(".attn-x.tmp"),
-            dir.path().join(".attn-y.tmp"),
-        );
+        let (left, fresh) = (dir.path().join(".attn-x.tmp"), dir.path().join(".attn-y.tmp"));
         let an_hour = Duration::from_secs(3600);
         let file = File::create(&left).expect("created");
-        file.set_modified(std::time::SystemTime::now() - an_hour)
-            .expect("an older time");
+        file.set_modified(std::time::SystemTime::now() - an_hour).expect("an older time");
         File::create(&fresh).expect("created");
         write(&dir.path().join("file"), "text").expect("written");
         assert!(!left.exists() && fresh.exists());

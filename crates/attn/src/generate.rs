@@ -56,10 +56,7 @@ fn main() -> ExitCode {{
 fn exercises(chapter: &Chapter) -> String {
     let mut items: Vec<&str> = chapter.exercises.iter().map(|e| e.item.as_str()).collect();
     items.sort_unstable();
-    let items: String = items
-        .iter()
-        .map(|item| format!("pub mod {item};\n"))
-        .collect();
+    let items: String = items.iter().map(|item| format!("pub mod {item};\n")).collect();
     format!(
         "//! The exercises of this chapter, one per file: the cases, the right answers and the known mistakes. The judges trust\n\
          //! oracles that share no code with the reference. Written by `cargo attn dev starters` from `chapter.toml`.\n\n\

@@ -183,18 +183,13 @@ fn run(Arguments { json, command }: Arguments) -> anyhow::Result<bool> {
     let all = |target: Option<Target>| target.unwrap_or(Target::All);
     match command {
         None => commands::status(&course, json),
-        Some(Command::Check {
-            target,
-            solution,
-            seed,
-        }) => commands::check(&course, &all(target), solution, seed, json),
+        Some(Command::Check { target, solution, seed }) => {
+            commands::check(&course, &all(target), solution, seed, json)
+        }
         Some(Command::Watch { target }) => commands::watch(&course, &all(target)),
-        Some(Command::Try {
-            exercise,
-            case,
-            solution,
-            seed,
-        }) => commands::try_case(&course, &exercise, case, solution, seed),
+        Some(Command::Try { exercise, case, solution, seed }) => {
+            commands::try_case(&course, &exercise, case, solution, seed)
+        }
         Some(Command::Hint { exercise }) => commands::hint(&course, &exercise),
         Some(Command::Solution { exercise, reveal }) => {
             commands::solution(&course, &exercise, reveal)

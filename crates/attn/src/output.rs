@@ -24,9 +24,7 @@ pub fn line(what: Arguments) {
     if let Err(error) = writeln!(out, "{what}").and_then(|()| out.flush()) {
         // Who closed the pipe, as `head` does, knows.
         if error.kind() != io::ErrorKind::BrokenPipe {
-            complain(format_args!(
-                "error: standard output cannot be written: {error}"
-            ));
+            complain(format_args!("error: standard output cannot be written: {error}"));
         }
         exit(2);
     }

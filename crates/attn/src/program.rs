@@ -38,10 +38,7 @@ impl Alone {
         let _ = fs::remove_dir_all(&scratch);
         fs::create_dir_all(&scratch)
             .with_context(|| format!("{} cannot be made", scratch.display()))?;
-        Ok(Alone {
-            scratch,
-            _lock: lock,
-        })
+        Ok(Alone { scratch, _lock: lock })
     }
 
     /// The check program that was built meanwhile.
@@ -172,10 +169,7 @@ mod tests {
     #[test]
     fn how_a_program_ended_is_said() {
         for (script, says) in [
-            (
-                "echo 1; kill -9 $$",
-                "ended from outside, signal: 9 (SIGKILL)",
-            ),
+            ("echo 1; kill -9 $$", "ended from outside, signal: 9 (SIGKILL)"),
             ("echo 1; exit 3", "ended with exit status 3"),
             ("echo 1; echo why >&2; exit 3", "exit status 3: why"),
             ("echo 1; echo nonsense", "answered “nonsense”"),

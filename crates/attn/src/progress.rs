@@ -73,10 +73,7 @@ pub fn change(course: &Course, edit: impl FnOnce(&mut Progress)) -> Result<()> {
     if progress == before {
         return Ok(());
     }
-    files::write(
-        &file(course),
-        serde_json::to_string_pretty(&progress)? + "\n",
-    )
+    files::write(&file(course), serde_json::to_string_pretty(&progress)? + "\n")
 }
 
 /// Notes a verdict.

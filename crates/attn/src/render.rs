@@ -25,12 +25,7 @@ pub fn verdict(exercise: &Exercise, verdict: &Verdict) {
             let right = format!("{} points, all {cases} cases right", exercise.points);
             line(&"✓".green().to_string(), exercise, &right);
         }
-        Verdict::Unsolved {
-            todo,
-            place,
-            right,
-            of,
-        } => {
+        Verdict::Unsolved { todo, place, right, of } => {
             let counted = match of {
                 0 => String::new(),
                 of => format!("; {right} of {of} cases right"),
@@ -86,9 +81,7 @@ pub fn explanation(course: &Course, verdict: &Verdict) -> Vec<String> {
                     Some(part) => format!("In {part}, this"),
                     None => "This".to_string(),
                 };
-                paragraphs.push(format!(
-                    "▸ {where_in} is exactly what comes out when {when}."
-                ));
+                paragraphs.push(format!("▸ {where_in} is exactly what comes out when {when}."));
             }
             paragraphs
         }
@@ -100,9 +93,7 @@ pub fn explanation(course: &Course, verdict: &Verdict) -> Vec<String> {
         Verdict::CannotBeChecked { why } => vec![why.clone()],
         Verdict::WaitsOn { on } => vec![format!("It calls {on}, which is not solved yet.")],
         Verdict::Unsolved { right, of, .. } if *right > 0 => {
-            vec![format!(
-                "A todo is still reached; {right} of {of} cases are right without it."
-            )]
+            vec![format!("A todo is still reached; {right} of {of} cases are right without it.")]
         }
         Verdict::Passed { .. } | Verdict::Unsolved { .. } => Vec::new(),
     }
@@ -146,10 +137,7 @@ pub fn details(course: &Course, exercise: &Exercise, report: &Report) {
                 println!("\n{}", textwrap::indent(&printed, "  "));
             }
             let id = &exercise.id;
-            println!(
-                "\n  See the case: cargo attn try {id} --case {}",
-                failure.case
-            );
+            println!("\n  See the case: cargo attn try {id} --case {}", failure.case);
             println!("  A hint:       cargo attn hint {id}");
             if let Some(heading) = &exercise.book {
                 println!("  In the book:  “{heading}”");

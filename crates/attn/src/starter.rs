@@ -38,19 +38,11 @@ pub fn generate(course: &Course, chapter: &Chapter) -> Result<String> {
 
 /// What a learner's file begins with.
 fn preamble(chapter: &Chapter) -> String {
-    let Chapter {
-        number,
-        title,
-        imports,
-        language,
-        ..
-    } = chapter;
+    let Chapter { number, title, imports, language, .. } = chapter;
     let (comment, todo, allow) = match language {
-        Language::Rust => (
-            "//!",
-            "todo!",
-            "#![allow(unused)] // what is imported below waits to be used\n",
-        ),
+        Language::Rust => {
+            ("//!", "todo!", "#![allow(unused)] // what is imported below waits to be used\n")
+        }
         Language::Cuda => ("//", "todo", ""),
     };
     format!(
@@ -65,13 +57,7 @@ fn preamble(chapter: &Chapter) -> String {
 }
 
 fn heading(exercise: &Exercise) -> String {
-    let Exercise {
-        id,
-        title,
-        points,
-        minutes,
-        ..
-    } = exercise;
+    let Exercise { id, title, points, minutes, .. } = exercise;
     let plural = if *minutes == 1 { "" } else { "s" };
     format!("{HEADING}{id} {title} · {points} points · about {minutes} minute{plural} ━━")
 }
@@ -92,10 +78,7 @@ pub fn region(course: &Course, chapter: &Chapter, exercise: &Exercise) -> Result
         file.display(),
         exercise.item
     );
-    let region: Vec<&str> = lines
-        .by_ref()
-        .take_while(|line| !marked(line, "ANCHOR_END"))
-        .collect();
+    let region: Vec<&str> = lines.by_ref().take_while(|line| !marked(line, "ANCHOR_END")).collect();
     Ok(region.join("\n"))
 }
 
@@ -194,10 +177,8 @@ fn sections_of(lines: &[&[u8]]) -> Vec<Section> {
         if let Some(last) = sections.last_mut() {
             last.lines.end = i;
         }
-        sections.push(Section {
-            id: String::from_utf8_lossy(id).into_owned(),
-            lines: i..lines.len(),
-        });
+        sections
+            .push(Section { id: String::from_utf8_lossy(id).into_owned(), lines: i..lines.len() });
     }
     sections
 }
@@ -268,17 +249,13 @@ pub fn stub(chapter: &Chapter, starter: &str, id: &str) -> Result<String> {
     let code =
         source::on_one_line(&code).with_context(|| format!("{} of the starter is no Rust", id))?;
     let name = format!("stub_{}", id.replace('.', "_"));
-    Ok(format!(
-        "pub use {name}::*; #[allow(warnings)] mod {name} {{ {code} }}"
-    ))
+    Ok(format!("pub use {name}::*; #[allow(warnings)] mod {name} {{ {code} }}"))
 }
 
 /// A section of the starter without its comments and documentation.
 fn code(starter: &str, id: &str) -> Result<String> {
     let section = section(starter, id).with_context(|| format!("the starter has no {id}"))?;
-    let lines = section
-        .lines()
-        .filter(|line| !line.trim().starts_with("//"));
+    let lines = section.lines().filter(|line| !line.trim().starts_with("//"));
     Ok(lines.collect::<Vec<_>>().join("\n"))
 }
 

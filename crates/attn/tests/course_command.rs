@@ -51,21 +51,15 @@ static ALONE: Mutex<()> = Mutex::new(());
 impl Copy {
     /// A fresh copy, without a learner's file and without progress.
     fn new() -> Self {
-        let alone = ALONE
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let alone = ALONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("course");
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         copy(&source, &root, PARTS).expect("a copy");
-        let copy = Copy {
-            root,
-            _alone: alone,
-        };
+        let copy = Copy { root, _alone: alone };
         copy.edit("Cargo.toml", |manifest| {
             let members = ["members = ", "default-members = "];
-            let rest = manifest
-                .lines()
-                .filter(|line| !members.iter().any(|list| line.starts_with(list)));
+            let rest =
+                manifest.lines().filter(|line| !members.iter().any(|list| line.starts_with(list)));
             let rest: Vec<&str> = rest.collect();
             let here = "[workspace]\nmembers = [\"chapters/*\", \"crates/*\"]";
             rest.join("\n").replacen("[workspace]", here, 1)
@@ -184,26 +178,13 @@ fn a_newcomer_is_told_what_to_do_and_nothing_is_solved() {
     let check = copy.attn(&["check", "3"]);
     assert_eq!(check.code, 1, "{check}");
     assert_eq!(check.out.matches("todo: ").count(), 6, "{check}");
-    assert!(
-        check.out.contains("Next: 3.1 softmax_rows, in chapters"),
-        "{check}"
-    );
-    assert!(
-        !check.out.contains('\u{1b}'),
-        "no colours where nobody is watching"
-    );
+    assert!(check.out.contains("Next: 3.1 softmax_rows, in chapters"), "{check}");
+    assert!(!check.out.contains('\u{1b}'), "no colours where nobody is watching");
 
     let solution = copy.attn(&["check", "3", "--solution"]);
     assert_eq!(solution.code, 0, "{solution}");
-    assert!(
-        solution.out.contains("6 of 6 solved, 100 points"),
-        "{solution}"
-    );
-    assert_eq!(
-        copy.json(&["--json"])["points"],
-        0,
-        "the reference earns nothing"
-    );
+    assert!(solution.out.contains("6 of 6 solved, 100 points"), "{solution}");
+    assert_eq!(copy.json(&["--json"])["points"], 0, "the reference earns nothing");
 }
 
 #[test]
@@ -217,11 +198,8 @@ fn a_solved_file_passes_and_is_remembered() {
     let course = Course::load(&copy.root).expect("a course");
     for chapter in &course.chapters {
         let file = copy.root.join(chapter.answers());
-        fs::write(
-            file,
-            starter::solved(&course, chapter).expect("a reference"),
-        )
-        .expect("the learner's file");
+        fs::write(file, starter::solved(&course, chapter).expect("a reference"))
+            .expect("the learner's file");
     }
     let check = copy.attn(&["check"]);
     assert_eq!(check.code, 0, "{check}");
@@ -237,17 +215,11 @@ fn a_wrong_answer_is_named_and_its_case_can_be_seen() {
     copy.write_answers(&copy.solved().replace(" / (d as f32).sqrt()", ""));
     let check = copy.attn(&["check", "3.3"]);
     assert_eq!(check.code, 1, "{check}");
-    assert!(
-        check.out.contains("the scores are not divided by √d"),
-        "{check}"
-    );
+    assert!(check.out.contains("the scores are not divided by √d"), "{check}");
     assert!(check.out.contains("cargo attn try 3.3 --case 1"), "{check}");
     let doubtful = "It calls softmax_rows, which has not passed yet: cargo attn check 3.1";
     let its = "It calls softmax_rows";
-    assert!(
-        !check.out.contains(its),
-        "it is right, if unchecked: {check}"
-    );
+    assert!(!check.out.contains(its), "it is right, if unchecked: {check}");
     let softmax = copy.attn(&["check", "3.1"]);
     let next = "Next: 3.2 ";
     assert!(softmax.out.contains(next), "chapter 3 first: {softmax}");
@@ -261,19 +233,10 @@ fn a_wrong_answer_is_named_and_its_case_can_be_seen() {
     assert!(!check.out.contains(its), "it is right again: {check}");
     let case = copy.attn(&["try", "3.3", "--case", "1"]);
     assert_eq!(case.code, 1, "{case}");
-    for part in [
-        "Input",
-        "Steps",
-        "Your output",
-        "Expected",
-        "should be 3.0000",
-    ] {
+    for part in ["Input", "Steps", "Your output", "Expected", "should be 3.0000"] {
         assert!(case.out.contains(part), "{part}: {case}");
     }
-    assert_eq!(
-        copy.attn(&["try", "3.3", "--case", "1", "--solution"]).code,
-        0
-    );
+    assert_eq!(copy.attn(&["try", "3.3", "--case", "1", "--solution"]).code, 0);
     let none = copy.attn(&["try", "3.3", "--case", "99"]);
     assert_eq!(
         (none.code, none.err.trim()),
@@ -299,10 +262,7 @@ fn what_does_not_compile_costs_one_exercise() {
 
     // A syntax error that the compiler only notices at the end of the file.
     copy.write_answers(&solved.replacen("table.clone(),", "{ table.clone(),", 1));
-    assert_eq!(
-        copy.states(),
-        [PASSED, BROKEN, WAITS, PASSED, PASSED, WAITS]
-    );
+    assert_eq!(copy.states(), [PASSED, BROKEN, WAITS, PASSED, PASSED, WAITS]);
     let check = copy.attn(&["check", "3"]);
     assert!(check.out.contains("unclosed delimiter"), "{check}");
     assert!(check.out.contains("waits on 3.2"), "{check}");
@@ -310,51 +270,25 @@ fn what_does_not_compile_costs_one_exercise() {
     // A type error in a helper that a later exercise calls.
     let wrong_type = solved.replace("row_max + row.mapv", "\"three\" + row.mapv");
     copy.write_answers(&wrong_type);
-    assert_eq!(
-        copy.states(),
-        [PASSED, PASSED, BROKEN, PASSED, PASSED, WAITS]
-    );
+    assert_eq!(copy.states(), [PASSED, PASSED, BROKEN, PASSED, PASSED, WAITS]);
 
     // A function that is not there, and one whose first line was changed.
     let renamed = solved
         .replace("pub fn dropout(", "pub fn dropuot(")
         .replace("pub fn softmax_backward(", "fn softmax_backward(");
     copy.write_answers(&renamed);
-    assert_eq!(
-        copy.states(),
-        [PASSED, PASSED, PASSED, BROKEN, BROKEN, WAITS]
-    );
+    assert_eq!(copy.states(), [PASSED, PASSED, PASSED, BROKEN, BROKEN, WAITS]);
     let check = copy.attn(&["check", "3.4"]);
-    assert!(
-        check
-            .out
-            .contains("`dropout` is not there. Its first line:"),
-        "{check}"
-    );
-    assert!(
-        check
-            .out
-            .contains("pub fn dropout(weights: ArrayView2<f32>, p: f32"),
-        "{check}"
-    );
+    assert!(check.out.contains("`dropout` is not there. Its first line:"), "{check}");
+    assert!(check.out.contains("pub fn dropout(weights: ArrayView2<f32>, p: f32"), "{check}");
 
     // An import, which is nobody's in particular.
     copy.write_answers(&solved.replace("use ndarray::", "use nonsense::"));
     assert_eq!(copy.states(), [BROKEN; 6]);
     let check = copy.attn(&["check", "3.5"]);
-    assert!(
-        check.out.contains("unresolved import `nonsense`"),
-        "{check}"
-    );
-    assert!(
-        check.out.contains("03-scaled-dot-product/exercise.rs:"),
-        "{check}"
-    );
-    assert_eq!(
-        copy.answers(),
-        solved.replace("use ndarray::", "use nonsense::"),
-        "untouched"
-    );
+    assert!(check.out.contains("unresolved import `nonsense`"), "{check}");
+    assert!(check.out.contains("03-scaled-dot-product/exercise.rs:"), "{check}");
+    assert_eq!(copy.answers(), solved.replace("use ndarray::", "use nonsense::"), "untouched");
 }
 
 #[test]
@@ -376,13 +310,7 @@ fn a_broken_or_missing_file_leaves_the_rest_usable() {
         }
         cargo(&["fmt", "--all", "--check"]);
         let package = ["--package", "ch03-scaled-dot-product"];
-        cargo(
-            &[
-                &["check", "--quiet", "--all-features", "--all-targets"],
-                &package[..],
-            ]
-            .concat(),
-        );
+        cargo(&[&["check", "--quiet", "--all-features", "--all-targets"], &package[..]].concat());
     }
     copy.write_answers("this is not Rust");
     assert_eq!(copy.states(), [BROKEN; 6]);
@@ -392,16 +320,10 @@ fn a_broken_or_missing_file_leaves_the_rest_usable() {
 fn hints_come_one_by_one_and_the_solution_after_a_pass() {
     let copy = Copy::new();
     let first = copy.attn(&["hint", "3.1"]);
-    assert!(
-        first.out.contains("1 of 3") && !first.out.contains("2 of 3"),
-        "{first}"
-    );
+    assert!(first.out.contains("1 of 3") && !first.out.contains("2 of 3"), "{first}");
     copy.attn(&["hint", "3.1"]);
     let third = copy.attn(&["hint", "3.1"]);
-    assert!(
-        third.out.contains("3 of 3") && third.out.contains("--reveal"),
-        "{third}"
-    );
+    assert!(third.out.contains("3 of 3") && third.out.contains("--reveal"), "{third}");
     assert_eq!(copy.attn(&["hint", "3.1"]).out, third.out, "no fourth one");
 
     let refused = copy.attn(&["solution", "3.1"]);
@@ -424,10 +346,7 @@ fn reset_keeps_a_backup_and_spares_the_other_exercises() {
     assert_eq!(copy.json(&["--json"])["points"], 0, "no longer solved");
     let again = copy.attn(&["reset", "3.2"]);
     assert!(again.out.contains("It was so already."), "{again}");
-    assert_eq!(
-        copy.states(),
-        [PASSED, UNSOLVED, WAITS, PASSED, PASSED, WAITS]
-    );
+    assert_eq!(copy.states(), [PASSED, UNSOLVED, WAITS, PASSED, PASSED, WAITS]);
     let backup = copy.root.join(".attn/backups/03/exercise.1.rs");
     assert_eq!(fs::read_to_string(backup).expect("a backup"), solved);
     copy.attn(&["reset", "3"]);
@@ -437,10 +356,7 @@ fn reset_keeps_a_backup_and_spares_the_other_exercises() {
     let headless = solved.replace("// ━━ 3.2", "// 3.2");
     copy.write_answers(&headless);
     let refused = copy.attn(&["reset", "3.2"]);
-    assert!(
-        refused.err.contains("has no heading “━━ 3.2 …” any more"),
-        "{refused}"
-    );
+    assert!(refused.err.contains("has no heading “━━ 3.2 …” any more"), "{refused}");
     assert_eq!(copy.answers(), headless, "untouched");
 }
 
@@ -450,23 +366,17 @@ fn an_update_is_merged_or_refused_and_nothing_is_lost() {
     copy.attn(&[]);
     assert!(copy.attn(&["update", "3"]).out.contains("up to date"));
     let starter = "chapters/03-scaled-dot-product/starter.rs";
-    let mine = copy
-        .answers()
-        .replace("todo!(\"3.6", "let mine = 1;\n    todo!(\"3.6");
+    let mine = copy.answers().replace("todo!(\"3.6", "let mine = 1;\n    todo!(\"3.6");
     copy.write_answers(&mine);
 
-    copy.edit(starter, |text| {
-        text.replace("Softmax of each row:", "The softmax of each row:")
-    });
+    copy.edit(starter, |text| text.replace("Softmax of each row:", "The softmax of each row:"));
     assert!(copy.attn(&[]).out.contains("cargo attn update 3"));
     let merged = copy.attn(&["update", "3"]);
     assert_eq!(merged.code, 0, "{merged}");
     let text = copy.answers();
     assert!(text.contains("The softmax of each row:") && text.contains("let mine = 1;"));
 
-    copy.edit(starter, |text| {
-        text.replace("todo!(\"3.6", "todo!(\"3.6 anew")
-    });
+    copy.edit(starter, |text| text.replace("todo!(\"3.6", "todo!(\"3.6 anew"));
     let conflict = copy.attn(&["update", "3"]);
     assert_eq!(conflict.code, 1, "{conflict}");
     assert_eq!(copy.answers(), text, "untouched");
@@ -476,14 +386,8 @@ fn an_update_is_merged_or_refused_and_nothing_is_lost() {
 fn what_does_not_exist_is_said_in_one_line() {
     let copy = Copy::new();
     for (arguments, complaint) in [
-        (
-            &["check", "3.9"][..],
-            "error: there is no exercise 3.9; chapter 3 has 3.1, ",
-        ),
-        (
-            &["check", "12"],
-            "error: chapter 12 (Sparse attention, and mixing) is planned",
-        ),
+        (&["check", "3.9"][..], "error: there is no exercise 3.9; chapter 3 has 3.1, "),
+        (&["check", "12"], "error: chapter 12 (Sparse attention, and mixing) is planned"),
         (&["check", "40"], "error: there is no chapter 40; open are "),
         (&["hint", "softmax"], "error: “softmax” is not an exercise"),
         (&["reset", "12"], "error: chapter 12 "),
@@ -498,10 +402,7 @@ fn what_does_not_exist_is_said_in_one_line() {
     fs::create_dir_all(copy.root.join(".attn")).expect("a folder");
     fs::write(copy.root.join(".attn/progress.json"), "{ torn").expect("written");
     let damaged = copy.attn(&[]);
-    assert!(
-        damaged.err.contains("progress.json is damaged"),
-        "{damaged}"
-    );
+    assert!(damaged.err.contains("progress.json is damaged"), "{damaged}");
     assert_eq!(damaged.err.trim().lines().count(), 1, "{damaged}");
 }
 
@@ -513,15 +414,11 @@ fn verify_finds_what_was_planted_in_the_metadata() {
         let end = hint + text[hint..].find('\n').expect("its end");
         text.replacen(&text[hint..end], "  \"\",", 1)
     });
-    copy.edit("chapters/03-scaled-dot-product/starter.rs", |text| {
-        text + "// edited by hand\n"
-    });
+    copy.edit("chapters/03-scaled-dot-product/starter.rs", |text| text + "// edited by hand\n");
     copy.edit("chapters/03-scaled-dot-product/src/check.rs", |text| {
         text.replace("\"3.4\"", "\"3.44\"")
     });
-    copy.edit("README.md", |text| {
-        text + "\nTry `cargo attn check 3.99`.\n"
-    });
+    copy.edit("README.md", |text| text + "\nTry `cargo attn check 3.99`.\n");
     let verify = copy.attn(&["dev", "verify", "--json"]);
     assert_eq!(verify.code, 1, "{verify}");
     let found: Value = serde_json::from_str(&verify.out).expect("JSON");
@@ -560,19 +457,14 @@ fn a_verdict_follows_the_content_whatever_the_time() {
     let solved = copy.solved();
     let put = |text: &str, hours_ago: u64| {
         copy.write_answers(text);
-        let file = fs::File::options()
-            .append(true)
-            .open(copy.path("exercise.rs"));
+        let file = fs::File::options().append(true).open(copy.path("exercise.rs"));
         let then = SystemTime::now() - Duration::from_secs(3600 * hours_ago);
         let set = file.and_then(|file| file.set_modified(then));
         set.expect("an older time");
     };
     put(&solved, 0);
     assert_eq!(copy.states(), [PASSED; 6]);
-    put(
-        &with_line(&solved, "softmax_rows", "return x.to_owned();"),
-        48,
-    );
+    put(&with_line(&solved, "softmax_rows", "return x.to_owned();"), 48);
     assert_eq!(copy.states()[0], FAILED, "older, and wrong");
     put(&solved, 72);
     assert_eq!(copy.states(), [PASSED; 6], "older still, and right");
@@ -596,17 +488,10 @@ fn what_is_left_open_costs_the_exercise_that_it_is_in() {
         ("/* n queries", "unterminated block comment"),
     ] {
         // A later exercise has quotes too, and an error of its own.
-        let text = with_line(
-            &solved,
-            "dropout",
-            "println!(\"{p}\"); let p: f32 = \"half\";",
-        );
+        let text = with_line(&solved, "dropout", "println!(\"{p}\"); let p: f32 = \"half\";");
         let text = with_line(&text, "allowed", line);
         copy.write_answers(&text);
-        let at = 1 + text
-            .lines()
-            .position(|it| it.trim() == line)
-            .expect("the line");
+        let at = 1 + text.lines().position(|it| it.trim() == line).expect("the line");
         let checked = copy.attn(&["check", "3", "--json"]);
         let json: Value = serde_json::from_str(&checked.out).expect("JSON");
         let expected = [PASSED, BROKEN, WAITS, BROKEN, PASSED, WAITS];
@@ -624,10 +509,7 @@ fn what_is_left_open_costs_the_exercise_that_it_is_in() {
     }
 
     // The imports are gone on which most functions depend, and what the learner put in their place.
-    let less = solved.replace(
-        "ArrayView2, Axis, Zip, array, s};",
-        "ArrayView2, Axis, Zip};",
-    );
+    let less = solved.replace("ArrayView2, Axis, Zip, array, s};", "ArrayView2, Axis, Zip};");
     let less = less.replace("use attn_core::{Mask, ", "use attn_core::{");
     copy.write_answers(&less);
     let states = copy.states();
@@ -647,25 +529,16 @@ fn a_file_that_cannot_be_read_costs_its_own_chapter() {
     assert_eq!(check.out.matches(says).count(), 1, "{check}");
     let status = copy.attn(&[]);
     assert_eq!(status.code, 1, "{status}");
-    assert!(
-        status.out.contains(says) && status.out.contains("100 of "),
-        "{status}"
-    );
+    assert!(status.out.contains(says) && status.out.contains("100 of "), "{status}");
     let doctor = copy.attn(&["doctor"]);
     assert_eq!(doctor.code, 1, "{doctor}");
     let flat = doctor.out.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(
-        flat.contains("✗ chapter 0") && flat.contains("is not UTF-8"),
-        "{doctor}"
-    );
+    assert!(flat.contains("✗ chapter 0") && flat.contains("is not UTF-8"), "{doctor}");
 
     fs::remove_file(&primer).expect("removed");
     fs::create_dir(&primer).expect("a folder");
     let check = copy.attn(&["check"]);
-    assert!(
-        check.out.contains("6 of 8 solved") && check.out.contains("it is a folder"),
-        "{check}"
-    );
+    assert!(check.out.contains("6 of 8 solved") && check.out.contains("it is a folder"), "{check}");
     fs::remove_dir(&primer).expect("removed");
     if cfg!(unix) {
         let made = Command::new("mkfifo").arg(&primer).status();
@@ -703,22 +576,13 @@ fn checks_at_the_same_time_wait_for_each_other() {
 fn what_was_printed_is_noted_even_if_the_check_is_ended() {
     let copy = Copy::new();
     copy.write_answers(&with_line(&copy.solved(), "attention_backward", "loop {}"));
-    let mut check = copy
-        .command(&["check"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("attn starts");
+    let mut check = copy.command(&["check"]).stdout(Stdio::piped()).spawn().expect("attn starts");
     let lines = BufReader::new(check.stdout.take().expect("its output")).lines();
-    let mut passed = lines
-        .map(|line| line.expect("UTF-8"))
-        .filter(|line| line.contains('✓'));
+    let mut passed = lines.map(|line| line.expect("UTF-8")).filter(|line| line.contains('✓'));
     assert!(passed.next().expect("a verdict").contains("3.1 "));
     check.kill().expect("killed");
     check.wait().expect("ended");
-    assert!(
-        copy.json(&["--json"])["points"].as_u64() >= Some(10),
-        "3.1 is noted"
-    );
+    assert!(copy.json(&["--json"])["points"].as_u64() >= Some(10), "3.1 is noted");
 }
 
 #[test]
@@ -741,36 +605,13 @@ fn flags_for_an_editor_or_for_lints_change_no_verdict() {
 #[test]
 fn where_nothing_can_be_printed_nothing_panics() {
     let copy = Copy::new();
-    for arguments in [
-        &[][..],
-        &["check", "3"],
-        &["--json"],
-        &["hint", "3.1"],
-        &["--help"],
-    ] {
-        let full = || {
-            fs::File::options()
-                .write(true)
-                .open("/dev/full")
-                .expect("/dev/full")
-        };
-        let ended = copy
-            .command(arguments)
-            .stdout(full())
-            .output()
-            .expect("attn starts");
+    for arguments in [&[][..], &["check", "3"], &["--json"], &["hint", "3.1"], &["--help"]] {
+        let full = || fs::File::options().write(true).open("/dev/full").expect("/dev/full");
+        let ended = copy.command(arguments).stdout(full()).output().expect("attn starts");
         let ended = Ended::from(ended);
         assert_eq!(ended.code, 2, "{arguments:?}: {ended}");
-        assert_eq!(
-            ended.err.trim().lines().count(),
-            1,
-            "{arguments:?}: {ended}"
-        );
-        let both = copy
-            .command(arguments)
-            .stdout(full())
-            .stderr(full())
-            .status();
+        assert_eq!(ended.err.trim().lines().count(), 1, "{arguments:?}: {ended}");
+        let both = copy.command(arguments).stdout(full()).stderr(full()).status();
         assert_eq!(both.expect("attn starts").code(), Some(2), "{arguments:?}");
     }
 }
@@ -801,10 +642,7 @@ fn a_program_without_verdicts_is_an_error() {
     copy.write_answers(&(copy.solved() + &kills));
     let check = copy.attn(&["check", "3.1"]);
     assert_eq!(check.code, 2, "{check}");
-    assert!(
-        check.err.contains("ended from outside, signal: 6"),
-        "{check}"
-    );
+    assert!(check.err.contains("ended from outside, signal: 6"), "{check}");
 }
 
 /// What the compiler finds on its way to a linker; `cc` is this script.
@@ -813,9 +651,7 @@ fn with_linker(copy: &Copy, script: Option<&str>, arguments: &[&str]) -> Ended {
     use std::os::unix::fs::{PermissionsExt, symlink};
     let tools = tempfile::tempdir().expect("a folder");
     for tool in ["cargo", "rustc"] {
-        let real = Command::new("sh")
-            .args(["-c", &format!("command -v {tool}")])
-            .output();
+        let real = Command::new("sh").args(["-c", &format!("command -v {tool}")]).output();
         let real = String::from_utf8(real.expect("sh").stdout).expect("UTF-8");
         symlink(real.trim(), tools.path().join(tool)).expect("a link");
     }

@@ -34,15 +34,10 @@ fn tree(which: &[&str]) -> BTreeMap<String, BTreeSet<String>> {
 /// What is built by itself, and the edges that it then follows.
 fn alone() -> Vec<(String, &'static str)> {
     let chapters = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../chapters");
-    let chapters = fs::read_dir(chapters)
-        .expect("the chapters")
-        .map(|chapter| {
-            let folder = chapter.expect("a chapter").file_name();
-            (
-                format!("ch{}", folder.to_string_lossy()),
-                "normal,build,dev",
-            )
-        });
+    let chapters = fs::read_dir(chapters).expect("the chapters").map(|chapter| {
+        let folder = chapter.expect("a chapter").file_name();
+        (format!("ch{}", folder.to_string_lossy()), "normal,build,dev")
+    });
     let mut alone = vec![("attn".to_string(), "normal,build")];
     alone.extend(chapters);
     alone
@@ -61,9 +56,7 @@ fn differing(
             let there = all.get(&name).cloned().unwrap_or_default();
             // The workspace's own packages are named with their folders.
             if !name.contains('(') && !sets.is_subset(&there) {
-                differing.insert(format!(
-                    "{package}: {name} has {sets:?}, elsewhere {there:?}"
-                ));
+                differing.insert(format!("{package}: {name} has {sets:?}, elsewhere {there:?}"));
             }
         }
     }

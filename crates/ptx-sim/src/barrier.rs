@@ -43,15 +43,10 @@ pub(crate) fn meet(kernel: &Kernel, warps: &mut [Warp], log: &mut Log) -> Option
             )
         });
     }
-    if let Action::Barrier {
-        vote: Some((mode, into, test)),
-    } = &kernel.code[at].action
-    {
+    if let Action::Barrier { vote: Some((mode, into, test)) } = &kernel.code[at].action {
         let here: u32 = warps.iter().map(|warp| warp.live.count_ones()).sum();
-        let votes: u32 = warps
-            .iter()
-            .map(|warp| (warp.registers.holds(*test) & warp.live).count_ones())
-            .sum();
+        let votes: u32 =
+            warps.iter().map(|warp| (warp.registers.holds(*test) & warp.live).count_ones()).sum();
         let result = match mode {
             Vote::Count => votes.into(),
             Vote::Any => u64::from(votes > 0),

@@ -9,13 +9,8 @@ pub(crate) type Bits = u128;
 pub(crate) fn leading(from: &[u8], size: usize) -> Bits {
     match (size, from) {
         (4, [a, b, c, d, ..]) => u32::from_le_bytes([*a, *b, *c, *d]).into(),
-        (16, _) => from
-            .first_chunk()
-            .map_or(0, |bytes| u128::from_le_bytes(*bytes)),
-        _ => from[..size]
-            .iter()
-            .rev()
-            .fold(0, |bits, byte| bits << 8 | Bits::from(*byte)),
+        (16, _) => from.first_chunk().map_or(0, |bytes| u128::from_le_bytes(*bytes)),
+        _ => from[..size].iter().rev().fold(0, |bits, byte| bits << 8 | Bits::from(*byte)),
     }
 }
 

@@ -42,17 +42,11 @@ pub(crate) fn run(common: &Common, index: [u32; 3], global: View) -> Finished {
     let spaces = Spaces::new(kernel, &common.parameters, global, shared, local);
     let log = Log::new(&kernel.code, launch, index);
     let mut executor = Executor::new(kernel, spaces, log, launch.step_limit);
-    let mut warps: Vec<Warp> = (0..warps)
-        .map(|number| Warp::new(kernel, launch, index, number))
-        .collect();
+    let mut warps: Vec<Warp> =
+        (0..warps).map(|number| Warp::new(kernel, launch, index, number)).collect();
     let completed = run_warps(&mut executor, &mut warps).is_ok();
     let (pages, counts, findings) = executor.finish();
-    Finished {
-        pages,
-        counts,
-        findings,
-        completed,
-    }
+    Finished { pages, counts, findings, completed }
 }
 
 /// Runs every warp to the next barrier, and all of them on, until no thread is left.

@@ -48,9 +48,7 @@ fn sum(kind: Type, a: u64, b: u64) -> u64 {
         u64::from(f64_to_bf16(sum))
     };
     match kind {
-        Type::F32 => (f32::from_bits(a as u32) + f32::from_bits(b as u32))
-            .to_bits()
-            .into(),
+        Type::F32 => (f32::from_bits(a as u32) + f32::from_bits(b as u32)).to_bits().into(),
         Type::F64 => (f64::from_bits(a) + f64::from_bits(b)).to_bits(),
         Type::F16 => f16(a, b),
         Type::Bf16 => bf16(a, b),

@@ -18,10 +18,7 @@ pub(crate) fn source(mode: Shuffle, lane: usize, by: u32, clamp: u32) -> (usize,
     let last = (lane & segment) | (clamp & !segment);
     let first = lane & segment;
     let (from, valid) = match mode {
-        Shuffle::Up => (
-            lane.wrapping_sub(by),
-            lane as i32 - by as i32 >= last as i32,
-        ),
+        Shuffle::Up => (lane.wrapping_sub(by), lane as i32 - by as i32 >= last as i32),
         Shuffle::Down => (lane + by, lane + by <= last),
         Shuffle::Butterfly => (lane ^ by, lane ^ by <= last),
         Shuffle::Index => {
@@ -29,11 +26,7 @@ pub(crate) fn source(mode: Shuffle, lane: usize, by: u32, clamp: u32) -> (usize,
             (from, from <= last)
         }
     };
-    if valid {
-        (from as usize & 31, true)
-    } else {
-        (lane as usize, false)
-    }
+    if valid { (from as usize & 31, true) } else { (lane as usize, false) }
 }
 
 /// The lanes of a warp that execute an instruction together.
@@ -56,15 +49,7 @@ pub(crate) fn collective(
 ) {
     let mask = company.mask;
     match action {
-        Action::Shuffle {
-            mode,
-            into,
-            valid,
-            from,
-            by,
-            clamp,
-            members,
-        } => {
+        Action::Shuffle { mode, into, valid, from, by, clamp, members } => {
             let [from, by, clamp] = [from, by, clamp].map(|index| u32::get(registers, *index));
             check_members(company, &u32::get(registers, *members), log);
             let (mut out, mut within) = ([0; LANES], [false; LANES]);
@@ -80,12 +65,7 @@ pub(crate) fn collective(
                 bool::set(registers, *valid, &within, mask);
             }
         }
-        Action::Vote {
-            mode,
-            into,
-            test,
-            members,
-        } => {
+        Action::Vote { mode, into, test, members } => {
             check_members(company, &u32::get(registers, *members), log);
             let votes = registers.holds(*test) & mask;
             let result = match mode {
@@ -97,13 +77,7 @@ pub(crate) fn collective(
             };
             registers.set_wide(*into, &[result; LANES], mask);
         }
-        Action::Match {
-            all,
-            into,
-            agree,
-            from,
-            members,
-        } => {
+        Action::Match { all, into, agree, from, members } => {
             check_members(company, &u32::get(registers, *members), log);
             let same = matching(&registers.wide(*from), *all, mask);
             u32::set(registers, *into, &same, mask);
@@ -111,13 +85,7 @@ pub(crate) fn collective(
                 bool::set(registers, *agree, &same.map(|same| same != 0), mask);
             }
         }
-        Action::Reduce {
-            kind,
-            change,
-            into,
-            from,
-            members,
-        } => {
+        Action::Reduce { kind, change, into, from, members } => {
             check_members(company, &u32::get(registers, *members), log);
             let result = reduced(&u32::get(registers, *from), *change, *kind, mask);
             registers.set_wide(Register::b32(*into), &[result; LANES], mask);

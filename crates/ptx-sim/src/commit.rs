@@ -46,35 +46,19 @@ impl<'k> Commit<'k> {
         regions: &[Region],
         atomics: bool,
     ) -> Self {
-        let touched = regions.iter().map(|region| {
-            (0..region.bytes.len().div_ceil(PAGE))
-                .map(|_| None)
-                .collect()
-        });
-        let touched = touched.collect();
-        let sectors = regions
+        let touched = regions
             .iter()
-            .map(|region| vec![false; region.bytes.len().div_ceil(32)])
-            .collect();
-        Commit {
-            kernel,
-            arrays,
-            grid,
-            granule,
-            touched,
-            sectors,
-            atomics,
-        }
+            .map(|region| (0..region.bytes.len().div_ceil(PAGE)).map(|_| None).collect());
+        let touched = touched.collect();
+        let sectors =
+            regions.iter().map(|region| vec![false; region.bytes.len().div_ceil(32)]).collect();
+        Commit { kernel, arrays, grid, granule, touched, sectors, atomics }
     }
 
     /// Different 32-byte sectors that were touched: what has to cross to the chip even with an
     /// endless cache.
     pub(crate) fn sectors(&self) -> u64 {
-        self.sectors
-            .iter()
-            .flatten()
-            .filter(|touched| **touched)
-            .count() as u64
+        self.sectors.iter().flatten().filter(|touched| **touched).count() as u64
     }
 
     /// Applies the writes of a block to `regions`.
@@ -93,15 +77,9 @@ impl<'k> Commit<'k> {
                     .get_or_insert_with(|| vec![Touched::default(); granules].into_boxed_slice());
                 let mut clashes = Vec::new();
                 for (granule, touched) in touched.iter_mut().enumerate() {
-                    let read = Access {
-                        block: number + 1,
-                        mark: page.read[granule],
-                    };
+                    let read = Access { block: number + 1, mark: page.read[granule] };
                     let mark = page.written.as_ref().map_or(0, |own| own.marks[granule]);
-                    let write = Access {
-                        block: number + 1,
-                        mark,
-                    };
+                    let write = Access { block: number + 1, mark };
                     if read.mark == 0 && write.mark == 0 {
                         continue;
                     }
@@ -154,13 +132,7 @@ impl<'k> Commit<'k> {
         let of = element(self.arrays, name, byte);
         let text = format!("blocks {before} and {now} touch {of}: {first} and {second}");
         let kind = Kind::BlockRace;
-        findings.list.push(Finding {
-            kind,
-            place: second,
-            other: Some(first),
-            text,
-            times: 1,
-        });
+        findings.list.push(Finding { kind, place: second, other: Some(first), text, times: 1 });
     }
 }
 
@@ -176,12 +148,7 @@ fn clash(
     atomics: bool,
 ) -> Option<(Access, Access)> {
     let [one, two] = touched.readers;
-    let pairs = [
-        (touched.writer, write),
-        (touched.writer, read),
-        (one, write),
-        (two, write),
-    ];
+    let pairs = [(touched.writer, write), (touched.writer, read), (one, write), (two, write)];
     pairs.into_iter().find(|(earlier, later)| {
         let both = earlier.mark != 0 && later.mark != 0;
         let atomic = earlier.mark & later.mark & ATOMIC != 0;

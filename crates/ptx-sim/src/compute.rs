@@ -9,21 +9,10 @@ use crate::{
 /// Executes an action that touches nothing but registers. `clock` is the warp's.
 pub(crate) fn compute(action: &Action, registers: &mut Registers, mask: u32, clock: u64) {
     match action {
-        Action::Compute {
-            formula, operands, ..
-        } => (formula.run)(registers, operands, mask),
-        Action::Compare {
-            test,
-            operands,
-            join,
-            into,
-            inverse,
-        } => {
+        Action::Compute { formula, operands, .. } => (formula.run)(registers, operands, mask),
+        Action::Compare { test, operands, join, into, inverse } => {
             let bits = (test.run)(registers, operands);
-            let (first, second) = (
-                joined(registers, bits, *join),
-                joined(registers, !bits, *join),
-            );
+            let (first, second) = (joined(registers, bits, *join), joined(registers, !bits, *join));
             set_bits(&mut registers.pred[*into as usize], first, mask);
             if let Some(inverse) = inverse {
                 set_bits(&mut registers.pred[*inverse as usize], second, mask);

@@ -44,11 +44,7 @@ pub(crate) struct Undecided {
 
 /// A fault, if there is a lane that it befalls.
 fn fault(what: &'static str, lanes: u32, origin: usize) -> Option<Undecided> {
-    (lanes != 0).then_some(Undecided {
-        what,
-        lanes,
-        origin,
-    })
+    (lanes != 0).then_some(Undecided { what, lanes, origin })
 }
 
 /// What an instruction makes of registers without a value.
@@ -123,9 +119,7 @@ impl Defined {
         let origin = self.origin_of(action, lost, at);
         let mut followed = Followed::default();
         match action {
-            Action::Compute {
-                operands, needs, ..
-            } => {
+            Action::Compute { operands, needs, .. } => {
                 let known = match (needs, operands.as_slice()) {
                     (Needs::Chosen, [_, first, second, by]) => {
                         self.chosen(action, registers, [*first, *second, *by])
@@ -141,16 +135,7 @@ impl Defined {
             | Action::Merge { .. }
             | Action::ActiveMask { .. }
             | Action::Clock { .. } => self.write(action, mask, !lost, origin),
-            Action::Shuffle {
-                mode,
-                into,
-                valid,
-                from,
-                by,
-                clamp,
-                members,
-                ..
-            } => {
+            Action::Shuffle { mode, into, valid, from, by, clamp, members, .. } => {
                 let control = [by, clamp, members].map(|index| self.of(Register::b32(*index)));
                 let aimless = mask & !control.into_iter().fold(FULL, |all, one| all & one);
                 followed.fault = fault("the lane that is read", aimless, origin);
@@ -165,12 +150,7 @@ impl Defined {
                     self.set(Register::pred(*valid), mask, FULL, origin);
                 }
             }
-            Action::Store {
-                space: Space::Local,
-                from,
-                address,
-                ..
-            } => {
+            Action::Store { space: Space::Local, from, address, .. } => {
                 let astray = mask & !self.of(address.base);
                 followed.fault = fault("an address", astray, origin);
                 for (forgotten, register) in followed.forgotten.iter_mut().zip(from) {
@@ -251,12 +231,7 @@ impl Defined {
         let Action::Compute { formula, .. } = action else {
             return 0;
         };
-        let of = |index| {
-            self.of(Register {
-                class: formula.classes[0],
-                index,
-            })
-        };
+        let of = |index| self.of(Register { class: formula.classes[0], index });
         let chosen = registers.pred[by as usize];
         self.of(Register::pred(by)) & (chosen & of(first) | !chosen & of(second))
     }
@@ -265,34 +240,18 @@ impl Defined {
     fn either(&self, registers: &Registers, operands: [u32; 2], and: bool) -> u32 {
         let [a, b] = operands.map(|index| {
             let negated = and;
-            (
-                self.of(Register::pred(index)),
-                registers.holds(Guard {
-                    register: index,
-                    negated,
-                }),
-            )
+            (self.of(Register::pred(index)), registers.holds(Guard { register: index, negated }))
         });
         decided(a, b)
     }
 
     fn compare(&mut self, registers: &Registers, action: &Action, mask: u32, origin: usize) {
-        let Action::Compare {
-            test,
-            operands,
-            join,
-            into,
-            inverse,
-        } = action
-        else {
+        let Action::Compare { test, operands, join, into, inverse } = action else {
             return;
         };
         let mut known = FULL;
         for (class, index) in test.classes.iter().zip(operands) {
-            known &= self.of(Register {
-                class: *class,
-                index: *index,
-            });
+            known &= self.of(Register { class: *class, index: *index });
         }
         let bits = (test.run)(registers, operands);
         let joined = |bits: u32| {

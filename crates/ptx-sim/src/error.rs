@@ -35,28 +35,18 @@ pub struct ParseError {
 }
 
 fn in_source(place: &Place) -> String {
-    place
-        .source
-        .map_or(String::new(), |line| format!(" (source line {line})"))
+    place.source.map_or(String::new(), |line| format!(" (source line {line})"))
 }
 
 fn quoted(text: &str) -> String {
-    if text.is_empty() {
-        String::new()
-    } else {
-        format!(", in `{text}`")
-    }
+    if text.is_empty() { String::new() } else { format!(", in `{text}`") }
 }
 
 /// A launch that cannot start.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum LaunchError {
     /// The module holds no kernel of that name.
-    #[error(
-        "no kernel `{name}` in the module; it holds {}{}",
-        listed(known),
-        mangled(known)
-    )]
+    #[error("no kernel `{name}` in the module; it holds {}{}", listed(known), mangled(known))]
     NoSuchKernel {
         /// The name that was asked for.
         name: String,
@@ -127,9 +117,5 @@ fn mangled(names: &[String]) -> &'static str {
 }
 
 fn listed(names: &[String]) -> String {
-    if names.is_empty() {
-        "none".into()
-    } else {
-        names.join(", ")
-    }
+    if names.is_empty() { "none".into() } else { names.join(", ") }
 }

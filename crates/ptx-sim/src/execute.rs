@@ -61,11 +61,7 @@ impl<'a> Executor<'a> {
         for (counts, instruction) in self.counts.iter_mut().zip(&self.kernel.code) {
             counts.flops = counts.lanes * instruction.flops;
         }
-        (
-            self.spaces.into_pages(),
-            self.counts,
-            self.log.into_findings(),
-        )
+        (self.spaces.into_pages(), self.counts, self.log.into_findings())
     }
 
     /// All warps that are left have come to a barrier.
@@ -124,12 +120,7 @@ impl<'a> Executor<'a> {
             forgotten = self.follow(warp, at, here, mask);
         }
         let counts = &mut self.counts[at];
-        let company = Company {
-            warp: warp.number,
-            instruction: at,
-            mask,
-            live: warp.live,
-        };
+        let company = Company { warp: warp.number, instruction: at, mask, live: warp.live };
         match &instruction.action {
             Action::Load { into, .. } => {
                 let unwritten = self.spaces.load(warp, at, mask, counts, &mut self.log)?;
@@ -147,12 +138,9 @@ impl<'a> Executor<'a> {
             Action::Shuffle { .. }
             | Action::Vote { .. }
             | Action::Match { .. }
-            | Action::Reduce { .. } => collective(
-                &instruction.action,
-                &mut warp.registers,
-                company,
-                &mut self.log,
-            ),
+            | Action::Reduce { .. } => {
+                collective(&instruction.action, &mut warp.registers, company, &mut self.log)
+            }
             Action::WarpBarrier { members } => {
                 let members = u32::get(&warp.registers, *members);
                 check_members(company, &members, &mut self.log);
@@ -195,9 +183,7 @@ impl<'a> Executor<'a> {
     #[cold]
     fn follow(&mut self, warp: &mut Warp, at: usize, here: u32, mask: u32) -> [u32; 4] {
         let instruction = &self.kernel.code[at];
-        let Warp {
-            defined, registers, ..
-        } = &mut *warp;
+        let Warp { defined, registers, .. } = &mut *warp;
         let Followed { fault, forgotten } = defined.follow(registers, instruction, at, here, mask);
         if let Some(fault) = fault
             && self.told.insert(fault.origin)

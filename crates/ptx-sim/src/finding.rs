@@ -94,17 +94,11 @@ impl Findings {
         other: Option<Place>,
         times: u64,
     ) -> bool {
-        let line = |place: Place| {
-            (
-                place.source,
-                if place.source.is_some() { 0 } else { place.ptx },
-            )
-        };
+        let line =
+            |place: Place| (place.source, if place.source.is_some() { 0 } else { place.ptx });
         let key = (kind, line(place), other.map(line));
-        let known = self
-            .list
-            .iter_mut()
-            .find(|f| (f.kind, line(f.place), f.other.map(line)) == key);
+        let known =
+            self.list.iter_mut().find(|f| (f.kind, line(f.place), f.other.map(line)) == key);
         match known {
             Some(known) => known.times += times,
             None => return self.list.len() >= Self::LIMIT,
@@ -149,10 +143,7 @@ pub(crate) fn grouped(number: u64) -> String {
 
 /// A byte of a named array, in words.
 pub(crate) fn element(arrays: &[Array], name: &str, byte: usize) -> String {
-    let Some(array) = arrays
-        .iter()
-        .find(|array| array.name == name && array.element > 0)
-    else {
+    let Some(array) = arrays.iter().find(|array| array.name == name && array.element > 0) else {
         return format!("byte {byte} of `{name}`");
     };
     let mut index = byte / array.element;
@@ -173,15 +164,8 @@ mod tests {
 
     #[test]
     fn bytes_become_indices() {
-        let ks = Array {
-            name: "ks".into(),
-            element: 4,
-            shape: vec![32, 65],
-        };
-        assert_eq!(
-            element(std::slice::from_ref(&ks), "ks", (3 * 65 + 17) * 4),
-            "`ks[3][17]`"
-        );
+        let ks = Array { name: "ks".into(), element: 4, shape: vec![32, 65] };
+        assert_eq!(element(std::slice::from_ref(&ks), "ks", (3 * 65 + 17) * 4), "`ks[3][17]`");
         assert_eq!(element(&[ks], "vs", 8), "byte 8 of `vs`");
     }
 }

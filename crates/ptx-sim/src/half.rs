@@ -103,10 +103,7 @@ mod tests {
         for bits in 0..0x7bffu16 {
             let (low, high) = (f64::from(f16_to_f32(bits)), f64::from(f16_to_f32(bits + 1)));
             let middle = (low + high) / 2.0;
-            assert_eq!(
-                f64_to_f16(middle),
-                if bits % 2 == 0 { bits } else { bits + 1 }
-            );
+            assert_eq!(f64_to_f16(middle), if bits % 2 == 0 { bits } else { bits + 1 });
             assert_eq!(f64_to_f16(middle + (high - low) * 1e-9), bits + 1);
             assert_eq!(f64_to_f16(middle - (high - low) * 1e-9), bits);
         }

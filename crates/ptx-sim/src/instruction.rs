@@ -133,33 +133,20 @@ impl Action {
     /// Every register that it reads. An address counts as read.
     pub(crate) fn reads(&self, mut read: impl FnMut(Register)) {
         match self {
-            Action::Compute {
-                formula, operands, ..
-            } => {
+            Action::Compute { formula, operands, .. } => {
                 let classes = formula.classes;
                 let values = classes.iter().zip(operands).skip(1);
                 values.for_each(|(class, index)| {
-                    read(Register {
-                        class: *class,
-                        index: *index,
-                    });
+                    read(Register { class: *class, index: *index });
                 });
                 // Behind the operands stands a carry, taken and given (see `decode::carry`).
                 if let Some(taken) = operands.get(classes.len()) {
                     read(Register::pred(*taken));
                 }
             }
-            Action::Compare {
-                test,
-                operands,
-                join,
-                ..
-            } => {
+            Action::Compare { test, operands, join, .. } => {
                 for (class, index) in test.classes.iter().zip(operands) {
-                    read(Register {
-                        class: *class,
-                        index: *index,
-                    });
+                    read(Register { class: *class, index: *index });
                 }
                 if let Some((_, with)) = join {
                     read(Register::pred(with.register));
@@ -172,19 +159,11 @@ impl Action {
                 read(address.base);
                 from.iter().copied().for_each(read);
             }
-            Action::Atomic {
-                address, operands, ..
-            } => {
+            Action::Atomic { address, operands, .. } => {
                 read(address.base);
                 operands.iter().copied().for_each(read);
             }
-            Action::Shuffle {
-                from,
-                by,
-                clamp,
-                members,
-                ..
-            } => {
+            Action::Shuffle { from, by, clamp, members, .. } => {
                 for index in [from, by, clamp, members] {
                     read(Register::b32(*index));
                 }
@@ -201,9 +180,7 @@ impl Action {
                 read(Register::b32(*from));
                 read(Register::b32(*members));
             }
-            Action::Barrier {
-                vote: Some((_, _, test)),
-            } => read(Register::pred(test.register)),
+            Action::Barrier { vote: Some((_, _, test)) } => read(Register::pred(test.register)),
             Action::WarpBarrier { members } => read(Register::b32(*members)),
             Action::ActiveMask { .. }
             | Action::Clock { .. }
@@ -219,15 +196,10 @@ impl Action {
     /// Every register that it writes.
     pub(crate) fn writes(&self, mut write: impl FnMut(Register)) {
         match self {
-            Action::Compute {
-                formula, operands, ..
-            } => {
+            Action::Compute { formula, operands, .. } => {
                 let classes = formula.classes;
                 if let (Some(class), Some(index)) = (classes.first(), operands.first()) {
-                    write(Register {
-                        class: *class,
-                        index: *index,
-                    });
+                    write(Register { class: *class, index: *index });
                 }
                 if let Some(given) = operands.get(classes.len() + 1) {
                     write(Register::pred(*given));
@@ -235,9 +207,7 @@ impl Action {
             }
             Action::Compare { into, inverse, .. } => {
                 write(Register::pred(*into));
-                inverse
-                    .iter()
-                    .for_each(|index| write(Register::pred(*index)));
+                inverse.iter().for_each(|index| write(Register::pred(*index)));
             }
             Action::Split { parts, .. } => parts.iter().copied().for_each(write),
             Action::Merge { into, .. } | Action::Clock { into } | Action::Vote { into, .. } => {
@@ -245,19 +215,14 @@ impl Action {
             }
             Action::Load { into, .. } => into.iter().copied().for_each(write),
             Action::Atomic { into, .. } => into.iter().copied().for_each(write),
-            Action::Shuffle { into, valid, .. }
-            | Action::Match {
-                into, agree: valid, ..
-            } => {
+            Action::Shuffle { into, valid, .. } | Action::Match { into, agree: valid, .. } => {
                 write(Register::b32(*into));
                 valid.iter().for_each(|index| write(Register::pred(*index)));
             }
             Action::Reduce { into, .. } | Action::ActiveMask { into } => {
                 write(Register::b32(*into));
             }
-            Action::Barrier {
-                vote: Some((_, into, _)),
-            } => write(*into),
+            Action::Barrier { vote: Some((_, into, _)) } => write(*into),
             Action::Store { .. }
             | Action::Branch { .. }
             | Action::Exit

@@ -33,19 +33,14 @@ impl Join<'_> {
             *all += one;
         }
         self.findings.merge(finished.findings);
-        self.commit
-            .block(number as u32, finished.pages, regions, &mut self.findings);
+        self.commit.block(number as u32, finished.pages, regions, &mut self.findings);
         self.completed &= finished.completed;
     }
 
     /// Each block on what those before left, if they can wait for one another; else on the memory
     /// as it was.
     pub(crate) fn one_by_one(&mut self, common: &Common, memory: &mut Memory, atomics: bool) {
-        let start = if atomics {
-            Vec::new()
-        } else {
-            memory.regions.clone()
-        };
+        let start = if atomics { Vec::new() } else { memory.regions.clone() };
         for number in 0..common.launch.blocks() {
             let regions = if atomics { &memory.regions } else { &start };
             let finished = run(common, number, regions);

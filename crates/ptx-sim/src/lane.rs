@@ -157,11 +157,7 @@ pub(crate) struct F16x2(pub(crate) [f64; 2]);
 pub(crate) struct Bf16x2(pub(crate) [f64; 2]);
 
 pub(crate) fn flush(x: f32) -> f32 {
-    if x.is_subnormal() {
-        0f32.copysign(x)
-    } else {
-        x
-    }
+    if x.is_subnormal() { 0f32.copysign(x) } else { x }
 }
 
 /// Clamped to [0, 1]; NaN and −0 to +0.
@@ -250,10 +246,7 @@ macro_rules! test {
                 }
                 $crate::lane::gather(&out)
             },
-            classes: &[
-                <$type as $crate::lane::Lane>::CLASS,
-                <$type as $crate::lane::Lane>::CLASS,
-            ],
+            classes: &[<$type as $crate::lane::Lane>::CLASS, <$type as $crate::lane::Lane>::CLASS],
         }
     };
 }

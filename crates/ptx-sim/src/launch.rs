@@ -23,14 +23,7 @@ impl Launch {
     /// A grid of blocks, a block of threads: x, y, z.
     pub fn new(grid: [u32; 3], block: [u32; 3]) -> Self {
         let workers = thread::available_parallelism().map_or(1, NonZero::get);
-        Launch {
-            grid,
-            block,
-            shared: 0,
-            step_limit: 50_000_000,
-            arrays: Vec::new(),
-            workers,
-        }
+        Launch { grid, block, shared: 0, step_limit: 50_000_000, arrays: Vec::new(), workers }
     }
 
     /// Blocks of the grid: x, y, z.
@@ -64,11 +57,7 @@ impl Launch {
     /// The shape of a buffer or shared array, so that findings name elements: `.array("ks", 4,
     /// &[32, 65])`.
     pub fn array(mut self, name: &str, element: usize, shape: &[usize]) -> Self {
-        self.arrays.push(Array {
-            name: name.into(),
-            element,
-            shape: shape.into(),
-        });
+        self.arrays.push(Array { name: name.into(), element, shape: shape.into() });
         self
     }
 
@@ -80,10 +69,7 @@ impl Launch {
     }
 
     pub(crate) fn threads(&self) -> u64 {
-        self.block
-            .iter()
-            .map(|extent| u64::from(*extent))
-            .fold(1, u64::saturating_mul)
+        self.block.iter().map(|extent| u64::from(*extent)).fold(1, u64::saturating_mul)
     }
 
     /// `threadIdx` of a lane.
@@ -94,10 +80,7 @@ impl Launch {
     }
 
     pub(crate) fn blocks(&self) -> usize {
-        self.grid
-            .iter()
-            .map(|extent| *extent as usize)
-            .fold(1, usize::saturating_mul)
+        self.grid.iter().map(|extent| *extent as usize).fold(1, usize::saturating_mul)
     }
 }
 

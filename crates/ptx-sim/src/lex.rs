@@ -24,14 +24,8 @@ pub(crate) fn tokens(text: &str) -> Vec<(Token<'_>, u32)> {
         } else if rest.starts_with("/*") {
             rest.find("*/").map_or(rest.len(), |end| end + 2)
         } else if first == '"' {
-            let end = rest[1..]
-                .find(['"', '\n'])
-                .map_or(rest.len(), |end| end + 2)
-                .min(rest.len());
-            out.push((
-                Token::Text(rest[1..end].trim_end_matches(['"', '\n'])),
-                line,
-            ));
+            let end = rest[1..].find(['"', '\n']).map_or(rest.len(), |end| end + 2).min(rest.len());
+            out.push((Token::Text(rest[1..end].trim_end_matches(['"', '\n'])), line));
             end
         } else if is_word(first) {
             let length = word_length(rest);
@@ -43,10 +37,7 @@ pub(crate) fn tokens(text: &str) -> Vec<(Token<'_>, u32)> {
             }
             first.len_utf8()
         };
-        line += bytes[at..at + length]
-            .iter()
-            .filter(|byte| **byte == b'\n')
-            .count() as u32;
+        line += bytes[at..at + length].iter().filter(|byte| **byte == b'\n').count() as u32;
         at += length;
     }
     out

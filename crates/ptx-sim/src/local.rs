@@ -13,11 +13,7 @@ pub(crate) struct Local {
 
 impl Local {
     pub(crate) fn new(threads: usize, own: usize) -> Self {
-        Local {
-            bytes: vec![0xcd; threads * own],
-            written: vec![false; threads * own],
-            own,
-        }
+        Local { bytes: vec![0xcd; threads * own], written: vec![false; threads * own], own }
     }
 
     /// Bytes of each thread.

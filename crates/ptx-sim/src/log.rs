@@ -17,12 +17,7 @@ pub(crate) struct Log<'a> {
 
 impl<'a> Log<'a> {
     pub(crate) fn new(code: &'a [Instruction], launch: &'a Launch, block: [u32; 3]) -> Self {
-        Log {
-            code,
-            launch,
-            block,
-            findings: Findings::default(),
-        }
+        Log { code, launch, block, findings: Findings::default() }
     }
 
     /// Adds a finding about an instruction, and perhaps another that it meets. The words are found
@@ -38,13 +33,7 @@ impl<'a> Log<'a> {
         let (place, other) = (self.place(at), other.map(|other| self.place(other)));
         if !self.findings.again(kind, place, other, 1) {
             let text = text(self);
-            self.findings.list.push(Finding {
-                kind,
-                place,
-                other,
-                text,
-                times: 1,
-            });
+            self.findings.list.push(Finding { kind, place, other, text, times: 1 });
         }
     }
 

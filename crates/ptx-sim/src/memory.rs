@@ -84,21 +84,11 @@ impl Memory {
     }
 
     fn place(&mut self, name: &str, bytes: Vec<u8>, written: Option<Vec<bool>>) -> Buffer {
-        let end = self
-            .regions
-            .last()
-            .map_or(FIRST - ROOM, |last| last.address + last.bytes.len() as u64);
+        let end =
+            self.regions.last().map_or(FIRST - ROOM, |last| last.address + last.bytes.len() as u64);
         let address = (end + ROOM).next_multiple_of(ALIGN);
-        self.regions.push(Region {
-            name: name.into(),
-            address,
-            bytes,
-            written,
-        });
-        Buffer {
-            index: self.regions.len() - 1,
-            address,
-        }
+        self.regions.push(Region { name: name.into(), address, bytes, written });
+        Buffer { index: self.regions.len() - 1, address }
     }
 
     /// The values of a buffer, the unwritten ones included (their bytes are `0xCD`).
@@ -108,11 +98,7 @@ impl Memory {
     /// If the buffer is of another memory.
     #[track_caller]
     pub fn read<T: Element>(&self, buffer: Buffer) -> Vec<T> {
-        self.region(buffer)
-            .bytes
-            .chunks_exact(T::SIZE)
-            .map(T::read)
-            .collect()
+        self.region(buffer).bytes.chunks_exact(T::SIZE).map(T::read).collect()
     }
 
     /// Whether every byte of a buffer was written.
@@ -130,10 +116,8 @@ impl Memory {
 
     #[track_caller]
     fn region(&self, buffer: Buffer) -> &Region {
-        let region = self
-            .regions
-            .get(buffer.index)
-            .filter(|region| region.address == buffer.address);
+        let region =
+            self.regions.get(buffer.index).filter(|region| region.address == buffer.address);
         region.expect("the buffer is of another memory")
     }
 }

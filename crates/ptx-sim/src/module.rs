@@ -20,17 +20,12 @@ impl Module {
     ///
     /// There is none; the error lists those there are.
     pub fn kernel(&self, name: &str) -> Result<&Kernel, LaunchError> {
-        self.kernels
-            .iter()
-            .find(|kernel| kernel.name == name)
-            .ok_or_else(|| LaunchError::NoSuchKernel {
+        self.kernels.iter().find(|kernel| kernel.name == name).ok_or_else(|| {
+            LaunchError::NoSuchKernel {
                 name: name.into(),
-                known: self
-                    .kernels
-                    .iter()
-                    .map(|kernel| kernel.name.clone())
-                    .collect(),
-            })
+                known: self.kernels.iter().map(|kernel| kernel.name.clone()).collect(),
+            }
+        })
     }
 
     /// All kernels, in the order of the file.
@@ -71,10 +66,7 @@ impl Kernel {
 
     /// The size in bytes of each parameter.
     pub fn parameter_sizes(&self) -> Vec<usize> {
-        self.parameters
-            .iter()
-            .map(|parameter| parameter.bytes)
-            .collect()
+        self.parameters.iter().map(|parameter| parameter.bytes).collect()
     }
 
     /// Bytes of static shared memory that a block takes.
@@ -159,10 +151,7 @@ pub(crate) enum Special {
 impl Special {
     fn parse_axis(name: &str) -> Option<(&str, usize)> {
         let (name, axis) = name.rsplit_once('.')?;
-        Some((
-            name,
-            ["x", "y", "z"].iter().position(|known| *known == axis)?,
-        ))
+        Some((name, ["x", "y", "z"].iter().position(|known| *known == axis)?))
     }
 
     pub(crate) fn parse(name: &str) -> Option<Special> {

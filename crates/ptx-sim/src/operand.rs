@@ -28,31 +28,19 @@ impl<'a> Operand<'a> {
     pub(crate) fn word(word: &'a str, negative: bool) -> Result<Operand<'a>, String> {
         let bad = || format!("`{word}` is no number");
         if !word.starts_with(|c: char| c.is_ascii_digit()) {
-            return if negative {
-                Err(bad())
-            } else {
-                Ok(Operand::Name(word))
-            };
+            return if negative { Err(bad()) } else { Ok(Operand::Name(word)) };
         }
         let sign = |value: u64| {
-            if negative {
-                value.wrapping_neg()
-            } else {
-                value
-            }
+            if negative { value.wrapping_neg() } else { value }
         };
         let digits = word.strip_suffix('U').unwrap_or(word);
         let prefixed =
             |prefix: [&str; 2]| prefix.iter().find_map(|prefix| digits.strip_prefix(prefix));
         if let Some(hex) = prefixed(["0f", "0F"]).filter(|hex| hex.len() == 8 && !negative) {
-            return u32::from_str_radix(hex, 16)
-                .map(Operand::Single)
-                .map_err(|_| bad());
+            return u32::from_str_radix(hex, 16).map(Operand::Single).map_err(|_| bad());
         }
         if let Some(hex) = prefixed(["0d", "0D"]).filter(|hex| hex.len() == 16 && !negative) {
-            return u64::from_str_radix(hex, 16)
-                .map(Operand::Double)
-                .map_err(|_| bad());
+            return u64::from_str_radix(hex, 16).map(Operand::Double).map_err(|_| bad());
         }
         let value = if let Some(hex) = prefixed(["0x", "0X"]) {
             u64::from_str_radix(hex, 16)
@@ -63,9 +51,7 @@ impl<'a> Operand<'a> {
         } else {
             digits.parse()
         };
-        value
-            .map(|value| Operand::Integer(sign(value)))
-            .map_err(|_| bad())
+        value.map(|value| Operand::Integer(sign(value))).map_err(|_| bad())
     }
 }
 

@@ -69,24 +69,14 @@ mod tests {
     #[test]
     fn both_ways_come_before_the_place_where_they_join() {
         // 0 branches to 3, which lies behind the join, 1.
-        let edges = [
-            [Some(3), Some(1)],
-            [Some(2), None],
-            [None, None],
-            [Some(1), None],
-        ];
+        let edges = [[Some(3), Some(1)], [Some(2), None], [None, None], [Some(1), None]];
         assert_eq!(order(&edges), [0, 3, 1, 2]);
     }
 
     #[test]
     fn a_loop_comes_before_what_follows_it() {
         // 1 is the head, 2 the body, 3 what follows.
-        let edges = [
-            [Some(1), None],
-            [Some(3), Some(2)],
-            [Some(1), None],
-            [None, None],
-        ];
+        let edges = [[Some(1), None], [Some(3), Some(2)], [Some(1), None], [None, None]];
         assert_eq!(order(&edges), [0, 1, 2, 3]);
     }
 }

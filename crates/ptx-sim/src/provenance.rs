@@ -61,15 +61,8 @@ pub(crate) fn byte(
         _ => within(address)?,
     };
     let byte = address.wrapping_sub(array.start);
-    let byte = if narrow {
-        i64::from(byte as i32)
-    } else {
-        byte as i64
-    };
-    Some(format!(
-        "byte {byte} of `{}`, which has {}",
-        array.name, array.bytes
-    ))
+    let byte = if narrow { i64::from(byte as i32) } else { byte as i64 };
+    Some(format!("byte {byte} of `{}`, which has {}", array.name, array.bytes))
 }
 
 /// Whether the address of an instruction is a 32-bit register.
@@ -92,11 +85,8 @@ pub(crate) fn bases(kernel: &Kernel, at: usize) -> Vec<Base> {
     let Some(address) = address(&kernel.code[at].action) else {
         return Vec::new();
     };
-    let constants: HashMap<Register, Value> = kernel
-        .constants
-        .iter()
-        .map(|constant| (constant.register, constant.value))
-        .collect();
+    let constants: HashMap<Register, Value> =
+        kernel.constants.iter().map(|constant| (constant.register, constant.value)).collect();
     let mut makers: HashMap<Register, Vec<&Action>> = HashMap::new();
     for instruction in &kernel.code {
         let action = &instruction.action;
@@ -113,12 +103,7 @@ pub(crate) fn bases(kernel: &Kernel, at: usize) -> Vec<Base> {
         }
         for action in makers.get(&register).into_iter().flatten() {
             match action {
-                Action::Load {
-                    space: Space::Param,
-                    kind,
-                    address,
-                    ..
-                } if kind.size() == 8 => {
+                Action::Load { space: Space::Param, kind, address, .. } if kind.size() == 8 => {
                     if let Some(Value::Bits(start)) = constants.get(&address.base) {
                         found.push(Base::Parameter(start.wrapping_add_signed(address.offset)));
                     }

@@ -11,17 +11,11 @@ pub(crate) struct Register {
 
 impl Register {
     pub(crate) fn pred(index: u32) -> Register {
-        Register {
-            class: Class::Pred,
-            index,
-        }
+        Register { class: Class::Pred, index }
     }
 
     pub(crate) fn b32(index: u32) -> Register {
-        Register {
-            class: Class::B32,
-            index,
-        }
+        Register { class: Class::B32, index }
     }
 }
 

@@ -54,11 +54,7 @@ impl Report {
             completed,
             total,
             lines: lines.into_iter().collect(),
-            blocks: launch
-                .grid
-                .iter()
-                .map(|extent| u64::from(*extent))
-                .product(),
+            blocks: launch.grid.iter().map(|extent| u64::from(*extent)).product(),
             distinct_sectors,
             instructions,
         }
@@ -66,9 +62,7 @@ impl Report {
 
     /// What it cost, instruction by instruction: place, text, counts.
     pub fn instructions(&self) -> impl Iterator<Item = (Place, &str, &Counts)> {
-        self.instructions
-            .iter()
-            .map(|(place, text, counts)| (*place, text.as_str(), counts))
+        self.instructions.iter().map(|(place, text, counts)| (*place, text.as_str(), counts))
     }
 
     /// The counts of one source line; zeros if it has no instructions.
@@ -94,9 +88,5 @@ impl Report {
 }
 
 fn ratio(actual: u64, ideal: u64) -> f64 {
-    if ideal == 0 {
-        1.0
-    } else {
-        actual as f64 / ideal as f64
-    }
+    if ideal == 0 { 1.0 } else { actual as f64 / ideal as f64 }
 }

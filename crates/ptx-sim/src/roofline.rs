@@ -35,13 +35,7 @@ impl Device {
     /// Architecture”, “Ada GPU Architecture” and “H100 Tensor Core GPU Architecture” white papers
     /// and data sheets.
     pub const KNOWN: [Device; 4] = [
-        Device {
-            name: "T4",
-            multiprocessors: 40,
-            lanes: 64,
-            clock: 1.59,
-            bandwidth: 320.0,
-        },
+        Device { name: "T4", multiprocessors: 40, lanes: 64, clock: 1.59, bandwidth: 320.0 },
         Device {
             name: "A100 40GB",
             multiprocessors: 108,
@@ -106,9 +100,6 @@ impl Bound {
             (self.shared, "shared memory"),
             (self.memory, "device memory"),
         ];
-        parts
-            .into_iter()
-            .max_by(|a, b| a.0.total_cmp(&b.0))
-            .expect("there are four")
+        parts.into_iter().max_by(|a, b| a.0.total_cmp(&b.0)).expect("there are four")
     }
 }

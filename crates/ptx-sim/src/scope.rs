@@ -57,18 +57,12 @@ impl<'m> Scope<'m> {
     pub(crate) fn fresh(&mut self, class: Class) -> Register {
         let count = &mut self.counts[class as usize];
         *count += 1;
-        Register {
-            class,
-            index: *count - 1,
-        }
+        Register { class, index: *count - 1 }
     }
 
     pub(crate) fn declare(&mut self, name: String, class: Class) {
         let register = self.fresh(class);
-        self.registers
-            .last_mut()
-            .expect("the kernel's own scope")
-            .insert(name, register);
+        self.registers.last_mut().expect("the kernel's own scope").insert(name, register);
     }
 
     /// The predicate that holds the carry.
@@ -100,19 +94,11 @@ impl<'m> Scope<'m> {
         let real = kernel.shared_bytes.next_multiple_of(align);
         kernel.shared_bytes = real + bytes;
         let offset = real + GAP * kernel.shared.len();
-        kernel.shared.push(Variable {
-            name,
-            offset,
-            bytes,
-        });
+        kernel.shared.push(Variable { name, offset, bytes });
     }
 
     fn named(&self, name: &str) -> Option<Register> {
-        self.registers
-            .iter()
-            .rev()
-            .find_map(|names| names.get(name))
-            .copied()
+        self.registers.iter().rev().find_map(|names| names.get(name)).copied()
     }
 
     /// A register of this class that holds a constant in every lane.
@@ -165,11 +151,7 @@ impl<'m> Scope<'m> {
         if found.class == class {
             Ok(found.index)
         } else {
-            Err(format!(
-                "`{operand}` is {}, {} is needed",
-                found.class.words(),
-                class.words()
-            ))
+            Err(format!("`{operand}` is {}, {} is needed", found.class.words(), class.words()))
         }
     }
 
@@ -186,11 +168,7 @@ impl<'m> Scope<'m> {
         };
         match operand {
             Operand::Integer(bits) => {
-                let bits = if wanted == Class::B32 {
-                    bits & 0xffff_ffff
-                } else {
-                    *bits
-                };
+                let bits = if wanted == Class::B32 { bits & 0xffff_ffff } else { *bits };
                 Ok(constant(self, kernel, Value::Bits(bits)))
             }
             Operand::Single(bits) if wanted == Class::B32 => {
@@ -206,10 +184,7 @@ impl<'m> Scope<'m> {
                     Ok(constant(self, kernel, Value::Bits(32)))
                 } else if let Some(special) = Special::parse(name) {
                     let index = self.constant(kernel, Class::B32, Value::Special(special));
-                    Ok(Register {
-                        class: Class::B32,
-                        index,
-                    })
+                    Ok(Register { class: Class::B32, index })
                 } else if let Some(value) = self.variable(kernel, name) {
                     Ok(constant(self, kernel, value))
                 } else {

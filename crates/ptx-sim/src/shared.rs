@@ -30,11 +30,7 @@ impl Touch {
     /// Adds a touch by the same warp; the instruction named is the last.
     fn join(&mut self, now: &Touch) {
         let same = (self.epoch, self.step, self.warp) == (now.epoch, now.step, now.warp);
-        let lanes = if same {
-            self.lanes | now.lanes
-        } else {
-            now.lanes
-        };
+        let lanes = if same { self.lanes | now.lanes } else { now.lanes };
         *self = Touch { lanes, ..*now };
     }
 }
@@ -115,16 +111,8 @@ pub(crate) enum Trouble {
 fn pair(before: &Touch, now: &Touch) -> [usize; 2] {
     let lowest = |lanes: u32| lanes.trailing_zeros() as usize & (LANES - 1);
     let only_before = before.lanes & !now.lanes;
-    let first = lowest(if only_before == 0 {
-        before.lanes
-    } else {
-        only_before
-    });
-    let others = if before.warp == now.warp {
-        now.lanes & !(1 << first)
-    } else {
-        now.lanes
-    };
+    let first = lowest(if only_before == 0 { before.lanes } else { only_before });
+    let others = if before.warp == now.warp { now.lanes & !(1 << first) } else { now.lanes };
     [first, lowest(others)]
 }
 
@@ -141,18 +129,12 @@ pub(crate) struct Shared {
 impl Shared {
     /// Static arrays with room between them, and the dynamic one behind.
     pub(crate) fn new(arrays: Vec<Variable>, granule: usize) -> Self {
-        let end = arrays
-            .iter()
-            .map(|array| array.offset + array.bytes)
-            .max()
-            .unwrap_or(0);
+        let end = arrays.iter().map(|array| array.offset + array.bytes).max().unwrap_or(0);
         let size = (end + GAP).next_multiple_of(16);
         let mut granules = vec![Granule::default(); size / granule];
         for array in &arrays {
             let of = array.offset / granule..(array.offset + array.bytes).div_ceil(granule);
-            granules[of]
-                .iter_mut()
-                .for_each(|granule| granule.inside = true);
+            granules[of].iter_mut().for_each(|granule| granule.inside = true);
         }
         Shared {
             bytes: vec![0xcd; size],
@@ -174,10 +156,7 @@ impl Shared {
 
     /// The array that a byte belongs to, or lies behind; and the byte within it.
     pub(crate) fn array(&self, address: u64) -> Option<(&Variable, usize)> {
-        let before = self
-            .arrays
-            .iter()
-            .filter(|array| array.offset as u64 <= address);
+        let before = self.arrays.iter().filter(|array| array.offset as u64 <= address);
         let array = before.max_by_key(|array| array.offset)?;
         Some((array, (address - array.offset as u64) as usize))
     }
@@ -195,18 +174,8 @@ impl Shared {
     /// attention kernel's accesses are of this kind; it takes a third off the time of the whole.
     #[inline]
     pub(crate) fn read_quietly(&mut self, address: u64, size: usize, who: Who) -> Option<Bits> {
-        let end = address
-            .checked_add(size as u64)
-            .filter(|end| *end <= self.bytes.len() as u64)?;
-        let (
-            epoch,
-            Who {
-                warp,
-                step,
-                lanes,
-                instruction,
-            },
-        ) = (self.epoch, who);
+        let end = address.checked_add(size as u64).filter(|end| *end <= self.bytes.len() as u64)?;
+        let (epoch, Who { warp, step, lanes, instruction }) = (self.epoch, who);
         let granules =
             &mut self.granules[address as usize >> self.shift..end as usize >> self.shift];
         let quiet = address & (size as u64 - 1) == 0
@@ -241,25 +210,12 @@ impl Shared {
         if end > self.bytes.len() as u64 {
             return Some(Trouble::Outside);
         }
-        let Who {
-            warp,
-            step,
-            lanes,
-            instruction,
-        } = who;
-        let now = Touch {
-            epoch: self.epoch,
-            step,
-            warp,
-            lanes,
-            instruction: instruction as u32,
-        };
+        let Who { warp, step, lanes, instruction } = who;
+        let now = Touch { epoch: self.epoch, step, warp, lanes, instruction: instruction as u32 };
         let alike = bits.is_some_and(|bits| bits == leading(&self.bytes[address as usize..], size));
         let mut trouble = None;
         let first = address as usize >> self.shift;
-        for (at, granule) in self.granules[first..end as usize >> self.shift]
-            .iter_mut()
-            .enumerate()
+        for (at, granule) in self.granules[first..end as usize >> self.shift].iter_mut().enumerate()
         {
             if !granule.inside {
                 return Some(Trouble::Outside);

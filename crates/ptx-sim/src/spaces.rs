@@ -44,12 +44,7 @@ struct Access {
 
 impl Access {
     fn who(self, lanes: u32) -> Who {
-        Who {
-            warp: self.warp,
-            step: self.step,
-            lanes,
-            instruction: self.instruction,
-        }
+        Who { warp: self.warp, step: self.step, lanes, instruction: self.instruction }
     }
 
     fn thread(self, lane: usize) -> usize {
@@ -70,13 +65,7 @@ impl<'a> Spaces<'a> {
         shared: Shared,
         local: Local,
     ) -> Self {
-        Spaces {
-            kernel,
-            parameters,
-            global,
-            shared,
-            local,
-        }
+        Spaces { kernel, parameters, global, shared, local }
     }
 
     /// All threads of the block met.
@@ -105,13 +94,7 @@ impl<'a> Spaces<'a> {
         log: &mut Log,
     ) -> Result<[u32; 4], Stop> {
         let mut unwritten = [0; 4];
-        let Action::Load {
-            space,
-            kind,
-            into,
-            address,
-        } = &self.kernel.code[at].action
-        else {
+        let Action::Load { space, kind, into, address } = &self.kernel.code[at].action else {
             return Ok(unwritten);
         };
         let mut places = addresses(&warp.registers, *address);
@@ -175,13 +158,7 @@ impl<'a> Spaces<'a> {
         counts: &mut Counts,
         log: &mut Log,
     ) -> Result<(), Stop> {
-        let Action::Store {
-            space,
-            kind,
-            from,
-            address,
-        } = &self.kernel.code[at].action
-        else {
+        let Action::Store { space, kind, from, address } = &self.kernel.code[at].action else {
             return Ok(());
         };
         let mut places = addresses(&warp.registers, *address);
@@ -203,9 +180,8 @@ impl<'a> Spaces<'a> {
             for lane in each(mask) {
                 let parts = values[..from.len()].iter().rev();
                 let own = u64::MAX >> (64 - 8 * element);
-                let bits = parts.fold(0, |bits, values| {
-                    bits << (8 * element) | Bits::from(values[lane] & own)
-                });
+                let bits = parts
+                    .fold(0, |bits, values| bits << (8 * element) | Bits::from(values[lane] & own));
                 self.write(access, lane, places[lane], bits, &mut hint, log)?;
             }
             count(counts, access, &places, mask);
@@ -223,14 +199,8 @@ impl<'a> Spaces<'a> {
         counts: &mut Counts,
         log: &mut Log,
     ) -> Result<(), Stop> {
-        let Action::Atomic {
-            space,
-            kind,
-            change,
-            into,
-            address,
-            operands,
-        } = &self.kernel.code[at].action
+        let Action::Atomic { space, kind, change, into, address, operands } =
+            &self.kernel.code[at].action
         else {
             return Ok(());
         };
@@ -291,9 +261,7 @@ impl<'a> Spaces<'a> {
         hint: &mut usize,
         log: &mut Log,
     ) -> Result<(Bits, bool), Stop> {
-        let Access {
-            size, instruction, ..
-        } = access;
+        let Access { size, instruction, .. } = access;
         let lane = lanes.trailing_zeros() as usize;
         if !access.is_aligned(address) {
             return Err(self.misaligned(access, lane, address, log));
@@ -352,9 +320,7 @@ impl<'a> Spaces<'a> {
         hint: &mut usize,
         log: &mut Log,
     ) -> Result<(), Stop> {
-        let Access {
-            size, instruction, ..
-        } = access;
+        let Access { size, instruction, .. } = access;
         if !access.is_aligned(address) {
             return Err(self.misaligned(access, lane, address, log));
         }
@@ -363,9 +329,7 @@ impl<'a> Spaces<'a> {
                 // An atomic has touched it when it read.
                 let who = access.who(1 << lane);
                 let trouble = match access.what {
-                    Use::Write => self
-                        .shared
-                        .touch(address, size, Use::Write, who, Some(bits)),
+                    Use::Write => self.shared.touch(address, size, Use::Write, who, Some(bits)),
                     _ => None,
                 };
                 match trouble {
@@ -382,8 +346,7 @@ impl<'a> Spaces<'a> {
             Space::Global | Space::Generic => self.buffer(address, size, hint).map(|region| {
                 let offset = (address - self.global.regions()[region].address) as usize;
                 let atomic = access.what == Use::Atomic;
-                self.global
-                    .write(region, offset, size, bits, instruction, atomic);
+                self.global.write(region, offset, size, bits, instruction, atomic);
             }),
             Space::Local => self.local.write(access.thread(lane), address, size, bits),
             Space::Param | Space::Const => None,
@@ -431,17 +394,8 @@ impl<'a> Spaces<'a> {
             None => format!("byte {byte}"),
         };
         match trouble {
-            Trouble::Race {
-                warp,
-                lanes,
-                instruction,
-                byte,
-            } => {
-                let kind = if warp == who.warp {
-                    Kind::WarpRace
-                } else {
-                    Kind::SharedRace
-                };
+            Trouble::Race { warp, lanes, instruction, byte } => {
+                let kind = if warp == who.warp { Kind::WarpRace } else { Kind::SharedRace };
                 log.find(kind, who.instruction, Some(instruction), |log| {
                     let (first, second) = (log.place(instruction), log.place(who.instruction));
                     let (before, now) = (log.who(warp, lanes[0]), log.who(who.warp, lanes[1]));

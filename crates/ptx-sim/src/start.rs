@@ -52,27 +52,19 @@ impl Kernel {
             kernel: self,
             launch,
             parameters: self.parameters(arguments)?,
-            granules: [
-                granule(&self.code, Space::Shared),
-                granule(&self.code, Space::Global),
-            ],
+            granules: [granule(&self.code, Space::Shared), granule(&self.code, Space::Global)],
         };
-        let atomics = self
-            .code
-            .iter()
-            .any(|instruction| match instruction.action {
-                Action::Atomic { space, .. } => space != Space::Shared,
-                _ => false,
-            });
+        let atomics = self.code.iter().any(|instruction| match instruction.action {
+            Action::Atomic { space, .. } => space != Space::Shared,
+            _ => false,
+        });
         let buffers = memory.regions.len();
-        memory
-            .regions
-            .extend(self.variables.iter().map(|variable| Region {
-                name: variable.name.clone(),
-                address: variable.address,
-                bytes: variable.bytes.clone(),
-                written: None,
-            }));
+        memory.regions.extend(self.variables.iter().map(|variable| Region {
+            name: variable.name.clone(),
+            address: variable.address,
+            bytes: variable.bytes.clone(),
+            written: None,
+        }));
         memory.regions[buffers..].sort_by_key(|region| region.address);
         let commit = Commit::new(
             self,
@@ -95,14 +87,7 @@ impl Kernel {
         }
         memory.regions.truncate(buffers);
         let sectors = join.commit.sectors();
-        Ok(Report::new(
-            self,
-            launch,
-            join.counts,
-            join.findings,
-            sectors,
-            join.completed,
-        ))
+        Ok(Report::new(self, launch, join.counts, join.findings, sectors, join.completed))
     }
 
     fn check(&self, launch: &Launch) -> Result<(), LaunchError> {
@@ -125,36 +110,21 @@ impl Kernel {
         within("a grid's y", launch.grid[1].into(), 65_535)?;
         within("a grid's z", launch.grid[2].into(), 65_535)?;
         // Not a limit of the hardware but of what one can wait for.
-        within(
-            "a grid for the simulator",
-            launch.blocks() as u64,
-            MAX_BLOCKS,
-        )?;
+        within("a grid for the simulator", launch.blocks() as u64, MAX_BLOCKS)?;
         let shared = |kind, wanted, limit| {
             if wanted <= limit {
                 Ok(())
             } else {
-                Err(LaunchError::SharedMemory {
-                    wanted,
-                    limit,
-                    kind,
-                })
+                Err(LaunchError::SharedMemory { wanted, limit, kind })
             }
         };
         shared("of static arrays", self.shared_bytes, MAX_STATIC_SHARED)?;
-        shared(
-            "in all",
-            self.shared_bytes.saturating_add(launch.shared),
-            MAX_SHARED,
-        )?;
+        shared("in all", self.shared_bytes.saturating_add(launch.shared), MAX_SHARED)?;
         let [pred, b32, b64] = self.registers.map(|count| count as usize);
         let lane = self.local_bytes + 4 * b32 + 8 * b64 + pred.div_ceil(8);
         let wanted = lane * LANES * launch.threads().div_ceil(32) as usize;
         if wanted > MAX_PRIVATE {
-            return Err(LaunchError::PrivateMemory {
-                wanted,
-                limit: MAX_PRIVATE,
-            });
+            return Err(LaunchError::PrivateMemory { wanted, limit: MAX_PRIVATE });
         }
         Ok(())
     }
@@ -164,11 +134,7 @@ impl Kernel {
         let kernel = self.name.clone();
         if arguments.len() != self.parameters.len() {
             let (wanted, given) = (self.parameters.len(), arguments.len());
-            return Err(LaunchError::ArgumentCount {
-                kernel,
-                wanted,
-                given,
-            });
+            return Err(LaunchError::ArgumentCount { kernel, wanted, given });
         }
         let mut space = Vec::new();
         for (index, (Argument(bytes), parameter)) in
@@ -176,12 +142,7 @@ impl Kernel {
         {
             if bytes.len() != parameter.bytes {
                 let (wanted, given) = (parameter.bytes, bytes.len());
-                return Err(LaunchError::ArgumentSize {
-                    kernel,
-                    index,
-                    wanted,
-                    given,
-                });
+                return Err(LaunchError::ArgumentSize { kernel, index, wanted, given });
             }
             space.resize(parameter.offset, 0);
             space.extend_from_slice(bytes);
@@ -192,15 +153,13 @@ impl Kernel {
 
 /// The smallest access that a kernel makes to a space: bytes that have to be told apart.
 fn granule(code: &[Instruction], wanted: Space) -> usize {
-    let sizes = code
-        .iter()
-        .filter_map(|instruction| match &instruction.action {
-            Action::Load { space, kind, .. }
-            | Action::Store { space, kind, .. }
-            | Action::Atomic { space, kind, .. } => {
-                (*space == wanted || *space == Space::Generic).then(|| kind.size())
-            }
-            _ => None,
-        });
+    let sizes = code.iter().filter_map(|instruction| match &instruction.action {
+        Action::Load { space, kind, .. }
+        | Action::Store { space, kind, .. }
+        | Action::Atomic { space, kind, .. } => {
+            (*space == wanted || *space == Space::Generic).then(|| kind.size())
+        }
+        _ => None,
+    });
     sizes.min().unwrap_or(4).min(4)
 }

@@ -46,17 +46,10 @@ pub(crate) struct View<'m> {
 
 impl<'m> View<'m> {
     pub(crate) fn new(regions: &'m [Region], granule: usize) -> Self {
-        let pages = regions.iter().map(|region| {
-            (0..region.bytes.len().div_ceil(PAGE))
-                .map(|_| None)
-                .collect()
-        });
-        View {
-            regions,
-            pages: pages.collect(),
-            granule,
-            fenced: false,
-        }
+        let pages = regions
+            .iter()
+            .map(|region| (0..region.bytes.len().div_ceil(PAGE)).map(|_| None).collect());
+        View { regions, pages: pages.collect(), granule, fenced: false }
     }
 
     pub(crate) fn regions(&self) -> &'m [Region] {
@@ -74,12 +67,8 @@ impl<'m> View<'m> {
 
     fn page(&mut self, region: usize, offset: usize) -> &mut Page {
         let granules = PAGE / self.granule;
-        self.pages[region][offset / PAGE].get_or_insert_with(|| {
-            Box::new(Page {
-                read: vec![0; granules],
-                written: None,
-            })
-        })
+        self.pages[region][offset / PAGE]
+            .get_or_insert_with(|| Box::new(Page { read: vec![0; granules], written: None }))
     }
 
     fn mark(&self, index: usize, atomic: bool) -> u32 {
@@ -100,20 +89,11 @@ impl<'m> View<'m> {
         let base = &self.regions[region];
         let page = self.page(region, offset);
         let at = offset % PAGE;
-        remember(
-            &mut page.read[at / granule..(at + size).div_ceil(granule)],
-            mark,
-        );
-        let from = page
-            .written
-            .as_ref()
-            .map_or(&base.bytes[offset..], |own| &own.bytes[at..]);
+        remember(&mut page.read[at / granule..(at + size).div_ceil(granule)], mark);
+        let from = page.written.as_ref().map_or(&base.bytes[offset..], |own| &own.bytes[at..]);
         let out = leading(from, size);
-        let own = |byte| {
-            page.written
-                .as_ref()
-                .is_some_and(|own| own.marks[(at + byte) / granule] != 0)
-        };
+        let own =
+            |byte| page.written.as_ref().is_some_and(|own| own.marks[(at + byte) / granule] != 0);
         let known = base
             .written
             .as_ref()
@@ -139,10 +119,7 @@ impl<'m> View<'m> {
             let start = offset - at;
             let mut bytes = base[start..base.len().min(start + PAGE)].to_vec();
             bytes.resize(PAGE, 0);
-            Written {
-                bytes,
-                marks: vec![0; PAGE / granule],
-            }
+            Written { bytes, marks: vec![0; PAGE / granule] }
         });
         own.bytes[at..end].copy_from_slice(&bits.to_le_bytes()[..size]);
         remember(&mut own.marks[at / granule..end.div_ceil(granule)], mark);

@@ -28,15 +28,8 @@ fn accesses_outside() {
     assert!(text.contains("address 0x10, where nothing lies"), "{text}");
     let (kind, text) = one(64, 1, &format!("{SHARED} st.shared.u32 [%s+8], %i;"));
     assert_eq!(kind, Kind::OutOfBounds);
-    assert!(
-        text.contains("writes byte 256 of `s`, which has 256"),
-        "{text}"
-    );
-    let (kind, _) = one(
-        1,
-        1,
-        ".local .align 4 .b8 l[8]; mov.u64 %b, l; st.local.u32 [%b+8], %i;",
-    );
+    assert!(text.contains("writes byte 256 of `s`, which has 256"), "{text}");
+    let (kind, _) = one(1, 1, ".local .align 4 .b8 l[8]; mov.u64 %b, l; st.local.u32 [%b+8], %i;");
     assert_eq!(kind, Kind::OutOfBounds);
     let (kind, _) = one(1, 1, "ld.param.u64 %b, [p+8];");
     assert_eq!(kind, Kind::OutOfBounds);
@@ -55,26 +48,15 @@ fn misaligned() {
     let (kind, text) = one(1, 1, "ld.global.u32 %x, [%a+2];");
     assert_eq!(kind, Kind::Misaligned);
     assert!(text.contains("4 bytes at byte 2 of `x`"), "{text}");
-    let (kind, _) = one(
-        1,
-        1,
-        ".reg .b32 %v<4>; ld.global.v4.u32 {%v0, %v1, %v2, %v3}, [%a+8];",
-    );
-    assert_eq!(
-        kind,
-        Kind::Misaligned,
-        "a vector is aligned to its whole size"
-    );
+    let (kind, _) = one(1, 1, ".reg .b32 %v<4>; ld.global.v4.u32 {%v0, %v1, %v2, %v3}, [%a+8];");
+    assert_eq!(kind, Kind::Misaligned, "a vector is aligned to its whole size");
 }
 
 #[test]
 fn unwritten_memory() {
     let (kind, text) = one(1, 1, &format!("{SHARED} ld.shared.u32 %x, [%s+12];"));
     assert_eq!(kind, Kind::Uninitialised);
-    assert!(
-        text.contains("`s[3]` of shared memory was never written"),
-        "{text}"
-    );
+    assert!(text.contains("`s[3]` of shared memory was never written"), "{text}");
     let module = Module::parse(&kernel(
         ".param .u64 p",
         ".reg .b64 %p; .reg .b32 %x; ld.param.u64 %p, [p]; st.global.u32 [%p], 1; ld.global.u32 %x, [%p]; ld.global.u32 %x, [%p+4];",
@@ -92,11 +74,7 @@ fn unwritten_memory() {
         "what the block wrote itself is written: {:?}",
         report.findings
     );
-    assert!(
-        report.findings[0]
-            .text
-            .contains("byte 4 of `out` of global memory was never written")
-    );
+    assert!(report.findings[0].text.contains("byte 4 of `out` of global memory was never written"));
 }
 
 #[test]
@@ -104,20 +82,10 @@ fn races_between_warps() {
     let read_after_write = format!("{SHARED} st.shared.u32 [%s], %i; ld.shared.u32 %x, [s];");
     let (_, report) = run(64, 1, &[0; 64], &read_after_write);
     assert!(kinds(&report).contains(&Kind::SharedRace));
-    let text = report
-        .findings
-        .iter()
-        .find(|f| f.kind == Kind::SharedRace)
-        .expect("found")
-        .to_string();
-    assert!(
-        text.contains("two warps touch `s[0]` between barriers"),
-        "{text}"
-    );
-    assert!(
-        text.contains("thread (0, 0, 0)") && text.contains("thread (32, 0, 0)"),
-        "{text}"
-    );
+    let text =
+        report.findings.iter().find(|f| f.kind == Kind::SharedRace).expect("found").to_string();
+    assert!(text.contains("two warps touch `s[0]` between barriers"), "{text}");
+    assert!(text.contains("thread (0, 0, 0)") && text.contains("thread (32, 0, 0)"), "{text}");
     let write_after_read = format!(
         "{SHARED} st.shared.u32 [%s], %i; bar.sync 0; ld.shared.u32 %x, [%s]; setp.eq.u32 %t, %i, 40; @%t st.shared.u32 [s], %i;"
     );
@@ -141,12 +109,7 @@ fn races_within_a_warp() {
     };
     let (_, report) = run(32, 1, &[0; 64], &exchange(""));
     assert!(kinds(&report).contains(&Kind::WarpRace));
-    assert_eq!(
-        run(32, 1, &[0; 64], &exchange("bar.warp.sync -1;"))
-            .1
-            .findings,
-        []
-    );
+    assert_eq!(run(32, 1, &[0; 64], &exchange("bar.warp.sync -1;")).1.findings, []);
 }
 
 /// All lanes read what one of them wrote: the reading lanes come as one access, and the writer is
@@ -160,14 +123,8 @@ fn a_broadcast_races_with_the_lane_that_wrote() {
     };
     let (kind, text) = one(32, 1, &body(""));
     assert_eq!(kind, Kind::WarpRace);
-    assert!(
-        text.contains("thread (9, 0, 0)") && text.contains("thread (0, 0, 0)"),
-        "{text}"
-    );
-    assert_eq!(
-        run(32, 1, &[0; 64], &body("bar.warp.sync -1;")).1.findings,
-        []
-    );
+    assert!(text.contains("thread (9, 0, 0)") && text.contains("thread (0, 0, 0)"), "{text}");
+    assert_eq!(run(32, 1, &[0; 64], &body("bar.warp.sync -1;")).1.findings, []);
 }
 
 /// A warp that reads and then writes races with another that has read before; and one that reads
@@ -194,18 +151,10 @@ fn halves_of_a_word_are_told_apart() {
 fn races_between_blocks() {
     let (kind, text) = one(1, 3, "mov.u32 %x, %ctaid.x; st.global.u32 [%p+8], %x;");
     assert_eq!(kind, Kind::BlockRace);
-    assert!(
-        text.contains("blocks (0, 0, 0) and (1, 0, 0) touch byte 8 of `x`"),
-        "{text}"
-    );
+    assert!(text.contains("blocks (0, 0, 0) and (1, 0, 0) touch byte 8 of `x`"), "{text}");
     let reads = "mov.u32 %x, %ctaid.x; mul.wide.u32 %b, %x, 4; add.s64 %b, %b, %p; st.global.u32 [%b], %x; ld.global.u32 %y, [%p];";
     assert_eq!(one(1, 2, reads).0, Kind::BlockRace);
-    assert_eq!(
-        run(1, 4, &[0; 64], "red.global.add.u32 [%p], 1;")
-            .1
-            .findings,
-        []
-    );
+    assert_eq!(run(1, 4, &[0; 64], "red.global.add.u32 [%p], 1;").1.findings, []);
     let mixed = "mov.u32 %x, %ctaid.x; setp.eq.u32 %t, %x, 0; @%t st.global.u32 [%p], %x; @!%t red.global.add.u32 [%p], 1;";
     assert_eq!(one(1, 2, mixed).0, Kind::BlockRace);
     // The last block to arrive adds up what all left: fence, counter, fence.
@@ -228,34 +177,19 @@ fn races_between_blocks() {
 fn divergent_barriers() {
     let (kind, text) = one(32, 1, "setp.lt.u32 %t, %i, 16; @%t bar.sync 0;");
     assert_eq!(kind, Kind::BarrierDivergence);
-    assert!(
-        text.contains("16 of 32 threads of warp 0 have ended"),
-        "{text}"
-    );
-    let (kind, text) = one(
-        32,
-        1,
-        "setp.lt.u32 %t, %i, 16; @%t bra $A; bar.sync 0; ret; $A: bar.sync 0;",
-    );
+    assert!(text.contains("16 of 32 threads of warp 0 have ended"), "{text}");
+    let (kind, text) =
+        one(32, 1, "setp.lt.u32 %t, %i, 16; @%t bra $A; bar.sync 0; ret; $A: bar.sync 0;");
     assert_eq!(kind, Kind::BarrierDivergence);
-    assert!(
-        text.contains("16 of the 32 lanes of warp 0 reach this barrier"),
-        "{text}"
-    );
+    assert!(text.contains("16 of the 32 lanes of warp 0 reach this barrier"), "{text}");
     // A branch may lie behind the barrier where its lanes meet the others.
     let behind =
         "setp.lt.u32 %t, %i, 16; @%t bra $A; $B: bar.sync 0; ret; $A: add.u32 %x, %i, 1; bra $B;";
     assert_eq!(run(32, 1, &[0; 64], behind).1.findings, []);
-    let (kind, text) = one(
-        64,
-        1,
-        "setp.lt.u32 %t, %i, 32; @%t bra $A; bar.sync 0; ret; $A: bar.sync 0;",
-    );
+    let (kind, text) =
+        one(64, 1, "setp.lt.u32 %t, %i, 32; @%t bra $A; bar.sync 0; ret; $A: bar.sync 0;");
     assert_eq!(kind, Kind::BarrierDivergence);
-    assert!(
-        text.contains("warp 0 waits at this barrier while warp 1 waits at another"),
-        "{text}"
-    );
+    assert!(text.contains("warp 0 waits at this barrier while warp 1 waits at another"), "{text}");
 }
 
 /// PTX ISA, `exit`: “If the exiting threads are holding up the barrier, the barrier is released.”
@@ -313,10 +247,7 @@ fn addresses_at_every_edge() {
                 let body =
                     format!("{SHARED} .local .align 8 .b8 l[8]; mov.u64 %b, {address}; {op};");
                 let (_, report) = run(32, 1, &[0; 64], &body);
-                report
-                    .findings
-                    .iter()
-                    .for_each(|finding| assert!(!finding.to_string().is_empty()));
+                report.findings.iter().for_each(|finding| assert!(!finding.to_string().is_empty()));
             }
         }
         if space != ".local" {
@@ -337,17 +268,9 @@ fn an_access_is_checked_before_it_is_counted() {
     let (_, report) = run(32, 1, &[0; 64], "ld.global.u32 %x, [%a+2];");
     assert_eq!((report.total.sectors, report.total.read_bytes), (0, 0));
     // A whole warp, each lane over two words of shared memory.
-    let (_, report) = run(
-        32,
-        1,
-        &[0; 64],
-        &format!("{SHARED} ld.shared.u32 %x, [%s+2];"),
-    );
+    let (_, report) = run(32, 1, &[0; 64], &format!("{SHARED} ld.shared.u32 %x, [%s+2];"));
     assert_eq!(kinds(&report), [Kind::Misaligned]);
-    assert_eq!(
-        (report.total.wavefronts, report.total.ideal_wavefronts),
-        (0, 0)
-    );
+    assert_eq!((report.total.wavefronts, report.total.ideal_wavefronts), (0, 0));
 }
 
 /// The number alone would say another array, or none.
@@ -362,10 +285,7 @@ fn an_address_before_an_array_is_counted_from_that_array() {
         ),
     );
     assert_eq!(kind, Kind::OutOfBounds);
-    assert!(
-        text.contains("reads byte -400000 of `scores`, which has 1056"),
-        "{text}"
-    );
+    assert!(text.contains("reads byte -400000 of `scores`, which has 1056"), "{text}");
     // In 32 bits, as the compiler counts in shared memory where it can.
     let (kind, text) = one(
         1,
@@ -375,19 +295,13 @@ fn an_address_before_an_array_is_counted_from_that_array() {
         ),
     );
     assert_eq!(kind, Kind::OutOfBounds);
-    assert!(
-        text.contains("writes byte -8 of `scores`, which has 1056"),
-        "{text}"
-    );
+    assert!(text.contains("writes byte -8 of `scores`, which has 1056"), "{text}");
     // A negative index that the fixed offset brings back into the array is right.
     let right = format!("{two} mov.u32 %c, first; add.u32 %c, %c, -8; st.shared.u32 [%c+8], %i;");
     assert_eq!(run(1, 1, &[0; 64], &right).1.findings, []);
     let (kind, text) = one(1, 1, "ld.global.u32 %x, [%a+-4];");
     assert_eq!(kind, Kind::OutOfBounds);
-    assert!(
-        text.contains("reads byte -4 of `x`, which has 256"),
-        "{text}"
-    );
+    assert!(text.contains("reads byte -4 of `x`, which has 256"), "{text}");
     // Of two arrays nobody knows which was meant.
     let (_, text) = one(
         1,
@@ -413,20 +327,15 @@ fn globals_of_the_module_lie_on_pages() {
     let mut memory = Memory::new();
     let p = memory.alloc("p", &[0u32]);
     let launch = Launch::new([1; 3], [1024, 1, 1]);
-    let report = module.kernels()[0]
-        .launch(&mut memory, &launch, &[p.into()])
-        .expect("a launch");
+    let report = module.kernels()[0].launch(&mut memory, &launch, &[p.into()]).expect("a launch");
     assert_eq!(report.findings, []);
 }
 
 #[test]
 fn variables_without_a_value() {
     // A sum that starts from nothing; the line that reads it, and the line that stores it.
-    let (kind, text) = one(
-        2,
-        1,
-        ".loc 1 5 1\n add.u32 %x, %y, 1; .loc 1 6 1\n st.global.u32 [%a], %x;",
-    );
+    let (kind, text) =
+        one(2, 1, ".loc 1 5 1\n add.u32 %x, %y, 1; .loc 1 6 1\n st.global.u32 [%a], %x;");
     assert_eq!(kind, Kind::UninitialisedVariable);
     assert!(
         text.starts_with("uninitialised variable, line 5: a variable is read that has no value on this path, and what is stored at line 6 depends on it: block (0, 0, 0), thread (0, 0, 0)"),
@@ -439,12 +348,7 @@ fn variables_without_a_value() {
     assert!(one(32, 1, &other).1.contains("thread (5, 0, 0)"));
     // By a guard instead of a branch.
     assert_eq!(
-        one(
-            32,
-            1,
-            "setp.lt.u32 %t, %i, 5; @%t mov.u32 %y, 1; st.global.u32 [%a], %y;"
-        )
-        .0,
+        one(32, 1, "setp.lt.u32 %t, %i, 5; @%t mov.u32 %y, 1; st.global.u32 [%a], %y;").0,
         Kind::UninitialisedVariable
     );
     for decides in [
@@ -460,11 +364,7 @@ fn variables_without_a_value() {
         "mov.b64 %b, {%i, %y}; mov.b64 {%x, %z}, %b; st.global.u32 [%a], %z;",
         "setp.eq.u32 %t, %i, 9; @!%t mov.u32 %y, 1; shfl.sync.bfly.b32 %x, %y, 1, 31, -1; setp.eq.u32 %t, %i, 8; @%t st.global.u32 [%a], %x;",
     ] {
-        assert_eq!(
-            one(32, 1, decides).0,
-            Kind::UninitialisedVariable,
-            "{decides}"
-        );
+        assert_eq!(one(32, 1, decides).0, Kind::UninitialisedVariable, "{decides}");
     }
 }
 
@@ -508,36 +408,19 @@ fn arrays_of_a_thread_without_a_value() {
 
 #[test]
 fn absent_lanes() {
-    let (kind, text) = one(
-        32,
-        1,
-        "setp.lt.u32 %t, %i, 16; @%t shfl.sync.idx.b32 %x, %i, 0, 31, -1;",
-    );
+    let (kind, text) =
+        one(32, 1, "setp.lt.u32 %t, %i, 16; @%t shfl.sync.idx.b32 %x, %i, 0, 31, -1;");
     assert_eq!(kind, Kind::AbsentLanes);
-    assert!(
-        text.contains("names lanes that are elsewhere (0xffff0000)"),
-        "{text}"
-    );
+    assert!(text.contains("names lanes that are elsewhere (0xffff0000)"), "{text}");
     assert_eq!(
-        one(
-            32,
-            1,
-            "setp.lt.u32 %t, %i, 16; @%t vote.sync.any.pred %u, %t, -1;"
-        )
-        .0,
+        one(32, 1, "setp.lt.u32 %t, %i, 16; @%t vote.sync.any.pred %u, %t, -1;").0,
         Kind::AbsentLanes
     );
     let (_, text) = one(32, 1, "shfl.sync.bfly.b32 %x, %i, 1, 31, 0xffff;");
     assert!(text.contains("leaves out lanes that are here"), "{text}");
-    let (_, text) = one(
-        32,
-        1,
-        "setp.lt.u32 %t, %i, 16; @%t shfl.sync.idx.b32 %x, %i, 20, 31, 0xffff;",
-    );
-    assert!(
-        text.contains("reads a register of lane 20, which is not here"),
-        "{text}"
-    );
+    let (_, text) =
+        one(32, 1, "setp.lt.u32 %t, %i, 16; @%t shfl.sync.idx.b32 %x, %i, 20, 31, 0xffff;");
+    assert!(text.contains("reads a register of lane 20, which is not here"), "{text}");
     let (_, report) = run(
         64,
         1,
@@ -547,20 +430,12 @@ fn absent_lanes() {
     assert!(kinds(&report).iter().all(|kind| *kind == Kind::AbsentLanes));
     let ended = "reads a register of lane 24, whose thread has ended";
     assert!(
-        report
-            .findings
-            .iter()
-            .any(|finding| finding.text.contains(ended)),
+        report.findings.iter().any(|finding| finding.text.contains(ended)),
         "{:?}",
         report.findings
     );
     // Lanes that have ended are excused.
-    assert_eq!(
-        run(16, 1, &[0; 64], "shfl.sync.idx.b32 %x, %i, 0, 31, -1;")
-            .1
-            .findings,
-        []
-    );
+    assert_eq!(run(16, 1, &[0; 64], "shfl.sync.idx.b32 %x, %i, 0, 31, -1;").1.findings, []);
 }
 
 #[test]
@@ -570,10 +445,7 @@ fn endless_kernels_and_traps() {
     let text = &report.findings[0].text;
     assert!(text.starts_with("after 100,000 instructions"), "{text}");
     assert!(!report.completed);
-    assert_eq!(
-        report.total.instructions, 100_001,
-        "only the first block counts"
-    );
+    assert_eq!(report.total.instructions, 100_001, "only the first block counts");
     assert_eq!(one(1, 1, "trap;").0, Kind::Trap);
 }
 
@@ -581,11 +453,7 @@ fn endless_kernels_and_traps() {
 fn a_finding_names_the_source_line() {
     let (_, report) = run(64, 1, &[0; 64], ".loc 1 41 5\n ld.global.u32 %x, [%a+4];");
     assert_eq!(report.findings[0].place.source, Some(41));
-    assert!(
-        report.findings[0]
-            .to_string()
-            .starts_with("out of bounds, line 41: ")
-    );
+    assert!(report.findings[0].to_string().starts_with("out of bounds, line 41: "));
     let (_, report) = run(
         1,
         1,
@@ -605,10 +473,7 @@ fn moved_instructions_belong_to_the_line_that_follows() {
     let body = ".loc 1 5 1\n mov.u32 %x, 1; .loc 1 0 1\n ld.global.u32 %x, [%a+2]; .loc 1 9 1\n add.u32 %x, %x, 1;";
     let (_, report) = run(1, 1, &[0; 64], body);
     assert_eq!(report.findings[0].place.source, Some(9));
-    assert_eq!(
-        (report.line(5).instructions, report.line(9).instructions),
-        (1, 1)
-    );
+    assert_eq!((report.line(5).instructions, report.line(9).instructions), (1, 1));
 }
 
 /// Whatever the number of threads of the CPU, everything is the same.
@@ -622,9 +487,8 @@ fn the_outcome_does_not_depend_on_the_cores() {
         let mut memory = Memory::new();
         let x = memory.alloc("x", &[99u32; 64]);
         let launch = Launch::new([50, 1, 1], [1, 1, 1]).workers(workers);
-        let report = module.kernels()[0]
-            .launch(&mut memory, &launch, &[x.into()])
-            .expect("a launch");
+        let report =
+            module.kernels()[0].launch(&mut memory, &launch, &[x.into()]).expect("a launch");
         all.push((
             memory.read::<u32>(x),
             report.findings,

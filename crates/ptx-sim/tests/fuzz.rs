@@ -65,19 +65,14 @@ fn try_all(text: &str) -> bool {
     for kernel in module.kernels() {
         let mut memory = Memory::new();
         let p = memory.alloc("p", &[1.0f32; 64]);
-        let launch = Launch::new([2, 1, 1], [64, 1, 1])
-            .step_limit(3000)
-            .workers(2);
+        let launch = Launch::new([2, 1, 1], [64, 1, 1]).step_limit(3000).workers(2);
         let arguments: Vec<ptx_sim::Argument> = kernel
             .parameter_sizes()
             .iter()
             .map(|bytes| if *bytes == 8 { p.into() } else { 64u32.into() })
             .collect();
         if let Ok(report) = kernel.launch(&mut memory, &launch, &arguments) {
-            report
-                .findings
-                .iter()
-                .for_each(|finding| drop(finding.to_string()));
+            report.findings.iter().for_each(|finding| drop(finding.to_string()));
         }
     }
     true
@@ -146,14 +141,9 @@ fn random_words() {
     let mut random = Random(2);
     for _ in 0..3000 {
         let length = random.below(60);
-        let text: Vec<&str> = (0..length)
-            .map(|_| words[random.below(words.len())])
-            .collect();
+        let text: Vec<&str> = (0..length).map(|_| words[random.below(words.len())]).collect();
         try_all(&text.join(" "));
-        try_all(&format!(
-            ".entry k(.param .u64 p) {{ .reg .b32 %r<9>; {} }}",
-            text.join(" ")
-        ));
+        try_all(&format!(".entry k(.param .u64 p) {{ .reg .b32 %r<9>; {} }}", text.join(" ")));
     }
 }
 
@@ -166,10 +156,8 @@ fn mutations() {
     let mut random = Random(3);
     let (start, mut ran) = (Instant::now(), 0);
     for _ in 0..8000 {
-        let mut pieces: Vec<String> = whole
-            .split_inclusive([' ', ';', ',', '.'])
-            .map(String::from)
-            .collect();
+        let mut pieces: Vec<String> =
+            whole.split_inclusive([' ', ';', ',', '.']).map(String::from).collect();
         for _ in 0..1 + random.below(2) {
             let (a, b) = (random.below(pieces.len()), random.below(pieces.len()));
             match random.below(5) {
@@ -201,11 +189,7 @@ fn corpus() -> Vec<String> {
         let mut paths: Vec<_> = files.map(|file| file.expect("a file").path()).collect();
         paths.retain(|path| path.extension().is_some_and(|end| end == "ptx"));
         paths.sort();
-        texts.extend(
-            paths
-                .iter()
-                .map(|path| fs::read_to_string(path).expect("text")),
-        );
+        texts.extend(paths.iter().map(|path| fs::read_to_string(path).expect("text")));
     }
     assert!(texts.len() > 20);
     texts
@@ -254,19 +238,15 @@ fn damage_line(line: &str, all: &[&str], random: &mut Random) -> String {
         pieces
     };
     let mut pieces = split(line);
-    let words: Vec<usize> = (0..pieces.len())
-        .filter(|at| pieces[*at].chars().next().is_some_and(word))
-        .collect();
+    let words: Vec<usize> =
+        (0..pieces.len()).filter(|at| pieces[*at].chars().next().is_some_and(word)).collect();
     let other = split(random.pick(all));
     if words.is_empty() || other.is_empty() {
         return line.into();
     }
     let at = random.pick(&words);
     let old = pieces[at].clone();
-    let kind = |text: &str| {
-        text.trim_end_matches(|c: char| c.is_ascii_digit())
-            .to_string()
-    };
+    let kind = |text: &str| text.trim_end_matches(|c: char| c.is_ascii_digit()).to_string();
     pieces[at] = if old.starts_with(|c: char| c.is_ascii_digit()) && random.below(4) > 0 {
         random.pick(&EDGES).into()
     } else if let Some(alike) = other.iter().find(|piece| kind(piece) == kind(&old)) {
@@ -277,9 +257,7 @@ fn damage_line(line: &str, all: &[&str], random: &mut Random) -> String {
             1 => random.pick(&EDGES).into(),
             2 => format!("{old}{}", random.below(40)),
             // A modifier less.
-            3 => old
-                .rsplit_once('.')
-                .map_or(old.clone(), |(start, _)| start.into()),
+            3 => old.rsplit_once('.').map_or(old.clone(), |(start, _)| start.into()),
             4 => old.replace("32", "64"),
             _ => old.replace("global", "shared"),
         }
@@ -340,15 +318,12 @@ fn launch(random: &mut Random) -> Launch {
         _ => {}
     }
     // A grid that is allowed and takes an hour is no fault.
-    let blocks = grid
-        .iter()
-        .fold(1u64, |all, extent| all.saturating_mul(u64::from(*extent)));
+    let blocks = grid.iter().fold(1u64, |all, extent| all.saturating_mul(u64::from(*extent)));
     if (65..1 << 21).contains(&blocks) {
         grid = [1, 1, 1];
     }
-    let shape: Vec<usize> = (0..random.below(4))
-        .map(|_| random.pick(&[0, 1, 32, 65, usize::MAX]))
-        .collect();
+    let shape: Vec<usize> =
+        (0..random.below(4)).map(|_| random.pick(&[0, 1, 32, 65, usize::MAX])).collect();
     let name = random.pick(&["q", "ks", "scores", "x"]);
     Launch::new(grid, block)
         .shared(random.pick(&[0, 0, 0, 16, 4096, 1 << 20, usize::MAX]))
@@ -385,21 +360,15 @@ fn launched(kernel: &Kernel, random: &mut Random) -> bool {
         memory.alloc_uninit::<f32>("out", 64 * 64),
         memory.alloc("n", &[7u8; 5]),
     ];
-    let mut arguments: Vec<Argument> = kernel
-        .parameter_sizes()
-        .iter()
-        .map(|bytes| argument(*bytes, &buffers, random))
-        .collect();
+    let mut arguments: Vec<Argument> =
+        kernel.parameter_sizes().iter().map(|bytes| argument(*bytes, &buffers, random)).collect();
     if random.below(50) == 0 {
         arguments.pop();
     }
     let launch = launch(random);
     match kernel.launch(&mut memory, &launch, &arguments) {
         Ok(report) => {
-            report
-                .findings
-                .iter()
-                .for_each(|finding| drop(finding.to_string()));
+            report.findings.iter().for_each(|finding| drop(finding.to_string()));
             // The budget holds: a block stops with the first instruction too many.
             assert!(report.total.instructions <= (20_000 + 1) * report.blocks);
             true
@@ -454,9 +423,7 @@ fn damaged_kernels_for_long() {
     let number = |name: &str, otherwise: u64| {
         env::var(name).map_or(otherwise, |text| text.parse().expect("a number"))
     };
-    let (seconds, seed) = (
-        number("PTX_SIM_FUZZ_SECONDS", 3600),
-        number("PTX_SIM_FUZZ_SEED", 1_000_000),
-    );
+    let (seconds, seed) =
+        (number("PTX_SIM_FUZZ_SECONDS", 3600), number("PTX_SIM_FUZZ_SEED", 1_000_000));
     assert_eq!(cases(seed, u64::MAX, seconds), [""; 0]);
 }

@@ -10,10 +10,7 @@ use ptx_sim::{Launch, LaunchError, Memory, Module};
 #[track_caller]
 fn refused(body: &str) -> String {
     let start = ".reg .b32 %r<4>; .reg .b64 %d<4>; .reg .f32 %f<4>; .reg .pred %t<3>; .reg .b16 %h<2>;\n.loc 1 77 3\n";
-    match Module::parse(&kernel(
-        ".param .u64 p, .param .u32 n",
-        &(start.to_string() + body),
-    )) {
+    match Module::parse(&kernel(".param .u64 p, .param .u32 n", &(start.to_string() + body))) {
         Ok(_) => panic!("`{body}` was accepted"),
         Err(error) => error.to_string(),
     }
@@ -31,41 +28,20 @@ fn the_error_names_the_instruction_and_both_lines() {
 #[test]
 fn opcodes_modifiers_and_types() {
     for (body, wanted) in [
-        (
-            "frobnicate.u32 %r0;",
-            "opcode `frobnicate` is not supported",
-        ),
-        (
-            "cp.async.ca.shared.global [%d0], [%d1], 16;",
-            "opcode `cp` is not supported",
-        ),
-        (
-            "call.uni _Z3fooi;",
-            "a call of `foo`, which was not inlined, is not supported",
-        ),
+        ("frobnicate.u32 %r0;", "opcode `frobnicate` is not supported"),
+        ("cp.async.ca.shared.global [%d0], [%d1], 16;", "opcode `cp` is not supported"),
+        ("call.uni _Z3fooi;", "a call of `foo`, which was not inlined, is not supported"),
         (
             "{ .param .b32 x; call.uni (x), vprintf, (x, x); }",
             "a call of `printf`, which was not inlined, is not supported",
         ),
-        (
-            "{ .param .b32 x; }",
-            "a call of a function that was not inlined is not supported",
-        ),
+        ("{ .param .b32 x; }", "a call of a function that was not inlined is not supported"),
         ("add.rn.s32 %r0, %r1, %r2;", "modifier `.rn` of `add`"),
         ("add.foo.f32 %f0, %f1, %f2;", "modifier `.foo` of `add`"),
         ("add %r0, %r1, %r2;", "`add` names no type"),
-        (
-            "mul.s32 %r0, %r1, %r2;",
-            "`mul` needs one of `.lo`, `.hi`, `.wide`",
-        ),
-        (
-            "mul.wide.s64 %d0, %d1, %d2;",
-            "`mul` of s64 is not supported",
-        ),
-        (
-            "fma.rn.s32 %r0, %r1, %r2, %r3;",
-            "`fma` of s32 is not supported",
-        ),
+        ("mul.s32 %r0, %r1, %r2;", "`mul` needs one of `.lo`, `.hi`, `.wide`"),
+        ("mul.wide.s64 %d0, %d1, %d2;", "`mul` of s64 is not supported"),
+        ("fma.rn.s32 %r0, %r1, %r2, %r3;", "`fma` of s32 is not supported"),
         ("ex2.f32 %f0, %f1;", "`ex2` needs one of `.approx`"),
         ("cvt.f32.s32 %f0, %r0;", "`cvt` needs one of `.rn`"),
         ("cvt.rz.f32.s32 %f0, %r0;", "`cvt` needs one of `.rn`"),
@@ -76,20 +52,11 @@ fn opcodes_modifiers_and_types() {
         ("bar.arrive 0, 64;", "`bar` needs one of `.sync`"),
         ("setp.foo.s32 %t0, %r0, %r1;", "`setp` needs one of"),
         ("setp.num.s32 %t0, %r0, %r1;", "integers compare by"),
-        (
-            "setp.lt.b32 %t0, %r0, %r1;",
-            "untyped bits compare by eq and ne",
-        ),
+        ("setp.lt.b32 %t0, %r0, %r1;", "untyped bits compare by eq and ne"),
         ("atom.global.add.b32 %r0, [%d0], %r1;", "`atom` of b32"),
-        (
-            "red.local.add.u32 [%d0], %r1;",
-            "atomics work on global and shared memory",
-        ),
+        ("red.local.add.u32 [%d0], %r1;", "atomics work on global and shared memory"),
         ("st.param.u32 [p], %r1;", "cannot be written"),
-        (
-            "ld.global.v4.u64 {%d0, %d1, %d2, %d3}, [%d0];",
-            "`ld` of u64",
-        ),
+        ("ld.global.v4.u64 {%d0, %d1, %d2, %d3}, [%d0];", "`ld` of u64"),
         (".callprototype x;", "directive `.callprototype`"),
     ] {
         let error = refused(body);
@@ -107,14 +74,8 @@ fn operands() {
         ),
         ("add.s32 %r0, %r1, %nope;", "`%nope` is not declared"),
         ("add.s32 5, %r1, %r2;", "`5` cannot be written"),
-        (
-            "add.f32 %f0, %f1, 0d3FF0000000000000;",
-            "where a register of at most 32 bits is needed",
-        ),
-        (
-            "mov.u32 %r0, %smid;",
-            "`%smid` is not declared, or not supported",
-        ),
+        ("add.f32 %f0, %f1, 0d3FF0000000000000;", "where a register of at most 32 bits is needed"),
+        ("mov.u32 %r0, %smid;", "`%smid` is not declared, or not supported"),
         ("bra $NOWHERE;", "there is no label `$NOWHERE`"),
         ("$A: $A: ret;", "label `$A` stands twice"),
         ("ld.param.u32 %r0, [q];", "`q` is no parameter"),
@@ -124,10 +85,7 @@ fn operands() {
         ),
         ("ld.global.u64 %r0, [%d1];", "`%r0` is too narrow"),
         ("ld.global.u32 %r0, %d1;", "`%d1` is no address"),
-        (
-            "@%r0 bra $A; $A: ret;",
-            "`%r0` is a register of at most 32 bits, a predicate is needed",
-        ),
+        ("@%r0 bra $A; $A: ret;", "`%r0` is a register of at most 32 bits, a predicate is needed"),
         ("mov.u32 %r0, 0x;", "`0x` is no number"),
         (".reg .b32 %many<70000>;", "more than 65536 registers"),
         (".shared .align 3 .b8 odd[4];", "an alignment of 3 bytes"),
@@ -141,30 +99,16 @@ fn operands() {
 fn files() {
     for (text, wanted) in [
         ("hello", "directive `hello` is not supported"),
-        (
-            ".version 8.4 .target sm_80 .address_size 32",
-            "only 64-bit addresses",
-        ),
+        (".version 8.4 .target sm_80 .address_size 32", "only 64-bit addresses"),
         (".visible .entry k(", "`.param` is needed here"),
         (".entry k() { ret;", "the file ends here"),
         (".global .align 4 .b8 x[999999999999];", "too large"),
-        (
-            ".global .b8 x[2] = {1, 2, 3};",
-            "3 bytes of initial values in 2",
-        ),
+        (".global .b8 x[2] = {1, 2, 3};", "3 bytes of initial values in 2"),
     ] {
-        let error = Module::parse(text)
-            .err()
-            .map(|error| error.to_string())
-            .unwrap_or_default();
+        let error = Module::parse(text).err().map(|error| error.to_string()).unwrap_or_default();
         assert!(error.contains(wanted), "{text}: {error}");
     }
-    assert!(
-        Module::parse("")
-            .expect("an empty file is a module")
-            .kernels()
-            .is_empty()
-    );
+    assert!(Module::parse("").expect("an empty file is a module").kernels().is_empty());
 }
 
 #[test]
@@ -172,10 +116,7 @@ fn launches() {
     let body = ".reg .b64 %p; .shared .align 16 .b8 s[1024]; ld.param.u64 %p, [p];";
     let module = Module::parse(&kernel(".param .u64 p, .param .u32 n", body)).expect("a module");
     let error = module.kernel("nope").err().expect("there is none");
-    assert_eq!(
-        error.to_string(),
-        "no kernel `nope` in the module; it holds k"
-    );
+    assert_eq!(error.to_string(), "no kernel `nope` in the module; it holds k");
     let mangled = Module::parse(".visible .entry _Z4nopePf(.param .u64 p) { ret; }");
     let error = mangled.expect("a module").kernel("nope").err();
     assert!(
@@ -217,15 +158,9 @@ fn launches() {
         "301024 bytes of shared memory for a block, at most 232448 in all"
     );
     assert!(matches!(
-        Module::parse(&kernel("", ".shared .b8 big[50000];"))
-            .expect("a module")
-            .kernels()[0]
+        Module::parse(&kernel("", ".shared .b8 big[50000];")).expect("a module").kernels()[0]
             .launch(&mut Memory::new(), &one(), &[]),
-        Err(LaunchError::SharedMemory {
-            wanted: 50_000,
-            limit: 49_152,
-            ..
-        })
+        Err(LaunchError::SharedMemory { wanted: 50_000, limit: 49_152, .. })
     ));
 }
 
@@ -234,11 +169,7 @@ fn launch_bounds_are_kept() {
     let text = ".entry k() .maxntid 64, 2, 1 { ret; }";
     let module = Module::parse(text).expect("a module");
     let run = |threads| {
-        module.kernels()[0].launch(
-            &mut Memory::new(),
-            &Launch::new([1; 3], [threads, 1, 1]),
-            &[],
-        )
+        module.kernels()[0].launch(&mut Memory::new(), &Launch::new([1; 3], [threads, 1, 1]), &[])
     };
     assert!(run(128).is_ok());
     assert!(run(129).is_err());
@@ -248,26 +179,13 @@ fn launch_bounds_are_kept() {
 #[test]
 fn what_the_simulator_cannot_have() {
     let one = Launch::new([1; 3], [1; 3]);
-    let module = |text: &str| {
-        Module::parse(text)
-            .err()
-            .map(|error| error.problem)
-            .unwrap_or_default()
-    };
+    let module =
+        |text: &str| Module::parse(text).err().map(|error| error.problem).unwrap_or_default();
     let many = |declaration: &str| {
-        (0..300)
-            .map(|n| declaration.replace('#', &n.to_string()))
-            .collect::<Vec<_>>()
-            .join(" ")
+        (0..300).map(|n| declaration.replace('#', &n.to_string())).collect::<Vec<_>>().join(" ")
     };
-    assert_eq!(
-        module(&kernel("", &many(".shared .b8 s#[4];"))),
-        "more than 256 shared arrays"
-    );
-    assert_eq!(
-        module(&many(".const .b8 c#[1024];")),
-        "more variables than fit into the memory"
-    );
+    assert_eq!(module(&kernel("", &many(".shared .b8 s#[4];"))), "more than 256 shared arrays");
+    assert_eq!(module(&many(".const .b8 c#[1024];")), "more variables than fit into the memory");
     assert_eq!(
         module(&many(".global .b8 g#[1000000];")),
         "more variables than fit into the memory"
@@ -289,8 +207,5 @@ fn what_the_simulator_cannot_have() {
         Err("a grid for the simulator of 2097152 is outside 1..=1048576".into())
     );
     assert_eq!(launch(&one.clone().workers(usize::MAX)), Ok(true));
-    assert_eq!(
-        launch(&one.clone().workers(0).step_limit(u64::MAX)),
-        Ok(true)
-    );
+    assert_eq!(launch(&one.clone().workers(0).step_limit(u64::MAX)), Ok(true));
 }

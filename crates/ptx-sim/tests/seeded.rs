@@ -75,10 +75,7 @@ impl Problem {
                     self.m
                 };
                 let row_of = |x: &[f32], j: usize| -> Vec<f64> {
-                    x[keys + j * D..][..D]
-                        .iter()
-                        .map(|x| f64::from(*x))
-                        .collect()
+                    x[keys + j * D..][..D].iter().map(|x| f64::from(*x)).collect()
                 };
                 let scores: Vec<f64> = (0..seen)
                     .map(|j| {
@@ -95,16 +92,10 @@ impl Problem {
                 let mut acc = vec![0.0; D];
                 for (j, score) in scores.iter().enumerate() {
                     let weight = (score - largest).exp() / sum;
-                    acc.iter_mut()
-                        .zip(row_of(&self.v, j))
-                        .for_each(|(acc, v)| *acc += weight * v);
+                    acc.iter_mut().zip(row_of(&self.v, j)).for_each(|(acc, v)| *acc += weight * v);
                 }
                 out.extend(acc);
-                lse.push(if seen > 0 {
-                    largest + sum.ln()
-                } else {
-                    f64::NEG_INFINITY
-                });
+                lse.push(if seen > 0 { largest + sum.ln() } else { f64::NEG_INFINITY });
             }
         }
         (out, lse)
@@ -113,24 +104,19 @@ impl Problem {
     /// The largest error of an answer; NaN and a missing −∞ count as infinite.
     fn error(&self, ran: &Ran) -> f64 {
         let (out, lse) = self.exact();
-        let pairs = out
-            .into_iter()
-            .zip(&ran.out)
-            .chain(lse.into_iter().zip(&ran.lse));
-        let errors = pairs.map(|(want, got)| {
-            if want == f64::from(*got) {
-                0.0
-            } else {
-                (want - f64::from(*got)).abs()
-            }
-        });
-        errors.fold(0.0, |worst, error| {
-            if error.is_nan() {
-                f64::INFINITY
-            } else {
-                error.max(worst)
-            }
-        })
+        let pairs = out.into_iter().zip(&ran.out).chain(lse.into_iter().zip(&ran.lse));
+        let errors =
+            pairs.map(
+                |(want, got)| {
+                    if want == f64::from(*got) { 0.0 } else { (want - f64::from(*got)).abs() }
+                },
+            );
+        errors.fold(
+            0.0,
+            |worst, error| {
+                if error.is_nan() { f64::INFINITY } else { error.max(worst) }
+            },
+        )
     }
 
     /// Bytes that a tiled kernel reads and writes: queries once; keys and values once for each 16
@@ -145,10 +131,7 @@ impl Problem {
             seen.next_multiple_of(32).min(self.m)
         });
         let keys: usize = tiles.sum();
-        (
-            4 * (self.h * D * (self.n + 2 * keys)) as u64,
-            4 * (self.h * self.n * (D + 1)) as u64,
-        )
+        (4 * (self.h * D * (self.n + 2 * keys)) as u64, 4 * (self.h * self.n * (D + 1)) as u64)
     }
 
     /// Buffers with rows of NaN behind the inputs, and the arguments that all kernels begin with.
@@ -185,14 +168,8 @@ fn flash(module: &Module, problem: &Problem) -> Ran {
         .array("ps", 4, &[16, 32]);
     let mut arguments: Vec<Argument> = [q, k, v, out, lse].map(Argument::from).into();
     arguments.extend(problem.scalars());
-    let report = kernel
-        .launch(&mut memory, &launch, &arguments)
-        .expect("a launch that fits");
-    Ran {
-        out: memory.read(out),
-        lse: memory.read(lse),
-        reports: vec![report],
-    }
+    let report = kernel.launch(&mut memory, &launch, &arguments).expect("a launch that fits");
+    Ran { out: memory.read(out), lse: memory.read(lse), reports: vec![report] }
 }
 
 /// `flash_split` with five splits, and `flash_merge`.
@@ -221,11 +198,7 @@ fn split(module: &Module, problem: &Problem) -> Ran {
         .expect("there")
         .launch(&mut memory, &launch, &arguments)
         .expect("fits");
-    Ran {
-        out: memory.read(out),
-        lse: memory.read(lse),
-        reports: vec![first, second],
-    }
+    Ran { out: memory.read(out), lse: memory.read(lse), reports: vec![first, second] }
 }
 
 /// A kernel file, its PTX, and how it is run.
@@ -281,29 +254,21 @@ fn right_kernels_pass() {
 
 #[test]
 fn right_kernels_move_what_the_closed_form_says_and_no_more() {
-    for (h, group, n, m, causal) in [
-        (2, 1, 64, 64, true),
-        (2, 1, 64, 64, false),
-        (4, 2, 67, 83, true),
-    ] {
+    for (h, group, n, m, causal) in
+        [(2, 1, 64, 64, true), (2, 1, 64, 64, false), (4, 2, 67, 83, true)]
+    {
         let problem = Problem::new(h, group, n, m, causal);
         for (name, source) in [("tiled", TILED), ("warp", WARP)] {
             let report = &(source.run)(&read(source.ptx), &problem).reports[0];
             let total = &report.total;
-            assert_eq!(
-                (total.read_bytes, total.written_bytes),
-                problem.bytes(),
-                "{name}"
-            );
+            assert_eq!((total.read_bytes, total.written_bytes), problem.bytes(), "{name}");
             assert_eq!(total.local_bytes, 0, "{name}");
         }
         let warp = &(WARP.run)(&read(WARP.ptx), &problem).reports[0];
         assert_eq!(warp.bank_conflicts(), 1.0);
         assert_eq!(warp.uncoalesced(), 1.0);
-        let [scored, each] = [
-            warp.lines.iter().map(|line| line.1.lanes).sum::<u64>(),
-            warp.total.lanes,
-        ];
+        let [scored, each] =
+            [warp.lines.iter().map(|line| line.1.lanes).sum::<u64>(), warp.total.lanes];
         assert_eq!(scored, each, "the lines add up to the total");
     }
 }
@@ -313,9 +278,8 @@ fn right_kernels_move_what_the_closed_form_says_and_no_more() {
 #[test]
 fn the_mathematical_library_runs() {
     let module = read(include_str!("seeded/math.ptx"));
-    let x: Vec<f32> = vec![
-        0.001, 0.3, 1.0, 1.5, 2.75, 3.5, 10.0, 77.7, 1234.5, 9.87e4, 1.5e5, 3.3e6,
-    ];
+    let x: Vec<f32> =
+        vec![0.001, 0.3, 1.0, 1.5, 2.75, 3.5, 10.0, 77.7, 1234.5, 9.87e4, 1.5e5, 3.3e6];
     let want: [fn(f64) -> f64; 24] = [
         f64::sin,
         f64::cos,
@@ -344,16 +308,8 @@ fn the_mathematical_library_runs() {
     ];
     for (which, want) in want.iter().enumerate() {
         let mut memory = Memory::new();
-        let (input, out) = (
-            memory.alloc("x", &x),
-            memory.alloc_uninit::<f32>("out", x.len()),
-        );
-        let arguments = [
-            input.into(),
-            out.into(),
-            (x.len() as i32).into(),
-            (which as i32).into(),
-        ];
+        let (input, out) = (memory.alloc("x", &x), memory.alloc_uninit::<f32>("out", x.len()));
+        let arguments = [input.into(), out.into(), (x.len() as i32).into(), (which as i32).into()];
         let launch = Launch::new([1, 1, 1], [32, 1, 1]);
         let report = module.kernels()[0]
             .launch(&mut memory, &launch, &arguments)
@@ -445,11 +401,7 @@ struct Bug {
 impl Bug {
     fn text(&self) -> String {
         let places = self.source.text.matches(self.right).count();
-        assert_eq!(
-            places, 1,
-            "{}: what is replaced stands {places} times",
-            self.name
-        );
+        assert_eq!(places, 1, "{}: what is replaced stands {places} times", self.name);
         self.source.text.replacen(self.right, self.wrong, 1)
     }
 }
@@ -600,19 +552,12 @@ fn every_seeded_bug_is_caught_by_name_and_line() {
     for bug in BUGS {
         let text = bug.text();
         let module = read(bug.ptx);
-        let runs = problems
-            .each_ref()
-            .map(|problem| (bug.source.run)(&module, problem));
+        let runs = problems.each_ref().map(|problem| (bug.source.run)(&module, problem));
         let reports: Vec<&Report> = runs.iter().flat_map(|ran| &ran.reports).collect();
         let findings: Vec<_> = reports.iter().flat_map(|report| &report.findings).collect();
-        let wrong = problems
-            .iter()
-            .zip(&runs)
-            .any(|(problem, ran)| problem.error(ran) > 1e-3);
+        let wrong = problems.iter().zip(&runs).any(|(problem, ran)| problem.error(ran) > 1e-3);
         let line_of = |line: Option<u32>| {
-            text.lines()
-                .nth(line.unwrap_or(0).max(1) as usize - 1)
-                .unwrap_or("")
+            text.lines().nth(line.unwrap_or(0).max(1) as usize - 1).unwrap_or("")
         };
         let most =
             |of: fn(&Report) -> f64| reports.iter().map(|report| of(report)).fold(0.0, f64::max);
@@ -645,12 +590,7 @@ fn every_seeded_bug_is_caught_by_name_and_line() {
             ));
         }
     }
-    assert!(
-        escaped.is_empty(),
-        "{} escaped:\n{}",
-        escaped.len(),
-        escaped.join("\n")
-    );
+    assert!(escaped.is_empty(), "{} escaped:\n{}", escaped.len(), escaped.join("\n"));
 }
 
 #[test]

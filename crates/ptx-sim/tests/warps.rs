@@ -39,30 +39,16 @@ fn shuffles() {
 #[test]
 fn votes_and_reductions() {
     let odd = "and.b32 %y, %i, 1; setp.eq.u32 %t, %y, 1;";
-    assert_eq!(
-        lanes(&format!("{odd} vote.sync.ballot.b32 %x, %t, -1;"))[0],
-        0xaaaa_aaaa
-    );
-    assert_eq!(
-        lanes(&format!("{odd} vote.sync.ballot.b32 %x, !%t, -1;"))[0],
-        0x5555_5555
-    );
+    assert_eq!(lanes(&format!("{odd} vote.sync.ballot.b32 %x, %t, -1;"))[0], 0xaaaa_aaaa);
+    assert_eq!(lanes(&format!("{odd} vote.sync.ballot.b32 %x, !%t, -1;"))[0], 0x5555_5555);
     for (mode, want) in [("any", 1), ("all", 0), ("uni", 0)] {
-        let got = lanes(&format!(
-            "{odd} vote.sync.{mode}.pred %u, %t, -1; selp.u32 %x, 1, 0, %u;"
-        ));
+        let got = lanes(&format!("{odd} vote.sync.{mode}.pred %u, %t, -1; selp.u32 %x, 1, 0, %u;"));
         assert!(got.iter().all(|x| *x == want), "{mode}");
     }
-    assert_eq!(
-        lanes("redux.sync.add.u32 %x, %x, -1;")[3],
-        (100..132).sum::<u32>()
-    );
+    assert_eq!(lanes("redux.sync.add.u32 %x, %x, -1;")[3], (100..132).sum::<u32>());
     assert_eq!(lanes("redux.sync.max.s32 %x, %x, -1;")[3], 131);
     assert_eq!(lanes("redux.sync.min.u32 %x, %x, -1;")[3], 100);
-    assert_eq!(
-        lanes("redux.sync.and.b32 %x, %x, -1;")[3],
-        (100..132).fold(!0, |a, b| a & b)
-    );
+    assert_eq!(lanes("redux.sync.and.b32 %x, %x, -1;")[3], (100..132).fold(!0, |a, b| a & b));
     assert_eq!(lanes("redux.sync.or.b32 %x, %i, -1;")[3], 31);
     assert_eq!(lanes("redux.sync.xor.b32 %x, %i, -1;")[3], 0);
 }
@@ -81,10 +67,7 @@ fn matches() {
 fn the_whole_block_votes_at_a_barrier() {
     let count = "setp.lt.u32 %t, %i, 40; bar.red.popc.u32 %x, 0, %t; st.global.u32 [%a], %x;";
     let (words, report) = run(64, 1, &[0; 64], count);
-    assert_eq!(
-        (report.findings.as_slice(), words[0], words[63]),
-        (&[][..], 40, 40)
-    );
+    assert_eq!((report.findings.as_slice(), words[0], words[63]), (&[][..], 40, 40));
     assert_eq!(report.total.barriers, 1);
     for (op, want) in [("and", 0), ("or", 1)] {
         let body = format!(
@@ -106,12 +89,7 @@ fn lanes_part_and_meet_again() {
     );
     // Each pair adds up its even number (odd lanes did not count), plus the mask of all lanes,
     // which is −1.
-    assert_eq!(
-        got,
-        (0..32)
-            .map(|lane: u32| (lane & !1).wrapping_sub(1))
-            .collect::<Vec<_>>()
-    );
+    assert_eq!(got, (0..32).map(|lane: u32| (lane & !1).wrapping_sub(1)).collect::<Vec<_>>());
 }
 
 /// A way that the compiler has moved behind the place where it joins: the shuffle waits for it.
@@ -150,12 +128,7 @@ fn special_registers() {
     assert_eq!(lanes("mov.u32 %x, %lanemask_ge;")[3], !7);
     assert_eq!(lanes("mov.u32 %x, %lanemask_gt;")[31], 0);
     assert_eq!(lanes("mov.u32 %x, WARP_SZ;")[0], 32);
-    let (words, _) = run(
-        64,
-        1,
-        &[0; 64],
-        "mov.u32 %x, %warpid; st.global.u32 [%a], %x;",
-    );
+    let (words, _) = run(64, 1, &[0; 64], "mov.u32 %x, %warpid; st.global.u32 [%a], %x;");
     assert_eq!((words[31], words[32]), (0, 1));
 }
 
@@ -252,27 +225,14 @@ fn atomics() {
         "atom.global.add.u32 %x, [%p], 1; mul.wide.u32 %b, %x, 4; add.s64 %b, %b, %p; mov.u32 %y, %ctaid.x; st.global.u32 [%b+4], %y;",
     );
     assert_eq!((report.findings.len(), words), (0, vec![3, 0, 1, 2]));
-    let (words, _) = run(
-        1,
-        1,
-        &[7, 8],
-        "atom.global.cas.b32 %x, [%p], 7, 9; st.global.u32 [%p+4], %x;",
-    );
+    let (words, _) =
+        run(1, 1, &[7, 8], "atom.global.cas.b32 %x, [%p], 7, 9; st.global.u32 [%p+4], %x;");
     assert_eq!(words, [9, 7]);
-    let (words, _) = run(
-        1,
-        1,
-        &[7, 8],
-        "atom.global.exch.b32 %x, [%p], 3; st.global.u32 [%p+4], %x;",
-    );
+    let (words, _) =
+        run(1, 1, &[7, 8], "atom.global.exch.b32 %x, [%p], 3; st.global.u32 [%p+4], %x;");
     assert_eq!(words, [3, 7]);
     let one = f(1.0) as u32;
-    let (words, _) = run(
-        8,
-        1,
-        &[0],
-        &format!("mov.b32 %f, {one}; red.global.add.f32 [%p], %f;"),
-    );
+    let (words, _) = run(8, 1, &[0], &format!("mov.b32 %f, {one}; red.global.add.f32 [%p], %f;"));
     assert_eq!(words, [f(8.0) as u32]);
     let (words, report) = run(
         64,

@@ -25,11 +25,7 @@ pub struct Step {
 impl Step {
     /// A step that has computed nothing yet.
     pub fn new(anchor: &'static str, title: &'static str) -> Self {
-        Step {
-            anchor,
-            title,
-            values: Vec::new(),
-        }
+        Step { anchor, title, values: Vec::new() }
     }
 
     /// Adds a value under its name in the code.
@@ -57,9 +53,7 @@ impl Step {
         let lines = include_str!("steps.rs").lines();
         let lines = lines.skip_while(|line| line.trim() != begin).skip(1);
         let lines = lines.take_while(|line| line.trim() != end);
-        lines
-            .map(|line| line.strip_prefix("    ").unwrap_or(line).to_string() + "\n")
-            .collect()
+        lines.map(|line| line.strip_prefix("    ").unwrap_or(line).to_string() + "\n").collect()
     }
 }
 
@@ -72,9 +66,7 @@ pub fn steps() -> Vec<Step> {
 pub fn run() -> String {
     let indented = |text: String| -> String {
         let lines = text.lines();
-        lines
-            .map(|line| format!("  {line}").trim_end().to_string() + "\n")
-            .collect()
+        lines.map(|line| format!("  {line}").trim_end().to_string() + "\n").collect()
     };
     let mut text = String::new();
     for (number, step) in steps().iter().enumerate() {

@@ -125,12 +125,9 @@ fn broadcasting() -> Step {
     let a = &x + &per_column; // the same three in every row
     let b = &x + &per_row.insert_axis(Axis(1)); // 2×1, repeated
     // ANCHOR_END: broadcasting
-    Step::new(
-        "broadcasting",
-        "Broadcasting: a small array beside a large one",
-    )
-    .gives("a", a)
-    .gives("b", b)
+    Step::new("broadcasting", "Broadcasting: a small array beside a large one")
+        .gives("a", a)
+        .gives("b", b)
 }
 
 fn entries() -> Step {
@@ -151,17 +148,12 @@ fn zips() -> Step {
     // ANCHOR: zips
     let scores = array![[1.0, 2.0], [3.0, 4.0]];
     let allowed = array![[true, false], [true, true]];
-    let hidden = Zip::from(&scores)
-        .and(&allowed)
-        .map_collect(|&score, &may| if may { score } else { 0.0 });
+    let hidden =
+        Zip::from(&scores).and(&allowed).map_collect(|&score, &may| if may { score } else { 0.0 });
     let mut sums = array![0.5, 0.5];
-    Zip::from(&mut sums)
-        .and(hidden.rows())
-        .for_each(|sum, row| *sum += row.sum());
+    Zip::from(&mut sums).and(hidden.rows()).for_each(|sum, row| *sum += row.sum());
     // ANCHOR_END: zips
-    Step::new("zips", "Zip: several arrays in step")
-        .gives("hidden", hidden)
-        .gives("sums", sums)
+    Step::new("zips", "Zip: several arrays in step").gives("hidden", hidden).gives("sums", sums)
 }
 
 fn widths() -> Step {

@@ -23,10 +23,7 @@ pub fn looked(translation: &Translation) -> String {
     for first in (0..n).step_by(DATE) {
         let rows = first..(first + DATE).min(n);
         let columns = columns(translation, rows.clone());
-        text += &format!(
-            "\n    {}\n",
-            spaced(&heading(&translation.source[columns.clone()]))
-        );
+        text += &format!("\n    {}\n", spaced(&heading(&translation.source[columns.clone()])));
         let weights = translation.weights.slice(s![rows.clone(), columns]);
         let weights = weights.mapv(|w| if w < BLANK { 0.0 } else { w });
         for (name, row) in names[rows].iter().zip(shades(weights.view(), 1.0).lines()) {
@@ -75,8 +72,5 @@ fn columns(translation: &Translation, rows: Range<usize>) -> Range<usize> {
 }
 
 fn most_looked_at(weights: ArrayView1<f32>) -> usize {
-    (0..weights.len()).fold(
-        0,
-        |best, j| if weights[j] > weights[best] { j } else { best },
-    )
+    (0..weights.len()).fold(0, |best, j| if weights[j] > weights[best] { j } else { best })
 }

@@ -126,10 +126,7 @@ pub(super) fn loops(state: ArrayView1<f32>, states: ArrayView2<f32>) -> Attended
 
 /// The context that these weights give, with these weights.
 pub(super) fn under(weights: Array1<f32>, states: ArrayView2<f32>) -> Attended {
-    Attended {
-        context: weights.dot(&states),
-        weights,
-    }
+    Attended { context: weights.dot(&states), weights }
 }
 
 /// All of the weight on one state.
@@ -146,10 +143,7 @@ fn with_context(
     wrong: impl Fn(&Attended) -> Array1<f32>,
 ) -> Attended {
     let right = crate::attend_all(state, states);
-    Attended {
-        context: wrong(&right),
-        ..right
-    }
+    Attended { context: wrong(&right), ..right }
 }
 
 /// The index of the largest entry, the first of equals.

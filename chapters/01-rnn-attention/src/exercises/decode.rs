@@ -110,8 +110,5 @@ pub(super) fn step(
 /// input.
 pub(super) fn swapped(rnn: &Rnn, d: usize) -> Rnn {
     let (from_context, from_input) = (rnn.w_x.slice(s![..d, ..]), rnn.w_x.slice(s![d.., ..]));
-    Rnn {
-        w_x: concatenate![Axis(0), from_input, from_context],
-        ..rnn.clone()
-    }
+    Rnn { w_x: concatenate![Axis(0), from_input, from_context], ..rnn.clone() }
 }

@@ -199,12 +199,7 @@ fn run(
 
 /// Row t of the weights becomes what the state after step t looks at.
 fn weights_after(mut decoded: Decoded, states: ArrayView2<f32>) -> Decoded {
-    for (state, mut row) in decoded
-        .states
-        .rows()
-        .into_iter()
-        .zip(decoded.weights.rows_mut())
-    {
+    for (state, mut row) in decoded.states.rows().into_iter().zip(decoded.weights.rows_mut()) {
         row.assign(&attend_all(state, states).weights);
     }
     decoded

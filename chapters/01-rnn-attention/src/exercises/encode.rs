@@ -144,8 +144,6 @@ pub(super) fn shifted(rows: ArrayView2<f32>, first: ArrayView1<f32>) -> Array2<f
 /// Every row is row t of `rows`.
 pub(super) fn everywhere(rows: ArrayView2<f32>, t: usize) -> Array2<f32> {
     let mut same = rows.to_owned();
-    same.rows_mut()
-        .into_iter()
-        .for_each(|mut row| row.assign(&rows.row(t)));
+    same.rows_mut().into_iter().for_each(|mut row| row.assign(&rows.row(t)));
     same
 }

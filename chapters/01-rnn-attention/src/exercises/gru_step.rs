@@ -122,11 +122,7 @@ exercise! {
 }
 
 fn by_oracle<F: NdFloat>(gru: &Gru, x: ArrayView1<f32>, state: ArrayView1<f32>) -> Array1<F> {
-    Array1::from(oracle::gru_step(
-        gru,
-        &oracle::vector(x),
-        &oracle::vector(state),
-    ))
+    Array1::from(oracle::gru_step(gru, &oracle::vector(x), &oracle::vector(state)))
 }
 
 /// One coordinate at a time, mixed as candidate + update (state − candidate).

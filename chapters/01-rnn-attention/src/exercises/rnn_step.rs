@@ -92,11 +92,7 @@ exercise! {
 }
 
 fn by_oracle<F: NdFloat>(rnn: &Rnn, x: ArrayView1<f32>, state: ArrayView1<f32>) -> Array1<F> {
-    Array1::from(oracle::rnn_step(
-        rnn,
-        &oracle::vector(x),
-        &oracle::vector(state),
-    ))
+    Array1::from(oracle::rnn_step(rnn, &oracle::vector(x), &oracle::vector(state)))
 }
 
 /// What goes into the tanh.

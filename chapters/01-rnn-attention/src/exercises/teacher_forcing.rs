@@ -171,10 +171,8 @@ fn fed(start: usize, targets: &[usize]) -> Vec<usize> {
 
 /// The loss in plain loops.
 fn loss<F: NdFloat + Into<f64>>(case: &Case) -> Vec<Field> {
-    let rows: Vec<ArrayView1<f32>> = fed(case.start, &case.targets)
-        .into_iter()
-        .map(|token| case.logits.row(token))
-        .collect();
+    let rows: Vec<ArrayView1<f32>> =
+        fed(case.start, &case.targets).into_iter().map(|token| case.logits.row(token)).collect();
     let loss: f64 = oracle::loss::<F>(&rows, &case.targets).into();
     vec![field("loss", loss)]
 }
@@ -185,13 +183,10 @@ fn by_log_sum_exp(
     start: usize,
     targets: &[usize],
 ) -> f32 {
-    let losses = fed(start, targets)
-        .into_iter()
-        .zip(targets)
-        .map(|(fed, &target)| {
-            let logits = step(fed);
-            logits.exp().sum().ln() - logits[target]
-        });
+    let losses = fed(start, targets).into_iter().zip(targets).map(|(fed, &target)| {
+        let logits = step(fed);
+        logits.exp().sum().ln() - logits[target]
+    });
     losses.sum::<f32>() / targets.len() as f32
 }
 

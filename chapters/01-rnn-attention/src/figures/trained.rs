@@ -71,19 +71,13 @@ const STEP: usize = 8;
 /// The share of the gradient's norm by distance from the end.
 fn by_distance(model: Model, trained: bool) -> Vec<(f64, f64)> {
     let rows = gradients().into_iter();
-    let rows: Vec<Gradient> = rows
-        .filter(|row| row.model == model && row.trained == trained)
-        .collect();
+    let rows: Vec<Gradient> =
+        rows.filter(|row| row.model == model && row.trained == trained).collect();
     let mean = |chunk: &[Gradient], of: fn(&Gradient) -> f64| {
         chunk.iter().map(of).sum::<f64>() / chunk.len() as f64
     };
     let chunks = rows.chunks(STEP).filter(|chunk| chunk.len() == STEP);
-    let point = |chunk| {
-        (
-            mean(chunk, |row| row.distance as f64),
-            mean(chunk, |row| row.share),
-        )
-    };
+    let point = |chunk| (mean(chunk, |row| row.distance as f64), mean(chunk, |row| row.share));
     chunks.map(point).collect()
 }
 
@@ -95,15 +89,13 @@ pub(super) fn gradient() -> Figure {
         ("dot attention, trained", Model::Dot, true),
     ];
     let curves = curves.map(|(name, model, trained)| (name, by_distance(model, trained)));
-    let ends = curves
-        .iter()
-        .map(|(name, points)| match (points.first(), points.last()) {
-            (Some(near), Some(far)) => format!(
-                "{name}, {:.1e} near the end and {:.1e} at {:.0} characters",
-                near.1, far.1, far.0
-            ),
-            _ => format!("{name}, not measured"),
-        });
+    let ends = curves.iter().map(|(name, points)| match (points.first(), points.last()) {
+        (Some(near), Some(far)) => format!(
+            "{name}, {:.1e} near the end and {:.1e} at {:.0} characters",
+            near.1, far.1, far.0
+        ),
+        _ => format!("{name}, not measured"),
+    });
     let ends: Vec<String> = ends.collect();
     let alternative = format!("The share of one character: {}.", ends.join("; "));
     let title = "What the loss of the first character that is written depends on: the share of each character that was read in the gradient's norm, by its distance from the end. Mean over held-out lists of eight dates and over eight neighbouring characters";
@@ -123,9 +115,7 @@ pub(super) fn alignment() -> Figure {
 
 /// Where a trained model looks while it writes [`DATE`]: the part that holds a weight.
 pub fn heatmap(translator: &Translator, name: &str) -> Figure {
-    let translation = translator
-        .translate(DATE)
-        .expect("a text that the models take");
+    let translation = translator.translate(DATE).expect("a text that the models take");
     let weights = translation.weights;
     let (n, m) = weights.dim();
     let written: Vec<String> = translation.output.chars().map(String::from).collect();
@@ -143,20 +133,15 @@ pub fn heatmap(translator: &Translator, name: &str) -> Figure {
     let looks: Vec<String> = (0..n.min(written.len()))
         .map(|i| format!("{} looks most at {}", written[i], columns[most(i)]))
         .collect();
-    let alternative = format!(
-        "A row for each character that is written: {}.",
-        looks.join("; ")
-    );
+    let alternative = format!("A row for each character that is written: {}.", looks.join("; "));
     let title = format!(
         "Where the model with {name} looks: “{DATE}” (across) becomes {} (down)",
         translation.output
     );
-    Heatmap::new(&title, &alternative, (n, m), |i, j| {
-        f64::from(weights[[i, j]])
-    })
-    .rows("written", rows)
-    .columns("read", columns)
-    .legend("weight")
-    .full(1.0)
-    .figure()
+    Heatmap::new(&title, &alternative, (n, m), |i, j| f64::from(weights[[i, j]]))
+        .rows("written", rows)
+        .columns("read", columns)
+        .legend("weight")
+        .full(1.0)
+        .figure()
 }

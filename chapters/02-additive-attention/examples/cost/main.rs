@@ -37,10 +37,8 @@ fn measure(n: usize) {
         w_k: normal(WIDTH) / 8.0,
         v: normal(1).remove_axis(Axis(0)),
     };
-    let concat = Concat {
-        w: concatenate![Axis(0), additive.w_q, additive.w_k],
-        v: additive.v.clone(),
-    };
+    let concat =
+        Concat { w: concatenate![Axis(0), additive.w_q, additive.w_k], v: additive.v.clone() };
     let (q, k) = (q.view(), k.view());
     // A whole array of hidden layers at once has to give the same before it is timed.
     let expected = additive_scores(&additive, q, k);
@@ -48,35 +46,14 @@ fn measure(n: usize) {
     let furthest = (&expected - &whole).fold(0.0_f32, |most, x| most.max(x.abs()));
     assert!(furthest < 1e-3, "the two ways differ by {furthest}");
 
-    let sizes = Sizes {
-        n: n as u64,
-        m: n as u64,
-        d: WIDTH as u64,
-        a: WIDTH as u64,
-    };
+    let sizes = Sizes { n: n as u64, m: n as u64, d: WIDTH as u64, a: WIDTH as u64 };
     let dot = time(|| dot_scores(q, k));
     let rows = [
         ("dot", sizes.dot_flop(), dot),
-        (
-            "general",
-            sizes.general_flop(),
-            time(|| general_scores(w.view(), q, k)),
-        ),
-        (
-            "additive",
-            sizes.additive_flop(),
-            time(|| additive_scores(&additive, q, k)),
-        ),
-        (
-            "additive, whole",
-            sizes.additive_flop(),
-            time(|| whole_array(&additive, q, k)),
-        ),
-        (
-            "concat",
-            sizes.concat_flop(),
-            time(|| concat_scores(&concat, q, k)),
-        ),
+        ("general", sizes.general_flop(), time(|| general_scores(w.view(), q, k))),
+        ("additive", sizes.additive_flop(), time(|| additive_scores(&additive, q, k))),
+        ("additive, whole", sizes.additive_flop(), time(|| whole_array(&additive, q, k))),
+        ("concat", sizes.concat_flop(), time(|| concat_scores(&concat, q, k))),
     ];
     for (name, flop, seconds) in rows {
         println!(

@@ -98,11 +98,7 @@ fn spreads(dot: &Translation, additive: &Translation) -> String {
     );
     let steps = dot.weights.rows().into_iter().zip(additive.weights.rows());
     for (name, (dot_row, additive_row)) in written(dot, additive).iter().zip(steps) {
-        text += &format!(
-            "{name} {}        {}\n",
-            one(dot, dot_row),
-            one(additive, additive_row)
-        );
+        text += &format!("{name} {}        {}\n", one(dot, dot_row), one(additive, additive_row));
     }
     text
 }
@@ -117,10 +113,7 @@ fn one(translation: &Translation, weights: ArrayView1<f32>) -> String {
     } else {
         format!("{:>6.1}", (largest / smallest).ln())
     };
-    format!(
-        " {}  {largest:>6.3}   {spread}",
-        name(&translation.source[at])
-    )
+    format!(" {}  {largest:>6.3}   {spread}", name(&translation.source[at]))
 }
 
 /// What both wrote for the first date and right after it: one character a step, or both where they
@@ -131,11 +124,7 @@ fn written(dot: &Translation, additive: &Translation) -> Vec<String> {
     };
     let both = characters(dot).into_iter().zip(characters(additive));
     let name = |(a, b)| {
-        if a == b {
-            format!(" {a}")
-        } else {
-            format!("{a}{b}")
-        }
+        if a == b { format!(" {a}") } else { format!("{a}{b}") }
     };
     both.map(name).collect()
 }

@@ -152,10 +152,7 @@ impl Function {
         match self {
             Function::Cubes => x.mapv(|x| x * x * x).sum(),
             Function::Places => {
-                let terms = x
-                    .iter()
-                    .enumerate()
-                    .map(|(place, x)| (place as f64 + 1.0) * x * x);
+                let terms = x.iter().enumerate().map(|(place, x)| (place as f64 + 1.0) * x * x);
                 terms.sum()
             }
             Function::Attention { from_k, v, values } => {

@@ -160,10 +160,7 @@ fn random_case(
         v_p: random.normal(a) * (sharp / (a as f32).sqrt()),
     };
     let q = some_values(of_q, (n, d_q), random);
-    case(
-        about,
-        (pointer, q, some_values(of_scores, (n, m), random), half),
-    )
+    case(about, (pointer, q, some_values(of_scores, (n, m), random), half))
 }
 
 /// Whether no query points so near to a key that rounding decides which keys are in the window.
@@ -194,9 +191,7 @@ fn outside_is_zero(case: &Case, weights: &Array2<f32>) -> Result<(), String> {
             })?;
         }
         let sum = row.sum();
-        require(sum <= 1.0001, || {
-            format!("row {i} sums to {sum:.4}, more than 1")
-        })?;
+        require(sum <= 1.0001, || format!("row {i} sums to {sum:.4}, more than 1"))?;
     }
     Ok(())
 }

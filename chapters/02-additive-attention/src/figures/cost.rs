@@ -11,19 +11,10 @@ pub fn table() -> String {
          | ---: | ---: | ---: | ---: | ---: | ---: |\n",
     );
     for n in LENGTHS {
-        let sizes = Sizes {
-            n,
-            m: n,
-            d: WIDTH,
-            a: WIDTH,
-        };
-        let cells = [
-            sizes.dot_flop(),
-            sizes.general_flop(),
-            sizes.additive_flop(),
-            sizes.concat_flop(),
-        ]
-        .map(|flop| format!("{} MFLOP", short(flop)));
+        let sizes = Sizes { n, m: n, d: WIDTH, a: WIDTH };
+        let cells =
+            [sizes.dot_flop(), sizes.general_flop(), sizes.additive_flop(), sizes.concat_flop()]
+                .map(|flop| format!("{} MFLOP", short(flop)));
         let tanh = short(sizes.additive_tanh());
         table += &format!("| {n} | {} | {tanh} million |\n", cells.join(" | "));
     }

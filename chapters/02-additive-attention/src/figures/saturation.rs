@@ -43,11 +43,7 @@ pub fn measure(d: usize) -> Measured {
     let mut random = Random::new(SEED);
     // The same v for every width.
     let v = random.normal(HIDDEN) / (HIDDEN as f32).sqrt();
-    let additive = Additive {
-        w_q: random.normal((d, HIDDEN)),
-        w_k: random.normal((d, HIDDEN)),
-        v,
-    };
+    let additive = Additive { w_q: random.normal((d, HIDDEN)), w_k: random.normal((d, HIDDEN)), v };
     let (q, k) = (random.normal((PAIRS, d)), random.normal((PAIRS, d)));
     Measured {
         d,

@@ -26,20 +26,12 @@ impl Kernel {
         // Attention divides by √d because a dot product of d random coordinates spreads as √d. Here
         // the scores are distances, whose unit `scale` sets, so the division is undone.
         let undo = (q.ncols() as f32).sqrt();
-        Kernel {
-            q: q * (scale * undo),
-            k,
-        }
+        Kernel { q: q * (scale * undo), k }
     }
 
     /// The average of the training targets that each query gets: n.
     pub fn predict(&self, split: &Split) -> Array1<f32> {
-        let output = attention(
-            self.q.view(),
-            self.k.view(),
-            split.values.view(),
-            &Mask::None,
-        );
+        let output = attention(self.q.view(), self.k.view(), split.values.view(), &Mask::None);
         output.out.column(0).to_owned()
     }
 
@@ -62,10 +54,7 @@ pub fn nearest(split: &Split) -> Array1<f32> {
 
 /// The mean of the training targets, for each query: n.
 pub fn mean(split: &Split) -> Array1<f32> {
-    Array1::from_elem(
-        split.queries.nrows(),
-        split.values.sum() / split.values.len() as f32,
-    )
+    Array1::from_elem(split.queries.nrows(), split.values.sum() / split.values.len() as f32)
 }
 
 /// Root of the mean squared error against the held-out targets.

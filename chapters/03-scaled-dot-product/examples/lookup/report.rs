@@ -11,17 +11,7 @@ use anyhow::{Result, ensure};
 use std::fmt::Write;
 
 /// Each four times the last: the kernel's width halves.
-const SCALES: [f32; 9] = [
-    1.0 / 64.0,
-    1.0 / 16.0,
-    0.25,
-    1.0,
-    4.0,
-    16.0,
-    64.0,
-    256.0,
-    1024.0,
-];
+const SCALES: [f32; 9] = [1.0 / 64.0, 1.0 / 16.0, 0.25, 1.0, 4.0, 16.0, 64.0, 256.0, 1024.0];
 
 /// The whole demonstration.
 pub fn report(table: &Table, args: &Args) -> Result<String> {

@@ -21,11 +21,8 @@ pub fn one_row(
     let columns = shown_columns(table, target, split);
     let weights = weights.row(query);
     let row = split.held_out[query];
-    let mut text = format!(
-        "Held-out row {}, line {} of the file, attends to\n",
-        query + 1,
-        table.lines[row]
-    );
+    let mut text =
+        format!("Held-out row {}, line {} of the file, attends to\n", query + 1, table.lines[row]);
     let cells = |row: usize| {
         let cells = columns.iter().map(|(column, name)| {
             let width = name.chars().count();
@@ -33,20 +30,11 @@ pub fn one_row(
         });
         cells.collect::<String>()
     };
-    let names: String = columns
-        .iter()
-        .map(|(_, name)| format!("  {name}"))
-        .collect();
+    let names: String = columns.iter().map(|(_, name)| format!("  {name}")).collect();
     let _ = writeln!(text, "weight    line{names}");
     for j in by_weight(weights).into_iter().take(ROWS_SHOWN) {
         let row = split.train[j];
-        let _ = writeln!(
-            text,
-            "{:>6.3}  {:>6}{}",
-            weights[j],
-            table.lines[row],
-            cells(row)
-        );
+        let _ = writeln!(text, "{:>6.3}  {:>6}{}", weights[j], table.lines[row], cells(row));
     }
     let _ = writeln!(text, "   the row asked{}", &cells(row)[2..]);
     let _ = writeln!(
@@ -94,22 +82,12 @@ const FAINT: f32 = 0.01;
 /// A text heatmap of the weights of a few held-out rows.
 pub fn drawing(split: &Split, weights: &Array2<f32>, query: usize) -> String {
     let n = weights.nrows();
-    let mut queries: Vec<usize> = (0..n)
-        .cycle()
-        .skip(query)
-        .take(n.min(QUERIES_DRAWN))
-        .collect();
+    let mut queries: Vec<usize> = (0..n).cycle().skip(query).take(n.min(QUERIES_DRAWN)).collect();
     queries.sort_by(|&a, &b| split.answers[a].total_cmp(&split.answers[b]));
     let mut shares = weights.select(Axis(0), &queries);
     for mut row in shares.rows_mut() {
         let largest = row.fold(0.0_f32, |most, &w| most.max(w));
-        row.mapv_inplace(|w| {
-            if w < FAINT * largest {
-                0.0
-            } else {
-                w / largest
-            }
-        });
+        row.mapv_inplace(|w| if w < FAINT * largest { 0.0 } else { w / largest });
     }
     let most = shares.fold_axis(Axis(0), 0.0_f32, |most, &w| most.max(w));
     let mut keys = by_weight(most.view());

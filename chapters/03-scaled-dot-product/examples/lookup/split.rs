@@ -37,10 +37,7 @@ impl Split {
         let features: Vec<usize> = (0..table.columns.len()).filter(|&c| c != target).collect();
         let of = |rows: &[usize]| {
             let rows = table.rows.select(Axis(0), rows);
-            (
-                rows.select(Axis(1), &features),
-                rows.column(target).to_owned(),
-            )
+            (rows.select(Axis(1), &features), rows.column(target).to_owned())
         };
         let ((known, values), (asked, answers)) = (of(&train), of(&held_out));
         let mean = known.mean_axis(Axis(0)).expect("at least two rows");

@@ -25,10 +25,7 @@ impl Table {
     /// Reads a file.
     pub fn read(path: &Path) -> Result<Self> {
         let file = path.display().to_string();
-        ensure!(
-            !path.is_dir(),
-            "{file}: this is a folder; name a CSV file in it"
-        );
+        ensure!(!path.is_dir(), "{file}: this is a folder; name a CSV file in it");
         let bytes =
             std::fs::read(path).with_context(|| format!("{file}: the file cannot be read"))?;
         Table::parse(&file, &bytes)
@@ -58,12 +55,7 @@ impl Table {
             lines.len()
         );
         let rows = Array2::from_shape_vec((lines.len(), columns.len()), fields)?;
-        let table = Table {
-            file: file.into(),
-            columns,
-            rows,
-            lines,
-        };
+        let table = Table { file: file.into(), columns, rows, lines };
         table.check_variation()?;
         Ok(table)
     }
@@ -125,10 +117,7 @@ fn line_of(text: &str, start: usize) -> usize {
 }
 
 fn names(header: &StringRecord) -> Result<Vec<String>> {
-    ensure!(
-        header.len() >= 2,
-        "only one column; at least two are needed, separated by commas"
-    );
+    ensure!(header.len() >= 2, "only one column; at least two are needed, separated by commas");
     ensure!(
         header.iter().any(|name| name.parse::<f64>().is_err()),
         "the header is missing: the first line has to name the columns"
@@ -172,11 +161,7 @@ fn number(field: &str) -> Result<f64> {
 /// A field without control characters, so that it fits into one line and cannot steer the terminal.
 fn shown(field: &str) -> String {
     let plain: String = field.chars().take(40).collect();
-    plain
-        .escape_debug()
-        .to_string()
-        .replace("\\'", "'")
-        .replace("\\\"", "\"")
+    plain.escape_debug().to_string().replace("\\'", "'").replace("\\\"", "\"")
 }
 
 fn count(n: usize, what: &str) -> String {

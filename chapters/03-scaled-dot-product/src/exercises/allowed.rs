@@ -158,10 +158,7 @@ fn by_row_slices(mask: &Mask, n: usize, m: usize) -> Array2<bool> {
             table = by_row_slices(&Mask::Causal, n, m);
             table.slice_mut(s![.., ..(*p).min(m)]).fill(true);
         }
-        Mask::Padding(keys) => table
-            .rows_mut()
-            .into_iter()
-            .for_each(|mut row| row.assign(keys)),
+        Mask::Padding(keys) => table.rows_mut().into_iter().for_each(|mut row| row.assign(keys)),
         Mask::Dense(dense) => table.assign(dense),
         Mask::All(masks) => {
             table.fill(true);

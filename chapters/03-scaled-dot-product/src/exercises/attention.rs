@@ -241,27 +241,16 @@ exercise! {
 pub(super) fn small(
     random: &mut Random,
 ) -> impl Iterator<Item = (Array2<f32>, Array2<f32>, Array2<f32>, Mask)> {
-    let levels = [
-        3,
-        3,
-        3,
-        3,
-        SOME_MASKS,
-        SOME_VALUES,
-        SOME_VALUES,
-        SOME_VALUES,
-    ];
-    pairwise(levels)
-        .into_iter()
-        .map(|[n, m, d, d_v, mask, of_q, of_k, of_v]| {
-            let (n, m, d, d_v) = (n + 1, m + 1, d + 1, d_v + 1);
-            (
-                some_values(of_q, (n, d), random),
-                some_values(of_k, (m, d), random),
-                some_values(of_v, (m, d_v), random),
-                some_mask(mask, (n, m), random),
-            )
-        })
+    let levels = [3, 3, 3, 3, SOME_MASKS, SOME_VALUES, SOME_VALUES, SOME_VALUES];
+    pairwise(levels).into_iter().map(|[n, m, d, d_v, mask, of_q, of_k, of_v]| {
+        let (n, m, d, d_v) = (n + 1, m + 1, d + 1, d_v + 1);
+        (
+            some_values(of_q, (n, d), random),
+            some_values(of_k, (m, d), random),
+            some_values(of_v, (m, d_v), random),
+            some_mask(mask, (n, m), random),
+        )
+    })
 }
 
 /// A dense mask in which row 1 may attend to nothing.
@@ -325,10 +314,8 @@ pub(super) fn online(
     mask: &Mask,
 ) -> Output {
     let table = table(q, k, mask);
-    let mut output = Output {
-        out: Array2::zeros((q.nrows(), v.ncols())),
-        lse: Array1::zeros(q.nrows()),
-    };
+    let mut output =
+        Output { out: Array2::zeros((q.nrows(), v.ncols())), lse: Array1::zeros(q.nrows()) };
     for i in 0..q.nrows() {
         let (mut row_max, mut row_sum) = (f32::NEG_INFINITY, 0.0_f32);
         let mut out = Array1::<f32>::zeros(v.ncols());
@@ -370,13 +357,8 @@ fn variant(
     table: &Array2<bool>,
 ) -> Output {
     let mut scores = q.dot(&k.t()) * scale;
-    Zip::from(&mut scores)
-        .and(table)
-        .for_each(|s, &may| *s = if may { *s } else { hidden });
-    Output {
-        out: softmax_rows(scores.view()).dot(&v),
-        lse: log_sum_exp(scores.view()),
-    }
+    Zip::from(&mut scores).and(table).for_each(|s, &may| *s = if may { *s } else { hidden });
+    Output { out: softmax_rows(scores.view()).dot(&v), lse: log_sum_exp(scores.view()) }
 }
 
 fn scaled(
@@ -399,14 +381,8 @@ fn with_lse(
 ) -> Output {
     let Output { out, lse } = crate::attention(q, k, v, mask);
     let scores = masked_scores(q, k, mask);
-    let lse = lse
-        .iter()
-        .zip(scores.rows())
-        .map(|(&lse, row)| wrong(lse, row));
-    Output {
-        out,
-        lse: lse.collect(),
-    }
+    let lse = lse.iter().zip(scores.rows()).map(|(&lse, row)| wrong(lse, row));
+    Output { out, lse: lse.collect() }
 }
 
 /// `output`, with what is right for rows that may attend to nothing.

@@ -185,8 +185,7 @@ fn pairwise_sum(terms: &[f32]) -> f32 {
 }
 
 fn row_max(x: ArrayView2<f32>) -> Array2<f32> {
-    x.fold_axis(Axis(1), f32::NEG_INFINITY, |max, &s| max.max(s))
-        .insert_axis(Axis(1))
+    x.fold_axis(Axis(1), f32::NEG_INFINITY, |max, &s| max.max(s)).insert_axis(Axis(1))
 }
 
 /// One number for the whole matrix, 1×1.

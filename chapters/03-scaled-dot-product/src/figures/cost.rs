@@ -43,12 +43,7 @@ pub(super) fn table() -> String {
          | ---: | ---: | ---: | ---: | ---: |\n",
     );
     for n in [128, 1024, 8192, 65536] {
-        let sizes = Sizes {
-            n,
-            m: n,
-            d: 64,
-            d_v: 64,
-        };
+        let sizes = Sizes { n, m: n, d: 64, d_v: 64 };
         table += &format!(
             "| {} | {} | {} | {} | {} |\n",
             grouped(n),
@@ -77,11 +72,8 @@ fn scaled(count: u64, step: u64, units: [&str; 5]) -> String {
         value /= step as f64;
         unit += 1;
     }
-    let decimals = if value.fract() == 0.0 || value >= 100.0 {
-        0
-    } else {
-        2 - value.log10().floor() as usize
-    };
+    let decimals =
+        if value.fract() == 0.0 || value >= 100.0 { 0 } else { 2 - value.log10().floor() as usize };
     format!("{value:.decimals$}\u{a0}{}", units[unit])
 }
 

@@ -33,22 +33,19 @@ pub fn figure() -> Figure {
 
     let mass = |rows: &Array2<f32>| rows.column(FEATURES).mapv(|g| format!("{g:.0}")).to_vec();
     let answers = asked.column(FEATURES).into_iter().zip(out.column(0));
-    let answers: Vec<String> = answers
-        .map(|(is, out)| format!("{out:.0} g for one of {is:.0} g"))
-        .collect();
+    let answers: Vec<String> =
+        answers.map(|(is, out)| format!("{out:.0} g for one of {is:.0} g")).collect();
     let alternative = format!(
         "Weights of {QUERIES} penguins over {KEYS} others. Each row sums to one, and most of its weight is on penguins of a similar size, so that the large weights run from the top left to the bottom right. The weighted means of the known masses are {}.",
         answers.join(", ")
     );
     let title = "Weights of six penguins (rows) over twelve known ones (columns), compared by bill and flipper. The labels are their masses, which the comparison does not see; weights below 0.05 are shown by colour alone";
-    Heatmap::new(title, &alternative, weights.dim(), |i, j| {
-        f64::from(weights[[i, j]])
-    })
-    .rows("query: mass (g)", mass(&asked))
-    .columns("key: mass (g)", mass(&known))
-    .legend("weight")
-    .full(1.0)
-    .figure()
+    Heatmap::new(title, &alternative, weights.dim(), |i, j| f64::from(weights[[i, j]]))
+        .rows("query: mass (g)", mass(&asked))
+        .columns("key: mass (g)", mass(&known))
+        .legend("weight")
+        .full(1.0)
+        .figure()
 }
 
 /// All penguins: three features and the mass, in the file's units.

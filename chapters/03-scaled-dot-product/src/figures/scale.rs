@@ -22,9 +22,7 @@ fn mean(of: impl Iterator<Item = f64>) -> f64 {
 }
 
 fn largest(scaled: usize) -> impl Iterator<Item = f64> {
-    MEASURED
-        .iter()
-        .map(move |both| mean(both[scaled].iter().map(|s| s.largest_weight)))
+    MEASURED.iter().map(move |both| mean(both[scaled].iter().map(|s| s.largest_weight)))
 }
 
 fn norms(sample: &[Saturation]) -> impl Iterator<Item = f64> + '_ {
@@ -56,11 +54,8 @@ pub fn largest_weight() -> Figure {
 }
 
 pub fn jacobian() -> Figure {
-    let at = |scaled: usize, p: f64| {
-        MEASURED
-            .iter()
-            .map(move |both| quantile(norms(&both[scaled]), p))
-    };
+    let at =
+        |scaled: usize, p: f64| MEASURED.iter().map(move |both| quantile(norms(&both[scaled]), p));
     let band = |scaled| {
         let ends = at(scaled, 0.25).zip(at(scaled, 0.75));
         widths().zip(ends).map(|(d, (low, high))| (d, low, high))
@@ -90,9 +85,8 @@ pub fn table() -> String {
          | ---: | ---: | ---: | ---: | ---: |\n",
     );
     for (d, both) in WIDTHS.into_iter().zip(MEASURED.iter()) {
-        let cells = both
-            .iter()
-            .flat_map(|sample| [quantile(norms(sample), 0.5), mean(norms(sample))]);
+        let cells =
+            both.iter().flat_map(|sample| [quantile(norms(sample), 0.5), mean(norms(sample))]);
         let cells: Vec<String> = cells.map(digits).collect();
         table += &format!("| {d} | {} |\n", cells.join(" | "));
     }

@@ -36,10 +36,8 @@ pub fn own(weights: &Array3<f32>, target: &[usize], block: u8) -> String {
 
 /// A character for each token; the first is the start, and the end stands behind the last.
 fn labels(tokens: &[usize], decode: fn(&[usize]) -> String) -> Vec<char> {
-    let mut labels: Vec<char> = tokens
-        .iter()
-        .map(|&token| decode(&[token]).chars().next().unwrap_or('$'))
-        .collect();
+    let mut labels: Vec<char> =
+        tokens.iter().map(|&token| decode(&[token]).chars().next().unwrap_or('$')).collect();
     labels[0] = '^';
     if labels.last() != Some(&'$') {
         labels.push('$');
@@ -64,11 +62,7 @@ fn heads(title: &str, weights: &Array3<f32>, columns: &[char], target: &[usize])
     }
     let hidden = (weights.dim().1 - rows, weights.dim().2 - shown);
     if hidden != (0, 0) {
-        let _ = writeln!(
-            text,
-            "\nNot drawn: {} rows, {} columns.",
-            hidden.0, hidden.1
-        );
+        let _ = writeln!(text, "\nNot drawn: {} rows, {} columns.", hidden.0, hidden.1);
     }
     text
 }

@@ -34,10 +34,8 @@ pub fn report(weights: &Weights, args: &Args) -> Result<String> {
         let _ = writeln!(text, "wrote    {date}");
     }
     let (blocks, heads) = (model.decoder.len(), model.decoder[0].cross_attention.h);
-    let _ = writeln!(
-        text,
-        "\nA Transformer of {blocks} + {blocks} blocks with {heads} heads each."
-    );
+    let _ =
+        writeln!(text, "\nA Transformer of {blocks} + {blocks} blocks with {heads} heads each.");
     text += &steps(&written);
     let n = target.len();
     let _ = writeln!(

@@ -181,21 +181,13 @@ fn by_hand(random: &mut Random) -> Case {
         norm.gain.fill(0.0);
         norm.bias.fill(1.0);
     }
-    for (layer, adds) in [
-        (&mut block.self_attention, 10.0),
-        (&mut block.cross_attention, 100.0),
-    ] {
+    for (layer, adds) in [(&mut block.self_attention, 10.0), (&mut block.cross_attention, 100.0)] {
         layer.w_v = Array2::eye(2);
         layer.w_o = Array2::eye(2) * adds;
     }
     block.feed_forward.w_2.fill(0.0);
     block.feed_forward.b_2.fill(1000.0);
-    let inputs = (
-        block,
-        array![[1.0, 2.0], [3.0, 4.0]],
-        Array2::ones((3, 2)),
-        Mask::None,
-    );
+    let inputs = (block, array![[1.0, 2.0], [3.0, 4.0]], Array2::ones((3, 2)), Mask::None);
     case("by hand: the parts add 10, 100 and 1000", inputs)
 }
 
@@ -210,10 +202,7 @@ fn random_block(
     DecoderBlock {
         norm_1: random_norm(random, d_model),
         self_attention: random_layer(random, (h, d, d), (d_model, d_model)),
-        rotary: Rotary {
-            base: 100.0,
-            layout,
-        },
+        rotary: Rotary { base: 100.0, layout },
         norm_2: random_norm(random, d_model),
         cross_attention: random_layer(random, (h, d, d), (d_model, d_memory)),
         norm_3: random_norm(random, d_model),
@@ -337,10 +326,6 @@ fn normalised_residual(parts: &Parts, i: usize, x: &Array2<f32>) -> Array2<f32> 
 /// One part is applied wrongly.
 fn only(part: usize, wrong: Apply) -> impl Fn(&Parts, usize, &Array2<f32>) -> Array2<f32> {
     move |parts, i, x| {
-        if i == part {
-            wrong(parts, i, x)
-        } else {
-            right(parts, i, x)
-        }
+        if i == part { wrong(parts, i, x) } else { right(parts, i, x) }
     }
 }

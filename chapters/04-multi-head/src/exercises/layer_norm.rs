@@ -108,10 +108,7 @@ exercise! {
 }
 
 pub(super) fn random_norm(random: &mut Random, d_model: usize) -> LayerNorm {
-    LayerNorm {
-        gain: random.normal(d_model) * 0.5 + 1.0,
-        bias: random.normal(d_model) * 0.5,
-    }
+    LayerNorm { gain: random.normal(d_model) * 0.5 + 1.0, bias: random.normal(d_model) * 0.5 }
 }
 
 pub(super) fn whole_arrays(x: ArrayView2<f32>, norm: &LayerNorm) -> Array2<f32> {

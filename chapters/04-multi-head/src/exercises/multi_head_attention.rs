@@ -186,10 +186,7 @@ fn by_hand() -> Case {
         w_o: array![[1.0, 0.0], [1.0, 1.0]],
         h: 2,
     };
-    case(
-        "by hand: weights 1/4, 3/4 and 1/2, 1/2",
-        (layer, tokens.clone(), tokens, Mask::None),
-    )
+    case("by hand: weights 1/4, 3/4 and 1/2, 1/2", (layer, tokens.clone(), tokens, Mask::None))
 }
 
 /// Between the neighbours that differ in head 1: outputs that W_o takes from the other heads alone
@@ -293,11 +290,7 @@ pub(super) fn mix(layer: &AttentionLayer, heads: &Array3<f32>) -> Array2<f32> {
 fn weigh(layer: &AttentionLayer, weights: &Array3<f32>, v: &Array3<f32>) -> Array2<f32> {
     let mut heads = Array3::zeros((v.dim().0, weights.dim().1, v.dim().2));
     for (i, mut head) in heads.outer_iter_mut().enumerate() {
-        head.assign(
-            &weights
-                .index_axis(Axis(0), i)
-                .dot(&v.index_axis(Axis(0), i)),
-        );
+        head.assign(&weights.index_axis(Axis(0), i).dot(&v.index_axis(Axis(0), i)));
     }
     mix(layer, &heads)
 }
@@ -310,10 +303,7 @@ fn scaled(
     mask: &Mask,
     factor: f32,
 ) -> Array2<f32> {
-    let layer = AttentionLayer {
-        w_q: &layer.w_q * factor,
-        ..layer.clone()
-    };
+    let layer = AttentionLayer { w_q: &layer.w_q * factor, ..layer.clone() };
     crate::multi_head_attention(&layer, x, memory, mask)
 }
 

@@ -157,18 +157,11 @@ exercise! {
 
 impl Given for Rotary {
     fn fields(&self, _name: &'static str, _sizes: &Sizes) -> Vec<Field> {
-        vec![
-            field("base", self.base),
-            field("layout", format!("{:?}", self.layout)),
-        ]
+        vec![field("base", self.base), field("layout", format!("{:?}", self.layout))]
     }
 
     fn text(&self, _name: &str) -> Option<String> {
-        Some(format!(
-            "base {}, {}",
-            self.base,
-            self.kinds(&Sizes::new())[0]
-        ))
+        Some(format!("base {}, {}", self.base, self.kinds(&Sizes::new())[0]))
     }
 
     fn kinds(&self, _sizes: &Sizes) -> Vec<&'static str> {
@@ -196,23 +189,11 @@ impl Input for Rotary {
 
     fn altered(&self) -> Vec<Self> {
         let (base, layout) = (self.base, self.layout);
-        vec![
-            Rotary {
-                base: 2.0 * base,
-                layout,
-            },
-            Rotary {
-                base,
-                layout: other(layout),
-            },
-        ]
+        vec![Rotary { base: 2.0 * base, layout }, Rotary { base, layout: other(layout) }]
     }
 
     fn nudged(&self) -> Self {
-        Rotary {
-            base: self.base * (1.0 + f32::EPSILON),
-            ..*self
-        }
+        Rotary { base: self.base * (1.0 + f32::EPSILON), ..*self }
     }
 }
 
@@ -276,9 +257,7 @@ fn with_angle(
     layout: Layout,
     angle: impl Fn(f32, f32, f32) -> f32,
 ) -> Array2<f32> {
-    with_turn(x, start, layout, angle, |a, b, sin, cos| {
-        (a * cos - b * sin, a * sin + b * cos)
-    })
+    with_turn(x, start, layout, angle, |a, b, sin, cos| (a * cos - b * sin, a * sin + b * cos))
 }
 
 /// The same with another turn of (a, b), given the sine and the cosine.

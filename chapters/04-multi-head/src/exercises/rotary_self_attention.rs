@@ -142,10 +142,7 @@ fn by_hand() -> Case {
         w_o: array![[1.0, 10.0], [0.0, 1.0]],
         h: 1,
     };
-    let rotary = Rotary {
-        base: FRAC_PI_2.recip().powi(2),
-        layout: Layout::Interleaved,
-    };
+    let rotary = Rotary { base: FRAC_PI_2.recip().powi(2), layout: Layout::Interleaved };
     case(
         "by hand: weights 3/4 and 1/4",
         (layer, array![[1.0, 0.0], [1.0, 1.0]], rotary, Mask::None),
@@ -180,9 +177,7 @@ pub(super) fn by_slices(
         })
         .collect();
     let heads: Vec<_> = heads.iter().map(|head| head.view()).collect();
-    concatenate(Axis(1), &heads)
-        .expect("equal heads")
-        .dot(&layer.w_o)
+    concatenate(Axis(1), &heads).expect("equal heads").dot(&layer.w_o)
 }
 
 /// The first token at position 1 instead of 0.

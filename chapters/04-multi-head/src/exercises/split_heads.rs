@@ -77,14 +77,8 @@ pub(super) fn marked(n: usize, h: usize, d: usize) -> Array2<f32> {
 }
 
 /// The sizes of the random cases: n, h, d.
-pub(super) const SIZES: [(usize, usize, usize); 6] = [
-    (1, 1, 1),
-    (1, 4, 3),
-    (5, 1, 4),
-    (4, 4, 4),
-    (33, 3, 31),
-    (127, 8, 16),
-];
+pub(super) const SIZES: [(usize, usize, usize); 6] =
+    [(1, 1, 1), (1, 4, 3), (5, 1, 4), (4, 4, 4), (33, 3, 31), (127, 8, 16)];
 
 pub(super) fn by_slices(x: ArrayView2<f32>, h: usize) -> Array3<f32> {
     let heads: Vec<_> = x.axis_chunks_iter(Axis(1), x.ncols() / h).collect();

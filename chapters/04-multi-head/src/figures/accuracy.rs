@@ -6,14 +6,10 @@ use attn_dates::{
 };
 
 pub fn table() -> String {
-    let measured: Vec<Accuracy> = accuracy()
-        .into_iter()
-        .filter(|row| row.model == Model::Transformer)
-        .collect();
+    let measured: Vec<Accuracy> =
+        accuracy().into_iter().filter(|row| row.model == Model::Transformer).collect();
     let share = |dates: usize, held_out: HeldOut| {
-        let found = measured
-            .iter()
-            .find(|row| row.dates == dates && row.held_out == held_out);
+        let found = measured.iter().find(|row| row.dates == dates && row.held_out == held_out);
         found.map_or(String::new(), |row| format!("{:.0} %", 100.0 * row.share()))
     };
     let mut table = String::from(

@@ -44,11 +44,7 @@ pub(super) fn table() -> String {
          | ---: | ---: | ---: | ---: | ---: | ---: |\n",
     );
     for (h, bleu) in BLEU {
-        let sizes = Sizes {
-            n: 512,
-            d_model: 512,
-            h,
-        };
+        let sizes = Sizes { n: 512, d_model: 512, h };
         table += &format!(
             "| {h} | {} | {} | {} | {:.2}\u{a0}million | {bleu} |\n",
             512 / h,

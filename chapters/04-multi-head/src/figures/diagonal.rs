@@ -33,11 +33,7 @@ pub fn scores(d: usize, tied: bool, seed: u64) -> Scores {
     let others = || scores.indexed_iter().filter(|((i, j), _)| i != j);
     let elsewhere = others().map(|(_, s)| s).sum::<f64>() / (n * n - n);
     let squares = others().map(|(_, s)| (s - elsewhere).powi(2)).sum::<f64>();
-    Scores {
-        diagonal,
-        elsewhere,
-        spread: (squares / (n * n - n)).sqrt(),
-    }
+    Scores { diagonal, elsewhere, spread: (squares / (n * n - n)).sqrt() }
 }
 
 pub(super) fn table() -> String {
@@ -46,15 +42,8 @@ pub(super) fn table() -> String {
          | ---: | --- | ---: | ---: | ---: |\n",
     );
     for d in [16, 64, 256] {
-        for (tied, name) in [
-            (false, "$W_q$ and $W_k$ independent"),
-            (true, "$W_q = W_k$"),
-        ] {
-            let Scores {
-                diagonal,
-                elsewhere,
-                spread,
-            } = scores(d, tied, 4);
+        for (tied, name) in [(false, "$W_q$ and $W_k$ independent"), (true, "$W_q = W_k$")] {
+            let Scores { diagonal, elsewhere, spread } = scores(d, tied, 4);
             table += &format!(
                 "| {d} | {name} | {} | {} | {} |\n",
                 signed(diagonal),

@@ -28,16 +28,8 @@ static SEEN: LazyLock<Seen> = LazyLock::new(|| {
     target.extend(&written.tokens);
     let layers = looks(&model, memory.view(), &target).expect("what was just written");
     // Row t predicts token t + 1.
-    let written = written
-        .tokens
-        .iter()
-        .map(|&token| decode_target(&[token]))
-        .chain(["end".into()]);
-    Seen {
-        source: names(&ids),
-        written: written.collect(),
-        layers,
-    }
+    let written = written.tokens.iter().map(|&token| decode_target(&[token])).chain(["end".into()]);
+    Seen { source: names(&ids), written: written.collect(), layers }
 });
 
 fn names(ids: &[usize]) -> Vec<String> {
@@ -75,33 +67,23 @@ pub fn other() -> Figure {
 }
 
 fn cross((layer, head): (usize, usize)) -> Figure {
-    let Seen {
-        source,
-        written,
-        layers,
-    } = &*SEEN;
+    let Seen { source, written, layers } = &*SEEN;
     let weights = layers[layer].cross.index_axis(Axis(0), head);
     let title = format!(
         "Cross-attention of head {head} in decoder block {layer}: for each character written (rows), the weights over “{TEXT}”"
     );
-    let alternative = format!(
-        "The largest weight of each row: {}.",
-        strongest(weights, written, source)
-    );
-    Heatmap::new(&title, &alternative, weights.dim(), |i, j| {
-        f64::from(weights[[i, j]])
-    })
-    .rows("written", written.clone())
-    .columns("read", source.clone())
-    .legend("weight")
-    .full(1.0)
-    .figure()
+    let alternative =
+        format!("The largest weight of each row: {}.", strongest(weights, written, source));
+    Heatmap::new(&title, &alternative, weights.dim(), |i, j| f64::from(weights[[i, j]]))
+        .rows("written", written.clone())
+        .columns("read", source.clone())
+        .legend("weight")
+        .full(1.0)
+        .figure()
 }
 
 pub fn own() -> Figure {
-    let Seen {
-        written, layers, ..
-    } = &*SEEN;
+    let Seen { written, layers, .. } = &*SEEN;
     let (layer, head) = OWN;
     let weights = layers[layer].own.index_axis(Axis(0), head);
     let mut read = vec!["start".to_string()];
@@ -113,12 +95,10 @@ pub fn own() -> Figure {
         "Nothing above the diagonal: the mask is causal. The largest weight of each row: {}.",
         strongest(weights, written, &read)
     );
-    Heatmap::new(&title, &alternative, weights.dim(), |i, j| {
-        f64::from(weights[[i, j]])
-    })
-    .rows("to write", written.clone())
-    .columns("written before", read)
-    .legend("weight")
-    .full(1.0)
-    .figure()
+    Heatmap::new(&title, &alternative, weights.dim(), |i, j| f64::from(weights[[i, j]]))
+        .rows("to write", written.clone())
+        .columns("written before", read)
+        .legend("weight")
+        .full(1.0)
+        .figure()
 }

@@ -8,10 +8,7 @@ use ndarray::{Array2, ArrayView2};
 const WIDTH: usize = 64;
 /// How far apart query and key are at most.
 const FURTHEST: usize = 64;
-const ROTARY: Rotary = Rotary {
-    base: 10_000.0,
-    layout: Layout::Interleaved,
-};
+const ROTARY: Rotary = Rotary { base: 10_000.0, layout: Layout::Interleaved };
 
 /// The scaled score of query `q` at position `j + distance` and key `k` at position `j`.
 fn scores(q: ArrayView2<f32>, k: ArrayView2<f32>, j: usize) -> Vec<(f64, f64)> {
@@ -20,10 +17,7 @@ fn scores(q: ArrayView2<f32>, k: ArrayView2<f32>, j: usize) -> Vec<(f64, f64)> {
         let (q, k) = (rope(q, j + distance, ROTARY), rope(k, j, ROTARY));
         f64::from(q.row(0).dot(&k.row(0)) / root_d)
     };
-    (0..=FURTHEST)
-        .step_by(2)
-        .map(|distance| (distance as f64, score(distance)))
-        .collect()
+    (0..=FURTHEST).step_by(2).map(|distance| (distance as f64, score(distance))).collect()
 }
 
 pub fn distance() -> Figure {

@@ -65,43 +65,21 @@ fn main() -> Result<()> {
 /// Says which argument is absurd, what does not fit, or which rung disagrees with the one below it.
 pub fn run(mut arguments: Arguments, free: Option<u64>, to: &mut impl Write) -> Result<()> {
     let patience = arguments.patience;
-    ensure!(
-        patience >= 0.0,
-        "--patience is {patience}: seconds, from 0 on"
-    );
+    ensure!(patience >= 0.0, "--patience is {patience}: seconds, from 0 on");
     ensure!(arguments.n > 0, "--n is 0: there has to be a query");
     ensure!(arguments.d > 0, "--d is 0: a head needs a width");
     ensure!(arguments.heads > 0, "--heads is 0: there has to be a head");
     // 2^40 numbers are 4 TiB; beyond it, the sizes themselves would overflow.
-    let numbers = arguments
-        .n
-        .checked_mul(arguments.d)
-        .and_then(|x| x.checked_mul(arguments.heads));
+    let numbers = arguments.n.checked_mul(arguments.d).and_then(|x| x.checked_mul(arguments.heads));
     if numbers.is_none_or(|numbers| numbers > 1 << 40) {
         bail!("these sizes are too large for any machine");
     }
-    let text = arguments
-        .text
-        .as_deref()
-        .map(text::Text::read)
-        .transpose()?;
+    let text = arguments.text.as_deref().map(text::Text::read).transpose()?;
     if let Some(text) = &text {
         arguments.n = arguments.n.min(text.len());
     }
-    let Arguments {
-        n,
-        d,
-        heads,
-        causal,
-        ..
-    } = arguments;
-    let sizes = Sizes {
-        n,
-        m: n,
-        d,
-        d_v: d,
-        causal,
-    };
+    let Arguments { n, d, heads, causal, .. } = arguments;
+    let sizes = Sizes { n, m: n, d, d_v: d, causal };
 
     // Inputs and one result, 4 bytes a number.
     let needed = 4 * 4 * (heads * n * d) as u64;
@@ -120,11 +98,7 @@ pub fn run(mut arguments: Arguments, free: Option<u64>, to: &mut impl Write) -> 
         to,
         "n = m = {n}, d = {d}, {heads} head{}, {}; {} threads, {}\n",
         if heads == 1 { "" } else { "s" },
-        if causal {
-            "causal"
-        } else {
-            "every query sees every key"
-        },
+        if causal { "causal" } else { "every query sees every key" },
         rayon::current_num_threads(),
         Instructions::detect().name(),
     )?;
@@ -147,9 +121,7 @@ pub fn run(mut arguments: Arguments, free: Option<u64>, to: &mut impl Write) -> 
                 let seconds = start.elapsed().as_secs_f64();
                 let results = 4 * (output.out.len() + output.lse.len());
                 let beside = peak.saturating_sub(results) as u64;
-                let agrees = last
-                    .as_ref()
-                    .is_none_or(|(_, before)| near(before, &output));
+                let agrees = last.as_ref().is_none_or(|(_, before)| near(before, &output));
                 ensure!(agrees, "{} disagrees with the rung below it", rung.name);
                 last = Some((rung, output));
                 Row::ran(&rung, &sizes, heads as u64, seconds, beside)
@@ -178,9 +150,7 @@ fn too_large(rung: &Rung, sizes: &Sizes, (needed, free): (u64, Option<u64>)) -> 
     let memory = rung.memory(sizes) + needed;
     let free = free.filter(|&free| memory > free)?;
     let (needs, free) = (report::bytes(memory), report::bytes(free));
-    Some(format!(
-        "not started: it would need {needs}, and {free} are free"
-    ))
+    Some(format!("not started: it would need {needs}, and {free} are free"))
 }
 
 /// How long a rung would take, if that is longer than the reader waits: from a trial on the first
@@ -211,7 +181,5 @@ fn near(a: &HeadsOutput, b: &HeadsOutput) -> bool {
     let pairs = a.out.iter().zip(&b.out).chain(a.lse.iter().zip(&b.lse));
     let finite = a.lse.iter().filter(|x| x.is_finite());
     let scale = finite.fold(1.0_f32, |scale, x| scale.max(x.abs()));
-    pairs
-        .into_iter()
-        .all(|(x, y)| x == y || (x - y).abs() < 1e-4 * scale)
+    pairs.into_iter().all(|(x, y)| x == y || (x - y).abs() < 1e-4 * scale)
 }

@@ -6,14 +6,7 @@ use std::{fmt, fs};
 /// A line of the table.
 pub enum Row {
     /// A rung that ran.
-    Ran {
-        name: &'static str,
-        seconds: f64,
-        flop: f64,
-        moved: u64,
-        tiles: String,
-        beside: u64,
-    },
+    Ran { name: &'static str, seconds: f64, flop: f64, moved: u64, tiles: String, beside: u64 },
     /// One that was not started, and why.
     Skipped { name: &'static str, why: String },
 }
@@ -29,12 +22,7 @@ impl Row {
             tiles: match (rung.block)() {
                 None => "none".into(),
                 Some(block) => {
-                    format!(
-                        "{} of {}×{}",
-                        heads * sizes.visited(block),
-                        block.q,
-                        block.k
-                    )
+                    format!("{} of {}×{}", heads * sizes.visited(block), block.q, block.k)
                 }
             },
             beside,
@@ -42,10 +30,7 @@ impl Row {
     }
 
     pub fn skipped(rung: &Rung, why: String) -> Self {
-        Row::Skipped {
-            name: rung.name,
-            why,
-        }
+        Row::Skipped { name: rung.name, why }
     }
 }
 
@@ -68,14 +53,7 @@ impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
             Row::Skipped { name, why } => write!(f, "  {name:<16} {why}"),
-            Row::Ran {
-                name,
-                seconds,
-                flop,
-                moved,
-                tiles,
-                beside,
-            } => {
+            Row::Ran { name, seconds, flop, moved, tiles, beside } => {
                 let time = match seconds * 1e3 {
                     short if short < 1e3 => format!("{short:.1} ms"),
                     _ => format!("{seconds:.1} s"),
@@ -109,9 +87,7 @@ pub fn bytes(count: u64) -> String {
 /// What the system could give now, where it says so.
 pub fn free_memory() -> Option<u64> {
     let text = fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text
-        .lines()
-        .find(|line| line.starts_with("MemAvailable:"))?;
+    let line = text.lines().find(|line| line.starts_with("MemAvailable:"))?;
     let kib: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
     Some(kib * 1024)
 }

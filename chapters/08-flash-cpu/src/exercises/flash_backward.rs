@@ -234,10 +234,7 @@ exercise! {
 
 /// What the forward pass gave, with another output.
 fn with_out(forward: &Output, other: fn(f32) -> f32) -> Output {
-    Output {
-        out: forward.out.mapv(other),
-        lse: forward.lse.clone(),
-    }
+    Output { out: forward.out.mapv(other), lse: forward.lse.clone() }
 }
 
 /// The gradients without the factor 1/√d of dq, of dk, or of both.
@@ -266,9 +263,7 @@ struct Parts {
 const RIGHT: Parts = Parts {
     covered: |rows, _| rows,
     weights: |scores, open, lse| {
-        scores
-            .slice_mut(s![..open])
-            .mapv_inplace(|score| (score - lse).exp());
+        scores.slice_mut(s![..open]).mapv_inplace(|score| (score - lse).exp());
         scores.slice_mut(s![open..]).fill(0.0);
     },
     d_scores: |weights, d_weights, row_dot| weights * &(d_weights - row_dot),
@@ -305,9 +300,7 @@ impl Parts {
                 let mut weights = q.dot(&k.t()) * scale;
                 let mut d_scores = d_out.dot(&v.t());
                 for (r, mut row) in weights.rows_mut().into_iter().enumerate() {
-                    let open = seen(first + r, n, m, causal)
-                        .saturating_sub(key)
-                        .min(row.len());
+                    let open = seen(first + r, n, m, causal).saturating_sub(key).min(row.len());
                     (self.weights)(&mut row, open, forward.lse[first + r]);
                     let row_dot = d_out.row(r).dot(&out.row(r));
                     let d_row =
@@ -315,24 +308,13 @@ impl Parts {
                     d_scores.row_mut(r).assign(&d_row);
                 }
                 let share = d_scores.dot(&k) * scale;
-                dq_tile = if self.replaced[0] {
-                    share
-                } else {
-                    dq_tile + share
-                };
+                dq_tile = if self.replaced[0] { share } else { dq_tile + share };
                 let shares = [
                     (d_scores.t().dot(&q) * scale, dk.slice_mut(keys)),
-                    (
-                        (self.for_dv)(&weights, &d_scores).t().dot(&d_out),
-                        dv.slice_mut(keys),
-                    ),
+                    ((self.for_dv)(&weights, &d_scores).t().dot(&d_out), dv.slice_mut(keys)),
                 ];
                 for ((share, to), replaced) in shares.into_iter().zip(&self.replaced[1..]) {
-                    if *replaced {
-                        traffic.store(&share, to)
-                    } else {
-                        traffic.add(&share, to)
-                    }
+                    if *replaced { traffic.store(&share, to) } else { traffic.add(&share, to) }
                 }
             }
             traffic.store(&dq_tile, dq.slice_mut(queries));
@@ -363,9 +345,7 @@ fn by_key_rows(
         let rows = s![first..last, ..];
         let (d_out, q) = (traffic.load(d_out.slice(rows)), traffic.load(q.slice(rows)));
         let out = traffic.load(forward.out.slice(rows));
-        let row_dot: Vec<f32> = (0..last - first)
-            .map(|r| d_out.row(r).dot(&out.row(r)))
-            .collect();
+        let row_dot: Vec<f32> = (0..last - first).map(|r| d_out.row(r).dot(&out.row(r))).collect();
         let mut dq_tile = Array2::<f32>::zeros(q.dim());
         let mut key = 0;
         while key < seen(last - 1, n, m, causal) {
@@ -374,11 +354,7 @@ fn by_key_rows(
             let mut weights = k.dot(&q.t()); // keys × rows
             for ((j, r), w) in weights.indexed_iter_mut() {
                 let sees = key + j < seen(first + r, n, m, causal);
-                *w = if sees {
-                    (*w * scale - forward.lse[first + r]).exp()
-                } else {
-                    0.0
-                };
+                *w = if sees { (*w * scale - forward.lse[first + r]).exp() } else { 0.0 };
             }
             let mut d_scores = v.dot(&d_out.t());
             for ((j, r), x) in d_scores.indexed_iter_mut() {

@@ -231,11 +231,7 @@ exercise! {
 /// The scores 0, ln 2 and ln 4 over the values 1, 4 and 2.
 pub(super) fn by_hand() -> (Array2<f32>, Array2<f32>, Array2<f32>) {
     let (ln2, ln4) = (2.0_f32.ln(), 4.0_f32.ln());
-    let k = array![
-        [0.0; 4],
-        [2.0 * ln2, 0.0, 0.0, 0.0],
-        [2.0 * ln4, 0.0, 0.0, 0.0]
-    ];
+    let k = array![[0.0; 4], [2.0 * ln2, 0.0, 0.0, 0.0], [2.0 * ln4, 0.0, 0.0, 0.0]];
     (Array2::ones((1, 4)), k, array![[1.0], [4.0], [2.0]])
 }
 
@@ -256,23 +252,12 @@ pub(super) fn small(
     random: &mut Random,
 ) -> impl Iterator<Item = (Array2<f32>, Array2<f32>, Array2<f32>, bool, Block)> {
     let levels = [3, 3, 3, 3, 3, 3, 2, SOME_VALUES, SOME_VALUES, SOME_VALUES];
-    pairwise(levels)
-        .into_iter()
-        .map(|[n, m, d, d_v, b_q, b_k, causal, of_q, of_k, of_v]| {
-            let q = some_values(of_q, (n + 1, d + 1), random);
-            let k = some_values(of_k, (m + 1, d + 1), random);
-            let v = some_values(of_v, (m + 1, d_v + 1), random);
-            (
-                q,
-                k,
-                v,
-                causal == 1,
-                Block {
-                    q: b_q + 1,
-                    k: b_k + 1,
-                },
-            )
-        })
+    pairwise(levels).into_iter().map(|[n, m, d, d_v, b_q, b_k, causal, of_q, of_k, of_v]| {
+        let q = some_values(of_q, (n + 1, d + 1), random);
+        let k = some_values(of_k, (m + 1, d + 1), random);
+        let v = some_values(of_v, (m + 1, d_v + 1), random);
+        (q, k, v, causal == 1, Block { q: b_q + 1, k: b_k + 1 })
+    })
 }
 
 /// Where a row of scores is: that of row `row` of the tile of queries that begins with query
@@ -293,10 +278,7 @@ impl At {
 
     /// Hides all scores of the tile but the first `open` ones.
     fn fill(&self, scores: &mut [f32], open: usize) {
-        scores
-            .iter_mut()
-            .skip(open)
-            .for_each(|score| *score = f32::NEG_INFINITY);
+        scores.iter_mut().skip(open).for_each(|score| *score = f32::NEG_INFINITY);
     }
 }
 
@@ -334,36 +316,21 @@ impl Parts {
         traffic: &mut Traffic,
     ) -> Output {
         let Sizes { n, m, d, d_v, .. } = Sizes::of(q, v, causal);
-        let mut result = Output {
-            out: Array2::zeros((n, d_v)),
-            lse: Array1::from_elem(n, f32::NEG_INFINITY),
-        };
+        let mut result =
+            Output { out: Array2::zeros((n, d_v)), lse: Array1::from_elem(n, f32::NEG_INFINITY) };
         let (covered_q, covered_k) = ((self.covered)(n, block.q), (self.covered)(m, block.k));
         for first in (0..covered_q).step_by(block.q) {
             let last = n.min(first + block.q) - 1;
             let q = traffic.load(q.slice(s![first..=last, ..])) / (d as f32).sqrt();
             let mut states = vec![State::empty(d_v); q.nrows()];
-            let end = if causal {
-                (self.end)(first, last, n, m)
-            } else {
-                m
-            };
+            let end = if causal { (self.end)(first, last, n, m) } else { m };
             for key in (0..end.min(covered_k)).step_by(block.k) {
                 let keys = s![key..m.min(key + block.k), ..];
                 let (k, v) = (traffic.load(k.slice(keys)), traffic.load(v.slice(keys)));
                 for (row, so_far) in states.iter_mut().enumerate() {
                     let mut scores = k.dot(&q.row(row)).to_vec();
                     if causal {
-                        (self.hide)(
-                            &mut scores,
-                            &At {
-                                row,
-                                first,
-                                key,
-                                n,
-                                m,
-                            },
-                        );
+                        (self.hide)(&mut scores, &At { row, first, key, n, m });
                     }
                     *so_far = (self.merge)(so_far, &state(&scores.into(), &v));
                 }
@@ -383,11 +350,7 @@ impl Parts {
 /// Each tile's output and sum divided by its sum.
 fn normalised(a: &State, b: &State) -> State {
     let (row_max, [x, _]) = right(a, b);
-    let b = State {
-        row_sum: if b.row_sum == 0.0 { 0.0 } else { 1.0 },
-        out: b.finish().0,
-        ..*b
-    };
+    let b = State { row_sum: if b.row_sum == 0.0 { 0.0 } else { 1.0 }, out: b.finish().0, ..*b };
     combined(a, &b, row_max, [x, 1.0])
 }
 
@@ -401,8 +364,5 @@ fn undivided(state: &State) -> (Array1<f32>, f32) {
 }
 
 fn always_divided(state: &State) -> (Array1<f32>, f32) {
-    (
-        &state.out / state.row_sum,
-        state.row_max + state.row_sum.ln(),
-    )
+    (&state.out / state.row_sum, state.row_max + state.row_sum.ln())
 }

@@ -166,10 +166,7 @@ where
     let out: Vec<_> = heads.iter().map(|head| head.out.view()).collect();
     let lse: Vec<_> = heads.iter().map(|head| head.lse.view()).collect();
     let out = stack(Axis(0), &out).expect("one shape");
-    vec![
-        field("out", &out),
-        field("lse", &stack(Axis(0), &lse).expect("one length")),
-    ]
+    vec![field("out", &out), field("lse", &stack(Axis(0), &lse).expect("one length"))]
 }
 
 /// Every query head with the key head that `group` names for it.
@@ -183,11 +180,7 @@ fn grouped(
     let (h, h_kv) = (q.len_of(Axis(0)), k.len_of(Axis(0)));
     let heads = q.outer_iter().enumerate().map(|(head, q)| {
         let group = group(head, h, h_kv);
-        attention(
-            q,
-            k.index_axis(Axis(0), group),
-            v.index_axis(Axis(0), group),
-        )
+        attention(q, k.index_axis(Axis(0), group), v.index_axis(Axis(0), group))
     });
     stacked(&heads.collect::<Vec<_>>())
 }

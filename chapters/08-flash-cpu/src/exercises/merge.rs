@@ -148,22 +148,14 @@ exercise! {
 pub(super) fn right(a: &State, b: &State) -> (f32, [f32; 2]) {
     let row_max = a.row_max.max(b.row_max);
     let factor = |old: f32| {
-        if old == row_max {
-            1.0
-        } else {
-            (old - row_max).exp()
-        }
+        if old == row_max { 1.0 } else { (old - row_max).exp() }
     };
     (row_max, [factor(a.row_max), factor(b.row_max)])
 }
 
 /// Both sides, each multiplied by its factor, with this maximum.
 pub(super) fn combined(a: &State, b: &State, row_max: f32, [x, y]: [f32; 2]) -> State {
-    State {
-        row_max,
-        row_sum: x * a.row_sum + y * b.row_sum,
-        out: x * &a.out + y * &b.out,
-    }
+    State { row_max, row_sum: x * a.row_sum + y * b.row_sum, out: x * &a.out + y * &b.out }
 }
 
 /// The same, where `factor` makes a side's factor of its maximum.
@@ -178,22 +170,13 @@ pub(super) fn plainly(a: &State, b: &State, row_max: f32) -> State {
 
 pub(super) fn in_f64(a: &State, b: &State) -> State {
     let row_max = f32::max(a.row_max, b.row_max);
-    let shift = if row_max.is_finite() {
-        f64::from(row_max)
-    } else {
-        0.0
-    };
+    let shift = if row_max.is_finite() { f64::from(row_max) } else { 0.0 };
     let [x, y] = [a, b].map(|state| (f64::from(state.row_max) - shift).exp());
     let both = |p: f32, q: f32| (x * f64::from(p) + y * f64::from(q)) as f32;
     State {
         row_max,
         row_sum: both(a.row_sum, b.row_sum),
-        out: a
-            .out
-            .iter()
-            .zip(&b.out)
-            .map(|(&p, &q)| both(p, q))
-            .collect(),
+        out: a.out.iter().zip(&b.out).map(|(&p, &q)| both(p, q)).collect(),
     }
 }
 
@@ -204,20 +187,12 @@ pub(super) fn state(scores: &Array1<f32>, values: &Array2<f32>) -> State {
         return State::empty(values.ncols());
     }
     let weights = scores.mapv(|s| (s - row_max).exp());
-    State {
-        row_max,
-        row_sum: weights.sum(),
-        out: weights.dot(values),
-    }
+    State { row_max, row_sum: weights.sum(), out: weights.dot(values) }
 }
 
 /// Four decimals, or powers of ten where there would be dozens of digits before them.
 fn short(x: f32) -> String {
-    if x.is_finite() && x.abs() >= 1e5 {
-        format!("{x:.4e}")
-    } else {
-        format!("{x:.4}")
-    }
+    if x.is_finite() && x.abs() >= 1e5 { format!("{x:.4e}") } else { format!("{x:.4}") }
 }
 
 impl Given for State {
@@ -226,16 +201,9 @@ impl Given for State {
     }
 
     fn fields(&self, name: &'static str, _sizes: &Sizes) -> Vec<Field> {
-        let State {
-            row_max,
-            row_sum,
-            out,
-        } = self;
+        let State { row_max, row_sum, out } = self;
         let out: Vec<String> = out.iter().map(|x| format!("{x:.4}")).collect();
-        let text = format!(
-            "row_max {row_max:.4}, row_sum {row_sum:.4}, out {}",
-            out.join(" ")
-        );
+        let text = format!("row_max {row_max:.4}, row_sum {row_sum:.4}, out {}", out.join(" "));
         vec![field(name, text)]
     }
 
@@ -272,19 +240,13 @@ impl Input for State {
 /// Everything at the new maximum, but for the sum so far.
 pub(super) fn sum_not_rescaled(a: &State, b: &State) -> State {
     let (_, [_, y]) = right(a, b);
-    State {
-        row_sum: a.row_sum + y * b.row_sum,
-        ..crate::merge(a, b)
-    }
+    State { row_sum: a.row_sum + y * b.row_sum, ..crate::merge(a, b) }
 }
 
 /// Everything at the new maximum, but for the output so far.
 pub(super) fn out_not_rescaled(a: &State, b: &State) -> State {
     let (_, [_, y]) = right(a, b);
-    State {
-        out: &a.out + y * &b.out,
-        ..crate::merge(a, b)
-    }
+    State { out: &a.out + y * &b.out, ..crate::merge(a, b) }
 }
 
 /// Only the new key is at the new maximum.

@@ -186,10 +186,8 @@ fn pass(
     merge: impl Fn(&State, &State) -> State,
     finish: impl Fn(&State) -> (Array1<f32>, f32),
 ) -> Output {
-    let mut result = Output {
-        out: Array2::zeros((q.nrows(), v.ncols())),
-        lse: Array1::zeros(q.nrows()),
-    };
+    let mut result =
+        Output { out: Array2::zeros((q.nrows(), v.ncols())), lse: Array1::zeros(q.nrows()) };
     for i in 0..q.nrows() {
         let mut state = State::empty(v.ncols());
         for j in 0..sees(i) {
@@ -206,25 +204,11 @@ fn pass(
 type View<'a> = ArrayView2<'a, f32>;
 
 fn seeing(q: View, k: View, v: View, sees: impl Fn(usize, usize, usize) -> usize) -> Output {
-    pass(
-        q,
-        k,
-        v,
-        |i| sees(i, q.nrows(), k.nrows()),
-        merge,
-        State::finish,
-    )
+    pass(q, k, v, |i| sees(i, q.nrows(), k.nrows()), merge, State::finish)
 }
 
 fn merging(q: View, k: View, v: View, causal: bool, merge: fn(&State, &State) -> State) -> Output {
-    pass(
-        q,
-        k,
-        v,
-        |i| seen(i, q.nrows(), k.nrows(), causal),
-        merge,
-        State::finish,
-    )
+    pass(q, k, v, |i| seen(i, q.nrows(), k.nrows(), causal), merge, State::finish)
 }
 
 fn finishing(
@@ -234,12 +218,5 @@ fn finishing(
     causal: bool,
     finish: fn(&State) -> (Array1<f32>, f32),
 ) -> Output {
-    pass(
-        q,
-        k,
-        v,
-        |i| seen(i, q.nrows(), k.nrows(), causal),
-        merge,
-        finish,
-    )
+    pass(q, k, v, |i| seen(i, q.nrows(), k.nrows(), causal), merge, finish)
 }

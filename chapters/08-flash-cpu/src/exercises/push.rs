@@ -182,14 +182,10 @@ fn arrivals(c: &Case) -> impl Iterator<Item = Arrival<'_>> {
 
 /// The state after each arrival.
 fn trace(c: &Case, push: impl Fn(&mut State, f32, ArrayView1<f32>)) -> Trace<State> {
-    Trace::of(
-        arrivals(c),
-        State::empty(c.values.ncols()),
-        |state, arrival| {
-            push(state, arrival.score, arrival.value);
-            state.clone()
-        },
-    )
+    Trace::of(arrivals(c), State::empty(c.values.ncols()), |state, arrival| {
+        push(state, arrival.score, arrival.value);
+        state.clone()
+    })
 }
 
 fn by_merging(state: &mut State, score: f32, value: ArrayView1<f32>) {
@@ -204,11 +200,7 @@ fn add(state: &mut State, score: f32, value: ArrayView1<f32>, factors: fn(f32, f
     }
     let row_max = state.row_max.max(score);
     let [a, b, c, d] = factors((state.row_max - row_max).exp(), (score - row_max).exp());
-    *state = State {
-        row_max,
-        row_sum: a * state.row_sum + b,
-        out: c * &state.out + d * &value,
-    };
+    *state = State { row_max, row_sum: a * state.row_sum + b, out: c * &state.out + d * &value };
 }
 
 /// Adds a key, with a maximum that is never below `least`.

@@ -175,12 +175,9 @@ where
         let (k, v) = (c.k.slice(s![keys.clone(), ..]), c.v.slice(s![keys, ..]));
         oracle::attention::<F>(c.q.view().insert_axis(Axis(0)), k, v, &mask(false))
     };
-    let parts: Vec<_> = (0..c.parts)
-        .map(|p| over(borders(p, c.k.nrows(), c.parts)))
-        .collect();
-    let outs = Array2::from_shape_fn((c.parts, c.v.ncols()), |(p, column)| {
-        parts[p].out[[0, column]]
-    });
+    let parts: Vec<_> = (0..c.parts).map(|p| over(borders(p, c.k.nrows(), c.parts))).collect();
+    let outs =
+        Array2::from_shape_fn((c.parts, c.v.ncols()), |(p, column)| parts[p].out[[0, column]]);
     let whole = over(0..c.k.nrows());
     in_order(
         &outs,
@@ -201,20 +198,10 @@ fn in_parts(q: ArrayView1<f32>, k: ArrayView2<f32>, v: ArrayView2<f32>, parts: u
         let keys = borders(p, k.nrows(), parts);
         let (k, v) = (k.slice(s![keys.clone(), ..]), v.slice(s![keys, ..]));
         let one = attention(q.insert_axis(Axis(0)), k, v, &mask(false));
-        let row_sum = if one.lse[0] == f32::NEG_INFINITY {
-            0.0
-        } else {
-            1.0
-        };
-        State {
-            row_max: one.lse[0],
-            row_sum,
-            out: one.out.row(0).to_owned(),
-        }
+        let row_sum = if one.lse[0] == f32::NEG_INFINITY { 0.0 } else { 1.0 };
+        State { row_max: one.lse[0], row_sum, out: one.out.row(0).to_owned() }
     };
-    let mut split = merged((0..parts).rev().map(part).collect(), v.ncols(), |a, b| {
-        merge(b, a)
-    });
+    let mut split = merged((0..parts).rev().map(part).collect(), v.ncols(), |a, b| merge(b, a));
     split.parts.reverse();
     split
 }
@@ -236,21 +223,14 @@ fn cut(
 }
 
 fn merged(parts: Vec<State>, d_v: usize, merge: fn(&State, &State) -> State) -> Split {
-    let (out, lse) = parts
-        .iter()
-        .fold(State::empty(d_v), |a, b| merge(&a, b))
-        .finish();
+    let (out, lse) = parts.iter().fold(State::empty(d_v), |a, b| merge(&a, b)).finish();
     Split { parts, out, lse }
 }
 
 /// The mean of the parts' results with these weights.
 fn averaged(right: Split, weight: impl Fn(usize, &State) -> f32) -> Split {
-    let weights: Vec<f32> = right
-        .parts
-        .iter()
-        .enumerate()
-        .map(|(p, part)| weight(p, part))
-        .collect();
+    let weights: Vec<f32> =
+        right.parts.iter().enumerate().map(|(p, part)| weight(p, part)).collect();
     let mut out = Array1::zeros(right.out.len());
     for (part, weight) in right.parts.iter().zip(&weights) {
         out.scaled_add(weight / weights.iter().sum::<f32>(), &part.finish().0);

@@ -165,10 +165,8 @@ fn each(
     sequences: impl Iterator<Item = (Range<usize>, Range<usize>)>,
     mut attention: impl FnMut(Range<usize>, Range<usize>) -> Output,
 ) -> Output {
-    let mut result = Output {
-        out: Array2::zeros((q.nrows(), v.ncols())),
-        lse: Array1::zeros(q.nrows()),
-    };
+    let mut result =
+        Output { out: Array2::zeros((q.nrows(), v.ncols())), lse: Array1::zeros(q.nrows()) };
     for (rows, keys) in sequences {
         let one = attention(rows.clone(), keys);
         result.out.slice_mut(s![rows.clone(), ..]).assign(&one.out);
@@ -187,11 +185,8 @@ fn tiles(
     traffic: &mut Traffic,
 ) -> impl FnMut(Range<usize>, Range<usize>) -> Output {
     move |rows, keys| {
-        let (q, k, v) = (
-            q.slice(s![rows, ..]),
-            k.slice(s![keys.clone(), ..]),
-            v.slice(s![keys, ..]),
-        );
+        let (q, k, v) =
+            (q.slice(s![rows, ..]), k.slice(s![keys.clone(), ..]), v.slice(s![keys, ..]));
         crate::flash_forward(q, k, v, causal, block, traffic)
     }
 }

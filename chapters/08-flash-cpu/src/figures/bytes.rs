@@ -3,13 +3,7 @@
 use crate::{given::Block, traffic::Sizes};
 use attn_viz::{Axis, Figure, Lines};
 
-const SIZES: Sizes = Sizes {
-    n: 4096,
-    m: 4096,
-    d: 64,
-    d_v: 64,
-    causal: false,
-};
+const SIZES: Sizes = Sizes { n: 4096, m: 4096, d: 64, d_v: 64, causal: false };
 
 /// Sizes of the fast memory, in bytes.
 fn memories() -> impl Iterator<Item = usize> {
@@ -24,9 +18,7 @@ fn best(memory: usize) -> Block {
         q.map(|q| Block { q, k })
     };
     let blocks = [4, 8, 16, 32, 64, 128].into_iter().filter_map(widest);
-    blocks
-        .min_by_key(|&block| moved(block))
-        .unwrap_or(Block { q: 1, k: 1 })
+    blocks.min_by_key(|&block| moved(block)).unwrap_or(Block { q: 1, k: 1 })
 }
 
 fn moved(block: Block) -> u64 {
@@ -58,19 +50,10 @@ pub fn figure() -> Figure {
     Lines::new(title, &alternative)
         .x(Axis::log("fast memory (KiB)").ticks(memories().step_by(2).map(kib)))
         .y(Axis::log("moved (MB)"))
-        .series(
-            "tables of n×m",
-            memories().map(|m| (kib(m), mega(SIZES.naive() as f64))),
-        )
-        .series(
-            "tiles, counted",
-            memories().map(|m| (kib(m), mega(moved(best(m)) as f64))),
-        )
+        .series("tables of n×m", memories().map(|m| (kib(m), mega(SIZES.naive() as f64))))
+        .series("tiles, counted", memories().map(|m| (kib(m), mega(moved(best(m)) as f64))))
         .series("n²d²/M", memories().map(|m| (kib(m), mega(theorem(m)))))
-        .series(
-            "inputs and output, once",
-            memories().map(|m| (kib(m), mega(least))),
-        )
+        .series("inputs and output, once", memories().map(|m| (kib(m), mega(least))))
         .figure()
 }
 

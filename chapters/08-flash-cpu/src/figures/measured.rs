@@ -46,14 +46,9 @@ fn about(name: &str) -> &'static str {
 }
 
 pub fn ladder() -> Figure {
-    let all: Vec<Line> = ["ladder", "torch", "limit"]
-        .into_iter()
-        .flat_map(of)
-        .collect();
-    let each: Vec<String> = all
-        .iter()
-        .map(|line| format!("{} {:.1}", line.name, line.median))
-        .collect();
+    let all: Vec<Line> = ["ladder", "torch", "limit"].into_iter().flat_map(of).collect();
+    let each: Vec<String> =
+        all.iter().map(|line| format!("{} {:.1}", line.name, line.median)).collect();
     let alternative = format!("GFLOP/s of each rung: {}.", each.join(", "));
     let title = "The ladder: forward, causal, n = m = 2048, 8 heads, d = 64";
     let mut bars = Bars::new(title, &alternative, Axis::linear("GFLOP/s"));
@@ -66,16 +61,9 @@ pub fn ladder() -> Figure {
 /// Where and when.
 pub fn sitting() -> String {
     let mut table = String::from("| about | |\n| --- | --- |\n");
-    for name in [
-        "processor",
-        "instructions",
-        "threads",
-        "date",
-        "rust",
-        "PyTorch",
-        "rounds",
-        "load before",
-    ] {
+    for name in
+        ["processor", "instructions", "threads", "date", "rust", "PyTorch", "rounds", "load before"]
+    {
         table += &format!("| {name} | {} |\n", about(name));
     }
     table

@@ -31,9 +31,7 @@ pub fn figure() -> Figure {
     let states = states();
     let curve = |of: fn(&State) -> f32| {
         let points = states.iter().enumerate();
-        points
-            .map(|(j, state)| (j as f64 + 1.0, f64::from(of(state))))
-            .collect::<Vec<_>>()
+        points.map(|(j, state)| (j as f64 + 1.0, f64::from(of(state)))).collect::<Vec<_>>()
     };
     let both = |test: fn(&State, &State) -> bool| {
         let pairs = states.windows(2).filter(|two| test(&two[0], &two[1]));

@@ -13,13 +13,7 @@ const M: usize = 14;
 const BLOCK: Block = Block { q: 2, k: 4 };
 
 pub fn figure() -> Figure {
-    let sizes = Sizes {
-        n: N,
-        m: M,
-        d: 4,
-        d_v: 4,
-        causal: true,
-    };
+    let sizes = Sizes { n: N, m: M, d: 4, d_v: 4, causal: true };
     let (rows, columns) = (N.div_ceil(BLOCK.q), M.div_ceil(BLOCK.k));
     let visited = |row: usize| sizes.visits(BLOCK, row);
     let mut random = Random::new(8);
@@ -33,18 +27,13 @@ pub fn figure() -> Figure {
         BLOCK.k,
         rows * columns
     );
-    let each: Vec<String> = (0..rows)
-        .map(|row| format!("query tile {row} visits {}", visited(row)))
-        .collect();
-    let alternative = format!(
-        "A table of {rows} query tiles by {columns} key tiles: {}.",
-        each.join("; ")
-    );
-    Grid::new(&title, &alternative, (rows, columns), |row, column| {
-        column < visited(row)
-    })
-    .rows("query tile", (0..rows).map(|i| i.to_string()))
-    .columns("key tile", (0..columns).map(|j| j.to_string()))
-    .meaning("visited", "skipped")
-    .figure()
+    let each: Vec<String> =
+        (0..rows).map(|row| format!("query tile {row} visits {}", visited(row))).collect();
+    let alternative =
+        format!("A table of {rows} query tiles by {columns} key tiles: {}.", each.join("; "));
+    Grid::new(&title, &alternative, (rows, columns), |row, column| column < visited(row))
+        .rows("query tile", (0..rows).map(|i| i.to_string()))
+        .columns("key tile", (0..columns).map(|j| j.to_string()))
+        .meaning("visited", "skipped")
+        .figure()
 }

@@ -121,10 +121,7 @@ fn expect_same_forward(
     let ((h, n, _), (_, _, d_v)) = (q.dim(), v.dim());
     expect_equal(("output heads", out.len_of(Axis(0))), ("query heads", h));
     expect_equal(("log-sum-exp heads", lse.nrows()), ("query heads", h));
-    expect_equal(
-        ("gradient heads", d_out.len_of(Axis(0))),
-        ("query heads", h),
-    );
+    expect_equal(("gradient heads", d_out.len_of(Axis(0))), ("query heads", h));
     let rows_of = |x: ArrayView3<f32>| (x.len_of(Axis(1)), x.len_of(Axis(2)));
     expect_forward((n, d_v), rows_of(out.view()), lse.ncols(), rows_of(d_out));
 }
@@ -238,13 +235,7 @@ struct Backward;
 
 impl Kernel for Backward {
     /// A query head, which of its queries, their dq, and the dk and dv of the key head.
-    type Job<'a> = (
-        Pass<'a>,
-        Range<usize>,
-        &'a mut [f32],
-        &'a mut [f32],
-        &'a mut [f32],
-    );
+    type Job<'a> = (Pass<'a>, Range<usize>, &'a mut [f32], &'a mut [f32], &'a mut [f32]);
     type Tile<S: Registers, const V: usize> = BackwardTile<S, V>;
 
     fn tile<S: Registers, const V: usize>(simd: S, job: &Self::Job<'_>) -> BackwardTile<S, V> {
@@ -365,31 +356,12 @@ impl<S: Registers, const V: usize> Panel<S, V> {
     /// Takes in the queries `rows`.
     #[inline(always)]
     fn start(&mut self, simd: S, pass: &Pass, rows: Range<usize>) {
-        let Pass {
-            head,
-            out,
-            lse,
-            d_out,
-        } = pass;
+        let Pass { head, out, lse, d_out } = pass;
         let root = (head.d as f32).sqrt();
         transpose(&mut self.q, head.q, head.d, rows.clone(), LOG2_E / root);
         transpose(&mut self.d_out, d_out, head.d_v, rows.clone(), 1.0);
-        lay_out::<S, V>(
-            simd,
-            &mut self.q_rows,
-            head.q,
-            head.d,
-            rows.clone(),
-            1.0 / root,
-        );
-        lay_out::<S, V>(
-            simd,
-            &mut self.d_out_rows,
-            d_out,
-            head.d_v,
-            rows.clone(),
-            1.0,
-        );
+        lay_out::<S, V>(simd, &mut self.q_rows, head.q, head.d, rows.clone(), 1.0 / root);
+        lay_out::<S, V>(simd, &mut self.d_out_rows, d_out, head.d_v, rows.clone(), 1.0);
         self.dq.fill(Lanes::splat(simd, 0.0));
         self.seen = Seen::of(simd, head, rows.clone());
         self.lse = Lanes::splat(simd, f32::INFINITY);
@@ -419,9 +391,7 @@ impl<S: Registers, const V: usize> Panel<S, V> {
         let (d, d_v) = (head.d, head.d_v);
         let tile = keys.len().next_multiple_of(M);
         let (weights, d_scores) = (&mut weights[..tile], &mut d_scores[..tile]);
-        let tiles = weights
-            .chunks_exact_mut(M)
-            .zip(d_scores.chunks_exact_mut(M));
+        let tiles = weights.chunks_exact_mut(M).zip(d_scores.chunks_exact_mut(M));
         for ((weights, d_scores), first) in tiles.zip(keys.clone().step_by(M)) {
             // Weights. (Sums that start from −lse would save a subtraction, and lose digits where
             // the scores are large.)
@@ -435,9 +405,8 @@ impl<S: Registers, const V: usize> Panel<S, V> {
             // Gradients of the scores: here the sums start from −D.
             let rows = key_rows(head.v, d_v, first, keys.end);
             let d_weights = rows_times_panel(simd, rows, &self.d_out, [self.minus_row_dot; M]);
-            for (to, (d_weight, weight)) in d_scores
-                .iter_mut()
-                .zip(d_weights.into_iter().zip(&*weights))
+            for (to, (d_weight, weight)) in
+                d_scores.iter_mut().zip(d_weights.into_iter().zip(&*weights))
             {
                 *to = d_weight.times(simd, *weight);
             }

@@ -31,10 +31,7 @@ struct Part {
 
 impl Part {
     fn new(d_v: usize) -> Self {
-        Part {
-            state: RowState::EMPTY,
-            out: vec![0.0; d_v],
-        }
+        Part { state: RowState::EMPTY, out: vec![0.0; d_v] }
     }
 
     /// The merge of exercise 8.1.
@@ -47,10 +44,7 @@ impl Part {
             _ => (old - row_max).exp2(),
         };
         let (a, b) = (factor(ours.row_max), factor(theirs.row_max));
-        self.state = RowState {
-            row_max,
-            row_sum: a * ours.row_sum + b * theirs.row_sum,
-        };
+        self.state = RowState { row_max, row_sum: a * ours.row_sum + b * theirs.row_sum };
         for (x, y) in self.out.iter_mut().zip(&other.out) {
             *x = a * *x + b * y;
         }
@@ -66,31 +60,26 @@ pub(super) fn decode(instructions: Instructions, rows: &Rows) -> HeadsOutput {
         .flat_map(|group| (0..parts).map(move |part| (group, part)))
         .flat_map(|(group, part)| rows.heads_of(group).map(move |head| (group, part, head)))
         .collect();
-    let visit =
-        |scratch: &mut Scratch<Decode>, (group, part, head): (usize, usize, usize)| -> Vec<Part> {
-            let head = rows.head(head, group);
-            let scale = LOG2_E / (head.d as f32).sqrt();
-            let queries = (0..n).map(|i| {
-                let q: Vec<f32> = head.q[i * head.d..][..head.d]
-                    .iter()
-                    .map(|x| x * scale)
-                    .collect();
-                let mut part_state = Part::new(d_v);
-                let end = head.seen(i).min((part + 1) * PART);
-                if part * PART < end {
-                    scratch.run((&q, head, part * PART..end, &mut part_state));
-                }
-                part_state
-            });
-            queries.collect()
-        };
+    let visit = |scratch: &mut Scratch<Decode>,
+                 (group, part, head): (usize, usize, usize)|
+     -> Vec<Part> {
+        let head = rows.head(head, group);
+        let scale = LOG2_E / (head.d as f32).sqrt();
+        let queries = (0..n).map(|i| {
+            let q: Vec<f32> = head.q[i * head.d..][..head.d].iter().map(|x| x * scale).collect();
+            let mut part_state = Part::new(d_v);
+            let end = head.seen(i).min((part + 1) * PART);
+            if part * PART < end {
+                scratch.run((&q, head, part * PART..end, &mut part_state));
+            }
+            part_state
+        });
+        queries.collect()
+    };
     let done: Vec<Vec<Part>> = works
         .par_iter()
         .with_max_len(1)
-        .map_init(
-            || Scratch::new(instructions),
-            |scratch, work| visit(scratch, *work),
-        )
+        .map_init(|| Scratch::new(instructions), |scratch, work| visit(scratch, *work))
         .collect();
 
     let mut states: Vec<Part> = (0..h * n).map(|_| Part::new(d_v)).collect();
@@ -200,10 +189,7 @@ fn add<S: Registers, const V: usize>(
 ) {
     let columns = column..column + V * S::F32_LANES;
     let mut sums = [simd.splat_f32s(0.0); V];
-    for (sum, out) in sums
-        .iter_mut()
-        .zip(S::as_simd_f32s(&out[columns.clone()]).0)
-    {
+    for (sum, out) in sums.iter_mut().zip(S::as_simd_f32s(&out[columns.clone()]).0) {
         *sum = simd.mul_f32s(*out, simd.splat_f32s(old));
     }
     for (row, &weight) in values.chunks_exact(d_v).zip(weights) {

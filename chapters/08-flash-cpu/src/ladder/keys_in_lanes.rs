@@ -59,10 +59,7 @@ pub fn keys_in_lanes_with(
 
 /// The tiles on this processor.
 pub(super) fn block() -> Block {
-    Block {
-        q: QUERIES,
-        k: PANELS * Instructions::detect().lanes(),
-    }
+    Block { q: QUERIES, k: PANELS * Instructions::detect().lanes() }
 }
 
 struct KeysInLanes;

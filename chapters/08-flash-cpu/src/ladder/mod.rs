@@ -13,10 +13,7 @@
     reason = "loops of a fixed length over arrays stay in registers; calls of memcpy do not"
 )]
 #![allow(clippy::too_many_arguments, reason = "the sizes of a tile")]
-#![allow(
-    clippy::approx_constant,
-    reason = "a fitted coefficient, near ln 2 but not it"
-)]
+#![allow(clippy::approx_constant, reason = "a fitted coefficient, near ln 2 but not it")]
 
 mod backward;
 mod decode;
@@ -67,31 +64,11 @@ pub const BLOCK: Block = Block { q: 64, k: 64 };
 
 /// From the bottom to the top.
 pub const RUNGS: [Rung; 6] = [
-    Rung {
-        name: "naive",
-        forward: naive,
-        block: || None,
-    },
-    Rung {
-        name: "online",
-        forward: online,
-        block: || Some(Block { q: 1, k: 1 }),
-    },
-    Rung {
-        name: "tiled",
-        forward: tiled,
-        block: || Some(BLOCK),
-    },
-    Rung {
-        name: "threads",
-        forward: threads,
-        block: || Some(BLOCK),
-    },
-    Rung {
-        name: "keys in lanes",
-        forward: keys_in_lanes,
-        block: || Some(keys_in_lanes::block()),
-    },
+    Rung { name: "naive", forward: naive, block: || None },
+    Rung { name: "online", forward: online, block: || Some(Block { q: 1, k: 1 }) },
+    Rung { name: "tiled", forward: tiled, block: || Some(BLOCK) },
+    Rung { name: "threads", forward: threads, block: || Some(BLOCK) },
+    Rung { name: "keys in lanes", forward: keys_in_lanes, block: || Some(keys_in_lanes::block()) },
     Rung {
         name: "queries in lanes",
         forward: queries_in_lanes,

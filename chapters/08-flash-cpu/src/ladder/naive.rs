@@ -32,17 +32,10 @@ pub(super) fn by_head(
     ) -> crate::Output,
 ) -> HeadsOutput {
     let ((h, n, _), (h_kv, _, d_v)) = (q.dim(), v.dim());
-    let mut result = HeadsOutput {
-        out: Array3::zeros((h, n, d_v)),
-        lse: Array2::zeros((h, n)),
-    };
+    let mut result = HeadsOutput { out: Array3::zeros((h, n, d_v)), lse: Array2::zeros((h, n)) };
     for (head, q) in q.outer_iter().enumerate() {
         let group = head / (h / h_kv);
-        let one = one(
-            q,
-            k.index_axis(Axis(0), group),
-            v.index_axis(Axis(0), group),
-        );
+        let one = one(q, k.index_axis(Axis(0), group), v.index_axis(Axis(0), group));
         result.out.index_axis_mut(Axis(0), head).assign(&one.out);
         result.lse.row_mut(head).assign(&one.lse);
     }

@@ -14,21 +14,14 @@ pub(super) struct RowState {
 
 impl RowState {
     /// Before the first key.
-    pub const EMPTY: RowState = RowState {
-        row_max: f32::NEG_INFINITY,
-        row_sum: 0.0,
-    };
+    pub const EMPTY: RowState = RowState { row_max: f32::NEG_INFINITY, row_sum: 0.0 };
 
     /// What is subtracted from the scores where the maximum has become `row_max`, and the factor
     /// that brings the sum and the output so far to it. Without a key the maximum is −∞, and
     /// −∞ − (−∞) would be NaN: any other number will do there.
     #[inline(always)]
     pub fn raise(&self, row_max: f32) -> (f32, f32) {
-        let shift = if row_max == f32::NEG_INFINITY {
-            0.0
-        } else {
-            row_max
-        };
+        let shift = if row_max == f32::NEG_INFINITY { 0.0 } else { row_max };
         (shift, (self.row_max - shift).exp2())
     }
 
@@ -38,10 +31,7 @@ impl RowState {
         if self.row_sum == 0.0 {
             (0.0, f32::NEG_INFINITY)
         } else {
-            (
-                1.0 / self.row_sum,
-                LN_2 * (self.row_max + self.row_sum.log2()),
-            )
+            (1.0 / self.row_sum, LN_2 * (self.row_max + self.row_sum.log2()))
         }
     }
 }
@@ -57,11 +47,7 @@ pub(super) struct Seen<S: Registers, const V: usize> {
 impl<S: Registers, const V: usize> Seen<S, V> {
     /// No key in any lane.
     pub fn nothing(simd: S) -> Self {
-        Seen {
-            lanes: [simd.splat_u32s(0); V],
-            least: 0,
-            most: 0,
-        }
+        Seen { lanes: [simd.splat_u32s(0); V], least: 0, most: 0 }
     }
 
     /// Of the queries `rows`; lanes beyond the last one see what it sees, and are thrown away.

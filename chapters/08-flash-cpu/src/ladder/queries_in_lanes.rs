@@ -81,10 +81,7 @@ pub fn queries_in_lanes_with(
 
 /// The tiles on this processor.
 pub(super) fn block() -> Block {
-    Block {
-        q: PANELS * Instructions::detect().lanes(),
-        k: KEYS,
-    }
+    Block { q: PANELS * Instructions::detect().lanes(), k: KEYS }
 }
 
 struct QueriesInLanes;

@@ -49,13 +49,7 @@ pub fn each<S>(
                 let (lse, rest) = lses.split_at_mut(rows.len());
                 lses = rest;
                 let group = head / group_size;
-                tasks.push(Task {
-                    head,
-                    group,
-                    rows,
-                    out,
-                    lse,
-                });
+                tasks.push(Task { head, group, rows, out, lse });
             }
         }
         tasks.sort_by_key(|task| std::cmp::Reverse(task.rows.start));

@@ -58,10 +58,7 @@ struct Args {
 
 /// A size, from the command line.
 fn size(text: &str) -> Result<usize, String> {
-    let size = text
-        .parse()
-        .ok()
-        .filter(|size| (1..=1 << 16).contains(size));
+    let size = text.parse().ok().filter(|size| (1..=1 << 16).contains(size));
     size.ok_or("every size has to be from 1 to 65536".into())
 }
 
@@ -69,11 +66,7 @@ fn size(text: &str) -> Result<usize, String> {
 fn run(args: &Args) -> Result<(String, bool)> {
     let chosen = Rung::named(&args.rung).with_context(|| {
         let names: Vec<&str> = Rung::ALL.iter().map(|rung| rung.name()).collect();
-        format!(
-            "there is no rung {}; there are {}",
-            args.rung,
-            names.join(", ")
-        )
+        format!("there is no rung {}; there are {}", args.rung, names.join(", "))
     })?;
     let decodes = chosen == Rung::Split && args.kernel.is_none();
     let sizes = Sizes {
@@ -96,11 +89,7 @@ fn run(args: &Args) -> Result<(String, bool)> {
     let (name, program, outcome) = match (&args.kernel, &args.entry) {
         (Some(path), Some(entry)) => {
             let source = fs::read_to_string(path).with_context(|| path.display().to_string())?;
-            let name = path
-                .file_name()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned();
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let mut definitions = rung::definitions(args.d)?;
             if !source.contains("#define MINUS_INFINITY") {
                 definitions.push(rung::MINUS_INFINITY.into());
@@ -112,11 +101,7 @@ fn run(args: &Args) -> Result<(String, bool)> {
                 [x, y, z] => [x, y, z],
                 _ => bail!("--block takes one to three numbers"),
             };
-            let own = Own {
-                entry,
-                rows: args.rows,
-                block: [x, y, z],
-            };
+            let own = Own { entry, rows: args.rows, block: [x, y, z] };
             let outcome = attention_by_own(&mut device, &own, &program, &inputs)?;
             (path.display().to_string(), program, outcome)
         }

@@ -34,21 +34,13 @@ pub fn report(run: &Run) -> Result<(String, bool)> {
         sizes.n,
         sizes.m,
         sizes.d,
-        if run.inputs.causal {
-            "causal"
-        } else {
-            "no mask"
-        }
+        if run.inputs.causal { "causal" } else { "no mask" }
     )?;
     let origin = match run.outcome.origin {
         Origin::Nvrtc => "compiled by NVRTC just now",
         Origin::Committed => "committed beside the kernel, since NVRTC is not installed",
     };
-    writeln!(
-        text,
-        "  PTX       {origin}\n  ran       {}",
-        run.device.words()
-    )?;
+    writeln!(text, "  PTX       {origin}\n  ran       {}", run.device.words())?;
     for warning in warnings(run.program) {
         writeln!(text, "  warning   {warning}")?;
     }
@@ -58,9 +50,7 @@ pub fn report(run: &Run) -> Result<(String, bool)> {
         Err(what) => writeln!(text, "  result    WRONG: {}", what.join("\n            "))?,
     }
     findings(&mut text, run.outcome)?;
-    let stated = run
-        .rung
-        .map(|rung| Traffic::of(rung, sizes, run.inputs.causal));
+    let stated = run.rung.map(|rung| Traffic::of(rung, sizes, run.inputs.causal));
     for (at, report) in run.outcome.reports.iter().enumerate() {
         counts(&mut text, report, stated.as_ref().map(|stated| stated[at]))?;
         lines(&mut text, report, run.program.source())?;
@@ -76,10 +66,7 @@ pub fn report(run: &Run) -> Result<(String, bool)> {
 
 /// The compiler's warnings of a kernel of the reader's own, without the lines that they quote.
 fn warnings(program: &Program) -> impl Iterator<Item = &str> {
-    program
-        .warnings()
-        .lines()
-        .filter(|line| line.contains("): warning "))
+    program.warnings().lines().filter(|line| line.contains("): warning "))
 }
 
 /// How far the results may be from exact, for each unit of the larger ones: the exponentials are approximate.
@@ -88,11 +75,7 @@ const ALLOWED: f64 = 1e-5;
 /// The largest error of both outputs; or what is wrong with each.
 fn wrong(inputs: &Inputs, outcome: &Outcome) -> Result<f64, Vec<String>> {
     let group = inputs.q.dim().0 / inputs.k.dim().0;
-    let mask = if inputs.causal {
-        Mask::Causal
-    } else {
-        Mask::None
-    };
+    let mask = if inputs.causal { Mask::Causal } else { Mask::None };
     let (mut out, mut lse) = (Vec::new(), Vec::new());
     for (head, q) in inputs.q.outer_iter().enumerate() {
         let [k, v] = [&inputs.k, &inputs.v].map(|array| array.slice(s![head / group, .., ..]));
@@ -100,10 +83,7 @@ fn wrong(inputs: &Inputs, outcome: &Outcome) -> Result<f64, Vec<String>> {
         out.extend(exact.out);
         lse.extend(exact.lse);
     }
-    let judged = [
-        compared("out", &outcome.out, &out),
-        compared("lse", &outcome.lse, &lse),
-    ];
+    let judged = [compared("out", &outcome.out, &out), compared("lse", &outcome.lse, &lse)];
     let wrong: Vec<String> = judged.iter().filter_map(|one| one.clone().err()).collect();
     match wrong.is_empty() {
         true => Ok(judged.into_iter().flatten().fold(0.0, f64::max)),
@@ -118,11 +98,7 @@ fn compared<D: Dimension>(name: &str, got: &Array<f32, D>, exact: &[f64]) -> Res
     let mut wrongs = 0;
     for ((at, value), want) in got.view().into_dyn().indexed_iter().zip(exact) {
         let value = f64::from(*value);
-        let error = if value == *want {
-            0.0
-        } else {
-            (value - want).abs()
-        };
+        let error = if value == *want { 0.0 } else { (value - want).abs() };
         worst = worst.max(error);
         let right = error <= ALLOWED * want.abs().max(1.0);
         if !right {
@@ -133,12 +109,12 @@ fn compared<D: Dimension>(name: &str, got: &Array<f32, D>, exact: &[f64]) -> Res
     }
     let of = got.len();
     match (unwritten(got), wrong) {
-        (Some(at), _) => Err(format!(
-            "{name}{at} was never written; {wrongs} of {of} entries are wrong"
-        )),
-        (None, Some(wrong)) => Err(format!(
-            "{wrong} (allowed error 1e-5); {wrongs} of {of} entries are wrong"
-        )),
+        (Some(at), _) => {
+            Err(format!("{name}{at} was never written; {wrongs} of {of} entries are wrong"))
+        }
+        (None, Some(wrong)) => {
+            Err(format!("{wrong} (allowed error 1e-5); {wrongs} of {of} entries are wrong"))
+        }
         (None, None) => Ok(worst),
     }
 }
@@ -165,14 +141,7 @@ fn findings(text: &mut String, outcome: &Outcome) -> Result<()> {
 }
 
 fn counts(text: &mut String, report: &Report, stated: Option<Traffic>) -> Result<()> {
-    let Counts {
-        instructions,
-        flops,
-        read_bytes,
-        written_bytes,
-        barriers,
-        ..
-    } = report.total;
+    let Counts { instructions, flops, read_bytes, written_bytes, barriers, .. } = report.total;
     writeln!(
         text,
         "\n{}: {}, {} of warps, {} FLOP, {}",
@@ -216,10 +185,7 @@ fn counts(text: &mut String, report: &Report, stated: Option<Traffic>) -> Result
 
 /// The lines that move something, with what they move.
 fn lines(text: &mut String, report: &Report, source: &str) -> Result<()> {
-    writeln!(
-        text,
-        "\n  line      read   written  sectors     (×)  wavefronts   (×)"
-    )?;
+    writeln!(text, "\n  line      read   written  sectors     (×)  wavefronts   (×)")?;
     let source: Vec<&str> = source.lines().collect();
     let ratio = |actual: u64, ideal: u64| match ideal {
         0 => String::new(),
@@ -230,9 +196,7 @@ fn lines(text: &mut String, report: &Report, source: &str) -> Result<()> {
             continue;
         }
         let line = line.unwrap_or(0);
-        let code = source
-            .get((line as usize).wrapping_sub(1))
-            .map_or("", |code| code.trim());
+        let code = source.get((line as usize).wrapping_sub(1)).map_or("", |code| code.trim());
         writeln!(
             text,
             "  {line:>4} {:>9} {:>9} {:>8} {:>7} {:>11} {:>5}   {}",
@@ -255,12 +219,7 @@ fn bounds(text: &mut String, report: &Report) -> Result<()> {
     )?;
     for device in ptx_sim::Device::KNOWN {
         let (seconds, resource) = device.bound(report).limit();
-        writeln!(
-            text,
-            "    {:<12} {:>8.2} µs, for {resource}",
-            device.name,
-            seconds * 1e6
-        )?;
+        writeln!(text, "    {:<12} {:>8.2} µs, for {resource}", device.name, seconds * 1e6)?;
     }
     Ok(())
 }

@@ -69,19 +69,12 @@ fn each_block(case: &Case) -> Vec<Field> {
     let (n, m, causal) = (case.sizes().n, case.sizes().m, case.inputs.causal);
     let lines = (0..n).step_by(16).map(|first| {
         let last = (first + 16).min(n) - 1;
-        let end = if causal {
-            (m + last + 1) as i64 - n as i64
-        } else {
-            m as i64
-        };
+        let end = if causal { (m + last + 1) as i64 - n as i64 } else { m as i64 };
         let tiles = end.max(0).unsigned_abs().div_ceil(32);
         format!("first = {first}, last query {last}: end {end}, tiles {tiles}")
     });
     let lines: Vec<String> = lines.collect();
-    vec![field(
-        "the end of each block, and the tiles up to there",
-        lines.join("\n"),
-    )]
+    vec![field("the end of each block, and the tiles up to there", lines.join("\n"))]
 }
 
 /// The kernel has two barriers a tile, and none elsewhere.

@@ -5,19 +5,11 @@ use ptx_sim::{Counts, Report};
 use std::sync::LazyLock;
 
 /// What is counted: 16 heads of 128 tokens, d = 64, no mask.
-pub(super) const SIZES: Sizes = Sizes {
-    heads: 16,
-    kv_heads: 16,
-    n: 128,
-    m: 128,
-    d: 64,
-};
+pub(super) const SIZES: Sizes = Sizes { heads: 16, kv_heads: 16, n: 128, m: 128, d: 64 };
 
 /// The rungs that compute all queries, and the reports of their kernels.
 pub(super) static RUNGS: LazyLock<Vec<(Rung, Vec<Report>)>> = LazyLock::new(|| {
-    [Rung::Naive, Rung::Tiled, Rung::Warp]
-        .map(|rung| (rung, reports(rung, SIZES, false)))
-        .into()
+    [Rung::Naive, Rung::Tiled, Rung::Warp].map(|rung| (rung, reports(rung, SIZES, false))).into()
 });
 
 /// The reports of a rung, from its committed PTX.
@@ -72,13 +64,7 @@ pub(super) fn skipped() -> String {
         "| n = m | tiles, no mask | tiles, causal | instructions, causal over no mask |\n| ---: | ---: | ---: | ---: |\n",
     );
     for n in [64, 128, 256] {
-        let sizes = Sizes {
-            heads: 1,
-            kv_heads: 1,
-            n,
-            m: n,
-            d: 64,
-        };
+        let sizes = Sizes { heads: 1, kv_heads: 1, n, m: n, d: 64 };
         let [full, causal] = [false, true].map(|causal| total(&reports(Rung::Warp, sizes, causal)));
         table += &format!(
             "| {n} | {} | {} | {:.2} |\n",
@@ -92,13 +78,7 @@ pub(super) fn skipped() -> String {
 
 /// What it takes to decode one token with grouped heads.
 pub(super) fn decoding() -> String {
-    let sizes = Sizes {
-        heads: 8,
-        kv_heads: 1,
-        n: 1,
-        m: 256,
-        d: 64,
-    };
+    let sizes = Sizes { heads: 8, kv_heads: 1, n: 1, m: 256, d: 64 };
     let mut table = String::from("| kernel | blocks | bytes read |\n| --- | ---: | ---: |\n");
     for rung in [Rung::Warp, Rung::Gqa, Rung::Split] {
         for report in reports(rung, sizes, false) {

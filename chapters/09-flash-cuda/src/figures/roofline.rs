@@ -7,17 +7,12 @@ use ptx_sim::{Device, Report};
 /// The least time in seconds for the kernels of a rung, one after the other, and what most of it is for.
 fn least(device: &Device, reports: &[Report]) -> (f64, &'static str) {
     let limits = || reports.iter().map(|report| device.bound(report).limit());
-    let longest = limits()
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .expect("a rung has a kernel");
+    let longest = limits().max_by(|a, b| a.0.total_cmp(&b.0)).expect("a rung has a kernel");
     (limits().map(|(seconds, _)| seconds).sum(), longest.1)
 }
 
 fn a100() -> Device {
-    *Device::KNOWN
-        .iter()
-        .find(|device| device.name.starts_with("A100"))
-        .expect("it is known")
+    *Device::KNOWN.iter().find(|device| device.name.starts_with("A100")).expect("it is known")
 }
 
 /// FLOP that the result takes: the two products.
@@ -33,11 +28,7 @@ pub(super) fn figure() -> Figure {
         .iter()
         .map(|(rung, reports)| {
             let intensity = useful() / compulsory(reports) as f64;
-            (
-                rung.name(),
-                intensity,
-                useful() / least(&device, reports).0 / 1e12,
-            )
+            (rung.name(), intensity, useful() / least(&device, reports).0 / 1e12)
         })
         .collect();
     let said: Vec<String> = points
@@ -59,18 +50,16 @@ pub(super) fn figure() -> Figure {
         .ticks([2.0, 5.0, 10.0, 20.0, 50.0, 100.0]))
     .y(Axis::log("at most (TFLOP/s)").ticks([2.0, 5.0, 10.0, 20.0]))
     .series("roof", roof);
-    let lines = points.iter().fold(lines, |lines, (name, intensity, rate)| {
-        lines.series(name, [(*intensity, *rate)])
-    });
+    let lines = points
+        .iter()
+        .fold(lines, |lines, (name, intensity, rate)| lines.series(name, [(*intensity, *rate)]));
     lines.figure()
 }
 
 /// The least time on each GPU.
 pub(super) fn table() -> String {
     let mut table = String::from("| rung |");
-    Device::KNOWN
-        .iter()
-        .for_each(|device| table += &format!(" {} |", device.name));
+    Device::KNOWN.iter().for_each(|device| table += &format!(" {} |", device.name));
     table += "\n| --- |";
     Device::KNOWN.iter().for_each(|_| table += " --- |");
     for (rung, reports) in RUNGS.iter() {

@@ -34,10 +34,7 @@ pub(super) fn warp() -> Figure {
 }
 
 fn figure(rung: Rung, named: &[Named]) -> Figure {
-    let (_, reports) = RUNGS
-        .iter()
-        .find(|(known, _)| *known == rung)
-        .expect("it was counted");
+    let (_, reports) = RUNGS.iter().find(|(known, _)| *known == rung).expect("it was counted");
     let report = &reports[0];
     let thousands = |count: u64| count as f64 / 1e3;
     let bars: Vec<(String, f64)> = named
@@ -49,16 +46,11 @@ fn figure(rung: Rung, named: &[Named]) -> Figure {
                 .position(|line| line.contains(text))
                 .expect("a line of the kernel")
                 + 1;
-            (
-                format!("{at}: {name}"),
-                thousands(report.line(at as u32).wavefronts),
-            )
+            (format!("{at}: {name}"), thousands(report.line(at as u32).wavefronts))
         })
         .collect();
-    let listed: Vec<String> = bars
-        .iter()
-        .map(|(label, count)| format!("line {label}: {count:.0}"))
-        .collect();
+    let listed: Vec<String> =
+        bars.iter().map(|(label, count)| format!("line {label}: {count:.0}")).collect();
     let name = rung.name();
     let alternative = format!(
         "Thousands of wavefronts of shared memory by line of kernels/{name}.cu. {}.",

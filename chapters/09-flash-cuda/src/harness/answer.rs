@@ -33,11 +33,7 @@ pub struct Answer {
 
 impl Fields for Answer {
     fn fields(&self) -> Vec<Field> {
-        let mut found: Vec<&str> = self
-            .findings
-            .iter()
-            .map(|(what, _)| what.as_str())
-            .collect();
+        let mut found: Vec<&str> = self.findings.iter().map(|(what, _)| what.as_str()).collect();
         found.sort_unstable();
         found.dedup();
         let mut fields = vec![field("out", &self.out), field("lse", &self.lse)];
@@ -49,11 +45,7 @@ impl Fields for Answer {
             ));
         }
         // One part, for neither explains a mistake without the others.
-        let found = if found.is_empty() {
-            "nothing".into()
-        } else {
-            found.join("; ")
-        };
+        let found = if found.is_empty() { "nothing".into() } else { found.join("; ") };
         let (barriers, wavefronts) = (self.barriers, self.wavefronts);
         let counted = format!(
             "found: {found}; {barriers} barriers; {wavefronts} wavefronts of shared memory"
@@ -68,12 +60,9 @@ pub(super) fn outcome(outcome: Outcome, unit: &Unit, program: &Program) -> Answe
     let reports = &outcome.reports;
     let mut findings: Vec<&Finding> = reports.iter().flat_map(|report| &report.findings).collect();
     // Lanes of a warp may stand at a barrier while the others are at the todo.
-    let stops = findings
-        .iter()
-        .filter(|found| matches!(found.kind, Kind::Trap | Kind::BarrierDivergence));
-    let mut places = stops
-        .flat_map(|stop| [Some(stop.place), stop.other])
-        .flatten();
+    let stops =
+        findings.iter().filter(|found| matches!(found.kind, Kind::Trap | Kind::BarrierDivergence));
+    let mut places = stops.flat_map(|stop| [Some(stop.place), stop.other]).flatten();
     if let Some(todo) = places.find_map(|place| todo(unit.line(place.source?))) {
         todo_reached(todo);
     }
@@ -86,9 +75,8 @@ pub(super) fn outcome(outcome: Outcome, unit: &Unit, program: &Program) -> Answe
     let total = |count: fn(&Counts) -> u64| reports.iter().map(|report| count(&report.total)).sum();
     let lines = reports.iter().flat_map(|report| &report.lines);
     let wasted = |counts: &Counts| counts.wavefronts - counts.ideal_wavefronts;
-    let worst = lines
-        .max_by_key(|(_, counts)| wasted(counts))
-        .filter(|(_, counts)| wasted(counts) > 0);
+    let worst =
+        lines.max_by_key(|(_, counts)| wasted(counts)).filter(|(_, counts)| wasted(counts) > 0);
     Answer {
         findings: findings.iter().map(|found| (kind(found), unit.in_words(&found.to_string()))).collect(),
         barriers: total(|counts| counts.barriers),
@@ -145,9 +133,7 @@ impl Answer {
     /// The refusal, and what the compiler warned of.
     pub(super) fn warned(&self, what: String) -> String {
         let warnings = self.warnings.iter();
-        warnings.fold(what, |what, warning| {
-            format!("{what}\nThe compiler warns, {warning}")
-        })
+        warnings.fold(what, |what, warning| format!("{what}\nThe compiler warns, {warning}"))
     }
 }
 

@@ -32,10 +32,7 @@ impl Case {
     ) -> Self {
         let mut normal = |heads, rows| random.normal((heads, rows, d));
         let (q, k, v) = (normal(heads, n), normal(kv_heads, m), normal(kv_heads, m));
-        Case {
-            about: String::new(),
-            inputs: Inputs { q, k, v, causal },
-        }
+        Case { about: String::new(), inputs: Inputs { q, k, v, causal } }
     }
 
     /// One query and keys with these scores; the values are 0 but for the last key's, which are 4.
@@ -91,11 +88,7 @@ impl Case {
     }
 
     fn mask(&self) -> Mask {
-        if self.inputs.causal {
-            Mask::Causal
-        } else {
-            Mask::None
-        }
+        if self.inputs.causal { Mask::Causal } else { Mask::None }
     }
 
     /// Queries, keys and values of a query head.
@@ -117,9 +110,8 @@ impl Case {
         for<'a> Value: From<&'a Array3<F>> + From<&'a Array2<F>>,
     {
         let heads = (0..self.sizes().heads).map(|head| self.head(head));
-        let heads: Vec<Output<F>> = heads
-            .map(|[q, k, v]| oracle::attention(q, k, v, &self.mask()))
-            .collect();
+        let heads: Vec<Output<F>> =
+            heads.map(|[q, k, v]| oracle::attention(q, k, v, &self.mask())).collect();
         let out: Vec<_> = heads.iter().map(|head| head.out.view()).collect();
         let lse: Vec<_> = heads.iter().map(|head| head.lse.view()).collect();
         let even = "heads of the same shape";

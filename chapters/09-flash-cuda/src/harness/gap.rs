@@ -43,14 +43,7 @@ pub(crate) struct Gap {
 impl Gap {
     /// A gap where right numbers without a finding are all that is asked.
     pub const fn new(item: &'static str, rung: Rung) -> Self {
-        Gap {
-            item,
-            rung,
-            around: &[],
-            probe: "",
-            first: |_| Ok(()),
-            then: |_, _| Ok(()),
-        }
+        Gap { item, rung, around: &[], probe: "", first: |_| Ok(()), then: |_, _| Ok(()) }
     }
 
     /// Compiles the kernel with this answer in it, and runs it in the simulator.
@@ -58,9 +51,7 @@ impl Gap {
     /// # Panics
     /// As [`attn_exercise`] has it, where the answer does not compile or reaches a todo.
     pub fn answer(&self, body: &Body, case: &Case) -> Answer {
-        let unit = self
-            .unit(body)
-            .unwrap_or_else(|what| cannot_be_checked(&what));
+        let unit = self.unit(body).unwrap_or_else(|what| cannot_be_checked(&what));
         let program = match self.compiled(body, &unit, case.sizes().d) {
             Ok(program) => program,
             Err(Error::DoesNotCompile { log }) => does_not_compile(&unit.complaint(&log)),
@@ -95,10 +86,7 @@ impl Gap {
                 exact.agree(&answer.fields())?;
                 Ok((self.then)(answer, &reference)?)
             };
-            judged().map_err(|refusal| Refusal {
-                what: answer.warned(refusal.what),
-                ..refusal
-            })
+            judged().map_err(|refusal| Refusal { what: answer.warned(refusal.what), ..refusal })
         })
     }
 
@@ -133,9 +121,7 @@ impl Gap {
     fn compiled(&self, body: &Body, unit: &Unit, d: usize) -> Result<Arc<Program>, Error> {
         static PROGRAMS: Mutex<BTreeMap<(String, usize), Arc<Program>>> =
             Mutex::new(BTreeMap::new());
-        let mut programs = PROGRAMS
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut programs = PROGRAMS.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let key = (unit.text.clone(), d);
         if let Some(program) = programs.get(&key) {
             return Ok(program.clone());
@@ -184,9 +170,7 @@ fn probed(program: &Program, fours: usize) -> Array2<f32> {
         };
         let report = device.launch(program, &launch)?;
         let is_sound = report.is_some_and(|report| report.findings.is_empty());
-        Ok(Array2::from_shape_vec((keys, fours), device.read(out)?)
-            .ok()
-            .filter(|_| is_sound))
+        Ok(Array2::from_shape_vec((keys, fours), device.read(out)?).ok().filter(|_| is_sound))
     };
     let written = run().ok().flatten();
     written.unwrap_or_else(|| Array2::from_elem((keys, fours), f32::NAN))

@@ -29,9 +29,7 @@ enum Origin {
 }
 
 fn numbered(text: &str, origin: fn(usize) -> Origin) -> impl Iterator<Item = (Origin, &str)> {
-    text.lines()
-        .zip(1..)
-        .map(move |(line, at)| (origin(at), line))
+    text.lines().zip(1..).map(move |(line, at)| (origin(at), line))
 }
 
 impl Unit {
@@ -53,9 +51,7 @@ impl Unit {
         let lines = || numbered(answers, Origin::Answers);
         let is_heading = |(_, line): &(Origin, &str)| line.starts_with(HEADING);
         let own = heading(id);
-        let section = lines()
-            .skip_while(|(_, line)| !line.starts_with(&own))
-            .skip(1);
+        let section = lines().skip_while(|(_, line)| !line.starts_with(&own)).skip(1);
         let section: Vec<_> = section.take_while(|line| !is_heading(line)).collect();
         let above = lines().take_while(|line| !is_heading(line));
 
@@ -68,34 +64,20 @@ impl Unit {
         };
         let (start, end) = (marker("ANCHOR"), marker("ANCHOR_END"));
         let around = || numbered(source, Origin::Kernel);
-        let all = above
-            .chain(around().take(start))
-            .chain(section.clone())
-            .chain(around().skip(end + 1));
-        Ok(Unit {
-            braces: unmatched(&section),
-            ..Unit::of(kernel, all)
-        })
+        let all =
+            above.chain(around().take(start)).chain(section.clone()).chain(around().skip(end + 1));
+        Ok(Unit { braces: unmatched(&section), ..Unit::of(kernel, all) })
     }
 
     fn of<'a>(kernel: &str, lines: impl Iterator<Item = (Origin, &'a str)>) -> Self {
-        let (origin, lines): (Vec<Origin>, Vec<String>) = lines
-            .map(|(origin, line)| (origin, format!("{line}\n")))
-            .unzip();
-        Unit {
-            text: lines.concat(),
-            origin,
-            kernel: kernel.into(),
-            braces: None,
-        }
+        let (origin, lines): (Vec<Origin>, Vec<String>) =
+            lines.map(|(origin, line)| (origin, format!("{line}\n"))).unzip();
+        Unit { text: lines.concat(), origin, kernel: kernel.into(), braces: None }
     }
 
     /// A line of the text.
     pub fn line(&self, number: u32) -> &str {
-        self.text
-            .lines()
-            .nth((number as usize).saturating_sub(1))
-            .unwrap_or_default()
+        self.text.lines().nth((number as usize).saturating_sub(1)).unwrap_or_default()
     }
 
     fn origin(&self, number: u32) -> Option<Origin> {
@@ -119,9 +101,7 @@ impl Unit {
     /// What the compiler says, with its lines as the learner knows them. Where braces do not match, it
     /// complains of everything after, and none of that helps.
     pub fn complaint(&self, log: &str) -> String {
-        let told = log
-            .lines()
-            .filter(|line| !line.contains("detected in the compilation of"));
+        let told = log.lines().filter(|line| !line.contains("detected in the compilation of"));
         let told = self.located(told.collect::<Vec<_>>().join("\n").trim(), COMPILER);
         match &self.braces {
             Some(braces) => {
@@ -137,15 +117,9 @@ impl Unit {
         let place = Regex::new(&format!("^{COMPILER}")).expect("a pattern");
         let is_theirs = |line: &&str| {
             let number = place.captures(line).and_then(|found| found[1].parse().ok());
-            matches!(
-                number.and_then(|number| self.origin(number)),
-                Some(Origin::Answers(_))
-            )
+            matches!(number.and_then(|number| self.origin(number)), Some(Origin::Answers(_)))
         };
-        log.lines()
-            .filter(is_theirs)
-            .map(|line| self.located(line, COMPILER))
-            .collect()
+        log.lines().filter(is_theirs).map(|line| self.located(line, COMPILER)).collect()
     }
 
     /// What the simulator does not know, with its line as the learner knows it.
@@ -153,10 +127,7 @@ impl Unit {
         match error.place.source {
             Some(line) => {
                 let place = self.place(line);
-                format!(
-                    "{place} compiles, but the simulator cannot run it:\n{}",
-                    error.problem
-                )
+                format!("{place} compiles, but the simulator cannot run it:\n{}", error.problem)
             }
             None => error.to_string(),
         }
@@ -184,9 +155,8 @@ fn heading(id: &str) -> String {
 /// sections run into one.
 fn headings_are_there(answers: &str, id: &str) -> Result<(), String> {
     let starter = include_str!("../../starter.cu").lines();
-    let ids: Vec<&str> = starter
-        .filter_map(|line| line.strip_prefix(HEADING)?.split(' ').next())
-        .collect();
+    let ids: Vec<&str> =
+        starter.filter_map(|line| line.strip_prefix(HEADING)?.split(' ').next()).collect();
     let next = ids.iter().skip_while(|other| **other != id).nth(1);
     let needed = ids.first().into_iter().chain([&id]).chain(next);
     let is_there = |id: &str| answers.lines().any(|line| line.starts_with(&heading(id)));
@@ -198,9 +168,8 @@ fn headings_are_there(answers: &str, id: &str) -> Result<(), String> {
         line.trim_start().starts_with('/') && words.starts_with(&format!("{gone} "))
     };
     let left = answers.lines().position(is_left);
-    let left = left.map_or(String::new(), |at| {
-        format!(" (line {} may be what is left of it)", at + 1)
-    });
+    let left =
+        left.map_or(String::new(), |at| format!(" (line {} may be what is left of it)", at + 1));
     let (heading, chapter) = (heading(gone), gone.split('.').next().unwrap_or(gone));
     Err(format!(
         "the heading `{heading}…` is gone{left}.
@@ -214,10 +183,8 @@ fn unmatched(lines: &[(Origin, &str)]) -> Option<String> {
     let quoted = r#"//.*|(?s:/\*.*?(?:\*/|$))|"(?:\\.|[^"\\\n])*"?|'(?:\\.|[^'\\\n])*'?"#;
     let text: Vec<&str> = lines.iter().map(|(_, line)| *line).collect();
     let breaks = |found: &Captures| "\n".repeat(found[0].matches('\n').count());
-    let code = Regex::new(quoted)
-        .expect("a pattern")
-        .replace_all(&text.join("\n"), breaks)
-        .into_owned();
+    let code =
+        Regex::new(quoted).expect("a pattern").replace_all(&text.join("\n"), breaks).into_owned();
     let (mut opened, mut closed) = (0, 0);
     for (line, (Origin::Answers(number) | Origin::Kernel(number), _)) in code.split('\n').zip(lines)
     {
@@ -251,10 +218,7 @@ mod tests {
         let unit = unit(ANSWERS, "9.1").expect("there is one");
         assert_eq!(unit.text, "// above\n\none\nmine\nmore\nthree\n");
         let said = unit.in_words("race, line 4: line 4 and line 6, PTX line 4");
-        assert_eq!(
-            said,
-            "race, line 4: line 4 and line 5 of kernels/k.cu, PTX line 4"
-        );
+        assert_eq!(said, "race, line 4: line 4 and line 5 of kernels/k.cu, PTX line 4");
         let said = unit.complaint("answer.cu(5): error: no\n answer.cu(x)");
         assert_eq!(said, "line 5: error: no\n answer.cu(x)");
     }
@@ -271,10 +235,7 @@ mod tests {
         let damaged = ANSWERS.replace("// ━━ 9.2", "// 9.2");
         for id in ["9.1", "9.2"] {
             let error = unit(&damaged, id).expect_err("two sections in one");
-            assert!(
-                error.contains("the heading `// ━━ 9.2 …` is gone (line 6"),
-                "{error}"
-            );
+            assert!(error.contains("the heading `// ━━ 9.2 …` is gone (line 6"), "{error}");
             assert!(error.contains("cargo attn reset 9\n"), "{error}");
         }
         let gone = ANSWERS.replace("// ━━ 9.1 A ━━\n", "");
@@ -287,10 +248,7 @@ mod tests {
         let unit = unit(&ANSWERS.replace("more", "more {"), "9.1").expect("there is one");
         let said = unit.complaint("answer.cu(5): error: one\n\nanswer.cu(6): error: two");
         assert!(said.contains("1 `{` and 0 `}`"), "{said}");
-        assert!(
-            said.contains("line 5: error: one") && !said.contains("two"),
-            "{said}"
-        );
+        assert!(said.contains("line 5: error: one") && !said.contains("two"), "{said}");
     }
 
     #[test]
@@ -299,15 +257,9 @@ mod tests {
             let lines: Vec<_> = numbered(text, Origin::Answers).collect();
             unmatched(&lines)
         };
-        assert_eq!(
-            of("f() { if (x) { y; } } // {\n/* { \n { */ \"{\\\"{\" '{'"),
-            None
-        );
+        assert_eq!(of("f() { if (x) { y; } } // {\n/* { \n { */ \"{\\\"{\" '{'"), None);
         let missing = "a `}` is missing: this section has 2 `{` and 1 `}`";
         assert_eq!(of("f() {\n  if (x) {\n}").as_deref(), Some(missing));
-        assert_eq!(
-            of("f() {\n/*\n*/}\n}").as_deref(),
-            Some("the `}` in line 4 has no `{`")
-        );
+        assert_eq!(of("f() {\n/*\n*/}\n}").as_deref(), Some("the `}` in line 4 has no `{`"));
     }
 }

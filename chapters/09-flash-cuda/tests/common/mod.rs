@@ -13,23 +13,13 @@ pub const TOLERANCE: f64 = 1e-5;
 
 /// One head of `d` = 64, unless told otherwise.
 pub fn sizes(n: usize, m: usize) -> Sizes {
-    Sizes {
-        heads: 1,
-        kv_heads: 1,
-        n,
-        m,
-        d: 64,
-    }
+    Sizes { heads: 1, kv_heads: 1, n, m, d: 64 }
 }
 
 /// The first entry that is not what the f64 oracle says, head by head.
 pub fn wrong(inputs: &Inputs, outcome: &Outcome) -> Option<String> {
     let group = inputs.q.len_of(Axis(0)) / inputs.k.len_of(Axis(0));
-    let mask = if inputs.causal {
-        Mask::Causal
-    } else {
-        Mask::None
-    };
+    let mask = if inputs.causal { Mask::Causal } else { Mask::None };
     for (head, q) in inputs.q.outer_iter().enumerate() {
         let [k, v] = [&inputs.k, &inputs.v].map(|array| array.slice(s![head / group, .., ..]));
         let exact = oracle::attention::<f64>(q, k, v, &mask);

@@ -9,11 +9,7 @@ pub fn unused(root: &Path, pages: &[Rendered]) -> Result<Vec<Problem>> {
     for path in files(&root.join("chapters"))? {
         let relative = path.strip_prefix(root).unwrap_or(&path);
         // chapters/NAME/src/…
-        if relative
-            .components()
-            .nth(2)
-            .is_none_or(|folder| folder.as_os_str() != "src")
-        {
+        if relative.components().nth(2).is_none_or(|folder| folder.as_os_str() != "src") {
             continue;
         }
         // What is not text has no anchors.

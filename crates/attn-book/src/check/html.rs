@@ -48,10 +48,7 @@ impl TokenSink for Tags {
         let kind = match token {
             Token::TagToken(tag) if tag.kind == TagKind::StartTag => {
                 let attribute = |attribute: html5ever::Attribute| {
-                    (
-                        attribute.name.local.to_string(),
-                        attribute.value.to_string(),
-                    )
+                    (attribute.name.local.to_string(), attribute.value.to_string())
                 };
                 let kind = match &*tag.name {
                     "script" => Some(RawKind::ScriptData),
@@ -107,18 +104,10 @@ mod tests {
     fn a_script_is_text_and_a_comment_is_nothing() {
         let html = "<!-- <a> --><script>if (a < b) \"<a href='x'>\"</script>c\
                     <style>p > a { }</style><p>text";
-        let found: Vec<(String, String)> = tags(html)
-            .into_iter()
-            .map(|tag| (tag.name, tag.text))
-            .collect();
-        let expected = [
-            ("script", "if (a < b) \"<a href='x'>\""),
-            ("style", "p > a { }"),
-            ("p", ""),
-        ];
-        assert_eq!(
-            found,
-            expected.map(|(name, text)| (name.into(), text.into()))
-        );
+        let found: Vec<(String, String)> =
+            tags(html).into_iter().map(|tag| (tag.name, tag.text)).collect();
+        let expected =
+            [("script", "if (a < b) \"<a href='x'>\""), ("style", "p > a { }"), ("p", "")];
+        assert_eq!(found, expected.map(|(name, text)| (name.into(), text.into())));
     }
 }

@@ -40,9 +40,7 @@ fn dead(
 ) -> Option<String> {
     let scheme = target.split_once(':').map(|(scheme, _)| scheme);
     let outside = scheme.is_some_and(|s| {
-        !s.is_empty()
-            && s.chars()
-                .all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
+        !s.is_empty() && s.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
     });
     if outside || target.starts_with("//") {
         return None;
@@ -105,9 +103,5 @@ fn spellings(target: &str) -> [String; 3] {
         "" => file.replace(".html", ".md"),
         fragment => format!("{}#{fragment}", file.replace(".html", ".md")),
     };
-    [
-        format!("({target})"),
-        format!("({written})"),
-        target.to_string(),
-    ]
+    [format!("({target})"), format!("({written})"), target.to_string()]
 }

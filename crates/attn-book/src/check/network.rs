@@ -13,9 +13,7 @@ static SCRIPT: LazyLock<Regex> = LazyLock::new(|| {
     let open = r#"\.open\(\s*["'`]\w+["'`]\s*,\s*"#;
     let set = r"\.(?:src|href)\s*=\s*";
     let from = r"(?:\bfrom|\bimport)\s+";
-    pattern(&format!(
-        r#"(?:{call}|{open}|{set}|{from})["'`]\s*((?:https?:|wss?:)?//[^"'`\s]*)"#
-    ))
+    pattern(&format!(r#"(?:{call}|{open}|{set}|{from})["'`]\s*((?:https?:|wss?:)?//[^"'`\s]*)"#))
 });
 
 fn pattern(text: &str) -> Regex {
@@ -36,10 +34,7 @@ pub fn check(root: &Path, book: &Path, site: &Path, pages: &[Built]) -> Result<V
             problems.extend(file(root, &path, false));
         }
     }
-    for path in files(site)?
-        .iter()
-        .filter(|path| path.extension().is_some_and(|e| e == "css"))
-    {
+    for path in files(site)?.iter().filter(|path| path.extension().is_some_and(|e| e == "css")) {
         problems.extend(file(site, path, true));
     }
     Ok(problems)
@@ -55,15 +50,7 @@ fn loads(tag: &html::Tag) -> Vec<String> {
             rel if rel.contains("canonical") || rel.contains("license") => &[],
             _ => &["href"],
         },
-        _ => &[
-            "src",
-            "srcset",
-            "href",
-            "xlink:href",
-            "poster",
-            "data",
-            "background",
-        ],
+        _ => &["src", "srcset", "href", "xlink:href", "poster", "data", "background"],
     };
     for value in attributes.iter().filter_map(|name| tag.get(name)) {
         let parts = value.split([',', ' ']).map(str::trim);
@@ -94,10 +81,7 @@ fn remote(address: &str) -> bool {
 }
 
 fn addresses(pattern: &Regex, text: &str) -> Vec<String> {
-    pattern
-        .captures_iter(text)
-        .map(|found| found[1].to_string())
-        .collect()
+    pattern.captures_iter(text).map(|found| found[1].to_string()).collect()
 }
 
 fn file(root: &Path, path: &Path, built: bool) -> Vec<Problem> {

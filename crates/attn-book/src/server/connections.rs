@@ -63,10 +63,8 @@ pub fn serve(
     router: &Arc<Router>,
     limits: &Limits,
 ) -> Result<Infallible> {
-    let runtime = Builder::new_current_thread()
-        .enable_all()
-        .max_blocking_threads(READERS)
-        .build()?;
+    let runtime =
+        Builder::new_current_thread().enable_all().max_blocking_threads(READERS).build()?;
     listener.set_nonblocking(true)?;
     runtime.block_on(async {
         let listener = TcpListener::from_std(listener)?;
@@ -101,10 +99,7 @@ async fn connection(stream: TcpStream, router: Arc<Router>, limits: Limits) {
         .serve_connection(TokioIo::new(stream), answer);
     let mut connection = pin!(connection);
     // A client that left before the answer came, or spoke no HTTP, is no error.
-    if timeout(limits.connection, connection.as_mut())
-        .await
-        .is_err()
-    {
+    if timeout(limits.connection, connection.as_mut()).await.is_err() {
         connection.as_mut().graceful_shutdown();
         let _ = timeout(limits.head, connection).await;
     }

@@ -28,9 +28,7 @@ fn is_this_machine(host: &str) -> bool {
 
 /// `localhost:8000`, but not `somebody@localhost:8000`.
 fn is_local_name(authority: &Authority) -> bool {
-    let name = NAMES
-        .iter()
-        .find(|name| authority.host().eq_ignore_ascii_case(name));
+    let name = NAMES.iter().find(|name| authority.host().eq_ignore_ascii_case(name));
     name.is_some() && !authority.as_str().contains('@')
 }
 
@@ -61,14 +59,9 @@ mod tests {
 
     #[test]
     fn this_machine_has_three_names_and_any_port() {
-        for host in [
-            "localhost",
-            "LocalHost:3939",
-            "localhost:8000",
-            "127.0.0.1:1",
-            "[::1]",
-            "[::1]:65535",
-        ] {
+        for host in
+            ["localhost", "LocalHost:3939", "localhost:8000", "127.0.0.1:1", "[::1]", "[::1]:65535"]
+        {
             assert!(asked("/", &[("host", host)]), "{host}");
             let origin = format!("http://{host}");
             assert!(asked("/", &[("host", host), ("origin", &origin)]), "{host}");

@@ -65,17 +65,12 @@ impl Router {
             (&Method::GET | &Method::POST, _) => {
                 text(StatusCode::NOT_FOUND, "there is nothing here")
             }
-            _ => text(
-                StatusCode::METHOD_NOT_ALLOWED,
-                "GET for the state, POST for actions",
-            ),
+            _ => text(StatusCode::METHOD_NOT_ALLOWED, "GET for the state, POST for actions"),
         }
     }
 
     fn has_token(&self, headers: &HeaderMap) -> bool {
-        headers
-            .get(TOKEN)
-            .is_some_and(|token| token == self.token.as_str())
+        headers.get(TOKEN).is_some_and(|token| token == self.token.as_str())
     }
 
     fn act(&self, action: Action) -> Answer {

@@ -18,12 +18,7 @@ pub struct Site {
 impl Site {
     /// The book that was built into this folder.
     pub fn new(folder: PathBuf) -> Self {
-        Site {
-            folder,
-            lock: RwLock::new(()),
-            version: AtomicU64::new(1),
-            error: Mutex::new(None),
-        }
+        Site { folder, lock: RwLock::new(()), version: AtomicU64::new(1), error: Mutex::new(None) }
     }
 
     /// Builds anew while nobody reads. Pages reload after a success and show the reason after a
@@ -48,17 +43,11 @@ impl Site {
 
     /// Why the last rebuild failed, if it did.
     pub fn error(&self) -> Option<String> {
-        self.error
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.error.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The folder, which stays as it is until the guard is dropped.
     pub(super) fn read(&self) -> (&PathBuf, RwLockReadGuard<'_, ()>) {
-        (
-            &self.folder,
-            self.lock.read().unwrap_or_else(PoisonError::into_inner),
-        )
+        (&self.folder, self.lock.read().unwrap_or_else(PoisonError::into_inner))
     }
 }

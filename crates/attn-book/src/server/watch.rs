@@ -30,10 +30,7 @@ pub fn watch(build: &Build, site: &Site, said: fn(&str)) -> ! {
         let start = Instant::now();
         site.rebuild(|| build.run(None).map(drop));
         match site.error() {
-            None => said(&format!(
-                "rebuilt in {:.1} s",
-                start.elapsed().as_secs_f64()
-            )),
+            None => said(&format!("rebuilt in {:.1} s", start.elapsed().as_secs_f64())),
             Some(error) => said(&error),
         }
     }
@@ -45,10 +42,7 @@ fn stamp(book: &Path) -> u64 {
     for path in ["src", "theme", "book.toml"] {
         visit(&book.join(path), &mut hasher);
     }
-    let chapters = book
-        .parent()
-        .map(|root| root.join("chapters"))
-        .unwrap_or_default();
+    let chapters = book.parent().map(|root| root.join("chapters")).unwrap_or_default();
     for chapter in entries(&chapters) {
         visit(&chapter.join("src"), &mut hasher);
         visit(&chapter.join("chapter.toml"), &mut hasher);

@@ -18,17 +18,11 @@ const FILES: [(&str, &str); 8] = [
     ),
     ("book/theme/own.css", "p { color: black; }\n"),
     ("book/theme/own.js", "const line = 1;\n"),
-    (
-        "book/src/SUMMARY.md",
-        "# Summary\n\n[Page](page.md)\n[Other](other.md)\n",
-    ),
+    ("book/src/SUMMARY.md", "# Summary\n\n[Page](page.md)\n[Other](other.md)\n"),
     (PAGE, include_str!("page.md")),
     ("book/src/other.md", "# Other\n\n## A place\n\nText.\n"),
     (CODE, include_str!("softmax.rs.txt")),
-    (
-        "chapters/03-x/chapter.toml",
-        include_str!("chapter.toml.txt"),
-    ),
+    ("chapters/03-x/chapter.toml", include_str!("chapter.toml.txt")),
 ];
 
 pub struct Tiny(TempDir);
@@ -39,10 +33,7 @@ impl Tiny {
         for (path, text) in FILES {
             tiny.write(path, text);
         }
-        tiny.write(
-            "book/src/dot.svg",
-            "<svg xmlns=\"http://www.w3.org/2000/svg\"/>",
-        );
+        tiny.write("book/src/dot.svg", "<svg xmlns=\"http://www.w3.org/2000/svg\"/>");
         tiny
     }
 
@@ -76,11 +67,7 @@ pub fn registry() -> Registry {
             .series("s", [(0.0, 0.0), (1.0, 1.0)])
             .figure()
     });
-    registry
-        .figures
-        .insert("ch03/silent", || Lines::new("A line", " ").figure());
-    registry
-        .tables
-        .insert("ch03/one", || "| a |\n| --- |\n| 1 |".into());
+    registry.figures.insert("ch03/silent", || Lines::new("A line", " ").figure());
+    registry.tables.insert("ch03/one", || "| a |\n| --- |\n| 1 |".into());
     registry
 }

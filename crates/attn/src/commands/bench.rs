@@ -11,9 +11,5 @@ use std::process::Command;
 pub fn bench(course: &Course, number: u32, arguments: &[String]) -> Result<bool> {
     course.chapter(number)?;
     let program = compile::bench(course)?;
-    program::become_it(
-        Command::new(program)
-            .arg(number.to_string())
-            .args(arguments),
-    )
+    program::become_it(Command::new(program).arg(number.to_string()).args(arguments))
 }

@@ -10,9 +10,5 @@ use std::process::Command;
 /// When it does not compile or cannot be started.
 pub fn book(course: &Course, arguments: &[&str]) -> Result<bool> {
     let program = compile::book(course)?;
-    program::become_it(
-        Command::new(program)
-            .args(arguments)
-            .current_dir(&course.root),
-    )
+    program::become_it(Command::new(program).args(arguments).current_dir(&course.root))
 }

@@ -46,12 +46,7 @@ pub fn check(
     };
     let (of, solved) = (reports.len(), passed(&reports).count());
     if json {
-        let checked = Checked {
-            solved,
-            of,
-            points: points(course, &reports),
-            exercises: reports,
-        };
+        let checked = Checked { solved, of, points: points(course, &reports), exercises: reports };
         println!("{}", plain(serde_json::to_value(&checked)?));
     }
     Ok(solved == of)
@@ -142,10 +137,7 @@ fn points(course: &Course, reports: &[Report]) -> u32 {
 fn advise(course: &Course, reports: &[Report]) -> Result<()> {
     let open = reports.iter().find(|report| !report.verdict.is_passed());
     let id = match open {
-        Some(Report {
-            verdict: Verdict::WaitsOn { on },
-            ..
-        }) => on.clone(),
+        Some(Report { verdict: Verdict::WaitsOn { on }, .. }) => on.clone(),
         Some(report) => report.id.clone(),
         // What is left of the chapter that was worked on, then of the course.
         None => {

@@ -76,10 +76,7 @@ pub fn verify(course: &Course, seeds: u64, json: bool) -> Result<bool> {
             totals.inherited += found.inherited;
             totals.mutants += found.mutants;
             totals.mutants_rejected += found.mutants_rejected;
-            let faults = found
-                .faults
-                .iter()
-                .map(|fault| format!("{}: {fault}", found.id));
+            let faults = found.faults.iter().map(|fault| format!("{}: {fault}", found.id));
             totals.faults.extend(faults);
             ids.insert(found.id.clone());
             totals.by_exercise.push(found);
@@ -93,9 +90,7 @@ pub fn verify(course: &Course, seeds: u64, json: bool) -> Result<bool> {
                 ("chapter.toml", "check.rs")
             };
             let dir = chapter.dir.display();
-            totals
-                .faults
-                .push(format!("{id}: {dir} has it in {has} but not in {lacks}"));
+            totals.faults.push(format!("{id}: {dir} has it in {has} but not in {lacks}"));
         }
     }
     let well = totals.faults.is_empty();
@@ -165,10 +160,7 @@ fn unknown_ids(course: &Course) -> Result<Vec<String>> {
     for page in pages(&course.root)? {
         let text = files::read(&page)?;
         for (i, line) in text.lines().enumerate() {
-            for id in command
-                .captures_iter(line)
-                .map(|found| found[1].to_string())
-            {
+            for id in command.captures_iter(line).map(|found| found[1].to_string()) {
                 if let Err(error) = course.exercise(&id) {
                     let page = course.relative(&page);
                     faults.push(format!("{}:{}: {error}", page.display(), i + 1));

@@ -25,11 +25,7 @@ pub fn doctor(course: &Course) -> Result<bool> {
         "progress",
         match progress::load(course) {
             Ok(progress) => {
-                let solved = progress
-                    .0
-                    .values()
-                    .filter(|standing| standing.solved)
-                    .count();
+                let solved = progress.0.values().filter(|standing| standing.solved).count();
                 Ok(format!(".attn/progress.json: {solved} solved"))
             }
             Err(error) => Err(format!("{error:#}")),
@@ -49,11 +45,7 @@ pub fn doctor(course: &Course) -> Result<bool> {
             },
         );
     }
-    if let Some(chapter) = course
-        .chapters
-        .iter()
-        .find(|c| c.language == Language::Cuda)
-    {
+    if let Some(chapter) = course.chapters.iter().find(|c| c.language == Language::Cuda) {
         cuda(course, chapter);
     }
     match output("python3", &["-c", "import torch; print(torch.__version__)"]) {
@@ -64,14 +56,7 @@ pub fn doctor(course: &Course) -> Result<bool> {
             "not found; only the comparison in `bench 8` and those who write the course (`dev oracles`) need it",
         ),
     }
-    println!(
-        "\n{}",
-        if well {
-            "All you need is there."
-        } else {
-            "Mend what is marked ✗."
-        }
-    );
+    println!("\n{}", if well { "All you need is there." } else { "Mend what is marked ✗." });
     Ok(well)
 }
 
@@ -82,10 +67,7 @@ fn cuda(course: &Course, chapter: &Chapter) {
     let missing = |what, missing: &str| say(&"·".dimmed().to_string(), what, missing);
     match output("nvidia-smi", &["--query-gpu=name", "--format=csv,noheader"]) {
         Some(name) => found("GPU", name.trim()),
-        None => missing(
-            "GPU",
-            &format!("none found; chapter {number} runs in the simulator"),
-        ),
+        None => missing("GPU", &format!("none found; chapter {number} runs in the simulator")),
     }
     let cache = course.root.join(".attn/nvrtc/nvidia");
     if cache.join("cuda_nvrtc").is_dir() {
@@ -112,9 +94,7 @@ fn say(symbol: &str, what: &str, found: &str) {
 
 fn rust(needed: &str) -> std::result::Result<String, String> {
     let Some(version) = output("rustc", &["--version"]) else {
-        return Err(format!(
-            "rustc is not on the PATH; the course needs {needed} or newer"
-        ));
+        return Err(format!("rustc is not on the PATH; the course needs {needed} or newer"));
     };
     Ok(format!("{} (needed: {needed} or newer)", version.trim()))
 }

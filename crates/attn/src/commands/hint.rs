@@ -28,10 +28,7 @@ pub fn hint(course: &Course, id: &str) -> Result<bool> {
     let hints = next_hint(course, id)?;
     let (_, exercise) = course.exercise(id)?;
     let of = exercise.hints.len();
-    println!(
-        "{}\n",
-        format!("{id} {}: {}", exercise.item, exercise.title).bold()
-    );
+    println!("{}\n", format!("{id} {}: {}", exercise.item, exercise.title).bold());
     for (i, hint) in hints.iter().enumerate() {
         let mark = format!("  {} of {of}  ", i + 1);
         for (i, line) in hint.trim().lines().enumerate() {

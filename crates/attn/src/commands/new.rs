@@ -39,48 +39,24 @@ pub fn new_chapter(course: &Course, folder: &str, title: &str) -> Result<bool> {
         number.len() == 2 && !words.is_empty() && words.chars().all(plain),
         "“{folder}” is no folder for a chapter; it is called as 05-kv-cache is"
     );
-    let number: u32 = number
-        .parse()
-        .with_context(|| format!("“{folder}” has no number"))?;
+    let number: u32 = number.parse().with_context(|| format!("“{folder}” has no number"))?;
     ensure!(
-        course
-            .chapters
-            .iter()
-            .all(|chapter| chapter.number != number),
+        course.chapters.iter().all(|chapter| chapter.number != number),
         "chapter {number} exists already"
     );
     let root = &course.root;
     let package = format!("ch{folder}");
     let dir = PathBuf::from("chapters").join(folder);
-    create(
-        root,
-        &dir.join("Cargo.toml"),
-        &manifest(&package, number, title),
-    )?;
+    create(root, &dir.join("Cargo.toml"), &manifest(&package, number, title))?;
     create(root, &dir.join("chapter.toml"), &metadata(number, title))?;
     create(root, &dir.join("src/lib.rs"), &library(number, title))?;
-    create(
-        root,
-        &dir.join("examples/demo/main.rs"),
-        &demonstration(&package, number),
-    )?;
+    create(root, &dir.join("examples/demo/main.rs"), &demonstration(&package, number))?;
     join_workspace(root, &package, folder)?;
     let item = "double";
-    let chapter = Chapter {
-        number,
-        dir: dir.clone(),
-        ..Chapter::default()
-    };
+    let chapter = Chapter { number, dir: dir.clone(), ..Chapter::default() };
     lay_exercise(root, &chapter, item)?;
-    let (page, solutions) = (
-        format!("ch{folder}.md"),
-        format!("ch{number:02}-solutions.md"),
-    );
-    create(
-        root,
-        &Path::new("book/src").join(&page),
-        &page_text(number, title, &solutions),
-    )?;
+    let (page, solutions) = (format!("ch{folder}.md"), format!("ch{number:02}-solutions.md"));
+    create(root, &Path::new("book/src").join(&page), &page_text(number, title, &solutions))?;
     let reference = dir.join(format!("src/{item}.rs"));
     let text = solutions_text(number, title, &page, item, &reference);
     create(root, &Path::new("book/src").join(&solutions), &text)?;
@@ -122,33 +98,16 @@ fn lay_exercise(root: &Path, chapter: &Chapter, item: &str) -> Result<()> {
         item.starts_with(|c: char| c.is_ascii_lowercase()) && item.chars().all(plain),
         "“{item}” is no name for a function: small letters, digits and _"
     );
-    let Chapter {
-        number,
-        dir,
-        exercises,
-        ..
-    } = chapter;
+    let Chapter { number, dir, exercises, .. } = chapter;
     let id = format!("{number}.{}", exercises.len() + 1);
-    create(
-        root,
-        &dir.join(format!("src/{item}.rs")),
-        &reference(&id, item),
-    )?;
-    create(
-        root,
-        &dir.join(format!("src/exercises/{item}.rs")),
-        &declaration(&id, item),
-    )?;
+    create(root, &dir.join(format!("src/{item}.rs")), &reference(&id, item))?;
+    create(root, &dir.join(format!("src/exercises/{item}.rs")), &declaration(&id, item))?;
     change(root, &dir.join("chapter.toml"), |text| {
         Ok(format!("{}\n\n{}", text.trim_end(), entry(&id, item)))
     })?;
     change(root, &dir.join("src/lib.rs"), |text| {
         let text = insert_sorted(text, &format!("mod {item};"), "mod ");
-        Ok(insert_sorted(
-            &text,
-            &format!("pub use {item}::{item};"),
-            "pub use ",
-        ))
+        Ok(insert_sorted(&text, &format!("pub use {item}::{item};"), "pub use "))
     })
 }
 
@@ -160,11 +119,7 @@ fn insert_sorted(text: &str, line: &str, like: &str) -> String {
         return text.to_string();
     }
     let alike = |(_, other): &(usize, &&str)| other.starts_with(like);
-    let after = lines
-        .iter()
-        .enumerate()
-        .filter(alike)
-        .find(|(_, other)| **other > line);
+    let after = lines.iter().enumerate().filter(alike).find(|(_, other)| **other > line);
     let last = lines.iter().enumerate().rfind(alike);
     let at = match (after, last) {
         (Some((i, _)), _) => i,
@@ -182,11 +137,7 @@ fn join_workspace(root: &Path, package: &str, folder: &str) -> Result<()> {
         Ok(insert_sorted(text, &line, "ch0"))
     })?;
     change(root, Path::new("crates/attn-book/Cargo.toml"), |text| {
-        Ok(insert_sorted(
-            text,
-            &format!("{package}.workspace = true"),
-            "ch0",
-        ))
+        Ok(insert_sorted(text, &format!("{package}.workspace = true"), "ch0"))
     })
 }
 
@@ -197,13 +148,9 @@ fn join_book(root: &Path, number: u32, title: &str, page: &str, solutions: &str)
             line.strip_prefix("- [")?.split_once(" · ")?.0.parse().ok()
         };
         let mut lines: Vec<&str> = text.lines().collect();
-        let later = lines
-            .iter()
-            .position(|line| of(line).is_some_and(|other| other > number));
+        let later = lines.iter().position(|line| of(line).is_some_and(|other| other > number));
         let end = lines.iter().rposition(|line| *line == "---");
-        let at = later
-            .or(end)
-            .context("SUMMARY.md has no `---` before its last pages")?;
+        let at = later.or(end).context("SUMMARY.md has no `---` before its last pages")?;
         let first = format!("- [{number} · {title}]({page})");
         let second = format!("  - [Solutions]({solutions})");
         let mut new = vec![first.as_str(), second.as_str()];

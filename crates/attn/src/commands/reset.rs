@@ -19,15 +19,9 @@ pub fn reset(course: &Course, target: &Target) -> Result<bool> {
     };
     let backup = answers::reset(course, chapter, id)?;
     let what = id.map_or(format!("chapter {}", chapter.number), str::to_string);
-    println!(
-        "{what} is back to its starter in {}",
-        chapter.answers().display()
-    );
+    println!("{what} is back to its starter in {}", chapter.answers().display());
     match backup {
-        Some(backup) => println!(
-            "Your file as it was: {}",
-            course.relative(&backup).display()
-        ),
+        Some(backup) => println!("Your file as it was: {}", course.relative(&backup).display()),
         None => println!("It was so already."),
     }
     Ok(true)
@@ -45,17 +39,11 @@ pub fn update(course: &Course, number: u32) -> Result<bool> {
         Update::Merged { changes, backup } => {
             println!("{changes}");
             println!("Taken over into {}", file.display());
-            println!(
-                "Your file as it was: {}",
-                course.relative(&backup).display()
-            );
+            println!("Your file as it was: {}", course.relative(&backup).display());
         }
         Update::Conflict { changes } => {
             println!("{changes}");
-            println!(
-                "These changes meet yours, so {} was left as it is.",
-                file.display()
-            );
+            println!("These changes meet yours, so {} was left as it is.", file.display());
             println!("Make them by hand, or take an exercise anew: cargo attn reset {number}.1");
             return Ok(false);
         }

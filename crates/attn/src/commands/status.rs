@@ -110,12 +110,7 @@ fn print(course: &Course, status: &Status) {
     let mut rows: Vec<(u32, String)> = course
         .planned()
         .map(|(number, title)| {
-            (
-                number,
-                format!("{number:>4}  {title:<44} planned")
-                    .dimmed()
-                    .to_string(),
-            )
+            (number, format!("{number:>4}  {title:<44} planned").dimmed().to_string())
         })
         .collect();
     for chapter in &status.chapters {
@@ -123,10 +118,7 @@ fn print(course: &Course, status: &Status) {
         let of = chapter.exercises.len();
         let bar = "■".repeat(solved).green().to_string() + &"□".repeat(of - solved);
         let (number, title) = (chapter.number, &chapter.title);
-        rows.push((
-            number,
-            format!("{number:>4}  {title:<44} {bar} {solved} of {of}"),
-        ));
+        rows.push((number, format!("{number:>4}  {title:<44} {bar} {solved} of {of}")));
     }
     rows.sort_by_key(|(number, _)| *number);
     for (_, row) in rows {

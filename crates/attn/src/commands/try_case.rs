@@ -32,13 +32,7 @@ pub fn try_case(course: &Course, id: &str, case: usize, solution: bool, seed: u6
             None => bail!("{} does not compile", chapter.answers().display()),
         }
     };
-    let request = Request::Try {
-        id: id.into(),
-        case,
-        solution,
-        seed,
-        limits: Limits::default(),
-    };
+    let request = Request::Try { id: id.into(), case, solution, seed, limits: Limits::default() };
     let mut answers = Vec::new();
     program.ask(&request, |answer: Option<Trial>| {
         answers.push(answer);
@@ -80,10 +74,7 @@ pub fn try_case(course: &Course, id: &str, case: usize, solution: bool, seed: u6
         Verdict::WaitsOn { on } => println!("It calls {on}, which is not solved yet."),
         Verdict::Unsolved { todo, .. } => {
             let line = answers::line(course, chapter, id);
-            println!(
-                "Not solved yet ({todo}): {}:{line}",
-                chapter.answers().display()
-            );
+            println!("Not solved yet ({todo}): {}:{line}", chapter.answers().display());
         }
         Verdict::DoesNotCompile { errors } => {
             println!("It does not compile:\n{}", errors.join("\n"))

@@ -105,14 +105,6 @@ pub(crate) fn decode(
     let flag = cx.scope.carry();
     let never = cx.scope.constant(cx.kernel, Class::Pred, Value::Bits(0));
     registers.push(if m.opcode.ends_with('c') { flag } else { never });
-    registers.push(if keeps {
-        flag
-    } else {
-        cx.scope.fresh(Class::Pred).index
-    });
-    Ok(Action::Compute {
-        formula,
-        operands: registers,
-        needs: Needs::All,
-    })
+    registers.push(if keeps { flag } else { cx.scope.fresh(Class::Pred).index });
+    Ok(Action::Compute { formula, operands: registers, needs: Needs::All })
 }

@@ -88,11 +88,7 @@ macro_rules! floats {
 
 /// The test of a `setp` on values of type `kind`.
 // `!(a >= b)` is not `a < b` where one is NaN: that is the point.
-#[allow(
-    clippy::nonminimal_bool,
-    clippy::neg_cmp_op_on_partial_ord,
-    clippy::double_comparisons
-)]
+#[allow(clippy::nonminimal_bool, clippy::neg_cmp_op_on_partial_ord, clippy::double_comparisons)]
 pub(crate) fn find(m: &mut Modifiers, kind: Type) -> Result<Test, String> {
     let order = m.need(&ORDERS)?;
     if matches!(kind, Type::B16 | Type::B32 | Type::B64)

@@ -26,11 +26,7 @@ pub(crate) struct Decoded<'a> {
 
 impl From<Action> for Decoded<'_> {
     fn from(action: Action) -> Self {
-        Decoded {
-            action,
-            flops: 0,
-            target: None,
-        }
+        Decoded { action, flops: 0, target: None }
     }
 }
 
@@ -46,11 +42,7 @@ pub(super) fn compute(
     for (operand, class) in operands.iter().zip(formula.classes).skip(1) {
         registers.push(cx.scope.register(cx.kernel, operand, *class)?);
     }
-    Ok(Action::Compute {
-        formula,
-        operands: registers,
-        needs,
-    })
+    Ok(Action::Compute { formula, operands: registers, needs })
 }
 
 /// A predicate operand, perhaps negated.
@@ -59,10 +51,7 @@ pub(crate) fn predicate(cx: &mut Context, operand: &Operand) -> Result<Guard, St
         Operand::Not(inner) => (&**inner, true),
         operand => (operand, false),
     };
-    Ok(Guard {
-        register: cx.scope.register(cx.kernel, operand, Class::Pred)?,
-        negated,
-    })
+    Ok(Guard { register: cx.scope.register(cx.kernel, operand, Class::Pred)?, negated })
 }
 
 /// An error unless there are exactly so many operands.
@@ -70,10 +59,7 @@ pub(super) fn count(operands: &[Operand], wanted: usize) -> Result<(), String> {
     if operands.len() == wanted {
         Ok(())
     } else {
-        Err(format!(
-            "operands needed: {wanted}, given: {}",
-            operands.len()
-        ))
+        Err(format!("operands needed: {wanted}, given: {}", operands.len()))
     }
 }
 
@@ -82,9 +68,5 @@ pub(super) const B32: Class = Class::B32;
 
 /// An error unless the type is one of those.
 pub(super) fn only(m: &Modifiers, kind: Type, kinds: &[Type]) -> Result<(), String> {
-    if kinds.contains(&kind) {
-        Ok(())
-    } else {
-        Err(m.unsupported(kind))
-    }
+    if kinds.contains(&kind) { Ok(()) } else { Err(m.unsupported(kind)) }
 }

@@ -39,9 +39,7 @@ pub(crate) fn decode<'a>(
         "bar" if m.take("warp") => {
             m.need(&[("sync", ())])?;
             count(operands, 1)?;
-            Action::WarpBarrier {
-                members: cx.scope.register(cx.kernel, &operands[0], B32)?,
-            }
+            Action::WarpBarrier { members: cx.scope.register(cx.kernel, &operands[0], B32)? }
         }
         "bar" | "barrier" => {
             m.take("cta");
@@ -49,25 +47,10 @@ pub(crate) fn decode<'a>(
                 let mode =
                     m.need(&[("popc", Vote::Count), ("and", Vote::All), ("or", Vote::Any)])?;
                 let kind = m.kind()?;
-                only(
-                    m,
-                    kind,
-                    &[if mode == Vote::Count {
-                        Type::U32
-                    } else {
-                        Type::Pred
-                    }],
-                )?;
+                only(m, kind, &[if mode == Vote::Count { Type::U32 } else { Type::Pred }])?;
                 count(operands, 3)?;
                 let index = cx.scope.destination_of(&operands[0], kind.class())?;
-                Some((
-                    mode,
-                    Register {
-                        class: kind.class(),
-                        index,
-                    },
-                    predicate(cx, &operands[2])?,
-                ))
+                Some((mode, Register { class: kind.class(), index }, predicate(cx, &operands[2])?))
             } else {
                 m.need(&[("sync", ())])?;
                 count(operands, 1)?;
@@ -76,7 +59,7 @@ pub(crate) fn decode<'a>(
             m.take("aligned");
             if operands[usize::from(vote.is_some())] != Operand::Integer(0) {
                 return Err(
-                    "only barrier 0, and with all threads of the block, is supported".into(),
+                    "only barrier 0, and with all threads of the block, is supported".into()
                 );
             }
             Action::Barrier { vote }

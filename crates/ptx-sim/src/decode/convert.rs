@@ -15,12 +15,8 @@ enum Whole {
     Up,
 }
 
-const WHOLE: [(&str, Whole); 4] = [
-    ("rni", Whole::Nearest),
-    ("rzi", Whole::Zero),
-    ("rmi", Whole::Down),
-    ("rpi", Whole::Up),
-];
+const WHOLE: [(&str, Whole); 4] =
+    [("rni", Whole::Nearest), ("rzi", Whole::Zero), ("rmi", Whole::Down), ("rpi", Whole::Up)];
 
 /// From `$from`, as a match on the integer type `$to`.
 macro_rules! to_integer {

@@ -68,11 +68,7 @@ pub(crate) fn find(m: &mut Modifiers, kind: Type) -> Result<Option<(Formula, u64
         "neg" | "abs" | "copysign" => 0,
         _ => 1,
     };
-    let pairs = if matches!(kind, Type::F16x2 | Type::Bf16x2) {
-        2
-    } else {
-        1
-    };
+    let pairs = if matches!(kind, Type::F16x2 | Type::Bf16x2) { 2 } else { 1 };
     Ok(formula.map(|formula| (formula, flops * pairs)))
 }
 
@@ -120,10 +116,7 @@ fn single(m: &mut Modifiers) -> Result<Option<Formula>, String> {
             single!(m, |a| a.sqrt())
         }
         // In f64: two roundings in f32 would err by more than the hardware does.
-        "rsqrt" => approx(
-            m,
-            |m| Ok(single!(m, |a| (1.0 / f64::from(a).sqrt()) as f32)),
-        )?,
+        "rsqrt" => approx(m, |m| Ok(single!(m, |a| (1.0 / f64::from(a).sqrt()) as f32)))?,
         "ex2" => approx(m, |m| Ok(single!(m, |a| f64::from(a).exp2() as f32)))?,
         "lg2" => approx(m, |m| Ok(single!(m, |a| f64::from(a).log2() as f32)))?,
         "sin" => approx(m, |m| Ok(single!(m, |a| f64::from(a).sin() as f32)))?,
@@ -131,16 +124,12 @@ fn single(m: &mut Modifiers) -> Result<Option<Formula>, String> {
         "tanh" => approx(m, |m| Ok(single!(m, |a| f64::from(a).tanh() as f32)))?,
         "neg" => single!(m, |a| -a),
         "abs" => single!(m, |a| a.abs()),
-        "min" if m.take("NaN") => single!(m, |a, b| if a.is_nan() || b.is_nan() {
-            f32::NAN
-        } else {
-            least(a, b)
-        }),
-        "max" if m.take("NaN") => single!(m, |a, b| if a.is_nan() || b.is_nan() {
-            f32::NAN
-        } else {
-            most(a, b)
-        }),
+        "min" if m.take("NaN") => {
+            single!(m, |a, b| if a.is_nan() || b.is_nan() { f32::NAN } else { least(a, b) })
+        }
+        "max" if m.take("NaN") => {
+            single!(m, |a, b| if a.is_nan() || b.is_nan() { f32::NAN } else { most(a, b) })
+        }
         "min" => single!(m, |a, b| least(a, b)),
         "max" => single!(m, |a, b| most(a, b)),
         "copysign" => lanes!(|a: f32, b: f32| -> f32 { b.copysign(a) }),
@@ -205,13 +194,7 @@ fn double(m: &mut Modifiers) -> Result<Option<Formula>, String> {
         }
         "rcp" if m.take("approx") => {
             m.need(&[("ftz", ())])?;
-            lanes!(|a: f64| -> f64 {
-                1.0 / if a.is_subnormal() {
-                    0f64.copysign(a)
-                } else {
-                    a
-                }
-            })
+            lanes!(|a: f64| -> f64 { 1.0 / if a.is_subnormal() { 0f64.copysign(a) } else { a } })
         }
         "rcp" => {
             m.need(&[("rn", ())])?;
@@ -263,21 +246,13 @@ fn half(m: &mut Modifiers, kind: Type) -> Result<Option<Formula>, String> {
 /// The smaller; the other one where one is NaN; −0 is smaller than +0.
 fn least<T: Copy + PartialOrd + Into<f64>>(a: T, b: T) -> T {
     let (x, y): (f64, f64) = (a.into(), b.into());
-    if y.is_nan() || x < y || (x == y && x.is_sign_negative()) {
-        a
-    } else {
-        b
-    }
+    if y.is_nan() || x < y || (x == y && x.is_sign_negative()) { a } else { b }
 }
 
 /// The larger; the other one where one is NaN; −0 is smaller than +0.
 fn most<T: Copy + PartialOrd + Into<f64>>(a: T, b: T) -> T {
     let (x, y): (f64, f64) = (a.into(), b.into());
-    if y.is_nan() || x > y || (x == y && y.is_sign_negative()) {
-        a
-    } else {
-        b
-    }
+    if y.is_nan() || x > y || (x == y && y.is_sign_negative()) { a } else { b }
 }
 
 /// a·b + c, rounded once as asked.

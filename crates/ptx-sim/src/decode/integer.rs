@@ -143,16 +143,10 @@ pub(crate) fn find(m: &mut Modifiers, kind: Type) -> Result<Option<Formula>, Str
 /// c plus the products of the four bytes of a and b, each signed or not.
 fn dot_of_bytes(a: u32, b: u32, c: u32, a_signed: bool, b_signed: bool) -> u32 {
     let value = |byte: u8, signed| {
-        if signed {
-            i32::from(byte as i8)
-        } else {
-            i32::from(byte)
-        }
+        if signed { i32::from(byte as i8) } else { i32::from(byte) }
     };
     let pairs = a.to_le_bytes().into_iter().zip(b.to_le_bytes());
-    pairs.fold(c, |sum, (a, b)| {
-        sum.wrapping_add((value(a, a_signed) * value(b, b_signed)) as u32)
-    })
+    pairs.fold(c, |sum, (a, b)| sum.wrapping_add((value(a, a_signed) * value(b, b_signed)) as u32))
 }
 
 fn product_high(m: &Modifiers, kind: Type) -> Result<Formula, String> {
@@ -239,9 +233,7 @@ fn bfind(m: &mut Modifiers, kind: Type) -> Result<Formula, String> {
         }
         (Type::S32, true) => {
             lanes!(|a: i32| -> u32 {
-                ((a ^ (a >> 31)) as u32)
-                    .checked_ilog2()
-                    .map_or(u32::MAX, |top| 31 - top)
+                ((a ^ (a >> 31)) as u32).checked_ilog2().map_or(u32::MAX, |top| 31 - top)
             })
         }
         (Type::U64, false) => lanes!(|a: u64| -> u32 { a.checked_ilog2().unwrap_or(u32::MAX) }),
@@ -253,9 +245,7 @@ fn bfind(m: &mut Modifiers, kind: Type) -> Result<Formula, String> {
         }
         (Type::S64, true) => {
             lanes!(|a: i64| -> u32 {
-                ((a ^ (a >> 63)) as u64)
-                    .checked_ilog2()
-                    .map_or(u32::MAX, |top| 63 - top)
+                ((a ^ (a >> 63)) as u64).checked_ilog2().map_or(u32::MAX, |top| 63 - top)
             })
         }
         (kind, _) => return Err(m.unsupported(kind)),

@@ -112,20 +112,14 @@ fn permute(a: u32, b: u32, pick: u32) -> u32 {
     u32::from_le_bytes(std::array::from_fn(|i| {
         let pick = pick >> (4 * i) & 0xf;
         let byte = bytes[pick as usize & 7];
-        if pick & 8 == 0 {
-            byte
-        } else {
-            (byte as i8 >> 7) as u8
-        }
+        if pick & 8 == 0 { byte } else { (byte as i8 >> 7) as u8 }
     }))
 }
 
 /// Any function of three bits, by its truth table: bit 4a + 2b + c of `table`.
 fn lop3(a: u32, b: u32, c: u32, table: u32) -> u32 {
-    (0..8)
-        .filter(|row| table >> row & 1 == 1)
-        .fold(0, |out, row| {
-            let side = |bits: u32, at: u32| if row >> at & 1 == 1 { bits } else { !bits };
-            out | (side(a, 2) & side(b, 1) & side(c, 0))
-        })
+    (0..8).filter(|row| table >> row & 1 == 1).fold(0, |out, row| {
+        let side = |bits: u32, at: u32| if row >> at & 1 == 1 { bits } else { !bits };
+        out | (side(a, 2) & side(b, 1) & side(c, 0))
+    })
 }

@@ -67,21 +67,11 @@ pub(crate) fn decode(
         }
         let address = address(cx, space, &operands[0])?;
         let from = values(cx, &operands[1], kind, width, false)?;
-        return Ok(Action::Store {
-            space,
-            kind,
-            from,
-            address,
-        });
+        return Ok(Action::Store { space, kind, from, address });
     }
     let into = values(cx, &operands[0], kind, width, true)?;
     let address = address(cx, space, &operands[1])?;
-    Ok(Action::Load {
-        space,
-        kind,
-        into,
-        address,
-    })
+    Ok(Action::Load { space, kind, into, address })
 }
 
 /// The registers of a vector, or of the one value. A register may be wider than the value in
@@ -103,9 +93,7 @@ fn values(
         .iter()
         .map(|part| {
             let register = if write {
-                cx.scope
-                    .destination(part)?
-                    .unwrap_or_else(|| cx.scope.fresh(kind.class()))
+                cx.scope.destination(part)?.unwrap_or_else(|| cx.scope.fresh(kind.class()))
             } else {
                 cx.scope.any(cx.kernel, part, kind.class())?
             };
@@ -114,11 +102,7 @@ fn values(
                 Class::B32 => kind.size() <= 4,
                 Class::B64 => true,
             };
-            if fits {
-                Ok(register)
-            } else {
-                Err(format!("`{part}` is too narrow for the value"))
-            }
+            if fits { Ok(register) } else { Err(format!("`{part}` is too narrow for the value")) }
         })
         .collect()
 }
@@ -129,41 +113,19 @@ fn address(cx: &mut Context, space: Space, operand: &Operand) -> Result<Address,
     };
     if space == Space::Param {
         let name = base.to_string();
-        let known = cx
-            .kernel
-            .parameters
-            .iter()
-            .find(|parameter| parameter.name == name);
-        let start = known
-            .ok_or_else(|| format!("`{name}` is no parameter"))?
-            .offset;
-        let index = cx.scope.constant(
-            cx.kernel,
-            Class::B64,
-            crate::module::Value::Bits(start as u64),
-        );
-        return Ok(Address {
-            base: Register {
-                class: Class::B64,
-                index,
-            },
-            offset: *offset,
-        });
+        let known = cx.kernel.parameters.iter().find(|parameter| parameter.name == name);
+        let start = known.ok_or_else(|| format!("`{name}` is no parameter"))?.offset;
+        let index =
+            cx.scope.constant(cx.kernel, Class::B64, crate::module::Value::Bits(start as u64));
+        return Ok(Address { base: Register { class: Class::B64, index }, offset: *offset });
     }
     let base = cx.scope.any(cx.kernel, base, Class::B64)?;
     match base.class {
-        Class::B64 => Ok(Address {
-            base,
-            offset: *offset,
-        }),
-        Class::B32 if matches!(space, Space::Shared | Space::Local | Space::Const) => Ok(Address {
-            base,
-            offset: *offset,
-        }),
-        class => Err(format!(
-            "an address of this space cannot be {}",
-            class.words()
-        )),
+        Class::B64 => Ok(Address { base, offset: *offset }),
+        Class::B32 if matches!(space, Space::Shared | Space::Local | Space::Const) => {
+            Ok(Address { base, offset: *offset })
+        }
+        class => Err(format!("an address of this space cannot be {}", class.words())),
     }
 }
 
@@ -176,9 +138,7 @@ fn atomic(
     if matches!(space, Space::Local | Space::Param | Space::Const) {
         return Err("atomics work on global and shared memory".into());
     }
-    for ordering in [
-        "relaxed", "acquire", "release", "acq_rel", "gpu", "cta", "sys",
-    ] {
+    for ordering in ["relaxed", "acquire", "release", "acq_rel", "gpu", "cta", "sys"] {
         m.take(ordering);
     }
     let change = m.need(&CHANGES)?;
@@ -186,27 +146,15 @@ fn atomic(
     let kind = m.kind()?;
     use Type::*;
     match change {
-        Change::Add => only(
-            m,
-            kind,
-            &[U32, S32, U64, F32, F64, F16, Bf16, F16x2, Bf16x2],
-        )?,
+        Change::Add => only(m, kind, &[U32, S32, U64, F32, F64, F16, Bf16, F16x2, Bf16x2])?,
         Change::Min | Change::Max => only(m, kind, &[U32, S32, U64, S64])?,
         Change::Increment | Change::Decrement => only(m, kind, &[U32])?,
         _ => only(m, kind, &[B32, B64])?,
     }
-    let given = if change == Change::CompareAndSwap {
-        2
-    } else {
-        1
-    };
+    let given = if change == Change::CompareAndSwap { 2 } else { 1 };
     let returns = usize::from(m.opcode == "atom");
     count(operands, returns + 1 + given)?;
-    let into = if m.opcode == "atom" {
-        cx.scope.destination(&operands[0])?
-    } else {
-        None
-    };
+    let into = if m.opcode == "atom" { cx.scope.destination(&operands[0])? } else { None };
     let address = address(cx, space, &operands[returns])?;
     let mut from = Vec::new();
     for operand in &operands[returns + 1..] {
@@ -216,20 +164,9 @@ fn atomic(
         });
     }
     if into.is_some_and(|register| register.class != kind.class()) {
-        return Err(format!(
-            "`{}` must be {}",
-            operands[0],
-            kind.class().words()
-        ));
+        return Err(format!("`{}` must be {}", operands[0], kind.class().words()));
     }
-    Ok(Action::Atomic {
-        space,
-        kind,
-        change,
-        into,
-        address,
-        operands: from,
-    })
+    Ok(Action::Atomic { space, kind, change, into, address, operands: from })
 }
 
 const CHANGES: [(&str, Change); 10] = [

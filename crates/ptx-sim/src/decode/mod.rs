@@ -88,11 +88,7 @@ fn computation<'a>(
         };
         found.ok_or_else(|| m.unsupported(kind))?
     };
-    Ok(Decoded {
-        action: compute(cx, formula, needs, operands)?,
-        flops,
-        target: None,
-    })
+    Ok(Decoded { action: compute(cx, formula, needs, operands)?, flops, target: None })
 }
 
 /// Every opcode that computes lane by lane, whatever its types; conversions and carries come
@@ -116,20 +112,9 @@ fn setp(cx: &mut Context, m: &mut Modifiers, operands: &[Operand]) -> Result<Act
         ),
         operand => (cx.scope.destination_of(operand, Class::Pred)?, None),
     };
-    let left = cx
-        .scope
-        .register(cx.kernel, &operands[1], test.classes[0])?;
-    let right = cx
-        .scope
-        .register(cx.kernel, &operands[2], test.classes[1])?;
-    let join = join
-        .map(|join| Ok::<_, String>((join, predicate(cx, &operands[3])?)))
-        .transpose()?;
-    Ok(Action::Compare {
-        test,
-        operands: [left, right],
-        join,
-        into,
-        inverse,
-    })
+    let left = cx.scope.register(cx.kernel, &operands[1], test.classes[0])?;
+    let right = cx.scope.register(cx.kernel, &operands[2], test.classes[1])?;
+    let join =
+        join.map(|join| Ok::<_, String>((join, predicate(cx, &operands[3])?))).transpose()?;
+    Ok(Action::Compare { test, operands: [left, right], join, into, inverse })
 }

@@ -13,10 +13,7 @@ impl<'a> Modifiers<'a> {
     pub(crate) fn split(word: &'a str) -> Self {
         let mut parts = word.split('.');
         let opcode = parts.next().unwrap_or("");
-        Modifiers {
-            opcode,
-            left: parts.collect(),
-        }
+        Modifiers { opcode, left: parts.collect() }
     }
 
     /// Whether the modifier is there; it is taken.
@@ -27,10 +24,7 @@ impl<'a> Modifiers<'a> {
 
     /// What the first modifier found in the table stands for; it is taken.
     pub(crate) fn choose<T: Copy>(&mut self, table: &[(&str, T)]) -> Option<T> {
-        table
-            .iter()
-            .find(|(name, _)| self.take(name))
-            .map(|(_, value)| *value)
+        table.iter().find(|(name, _)| self.take(name)).map(|(_, value)| *value)
     }
 
     /// The same, where one of the table has to be there.
@@ -43,31 +37,23 @@ impl<'a> Modifiers<'a> {
 
     /// The first type among the modifiers; it is taken.
     pub(crate) fn kind(&mut self) -> Result<Type, String> {
-        let at = self
-            .left
-            .iter()
-            .position(|modifier| Type::parse(modifier).is_some());
+        let at = self.left.iter().position(|modifier| Type::parse(modifier).is_some());
         let at = at.ok_or_else(|| format!("`{}` names no type", self.opcode))?;
         Ok(Type::parse(self.left.remove(at)).expect("it was found by parsing"))
     }
 
     /// An error for a type that the opcode does not take here.
     pub(crate) fn unsupported(&self, kind: Type) -> String {
-        format!(
-            "`{}` of {} is not supported",
-            self.opcode,
-            format!("{kind:?}").to_lowercase()
-        )
+        format!("`{}` of {} is not supported", self.opcode, format!("{kind:?}").to_lowercase())
     }
 
     /// An error if anything is left.
     pub(crate) fn finish(self) -> Result<(), String> {
         match self.left.first() {
             None => Ok(()),
-            Some(modifier) => Err(format!(
-                "modifier `.{modifier}` of `{}` is not supported",
-                self.opcode
-            )),
+            Some(modifier) => {
+                Err(format!("modifier `.{modifier}` of `{}` is not supported", self.opcode))
+            }
         }
     }
 }

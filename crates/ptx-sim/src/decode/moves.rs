@@ -44,10 +44,7 @@ fn mov(cx: &mut Context, m: &mut Modifiers, operands: &[Operand]) -> Result<Acti
                 .iter()
                 .map(|part| {
                     let class = class_of(bits);
-                    Ok(Register {
-                        class,
-                        index: cx.scope.destination_of(part, class)?,
-                    })
+                    Ok(Register { class, index: cx.scope.destination_of(part, class)? })
                 })
                 .collect::<Result<_, String>>()?;
             Ok(Action::Split { parts, from, bits })
@@ -58,10 +55,7 @@ fn mov(cx: &mut Context, m: &mut Modifiers, operands: &[Operand]) -> Result<Acti
                 .iter()
                 .map(|part| {
                     let class = class_of(bits);
-                    Ok(Register {
-                        class,
-                        index: cx.scope.register(cx.kernel, part, class)?,
-                    })
+                    Ok(Register { class, index: cx.scope.register(cx.kernel, part, class)? })
                 })
                 .collect::<Result<_, String>>()?;
             let into = Register {

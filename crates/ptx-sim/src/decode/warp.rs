@@ -21,9 +21,7 @@ pub(crate) fn decode(
         let kind = m.kind()?;
         only(m, kind, &[Type::B32])?;
         count(operands, 1)?;
-        return Ok(Action::ActiveMask {
-            into: cx.scope.destination_of(&operands[0], B32)?,
-        });
+        return Ok(Action::ActiveMask { into: cx.scope.destination_of(&operands[0], B32)? });
     }
     if !m.take("sync") {
         return Err(format!(
@@ -59,15 +57,7 @@ fn shuffle(cx: &mut Context, m: &mut Modifiers, operands: &[Operand]) -> Result<
     let mut source = |operand| cx.scope.register(cx.kernel, operand, B32);
     let (from, by) = (source(&operands[1])?, source(&operands[2])?);
     let (clamp, members) = (source(&operands[3])?, source(&operands[4])?);
-    Ok(Action::Shuffle {
-        mode,
-        into,
-        valid,
-        from,
-        by,
-        clamp,
-        members,
-    })
+    Ok(Action::Shuffle { mode, into, valid, from, by, clamp, members })
 }
 
 fn vote(cx: &mut Context, m: &mut Modifiers, operands: &[Operand]) -> Result<Action, String> {
@@ -78,15 +68,7 @@ fn vote(cx: &mut Context, m: &mut Modifiers, operands: &[Operand]) -> Result<Act
         ("ballot", Vote::Ballot),
     ])?;
     let kind = m.kind()?;
-    only(
-        m,
-        kind,
-        &[if mode == Vote::Ballot {
-            Type::B32
-        } else {
-            Type::Pred
-        }],
-    )?;
+    only(m, kind, &[if mode == Vote::Ballot { Type::B32 } else { Type::Pred }])?;
     count(operands, 3)?;
     let into = Register {
         class: kind.class(),
@@ -94,12 +76,7 @@ fn vote(cx: &mut Context, m: &mut Modifiers, operands: &[Operand]) -> Result<Act
     };
     let test = predicate(cx, &operands[1])?;
     let members = cx.scope.register(cx.kernel, &operands[2], B32)?;
-    Ok(Action::Vote {
-        mode,
-        into,
-        test,
-        members,
-    })
+    Ok(Action::Vote { mode, into, test, members })
 }
 
 fn matching(cx: &mut Context, m: &mut Modifiers, operands: &[Operand]) -> Result<Action, String> {
@@ -115,18 +92,9 @@ fn matching(cx: &mut Context, m: &mut Modifiers, operands: &[Operand]) -> Result
         into => (cx.scope.destination_of(into, B32)?, None),
     };
     let class = kind.class();
-    let from = Register {
-        class,
-        index: cx.scope.register(cx.kernel, &operands[1], class)?,
-    };
+    let from = Register { class, index: cx.scope.register(cx.kernel, &operands[1], class)? };
     let members = cx.scope.register(cx.kernel, &operands[2], B32)?;
-    Ok(Action::Match {
-        all,
-        into,
-        agree,
-        from,
-        members,
-    })
+    Ok(Action::Match { all, into, agree, from, members })
 }
 
 fn reduce(cx: &mut Context, m: &mut Modifiers, operands: &[Operand]) -> Result<Action, String> {
@@ -147,11 +115,5 @@ fn reduce(cx: &mut Context, m: &mut Modifiers, operands: &[Operand]) -> Result<A
     let into = cx.scope.destination_of(&operands[0], B32)?;
     let from = cx.scope.register(cx.kernel, &operands[1], B32)?;
     let members = cx.scope.register(cx.kernel, &operands[2], B32)?;
-    Ok(Action::Reduce {
-        kind,
-        change,
-        into,
-        from,
-        members,
-    })
+    Ok(Action::Reduce { kind, change, into, from, members })
 }

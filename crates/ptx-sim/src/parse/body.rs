@@ -37,13 +37,7 @@ pub(super) struct Body<'m, 'a> {
 impl<'m, 'a> Body<'m, 'a> {
     pub(super) fn new(kernel: Kernel, names: &'m ModuleNames) -> Self {
         let scope = Scope::new(names);
-        Body {
-            scope,
-            kernel,
-            labels: HashMap::new(),
-            jumps: Vec::new(),
-            waiting: None,
-        }
+        Body { scope, kernel, labels: HashMap::new(), jumps: Vec::new(), waiting: None }
     }
 
     pub(super) fn read(mut self, parser: &mut Parser<'a>) -> Result<Kernel, Problem> {
@@ -61,10 +55,7 @@ impl<'m, 'a> Body<'m, 'a> {
                 self.statement(parser).map_err(|what| Problem {
                     what,
                     statement: Some(parser.text(start)),
-                    place: Some(Place {
-                        source: parser.source,
-                        ptx: place.ptx,
-                    }),
+                    place: Some(Place { source: parser.source, ptx: place.ptx }),
                 })?;
             }
         }
@@ -72,9 +63,8 @@ impl<'m, 'a> Body<'m, 'a> {
     }
 
     fn statement(&mut self, parser: &mut Parser<'a>) -> Result<(), String> {
-        if let Some((Token::Word(word), Token::Sign(':'))) = parser
-            .peek()
-            .zip(parser.tokens.get(parser.at + 1).map(|token| token.0))
+        if let Some((Token::Word(word), Token::Sign(':'))) =
+            parser.peek().zip(parser.tokens.get(parser.at + 1).map(|token| token.0))
         {
             parser.at += 2;
             let known = self.labels.insert(word, self.kernel.code.len());
@@ -103,20 +93,17 @@ impl<'m, 'a> Body<'m, 'a> {
             Some(Token::Word(".shared")) => {
                 parser.at += 1;
                 let found = declaration(parser)?;
-                let bytes = found
-                    .bytes
-                    .ok_or("an array of unknown length is not supported here")?;
+                let bytes =
+                    found.bytes.ok_or("an array of unknown length is not supported here")?;
                 Scope::declare_shared(&mut self.kernel, found.name.into(), found.align, bytes);
                 parser.need(';')
             }
             Some(Token::Word(".local")) => {
                 parser.at += 1;
                 let found = declaration(parser)?;
-                let bytes = found
-                    .bytes
-                    .ok_or("an array of unknown length is not supported here")?;
-                self.scope
-                    .declare_local(&mut self.kernel, found.name.into(), found.align, bytes);
+                let bytes =
+                    found.bytes.ok_or("an array of unknown length is not supported here")?;
+                self.scope.declare_local(&mut self.kernel, found.name.into(), found.align, bytes);
                 if self.kernel.local_bytes > MAX_BYTES {
                     return Err("too much local memory".into());
                 }
@@ -154,25 +141,12 @@ impl<'m, 'a> Body<'m, 'a> {
                 names = parser.number()?;
                 parser.need('>')?;
             }
-            if self
-                .scope
-                .counts()
-                .iter()
-                .sum::<u32>()
-                .saturating_add(names)
-                > MAX_REGISTERS
-            {
+            if self.scope.counts().iter().sum::<u32>().saturating_add(names) > MAX_REGISTERS {
                 return Err(format!("more than {MAX_REGISTERS} registers"));
             }
             for number in 0..names {
-                self.scope.declare(
-                    if counted {
-                        format!("{name}{number}")
-                    } else {
-                        name.into()
-                    },
-                    class,
-                );
+                self.scope
+                    .declare(if counted { format!("{name}{number}") } else { name.into() }, class);
             }
             if !parser.sign(',') {
                 return parser.need(';');
@@ -189,15 +163,8 @@ impl<'m, 'a> Body<'m, 'a> {
             let name = parser.word()?;
             text = format!("@{}{name} ", if negated { "!" } else { "" });
             let operand = Operand::Name(name);
-            let operand = if negated {
-                Operand::Not(Box::new(operand))
-            } else {
-                operand
-            };
-            let mut context = Context {
-                kernel: &mut self.kernel,
-                scope: &mut self.scope,
-            };
+            let operand = if negated { Operand::Not(Box::new(operand)) } else { operand };
+            let mut context = Context { kernel: &mut self.kernel, scope: &mut self.scope };
             guard = Some(decode::predicate(&mut context, &operand)?);
         }
         if matches!(parser.peek(), Some(token) if is_call(token)) {
@@ -216,10 +183,7 @@ impl<'m, 'a> Body<'m, 'a> {
         }
         let listed: Vec<String> = operands.iter().map(Operand::to_string).collect();
         text += &[word, &listed.join(", ")].join(" ");
-        let mut context = Context {
-            kernel: &mut self.kernel,
-            scope: &mut self.scope,
-        };
+        let mut context = Context { kernel: &mut self.kernel, scope: &mut self.scope };
         let decoded = decode::instruction(&mut context, word, &operands)?;
         if let Some(label) = decoded.target {
             self.jumps.push((self.kernel.code.len(), label));
@@ -302,10 +266,7 @@ fn operand<'a>(parser: &mut Parser<'a>) -> Result<Operand<'a>, String> {
 
 fn simple<'a>(parser: &mut Parser<'a>) -> Result<Operand<'a>, String> {
     if parser.sign('!') {
-        return Ok(Operand::Not(Box::new(Operand::word(
-            parser.word()?,
-            false,
-        )?)));
+        return Ok(Operand::Not(Box::new(Operand::word(parser.word()?, false)?)));
     }
     let negative = parser.sign('-');
     Operand::word(parser.word()?, negative)

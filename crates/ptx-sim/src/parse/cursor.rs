@@ -31,10 +31,7 @@ impl<'a> Parser<'a> {
 
     pub(super) fn place(&self) -> Place {
         let at = self.at.min(self.tokens.len().saturating_sub(1));
-        Place {
-            source: self.source,
-            ptx: self.tokens.get(at).map_or(1, |token| token.1),
-        }
+        Place { source: self.source, ptx: self.tokens.get(at).map_or(1, |token| token.1) }
     }
 
     /// That a call is not supported, with the function's name: of
@@ -43,18 +40,15 @@ impl<'a> Parser<'a> {
     pub(super) fn called(&self) -> String {
         let rest = self.tokens[self.at..].iter().map(|(token, _)| *token);
         let mut depth = 0;
-        let name = rest
-            .skip_while(|token| !is_call(*token))
-            .skip(1)
-            .find_map(|token| {
-                match token {
-                    Token::Sign('(') => depth += 1,
-                    Token::Sign(')') => depth -= 1,
-                    Token::Word(word) if depth == 0 => return Some(word),
-                    _ => {}
-                }
-                None
-            });
+        let name = rest.skip_while(|token| !is_call(*token)).skip(1).find_map(|token| {
+            match token {
+                Token::Sign('(') => depth += 1,
+                Token::Sign(')') => depth -= 1,
+                Token::Word(word) if depth == 0 => return Some(word),
+                _ => {}
+            }
+            None
+        });
         let what = match name {
             Some("vprintf") => "`printf`, which was not inlined,".into(),
             Some(name) => format!("`{}`, which was not inlined,", readable(name)),
@@ -65,13 +59,11 @@ impl<'a> Parser<'a> {
 
     /// The tokens since `start`, for an error.
     pub(super) fn text(&self, start: usize) -> String {
-        let shown = self.tokens[start..self.at]
-            .iter()
-            .map(|(token, _)| match token {
-                Token::Word(word) => (*word).to_string(),
-                Token::Text(text) => format!("{text:?}"),
-                Token::Sign(sign) => sign.to_string(),
-            });
+        let shown = self.tokens[start..self.at].iter().map(|(token, _)| match token {
+            Token::Word(word) => (*word).to_string(),
+            Token::Text(text) => format!("{text:?}"),
+            Token::Sign(sign) => sign.to_string(),
+        });
         shown.take(24).collect::<Vec<_>>().join(" ")
     }
 
@@ -84,8 +76,7 @@ impl<'a> Parser<'a> {
 
     pub(super) fn number<T: std::str::FromStr>(&mut self) -> Result<T, String> {
         let word = self.word()?;
-        word.parse()
-            .map_err(|_| format!("`{word}` is no number that fits"))
+        word.parse().map_err(|_| format!("`{word}` is no number that fits"))
     }
 
     /// Whether this sign comes next; it is taken.
@@ -96,11 +87,7 @@ impl<'a> Parser<'a> {
     }
 
     pub(super) fn need(&mut self, sign: char) -> Result<(), String> {
-        if self.sign(sign) {
-            Ok(())
-        } else {
-            Err(format!("`{sign}` is needed here"))
-        }
+        if self.sign(sign) { Ok(()) } else { Err(format!("`{sign}` is needed here")) }
     }
 
     /// Whether this word comes next; it is taken.

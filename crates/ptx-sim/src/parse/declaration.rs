@@ -38,17 +38,11 @@ pub(super) fn declaration<'a>(parser: &mut Parser<'a>) -> Result<Declaration<'a>
     }
     let mut bytes = Some(kind.size());
     while parser.sign('[') {
-        let length: Option<usize> = if parser.sign(']') {
-            None
-        } else {
-            Some(parser.number()?)
-        };
+        let length: Option<usize> = if parser.sign(']') { None } else { Some(parser.number()?) };
         if length.is_some() {
             parser.need(']')?;
         }
-        bytes = length
-            .and_then(|length| bytes?.checked_mul(length))
-            .filter(|bytes| *bytes > 0);
+        bytes = length.and_then(|length| bytes?.checked_mul(length)).filter(|bytes| *bytes > 0);
     }
     if bytes.is_some_and(|bytes| bytes > MAX_BYTES) {
         return Err("the variable is too large".into());
@@ -72,10 +66,5 @@ pub(super) fn declaration<'a>(parser: &mut Parser<'a>) -> Result<Declaration<'a>
             parser.need('}')?;
         }
     }
-    Ok(Declaration {
-        name,
-        align,
-        bytes,
-        initial,
-    })
+    Ok(Declaration { name, align, bytes, initial })
 }

@@ -44,12 +44,7 @@ impl Module {
 
 /// Reads a whole file.
 fn module(text: &str) -> Result<Module, ParseError> {
-    let mut parser = Parser {
-        tokens: tokens(text),
-        at: 0,
-        source: None,
-        moved: false,
-    };
+    let mut parser = Parser { tokens: tokens(text), at: 0, source: None, moved: false };
     let mut reader = Reader::default();
     while parser.at < parser.tokens.len() {
         let place = parser.place();
@@ -114,20 +109,13 @@ impl Reader {
             }
             ".visible" | ".weak" | ".extern" | ".common" => {}
             ".func" => skip_function(parser)?,
-            ".global" | ".const" => self.variable(
-                parser,
-                if word == ".const" {
-                    Space::Const
-                } else {
-                    Space::Global
-                },
-            )?,
+            ".global" | ".const" => {
+                self.variable(parser, if word == ".const" { Space::Const } else { Space::Global })?
+            }
             ".shared" => {
                 let found = declaration(parser)?;
                 parser.need(';')?;
-                self.names
-                    .shared
-                    .insert(found.name.into(), (found.align, found.bytes));
+                self.names.shared.insert(found.name.into(), (found.align, found.bytes));
             }
             ".entry" => {
                 let kernel = kernel(parser, &self.names)?;
@@ -142,9 +130,7 @@ impl Reader {
     fn variable(&mut self, parser: &mut Parser, space: Space) -> Result<(), String> {
         let found = declaration(parser)?;
         parser.need(';')?;
-        let size = found
-            .bytes
-            .ok_or("an array of unknown length is not supported here")?;
+        let size = found.bytes.ok_or("an array of unknown length is not supported here")?;
         let mut bytes = found.initial;
         if bytes.len() > size {
             return Err(format!("{} bytes of initial values in {size}", bytes.len()));
@@ -160,20 +146,9 @@ impl Reader {
         let start = end.next_multiple_of(found.align.max(256) as u64);
         // Room after each, so that running over an end is seen.
         *end = start + size as u64 + 256;
-        let address = start
-            + if space == Space::Const {
-                CONST_WINDOW
-            } else {
-                GLOBALS
-            };
-        self.names
-            .placed
-            .insert(found.name.into(), (space, address));
-        self.variables.push(Global {
-            name: readable(found.name),
-            address,
-            bytes,
-        });
+        let address = start + if space == Space::Const { CONST_WINDOW } else { GLOBALS };
+        self.names.placed.insert(found.name.into(), (space, address));
+        self.variables.push(Global { name: readable(found.name), address, bytes });
         Ok(())
     }
 }
@@ -191,10 +166,7 @@ fn skip_function(parser: &mut Parser) -> Result<(), String> {
 }
 
 fn kernel(parser: &mut Parser, names: &ModuleNames) -> Result<Kernel, Problem> {
-    let mut kernel = Kernel {
-        name: parser.word()?.into(),
-        ..Kernel::default()
-    };
+    let mut kernel = Kernel { name: parser.word()?.into(), ..Kernel::default() };
     if parser.sign('(') && !parser.sign(')') {
         loop {
             parameter(parser, &mut kernel)?;
@@ -260,10 +232,7 @@ fn parameter(parser: &mut Parser, kernel: &mut Kernel) -> Result<(), String> {
     if !align.is_power_of_two() || align > 1024 {
         return Err(format!("an alignment of {align} bytes is not supported"));
     }
-    let end = kernel
-        .parameters
-        .last()
-        .map_or(0, |last| last.offset + last.bytes);
+    let end = kernel.parameters.last().map_or(0, |last| last.offset + last.bytes);
     kernel.parameters.push(Parameter {
         name: name.into(),
         offset: end.next_multiple_of(align),

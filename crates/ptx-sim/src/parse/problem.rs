@@ -12,11 +12,7 @@ pub(super) struct Problem {
 
 impl From<String> for Problem {
     fn from(what: String) -> Self {
-        Problem {
-            what,
-            statement: None,
-            place: None,
-        }
+        Problem { what, statement: None, place: None }
     }
 }
 

@@ -75,9 +75,7 @@ pub fn eval(op: &str, classes: &[Class], rows: &[&[u64]]) -> Vec<u64> {
         arguments.push(memory.alloc("in", &column).into());
     }
     let launch = Launch::new([1, 1, 1], [rows.len() as u32, 1, 1]);
-    let report = module.kernels()[0]
-        .launch(&mut memory, &launch, &arguments)
-        .expect("a launch");
+    let report = module.kernels()[0].launch(&mut memory, &launch, &arguments).expect("a launch");
     assert_eq!(report.findings, [], "{op}");
     memory.read(out)
 }
@@ -111,12 +109,10 @@ pub fn run(threads: u32, blocks: u32, words: &[u32], body: &str) -> (Vec<u32>, R
     let module = Module::parse(&ptx).unwrap_or_else(|error| panic!("{error}"));
     let mut memory = Memory::new();
     let buffer = memory.alloc("x", words);
-    let launch = Launch::new([blocks, 1, 1], [threads, 1, 1])
-        .step_limit(100_000)
-        .array("s", 4, &[64]);
-    let report = module.kernels()[0]
-        .launch(&mut memory, &launch, &[buffer.into()])
-        .expect("a launch");
+    let launch =
+        Launch::new([blocks, 1, 1], [threads, 1, 1]).step_limit(100_000).array("s", 4, &[64]);
+    let report =
+        module.kernels()[0].launch(&mut memory, &launch, &[buffer.into()]).expect("a launch");
     (memory.read(buffer), report)
 }
 
