@@ -218,9 +218,6 @@ pub fn teacher_forcing(
     start: usize,
     targets: &[usize],
 ) -> f32 {
-    assert!(
-        !targets.is_empty(),
-        "no targets, so their mean means nothing"
-    );
+    assert!(!targets.is_empty(), "no targets, so their mean means nothing");
     todo!("1.9: the mean loss when the decoder is fed the true tokens")
 }

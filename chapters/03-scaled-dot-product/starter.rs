@@ -112,14 +112,8 @@ pub fn dropout(weights: ArrayView2<f32>, p: f32, seed: u64) -> Array2<f32> {
 /// ```
 #[track_caller]
 pub fn softmax_backward(weights: ArrayView2<f32>, d_weights: ArrayView2<f32>) -> Array2<f32> {
-    expect_equal(
-        ("gradient rows", d_weights.nrows()),
-        ("weight rows", weights.nrows()),
-    );
-    expect_equal(
-        ("gradient columns", d_weights.ncols()),
-        ("weight columns", weights.ncols()),
-    );
+    expect_equal(("gradient rows", d_weights.nrows()), ("weight rows", weights.nrows()));
+    expect_equal(("gradient columns", d_weights.ncols()), ("weight columns", weights.ncols()));
     todo!("3.5: back through the softmax of each row")
 }
 
@@ -148,9 +142,6 @@ pub fn attention_backward(
 ) -> Gradients {
     expect_shapes(q, k, v, mask);
     expect_equal(("gradient rows", d_out.nrows()), ("query count", q.nrows()));
-    expect_equal(
-        ("gradient width", d_out.ncols()),
-        ("value width", v.ncols()),
-    );
+    expect_equal(("gradient width", d_out.ncols()), ("value width", v.ncols()));
     todo!("3.6: back through the weighted sum, the softmax, the scale and the product")
 }

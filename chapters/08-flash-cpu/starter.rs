@@ -167,12 +167,7 @@ pub fn flash_backward(
     traffic: &mut Traffic,
 ) -> Gradients {
     expect_shapes(q, k, v);
-    expect_forward(
-        (q.nrows(), v.ncols()),
-        forward.out.dim(),
-        forward.lse.len(),
-        d_out.dim(),
-    );
+    expect_forward((q.nrows(), v.ncols()), forward.out.dim(), forward.lse.len(), d_out.dim());
     expect_block(block);
     todo!("8.5: the weights again from lse, tile by tile, and the gradients that they add")
 }
@@ -241,10 +236,7 @@ pub fn varlen(
     expect_block(block);
     expect_starts("query", q_starts, q.nrows());
     expect_starts("key", k_starts, k.nrows());
-    expect_equal(
-        ("key starts", k_starts.len()),
-        ("query starts", q_starts.len()),
-    );
+    expect_equal(("key starts", k_starts.len()), ("query starts", q_starts.len()));
     todo!("8.7: each sequence by itself, out of the whole and back into it")
 }
 
@@ -270,9 +262,6 @@ pub fn varlen(
 /// ```
 #[track_caller]
 pub fn push(state: &mut State, score: f32, value: ArrayView1<f32>) {
-    expect_equal(
-        ("value width", value.len()),
-        ("output width", state.out.len()),
-    );
+    expect_equal(("value width", value.len()), ("output width", state.out.len()));
     todo!("8.8: bring the state to the new maximum where it grows, then add the key")
 }

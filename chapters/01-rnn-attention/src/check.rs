@@ -13,14 +13,14 @@ mod answers;
 #[rustfmt::skip]
 fn main() -> ExitCode {
     attn_exercise::main(vec![
-        softmax::exercise().answered_by("1.1", answers::softmax),
-        rnn_step::exercise().answered_by("1.2", answers::rnn_step),
-        encode::exercise().answered_by("1.3", answers::encode),
-        decode::exercise().answered_by("1.4", answers::decode),
-        attend_all::exercise().answered_by("1.5", answers::attend_all),
-        decode_attending::exercise().answered_by("1.6", answers::decode_attending),
-        gru_step::exercise().answered_by("1.7", answers::gru_step),
-        greedy::exercise().answered_by("1.8", answers::greedy),
-        teacher_forcing::exercise().answered_by("1.9", answers::teacher_forcing),
+        softmax::answered_by("1.1", answers::softmax),
+        rnn_step::answered_by("1.2", answers::rnn_step),
+        encode::answered_by("1.3", answers::encode),
+        decode::answered_by("1.4", answers::decode),
+        attend_all::answered_by("1.5", answers::attend_all),
+        decode_attending::answered_by("1.6", answers::decode_attending),
+        gru_step::answered_by("1.7", answers::gru_step),
+        greedy::answered_by("1.8", answers::greedy),
+        teacher_forcing::answered_by("1.9", answers::teacher_forcing),
     ])
 }

@@ -13,11 +13,11 @@ mod answers;
 #[rustfmt::skip]
 fn main() -> ExitCode {
     attn_exercise::main(vec![
-        additive_scores::exercise().answered_by("2.1", answers::additive_scores),
-        general_scores::exercise().answered_by("2.2", answers::general_scores),
-        concat_scores::exercise().answered_by("2.3", answers::concat_scores),
-        location_weights::exercise().answered_by("2.4", answers::location_weights),
-        local_weights::exercise().answered_by("2.5", answers::local_weights),
-        finite_differences::exercise().answered_by("2.6", answers::finite_differences),
+        additive_scores::answered_by("2.1", answers::additive_scores),
+        general_scores::answered_by("2.2", answers::general_scores),
+        concat_scores::answered_by("2.3", answers::concat_scores),
+        location_weights::answered_by("2.4", answers::location_weights),
+        local_weights::answered_by("2.5", answers::local_weights),
+        finite_differences::answered_by("2.6", answers::finite_differences),
     ])
 }

@@ -13,11 +13,11 @@ mod answers;
 #[rustfmt::skip]
 fn main() -> ExitCode {
     attn_exercise::main(vec![
-        softmax_rows::exercise().answered_by("3.1", answers::softmax_rows),
-        allowed::exercise().answered_by("3.2", answers::allowed),
-        attention::exercise().answered_by("3.3", answers::attention),
-        dropout::exercise().answered_by("3.4", answers::dropout),
-        softmax_backward::exercise().answered_by("3.5", answers::softmax_backward),
-        attention_backward::exercise().answered_by("3.6", answers::attention_backward),
+        softmax_rows::answered_by("3.1", answers::softmax_rows),
+        allowed::answered_by("3.2", answers::allowed),
+        attention::answered_by("3.3", answers::attention),
+        dropout::answered_by("3.4", answers::dropout),
+        softmax_backward::answered_by("3.5", answers::softmax_backward),
+        attention_backward::answered_by("3.6", answers::attention_backward),
     ])
 }

@@ -13,12 +13,12 @@ mod answers;
 #[rustfmt::skip]
 fn main() -> ExitCode {
     attn_exercise::main(vec![
-        split_heads::exercise().answered_by("4.1", answers::split_heads),
-        merge_heads::exercise().answered_by("4.2", answers::merge_heads),
-        multi_head_attention::exercise().answered_by("4.3", answers::multi_head_attention),
-        rope::exercise().answered_by("4.4", answers::rope),
-        rotary_self_attention::exercise().answered_by("4.5", answers::rotary_self_attention),
-        layer_norm::exercise().answered_by("4.6", answers::layer_norm),
-        decoder_block::exercise().answered_by("4.7", answers::decoder_block),
+        split_heads::answered_by("4.1", answers::split_heads),
+        merge_heads::answered_by("4.2", answers::merge_heads),
+        multi_head_attention::answered_by("4.3", answers::multi_head_attention),
+        rope::answered_by("4.4", answers::rope),
+        rotary_self_attention::answered_by("4.5", answers::rotary_self_attention),
+        layer_norm::answered_by("4.6", answers::layer_norm),
+        decoder_block::answered_by("4.7", answers::decoder_block),
     ])
 }

@@ -13,13 +13,13 @@ mod answers;
 #[rustfmt::skip]
 fn main() -> ExitCode {
     attn_exercise::main(vec![
-        merge::exercise().answered_by("8.1", answers::merge),
-        online::exercise().answered_by("8.2", answers::online),
-        flash_forward::exercise().answered_by("8.3", answers::flash_forward),
-        flash_heads::exercise().answered_by("8.4", answers::flash_heads),
-        flash_backward::exercise().answered_by("8.5", answers::flash_backward),
-        split_kv::exercise().answered_by("8.6", answers::split_kv),
-        varlen::exercise().answered_by("8.7", answers::varlen),
-        push::exercise().answered_by("8.8", answers::push),
+        merge::answered_by("8.1", answers::merge),
+        online::answered_by("8.2", answers::online),
+        flash_forward::answered_by("8.3", answers::flash_forward),
+        flash_heads::answered_by("8.4", answers::flash_heads),
+        flash_backward::answered_by("8.5", answers::flash_backward),
+        split_kv::answered_by("8.6", answers::split_kv),
+        varlen::answered_by("8.7", answers::varlen),
+        push::answered_by("8.8", answers::push),
     ])
 }

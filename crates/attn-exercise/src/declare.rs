@@ -17,7 +17,7 @@ pub fn label(sizes: &Sizes, inputs: &Choices, about: &str) -> String {
 
 /// Declares an exercise: what is given, what is right, on which cases it is tried, and what goes
 /// wrong. It writes the types `Body` and `Case`, the function `case` that makes a case of a remark
-/// and a tuple of inputs, and the function `exercise` that the check program calls.
+/// and a tuple of inputs, and the functions `exercise`, and `answered_by` for the check program.
 ///
 /// ```
 /// use attn_exercise::exercise;
@@ -176,6 +176,13 @@ macro_rules! exercise {
         mistakes $given:tt { $($name:literal : $when:literal => $wrong:expr;)* }
         $(within { $($other:ident : |$w:ident, ($($g:ident),*)| $with:expr;)* })?
     ) => {
+        /// This exercise under its id, as answered by `body`. All that checks it is compiled here: a
+        /// check program has little left to compile when its answers change.
+        #[inline(never)]
+        pub fn answered_by(id: &'static str, body: Body) -> Box<dyn $crate::Check> {
+            exercise().answered_by(id, body)
+        }
+
         /// The exercise.
         pub fn exercise() -> $crate::Exercise<Body, Case, $answer> {
             fn answer($b: &Body, $c: &Case) -> $answer {

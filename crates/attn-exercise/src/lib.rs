@@ -15,7 +15,7 @@
 //! or a memory bomb costs one exercise, names its case and leaves nothing running.
 //!
 //! Which answers the check program holds is decided when it is compiled: the starter by default, so
-//! that `cargo test` proves the chapter; the learner's file with `--cfg learner`; and with `--cfg
+//! that `cargo attn dev verify` proves the chapter; the learner's file with `--cfg learner`; and with `--cfg
 //! overlay` a copy of the learner's file in which what does not compile has been put back to the
 //! starter's text.
 

@@ -1,10 +1,9 @@
 //! The check program: what a chapter's `src/check.rs` is when it runs.
 
 use crate::{
-    Check, Limits, Report, Request, SEEDS, Trial, Verification, Who, memory, parallel::in_order,
+    Check, Limits, Report, Request, Trial, Verification, Who, memory, parallel::in_order,
     worker::FAILED,
 };
-use libtest_mimic::{Arguments, Failed, Trial as Test};
 use std::{
     env, io,
     process::{self, ExitCode},
@@ -13,8 +12,12 @@ use std::{
 /// Runs a chapter's check program on the exercises it was given.
 pub fn main(exercises: Vec<Box<dyn Check>>) -> ExitCode {
     let request = env::args().nth(1).unwrap_or_default();
-    let Ok(request) = serde_json::from_str(&request) else {
-        return test(exercises);
+    let request = match serde_json::from_str(&request) {
+        Ok(request) => request,
+        Err(error) => {
+            eprintln!("check program: `cargo attn` starts it, with a request: {error}");
+            return ExitCode::FAILURE;
+        }
     };
     let is_worker = matches!(request, Request::Work { .. });
     match answer(&exercises, request) {
@@ -51,9 +54,10 @@ fn answer(exercises: &[Box<dyn Check>], request: Request) -> io::Result<()> {
             let trial: Option<Trial> = find(&id)?.try_case(case, who(solution), seed, &limits)?;
             println!("{}", serde_json::to_string(&trial)?);
         }
-        Request::Verify { seeds } => {
+        Request::Verify { ids, seeds } => {
+            let asked: Vec<_> = ids.iter().map(|id| find(id)).collect::<io::Result<_>>()?;
             let verify = |exercise: &&dyn Check| exercise.verify(seeds, &Limits::default());
-            in_order(&exercises, verify, |found| {
+            in_order(&asked, verify, |found| {
                 let found: Verification = found?;
                 println!("{}", serde_json::to_string(&found)?);
                 io::Result::Ok(())
@@ -66,22 +70,4 @@ fn answer(exercises: &[Box<dyn Check>], request: Request) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-/// `cargo test`: one test per exercise, which verifies it, with as many seeds as `ATTN_SEEDS` says.
-fn test(exercises: Vec<Box<dyn Check>>) -> ExitCode {
-    let exercises: &'static [_] = exercises.leak();
-    let seeds = env::var("ATTN_SEEDS").ok().and_then(|seeds| seeds.parse().ok());
-    let seeds = seeds.unwrap_or(SEEDS);
-    let tests = exercises.iter().map(|exercise| {
-        Test::test(format!("verify {}", exercise.id()), move || {
-            let found = exercise.verify(seeds, &Limits::default())?;
-            if found.faults.is_empty() {
-                Ok(())
-            } else {
-                Err(Failed::from(found.faults.join("\n")))
-            }
-        })
-    });
-    libtest_mimic::run(&Arguments::from_args(), tests.collect()).exit_code()
 }

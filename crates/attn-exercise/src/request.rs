@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use std::{fmt, path::PathBuf};
 
 /// What a check program is asked, as JSON in its first argument. It answers with JSON on standard
-/// output. Without a request it is an ordinary test program that verifies its exercises.
+/// output.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Request {
@@ -33,8 +33,10 @@ pub enum Request {
         /// What the worker may use.
         limits: Limits,
     },
-    /// Verify all exercises; the answer is one [`Verification`] per line.
+    /// Verify these exercises; the answer is one [`Verification`] per line, as they come.
     Verify {
+        /// Which, in this order.
+        ids: Vec<String>,
         /// With the cases of how many seeds, from 1.
         seeds: u64,
     },

@@ -9,8 +9,17 @@ use std::{
 use walkdir::WalkDir;
 
 /// All that the course is made of.
-pub const WHOLE: &[&str] =
-    &[".cargo", "Cargo.toml", "Cargo.lock", "README.md", "book", "chapters", "crates", "tests"];
+pub const WHOLE: &[&str] = &[
+    ".cargo",
+    "Cargo.toml",
+    "Cargo.lock",
+    "README.md",
+    "rustfmt.toml",
+    "book",
+    "chapters",
+    "crates",
+    "tests",
+];
 
 /// What the workspace's manifest says of its packages.
 const VERSION: &str = concat!("\nversion = \"", env!("CARGO_PKG_VERSION"), "\"");

@@ -27,7 +27,7 @@ fn check_program(chapter: &Chapter) -> String {
     let number = format!("{:02}", chapter.number);
     let list = chapter.exercises.iter().map(|exercise| {
         let (id, item) = (&exercise.id, &exercise.item);
-        format!("        {item}::exercise().answered_by(\"{id}\", answers::{item}),\n")
+        format!("        {item}::answered_by(\"{id}\", answers::{item}),\n")
     });
     let list: String = list.collect();
     format!(

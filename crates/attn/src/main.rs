@@ -117,6 +117,8 @@ enum Dev {
     /// Prove every check: starters unsolved, references and right styles accepted, every regime
     /// covered, known mistakes and guarded mutants rejected
     Verify {
+        /// Those of a chapter (3) or one (3.2); all, otherwise
+        target: Option<Target>,
         /// With the cases of how many seeds
         #[arg(long, default_value_t = attn_exercise::SEEDS)]
         seeds: u64,
@@ -214,7 +216,9 @@ fn run(Arguments { json, command }: Arguments) -> anyhow::Result<bool> {
         Some(Command::Book(Book::Tables)) => commands::book(&course, &["tables"]),
         Some(Command::Doctor) => commands::doctor(&course),
         Some(Command::Dev(Dev::Starters { check })) => commands::starters(&course, check),
-        Some(Command::Dev(Dev::Verify { seeds })) => commands::verify(&course, seeds, json),
+        Some(Command::Dev(Dev::Verify { target, seeds })) => {
+            commands::verify(&course, &all(target), seeds, json)
+        }
         Some(Command::Dev(Dev::New(New::Exercise { chapter, item }))) => {
             commands::new_exercise(&course, chapter, &item)
         }

@@ -1,13 +1,12 @@
 //! `cargo attn dev`: for those who write the course.
 
-use crate::{Chapter, Course, compile, files, generate, output::println};
+use crate::{Chapter, Course, Exercise, Target, compile, files, generate, output::println};
 use anyhow::{Context, Result, ensure};
 use attn_exercise::{Request, Verification};
 use owo_colors::OwoColorize;
 use regex_lite::Regex;
 use serde::Serialize;
 use std::{
-    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
     process::Command,
@@ -53,19 +52,26 @@ struct Totals {
     by_exercise: Vec<Verification>,
 }
 
-/// Proves every exercise: see [`attn_exercise::Check::verify`]; and that metadata, starters, hints
-/// and ids belong together.
+/// Proves exercises: see [`attn_exercise::Check::verify`]; and that what is generated of them is up
+/// to date, their hints are there, and the text names no exercise that is not.
 ///
 /// # Errors
 /// When a chapter does not compile or a file cannot be read.
-pub fn verify(course: &Course, seeds: u64, json: bool) -> Result<bool> {
+pub fn verify(course: &Course, target: &Target, seeds: u64, json: bool) -> Result<bool> {
     let mut totals = Totals::default();
     totals.faults.extend(unknown_ids(course)?);
-    for chapter in &course.chapters {
-        totals.faults.extend(metadata_faults(course, chapter));
+    totals.faults.extend(miscounted(course)?);
+    for (chapter, exercises) in course.select(target)? {
+        totals.faults.extend(exercises.iter().filter_map(|exercise| missing_hint(exercise)));
+        let stale = stale_files(course, chapter);
+        if !stale.is_empty() {
+            // What would be proven is not what stands in `chapter.toml`.
+            totals.faults.extend(stale);
+            continue;
+        }
         let program = compile::without_learner(course, chapter)?;
-        let mut ids = BTreeSet::new();
-        program.ask(&Request::Verify { seeds }, |found: Verification| {
+        let ids = exercises.iter().map(|exercise| exercise.id.clone()).collect();
+        program.ask(&Request::Verify { ids, seeds }, |found: Verification| {
             totals.exercises += 1;
             totals.cases += found.cases;
             totals.regimes += found.regimes;
@@ -78,20 +84,9 @@ pub fn verify(course: &Course, seeds: u64, json: bool) -> Result<bool> {
             totals.mutants_rejected += found.mutants_rejected;
             let faults = found.faults.iter().map(|fault| format!("{}: {fault}", found.id));
             totals.faults.extend(faults);
-            ids.insert(found.id.clone());
             totals.by_exercise.push(found);
             Ok(())
         })?;
-        let named: BTreeSet<String> = chapter.exercises.iter().map(|e| e.id.clone()).collect();
-        for id in named.symmetric_difference(&ids) {
-            let (has, lacks) = if ids.contains(id) {
-                ("check.rs", "chapter.toml")
-            } else {
-                ("chapter.toml", "check.rs")
-            };
-            let dir = chapter.dir.display();
-            totals.faults.push(format!("{id}: {dir} has it in {has} but not in {lacks}"));
-        }
     }
     let well = totals.faults.is_empty();
     if json {
@@ -115,7 +110,11 @@ pub fn verify(course: &Course, seeds: u64, json: bool) -> Result<bool> {
         faults,
         ..
     } = &totals;
-    println!("{exercises} exercises, {cases} cases in {regimes} regimes, {seeds} seeds");
+    let exercises = match exercises {
+        1 => "1 exercise".to_string(),
+        more => format!("{more} exercises"),
+    };
+    println!("{exercises}, {cases} cases in {regimes} regimes, {seeds} seeds");
     println!("{styles} right answers in other styles, accepted");
     println!(
         "{mistakes} mistakes, {rejected} rejected, {diagnosed} diagnosed; {inherited} more within other exercises"
@@ -125,32 +124,23 @@ pub fn verify(course: &Course, seeds: u64, json: bool) -> Result<bool> {
     Ok(well)
 }
 
-/// Stale generated files, and exercises without a ladder of hints.
-fn metadata_faults(course: &Course, chapter: &Chapter) -> Vec<String> {
-    let mut faults = Vec::new();
-    match generate::files(course, chapter) {
-        Ok(files) => {
-            let stale = files.into_iter().filter(|(path, text)| {
-                !fs::read_to_string(course.root.join(path)).is_ok_and(|old| old == *text)
-            });
-            faults.extend(
-                stale.map(|(path, _)| {
-                    format!("{} is stale: cargo attn dev starters", path.display())
-                }),
-            );
-        }
-        Err(error) => faults.push(format!("{}: {error:#}", chapter.dir.display())),
-    }
-    for exercise in &chapter.exercises {
-        let given = exercise.hints.iter().filter(|hint| !hint.trim().is_empty());
-        if given.count() < 2 || exercise.hints.iter().any(|hint| hint.trim().is_empty()) {
-            faults.push(format!(
-                "{}: a hint is missing: at least two, none of them empty",
-                exercise.id
-            ));
-        }
-    }
-    faults
+/// The generated files of a chapter that are not what they would be if they were written now.
+fn stale_files(course: &Course, chapter: &Chapter) -> Vec<String> {
+    let files = match generate::files(course, chapter) {
+        Ok(files) => files,
+        Err(error) => return vec![format!("{}: {error:#}", chapter.dir.display())],
+    };
+    let stale = files.into_iter().filter(|(path, text)| {
+        !fs::read_to_string(course.root.join(path)).is_ok_and(|old| old == *text)
+    });
+    stale.map(|(path, _)| format!("{} is stale: cargo attn dev starters", path.display())).collect()
+}
+
+fn missing_hint(exercise: &Exercise) -> Option<String> {
+    let Exercise { id, hints, .. } = exercise;
+    let is_given = |hint: &String| !hint.trim().is_empty();
+    let complete = hints.len() >= 2 && hints.iter().all(is_given);
+    (!complete).then(|| format!("{id}: a hint is missing: at least two, none of them empty"))
 }
 
 /// Commands in the README and the book that name an exercise which does not exist.
@@ -166,6 +156,26 @@ fn unknown_ids(course: &Course) -> Result<Vec<String>> {
                     faults.push(format!("{}:{}: {error}", page.display(), i + 1));
                 }
             }
+        }
+    }
+    Ok(faults)
+}
+
+/// Chapters of which the README's map gives another number of exercises than there are.
+fn miscounted(course: &Course) -> Result<Vec<String>> {
+    let row = Regex::new(r"^\| ([0-9]+) \|.*\*\*open\*\*: ([0-9]+) exercises")?;
+    let mut faults = Vec::new();
+    for (i, line) in files::read(&course.root.join("README.md"))?.lines().enumerate() {
+        let Some((_, [chapter, said])) = row.captures(line).map(|found| found.extract()) else {
+            continue;
+        };
+        let Ok(chapter) = course.chapter(chapter.parse()?) else {
+            continue;
+        };
+        let there = chapter.exercises.len();
+        if said != there.to_string() {
+            let number = chapter.number;
+            faults.push(format!("README.md:{}: chapter {number} has {there} exercises", i + 1));
         }
     }
     Ok(faults)

@@ -19,6 +19,7 @@ pub fn new_exercise(course: &Course, number: u32, item: &str) -> Result<bool> {
     lay_exercise(&course.root, chapter, item)?;
     let course = Course::load(&course.root)?;
     let chapter = course.chapter(number)?;
+    change(&course.root, Path::new("README.md"), |text| Ok(counted_in_readme(text, chapter)))?;
     write_generated(&course, chapter)?;
     let id = &chapter.exercises.last().context("the new exercise")?.id;
     println!("\nNow write what it is about, then: cargo attn dev verify");
@@ -65,6 +66,18 @@ pub fn new_chapter(course: &Course, folder: &str, title: &str) -> Result<bool> {
     write_generated(&course, course.chapter(number)?)?;
     println!("\nNow write what it is about, then: cargo attn dev verify, cargo attn book test");
     Ok(true)
+}
+
+/// The README, with the chapter's number of exercises in its row of the map.
+fn counted_in_readme(text: &str, chapter: &Chapter) -> String {
+    let row = format!("| {} | ", chapter.number);
+    let lines = text.lines().map(|line| match line.rsplit_once("**open**: ") {
+        Some((before, _)) if line.starts_with(&row) => {
+            format!("{before}**open**: {} exercises |\n", chapter.exercises.len())
+        }
+        _ => format!("{line}\n"),
+    });
+    lines.collect()
 }
 
 fn write_generated(course: &Course, chapter: &Chapter) -> Result<()> {
