@@ -32,10 +32,6 @@ impl Input for Block {
     fn altered(&self) -> Vec<Self> {
         vec![Block { q: self.k, k: self.q }]
     }
-
-    fn nudged(&self) -> Self {
-        *self
-    }
 }
 
 /// A result, and what was moved for it.

@@ -122,8 +122,8 @@ macro_rules! exercise {
             }
 
             /// The case with every number moved by about one unit in its last place.
-            fn nudged(&self) -> Self {
-                Case { about: self.about.clone(), $($input: $crate::Input::nudged(&self.$input)),* }
+            fn nudged(&self, pattern: usize) -> Self {
+                Case { about: self.about.clone(), $($input: $crate::Input::nudged(&self.$input, pattern)),* }
             }
 
             /// The sizes by name.
@@ -207,7 +207,8 @@ macro_rules! exercise {
                     };
                     $(
                         let exact = |$e: &Case| $crate::Fields::fields(&$exact);
-                        let (nudged, inputs) = (exact(&_case.nudged()), $crate::Fields::fields(_case));
+                        let nudged: [_; $crate::NUDGES] = std::array::from_fn(|pattern| exact(&_case.nudged(pattern)));
+                        let inputs = $crate::Fields::fields(_case);
                         let exact = $crate::judge::Exact::new(exact(_case), &_plain(), &nudged, &inputs);
                     )?
                     Box::new(move |_answer: &$answer| {

@@ -49,7 +49,7 @@ pub trait Given {
 }
 
 /// An input of an exercise: what a body takes it as, and other inputs of the same sizes.
-pub trait Input: Given + Sized {
+pub trait Input: Given + Clone {
     /// A view of a tensor, a copy of a number, a reference to anything else.
     type Passed<'a>
     where
@@ -64,10 +64,17 @@ pub trait Input: Given + Sized {
         Vec::new()
     }
 
-    /// The input with every number moved by about one unit in its last place: what the result then
-    /// changes by is a difference that no arithmetic of this width can be asked to see.
-    fn nudged(&self) -> Self;
+    /// The input with every number moved by about one unit in its last place, up or down as this
+    /// pattern of [`NUDGES`] has it: what the result then changes by is a difference that no
+    /// arithmetic of this width can be asked to see. Settings, such as a probability, stay.
+    fn nudged(&self, _pattern: usize) -> Self {
+        self.clone()
+    }
 }
+
+/// How many patterns of [`Input::nudged`] a tolerance is measured with. By a single one an
+/// ill-conditioned result may happen not to move.
+pub const NUDGES: usize = 3;
 
 /// `name` and the kind: `q large`.
 pub(crate) fn kind(name: &str, kind: &str) -> String {
@@ -111,12 +118,12 @@ impl<D: Dimension + 'static> Input for Array<f32, D> {
         vec![self.mapv(|x| if x.is_finite() { 1.0 - x } else { x })]
     }
 
-    fn nudged(&self) -> Self {
+    fn nudged(&self, pattern: usize) -> Self {
         let mut nudged = self.clone();
-        // Up and down in turn, by a rule that does not follow the axes.
         for (i, x) in nudged.iter_mut().enumerate() {
-            let up = (i * 7 + i / 3) % 2 == 0;
-            *x *= 1.0 + if up { f32::EPSILON } else { -f32::EPSILON };
+            // The top bit of a hash, so that no axis is followed.
+            let hash = (i as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15 ^ (pattern as u64) << 40);
+            *x *= 1.0 + if hash >> 63 == 0 { f32::EPSILON } else { -f32::EPSILON };
         }
         nudged
     }
@@ -141,10 +148,6 @@ impl<D: Dimension + 'static> Input for Array<f64, D> {
 
     fn altered(&self) -> Vec<Self> {
         vec![self.mapv(|x| if x.is_finite() { 1.0 - x } else { x })]
-    }
-
-    fn nudged(&self) -> Self {
-        self.clone()
     }
 }
 
@@ -179,10 +182,6 @@ impl Input for bool {
 
     fn altered(&self) -> Vec<Self> {
         vec![!*self]
-    }
-
-    fn nudged(&self) -> Self {
-        *self
     }
 }
 
@@ -220,7 +219,7 @@ macro_rules! numbers {
 }
 numbers!(f32, f64);
 
-/// Numbers are passed by value, and are not nudged: they are settings, such as a probability.
+/// Numbers are passed by value.
 macro_rules! by_value {
     ($($number:ty),*) => { $(
         impl Input for $number {
@@ -228,12 +227,7 @@ macro_rules! by_value {
 
             fn pass(&self) -> $number {
                 *self
-            }
-
-            fn nudged(&self) -> Self {
-                *self
-            }
-        }
+            }        }
     )* };
 }
 by_value!(usize, u64, f32, f64);
@@ -254,10 +248,6 @@ impl<T: std::fmt::Debug + Clone + 'static> Input for Vec<T> {
 
     fn pass(&self) -> &[T] {
         self
-    }
-
-    fn nudged(&self) -> Self {
-        self.clone()
     }
 }
 
@@ -339,10 +329,6 @@ impl Input for Mask {
 
     fn altered(&self) -> Vec<Self> {
         vec![Mask::None, Mask::Causal]
-    }
-
-    fn nudged(&self) -> Self {
-        self.clone()
     }
 }
 
@@ -461,9 +447,9 @@ macro_rules! given {
                 all
             }
 
-            fn nudged(&self) -> Self {
+            fn nudged(&self, pattern: usize) -> Self {
                 let mut nudged = self.clone();
-                $(nudged.$part = $crate::Input::nudged(&self.$part);)*
+                $(nudged.$part = $crate::Input::nudged(&self.$part, pattern);)*
                 nudged
             }
         }

@@ -3,7 +3,7 @@
 use crate::{Field, Value, fields::number};
 use ndarray::{Array, ArrayD, Dimension};
 use serde::{Deserialize, Serialize};
-use std::fmt;
+use std::{fmt, iter};
 
 /// Judges answers to one case. What is expected of them is computed once, when it is made.
 pub type Judge<'c, A> = Box<dyn Fn(&A) -> Result<(), Refusal> + 'c>;
@@ -49,8 +49,8 @@ pub struct Exact(Vec<(Field, f64)>);
 
 impl Exact {
     /// The parts of the f64 answer `exact`, with the tolerance that f32 arithmetic earns: four times
-    /// the worst error of the `plain` answers, plus 1e-6 of the largest entry. The `nudged` answer is
-    /// an exact one too, of inputs that differ in the last place. What it differs by counts as an
+    /// the worst error of the `plain` answers, plus 1e-6 of the largest entry. The `nudged` answers
+    /// are exact ones too, of inputs that differ in the last place. What they differ by counts as an
     /// error as well, because no f32 arithmetic can avoid it. A jump, as of a rounded position, does
     /// not count; it is told by its size beside the plain errors and the largest of the `inputs`.
     ///
@@ -62,7 +62,7 @@ impl Exact {
     pub fn new(
         exact: Vec<Field>,
         plain: &[Vec<Field>],
-        nudged: &[Field],
+        nudged: &[Vec<Field>],
         inputs: &[Field],
     ) -> Self {
         let named = |fields: &[Field], name: &str| -> Option<ArrayD<f64>> {
@@ -73,9 +73,9 @@ impl Exact {
         let parts = exact.into_iter().map(|part| {
             let allowed = part.value.numbers().map_or(0.0, |exact| {
                 let plain = plain.iter().filter_map(|plain| named(plain, &part.name));
-                let moved = named(nudged, &part.name);
-                let moved = moved.and_then(|moved| furthest(&moved, exact)).unwrap_or(0.0);
-                Expected::tolerance(exact, plain, moved, largest_input)
+                let nudged = nudged.iter().filter_map(|nudged| named(nudged, &part.name));
+                let moves = nudged.filter_map(|nudged| furthest(&nudged, exact));
+                Expected::tolerance(exact, plain, moves, largest_input)
             });
             (part, allowed)
         });
@@ -141,7 +141,7 @@ impl Expected {
     pub fn new<D: Dimension>(exact: Array<f64, D>, plain: &[&Array<f32, D>]) -> Self {
         let exact = exact.into_dyn();
         let plain: Vec<_> = plain.iter().map(|x| x.mapv(f64::from).into_dyn()).collect();
-        let allowed = Self::tolerance(&exact, plain.into_iter(), 0.0, 0.0);
+        let allowed = Self::tolerance(&exact, plain.into_iter(), iter::empty(), 0.0);
         Expected { exact, allowed }
     }
 
@@ -149,7 +149,7 @@ impl Expected {
     fn tolerance(
         exact: &ArrayD<f64>,
         plain: impl Iterator<Item = ArrayD<f64>>,
-        moved: f64,
+        moves: impl Iterator<Item = f64>,
         largest_input: f64,
     ) -> f64 {
         let scale = finite_max(exact.iter().map(|x| x.abs()));
@@ -161,7 +161,7 @@ impl Expected {
         });
         let worst = finite_max(errors);
         let rounding = (0.01 * scale).max(1e-5 * largest_input) + SMALLEST;
-        let moved = if moved <= rounding.max(100.0 * worst) { moved } else { 0.0 };
+        let moved = finite_max(moves.filter(|&moved| moved <= rounding.max(100.0 * worst)));
         assert!(
             worst <= rounding + 100.0 * moved,
             "a plain f32 result is off by {worst:e} where the largest entry is {scale:e}: it is wrong"

@@ -43,7 +43,9 @@ mod worker;
 pub use declare::label;
 pub use exercise::{Check, Exercise, Inherited, Mistake, Who};
 pub use fields::{Field, Fields, Value, field};
-pub use input::{Choices, Given, Input, SOME_MASKS, SOME_VALUES, Sizes, some_mask, some_values};
+pub use input::{
+    Choices, Given, Input, NUDGES, SOME_MASKS, SOME_VALUES, Sizes, some_mask, some_values,
+};
 pub use judge::{Finding, Refusal};
 pub use limits::Limits;
 pub use program::main;

@@ -48,19 +48,37 @@ where
         )),
     }
     for seed in 1..=seeds {
-        let cases = (answered.exercise.cases)(seed);
-        let bench = Bench::new(answered, &cases);
-        accept_right_answers(answered, &bench, seed, limits, &mut found)?;
-        name_mistakes(answered, &bench, seed, limits, &mut found)?;
-        if seed == 1 {
-            found.cases = cases.len();
-            let coverage = coverage(&cases, answered.exercise.never);
-            found.regimes = coverage.covered;
-            found.faults.extend(coverage.faults);
-            try_mutants(answered, &bench, &mut found);
+        let tried = AssertUnwindSafe(|| verify_seed(answered, seed, limits, &mut found));
+        match catch_unwind(tried) {
+            Ok(verified) => verified?,
+            Err(_) => found.faults.push(format!("with seed {seed} the check itself panics")),
         }
     }
     Ok(found)
+}
+
+fn verify_seed<B, C, A>(
+    answered: &Answered<B, C, A>,
+    seed: u64,
+    limits: &Limits,
+    found: &mut Verification,
+) -> io::Result<()>
+where
+    C: Fields + Regimes + Serialize,
+    A: Fields + DeserializeOwned,
+{
+    let cases = (answered.exercise.cases)(seed);
+    let bench = Bench::new(answered, &cases);
+    accept_right_answers(answered, &bench, seed, limits, found)?;
+    name_mistakes(answered, &bench, seed, limits, found)?;
+    if seed == 1 {
+        found.cases = cases.len();
+        let coverage = coverage(&cases, answered.exercise.never);
+        found.regimes = coverage.covered;
+        found.faults.extend(coverage.faults);
+        try_mutants(answered, &bench, found);
+    }
+    Ok(())
 }
 
 /// The reference and every right answer in another style pass.

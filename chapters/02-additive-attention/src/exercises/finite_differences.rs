@@ -188,10 +188,6 @@ impl Input for Function {
     fn pass(&self) -> &Function {
         self
     }
-
-    fn nudged(&self) -> Self {
-        self.clone()
-    }
 }
 
 /// `f` with one entry moved by `step`.

@@ -192,7 +192,7 @@ impl Input for Rotary {
         vec![Rotary { base: 2.0 * base, layout }, Rotary { base, layout: other(layout) }]
     }
 
-    fn nudged(&self) -> Self {
+    fn nudged(&self, _pattern: usize) -> Self {
         Rotary { base: self.base * (1.0 + f32::EPSILON), ..*self }
     }
 }

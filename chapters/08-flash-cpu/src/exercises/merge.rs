@@ -231,10 +231,6 @@ impl Input for State {
     fn altered(&self) -> Vec<Self> {
         vec![State::empty(self.out.len())]
     }
-
-    fn nudged(&self) -> Self {
-        self.clone() // the maxima are exact, and only their difference counts
-    }
 }
 
 /// Everything at the new maximum, but for the sum so far.

@@ -122,10 +122,10 @@ impl Case {
     }
 
     /// The case with every number moved by about one unit in its last place.
-    pub(super) fn nudged(&self) -> Self {
+    pub(super) fn nudged(&self, pattern: usize) -> Self {
         let mut case = self.clone();
         let Inputs { q, k, v, .. } = &mut case.inputs;
-        (*q, *k, *v) = (q.nudged(), k.nudged(), v.nudged());
+        (*q, *k, *v) = (q.nudged(pattern), k.nudged(pattern), v.nudged(pattern));
         case
     }
 }

@@ -12,11 +12,12 @@ use crate::{
     nvrtc, rung,
 };
 use attn_exercise::{
-    Fields, Refusal, cannot_be_checked, does_not_compile,
+    Fields, NUDGES, Refusal, cannot_be_checked, does_not_compile,
     judge::{Exact, Judge},
 };
 use ndarray::Array2;
 use std::{
+    array,
     collections::BTreeMap,
     fs,
     hash::{DefaultHasher, Hash, Hasher},
@@ -77,7 +78,7 @@ impl Gap {
     pub fn judge<'c>(&'static self, case: &'c Case) -> Judge<'c, Answer> {
         let reference = self.answer(&Body::Kernel, case);
         let plain = [reference.fields(), case.attention::<f32>()];
-        let nudged = case.nudged().attention::<f64>();
+        let nudged: [_; NUDGES] = array::from_fn(|pattern| case.nudged(pattern).attention::<f64>());
         let exact = Exact::new(case.attention::<f64>(), &plain, &nudged, &case.fields());
         Box::new(move |answer| {
             let judged = || -> Result<(), Refusal> {
