@@ -50,8 +50,8 @@ pub struct Exact(Vec<(Field, f64)>);
 impl Exact {
     /// The parts of the f64 answer `exact`, with the tolerance that f32 arithmetic earns: four times
     /// the worst error of the `plain` answers, plus 1e-6 of the largest entry. The `nudged` answers
-    /// are exact ones too, of inputs that differ in the last place. What they differ by counts as an
-    /// error as well, because no f32 arithmetic can avoid it. A jump, as of a rounded position, does
+    /// are exact ones too, of inputs that differ in the last place. No f32 arithmetic can avoid what
+    /// they differ by, and each of its steps may add as much: ten times that is allowed as well. A jump, as of a rounded position, does
     /// not count; it is told by its size beside the plain errors and the largest of the `inputs`.
     ///
     /// Parts that are no numbers, such as a count or a table of yes and no, have to be equal.
@@ -170,7 +170,7 @@ impl Expected {
         if scale == 0.0 && worst == 0.0 && moved == 0.0 {
             return 0.0;
         }
-        4.0 * worst.max(moved) + 1e-6 * scale + SMALLEST
+        (4.0 * worst).max(10.0 * moved) + 1e-6 * scale + SMALLEST
     }
 }
 
