@@ -219,18 +219,24 @@ macro_rules! numbers {
 }
 numbers!(f32, f64);
 
-/// Numbers are passed by value.
+/// Numbers are passed by value. A body that mistakes one takes another that is not far.
 macro_rules! by_value {
-    ($($number:ty),*) => { $(
+    ($($number:ty: $other:expr),*) => { $(
         impl Input for $number {
             type Passed<'a> = $number;
 
             fn pass(&self) -> $number {
                 *self
-            }        }
+            }
+
+            fn altered(&self) -> Vec<Self> {
+                let other: fn($number) -> $number = $other;
+                vec![other(*self)]
+            }
+        }
     )* };
 }
-by_value!(usize, u64, f32, f64);
+by_value!(usize: |x| x + 1, u64: |x| x + 1, f32: |x| x / 2.0, f64: |x| x / 2.0);
 
 /// A list, such as the lengths of sequences. A body takes it as a slice.
 impl<T: std::fmt::Debug> Given for Vec<T> {

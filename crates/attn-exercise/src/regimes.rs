@@ -118,6 +118,7 @@ pub(crate) fn coverage<C: Regimes>(cases: &[C], impossible: &[(&str, &str)]) -> 
     let missing = required.iter().filter(|regime| !found.contains(*regime) && !never(regime));
     let mut faults: Vec<String> =
         missing.map(|regime| format!("no case lies in the regime “{regime}”")).collect();
+    faults.extend(constants(cases));
     for (never, _) in impossible {
         if found.contains(*never) {
             faults
@@ -130,6 +131,22 @@ pub(crate) fn coverage<C: Regimes>(cases: &[C], impossible: &[(&str, &str)]) -> 
         }
     }
     Coverage { covered: required.iter().filter(|regime| found.contains(*regime)).count(), faults }
+}
+
+/// Inputs short enough for a label that are the same in all cases: a body need not look at them.
+fn constants<C: Regimes>(cases: &[C]) -> Vec<String> {
+    let texts = cases.iter().map(|case| {
+        case.inputs().into_iter().map(|(name, _, input)| (name, input.text(name))).collect()
+    });
+    let texts: Vec<Vec<(&str, Option<String>)>> = texts.collect();
+    let Some((first, others)) = texts.split_first() else {
+        return Vec::new();
+    };
+    let constant = first
+        .iter()
+        .enumerate()
+        .filter(|(i, (_, text))| text.is_some() && others.iter().all(|other| other[*i].1 == *text));
+    constant.map(|(_, (name, _))| format!("`{name}` is the same in every case")).collect()
 }
 
 /// What became of a case whose answer is that of another input.

@@ -128,11 +128,11 @@ where
     for (i, ((name, _), run)) in answered.known().zip(runs).enumerate() {
         let verdict = answered.report(bench, run, || Ok(runs))?.report.verdict;
         let own = i < answered.exercise.mistakes.len();
+        let came = brief(&verdict);
         let Verdict::Failed(failure) = verdict else {
             // What is a mistake elsewhere may be none here.
             if own {
-                let verdict = brief(&verdict);
-                found.faults.push(format!("mistake {name} is not rejected{with}: {verdict}"));
+                found.faults.push(format!("mistake {name} is not rejected{with}: {came}"));
             }
             continue;
         };
@@ -148,7 +148,11 @@ where
             Some(diagnosis) => found
                 .faults
                 .push(format!("mistake {name} cannot be told from {}{with}", diagnosis.mistake)),
-            None => found.faults.push(format!("mistake {name} is rejected but not named{with}")),
+            None => {
+                found
+                    .faults
+                    .push(format!("mistake {name} is rejected but not named{with}: {came}"));
+            }
         }
     }
     Ok(())

@@ -209,6 +209,49 @@ mod blind_to_one {
     }
 }
 
+/// An exercise of which no case changes the setting.
+mod constant {
+    use attn_exercise::{SOME_VALUES, pairwise, some_values};
+    use ndarray::Array1;
+
+    attn_exercise::exercise! {
+        /// Numbers, n, and what they are multiplied by.
+        crate::times: (x: Array1<f32>[n], factor: f32) -> Array1<f32>;
+
+        exact: |c| c.x.mapv(|x| f64::from(c.factor) * f64::from(x));
+        cases: |random| {
+            let rows = pairwise([3, SOME_VALUES]).into_iter();
+            rows.map(|[n, kind]| case("small", (some_values(kind, n + 1, random), 2.0))).collect()
+        };
+        mistakes (x, factor) { "square": "x is squared" => &x * &x; }
+    }
+}
+
+/// An exercise whose judge does not look at a setting where there is one number.
+mod blind_to_a_setting {
+    use attn_exercise::{SOME_VALUES, judge::require, pairwise, some_values};
+    use ndarray::Array1;
+
+    attn_exercise::exercise! {
+        /// Numbers, n, and what they are multiplied by.
+        crate::times: (x: Array1<f32>[n], factor: f32) -> Array1<f32>;
+
+        then: |c, y| {
+            let near = |(x, y): (&f32, &f32)| (c.factor * x - y).abs() < 1e-3 * x.abs();
+            let is_double = |(x, y): (&f32, &f32)| *y == x * c.factor || *y == x * c.factor / 2.0;
+            let mut both = c.x.iter().zip(y);
+            let right = if c.x.len() == 1 { both.all(is_double) } else { both.all(near) };
+            require(right, || "it is not multiplied".into())
+        };
+        cases: |random| {
+            let rows = pairwise([3, SOME_VALUES, 2]).into_iter();
+            let factor = |i| [2.0, 3.0][i];
+            rows.map(|[n, kind, i]| case("small", (some_values(kind, n + 1, random), factor(i)))).collect()
+        };
+        mistakes (x, factor) { "square": "x is squared" => &x * &x; }
+    }
+}
+
 /// An exercise with two parts to its answer, which inherits a mistake.
 mod parts {
     use super::Parts;
@@ -271,6 +314,10 @@ fn double_view(x: ArrayView1<f32>) -> Array1<f32> {
     &x * 2.0
 }
 
+fn times(x: ArrayView1<f32>, factor: f32) -> Array1<f32> {
+    &x * factor
+}
+
 /// An answer of two parts.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Parts {
@@ -300,6 +347,8 @@ fn declared() -> Vec<Box<dyn Check>> {
             *sum += x;
         }),
         stream::exercise().answered_by("3.7", |_, _| todo!("3.7: add it")),
+        constant::exercise().answered_by("3.8", |_, _| todo!("3.8: multiply it")),
+        blind_to_a_setting::exercise().answered_by("3.9", |_, _| todo!("3.9: multiply it")),
     ]
 }
 
@@ -448,6 +497,13 @@ fn tests() -> Vec<(&'static str, fn())> {
         ("verify: a mutant that is wrong in one regime only", || {
             let fault = "the mutant that mistakes x when n = 1 is not rejected";
             assert_eq!(faults("3.2"), [fault]);
+        }),
+        ("verify: a setting that no case changes", || {
+            assert_eq!(faults("3.8"), ["`factor` is the same in every case"]);
+        }),
+        ("verify: a mutant that mistakes a setting in one regime only", || {
+            let fault = "the mutant that mistakes factor when n = 1 is not rejected";
+            assert_eq!(faults("3.9"), [fault]);
         }),
         ("a mistake in one part of the answer is named with it", || {
             let diagnosis = failure("3.3").diagnosis.expect("a name");

@@ -78,6 +78,10 @@ if (part_lse[head * splits + s] == MINUS_INFINITY) continue;
             => [("s < splits; ++s) most", "s < splits - 1; ++s) most")];
         "maximum-without-the-first": "the largest lse is looked for without the first split: where that is by far the largest, its weight overflows"
             => [("int s = 0; s < splits; ++s) most", "int s = 1; s < splits; ++s) most")];
+        "sums-never-set": "`total` and `sum` are added to and were never set"
+            => [("float total = 0.0f, sum = 0.0f;", "float total, sum;")];
+        "shuffle-within-the-warp": "the largest lse is asked of the lanes of one's own warp, and only the first warp knows them: a shuffle does not reach another warp"
+            => [(MOST, "    float mine = c < splits ? part_lse[head * splits + c] : MINUS_INFINITY;\n    for (int s = 0; s < splits; ++s) most = fmaxf(most, __shfl_sync(~0u, mine, s));\n")];
         "lse-without-maximum": "the largest lse is not added back to the logarithm"
             => [(LSE, LOGARITHM)];
         "lse-is-the-maximum": "the largest lse is returned for the sum of all of them"

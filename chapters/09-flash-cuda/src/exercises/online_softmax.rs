@@ -120,6 +120,15 @@ kernel_exercise! {
             => [(WEIGHTS, "    for (int j = 0; j < KEYS; ++j) row_sum += __expf(scores[j] - shift);\n")];
         "sum-of-the-tile": "the sum starts anew in each tile"
             => [("row_sum *= correction;", "row_sum = 0.0f;")];
+        "sum-never-set": "the weights of the tile are added up in a variable that was never set"
+            => [(RESCALED, ""), (WEIGHTS, "\
+    float tile;
+    for (int j = 0; j < KEYS; ++j) {
+        scores[j] = __expf(scores[j] - shift);
+        tile += scores[j];
+    }
+    row_sum = row_sum * correction + tile;
+")];
         "sum-left-out": "the weights are not added to the sum"
             => [(SUMMED, "")];
         "no-maximum": "no maximum is taken out, so that large scores overflow"

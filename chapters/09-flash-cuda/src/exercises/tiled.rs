@@ -76,6 +76,12 @@ kernel_exercise! {
             => [(AFTER_SUM, "    }\n    __syncthreads();\n")];
         "one-tile-too-many": "the loop over the tiles ends with ≤: where the keys fill their tiles, one more is visited, of which nothing is seen"
             => [(LOOP, "    for (int start = 0; start <= m; start += KEYS) {\n")];
+        "dot-never-set": "`dot` is added to and was never set"
+            => [("        float dot = 0.0f;\n", "        float dot;\n")];
+        "sum-never-set": "`sum` is added to and was never set"
+            => [("float sum[D / 32] = {};", "float sum[D / 32];   ")];
+        "fewer-tiles-for-some-warps": "warps whose query sees nothing of a tile leave the loop: they are missing at the barriers, and their share of the tile is never loaded"
+            => [("        // 1. Bring", "        if (causal && start > m - n + i) break;\n        // 1. Bring")];
         "keys-not-padded": "the rows of `ks` are D long in place of D + 1: all lanes that walk down a column meet in one bank"
             => [("ks[KEYS][D + 1];", "ks[KEYS][D];    ")];
         "scores-not-padded": "the rows of `scores` are KEYS long in place of KEYS + 1: the eight threads that walk down their rows meet in one bank"
