@@ -31,6 +31,8 @@ const PARTS: &[&str] = &[
     "README.md",
     "rustfmt.toml",
     "book/src/SUMMARY.md",
+    "book/src/primer.md",
+    "book/src/primer-solutions.md",
     "chapters/00-primer",
     "chapters/03-scaled-dot-product",
     "crates/attn",
@@ -471,7 +473,14 @@ fn a_new_exercise_compiles_is_red_and_is_proven_as_it_was_laid() {
     fs::write(&file, solved).expect("the learner's file");
     let check = copy.attn(&["check", "0.3"]);
     assert_eq!(check.code, 0, "{check}");
-    assert_verified(&copy, "0.3", "1 exercise, ");
+    let page = fs::read_to_string(copy.root.join("book/src/primer.md")).expect("its page");
+    let (tasks, rest) = page.split_once("### Task 3: ").expect("its task");
+    assert!(tasks.contains("{{#exercise 0.2}}"), "{tasks}");
+    assert!(rest.contains("{{#exercise 0.3}}"), "{rest}");
+    let solutions = fs::read_to_string(copy.root.join("book/src/primer-solutions.md"));
+    let included = "{{#include ../../chapters/00-primer/src/triple.rs:triple}}";
+    assert!(solutions.expect("the page").contains(included));
+    assert_verified(&copy, "00-primer", "0.3");
 }
 
 #[test]
@@ -485,14 +494,24 @@ fn a_new_chapter_compiles_and_is_proven_as_it_was_laid() {
     assert!(check.out.contains("0 of 1 solved"), "{check}");
     let run = copy.attn(&["run", "5"]);
     assert_eq!((run.code, run.out.trim()), (0, "[2, 4]"), "{run}");
-    assert_verified(&copy, "5", "1 exercise, ");
+    assert_verified(&copy, "05-kv-cache", "5.1");
 }
 
-/// `dev verify` finds nothing to say against these exercises.
-fn assert_verified(copy: &Copy, target: &str, says: &str) {
-    let verify = copy.attn(&["dev", "verify", target, "--seeds", "1"]);
+/// `dev verify` finds nothing to say against a new exercise but what the author has yet to write.
+fn assert_verified(copy: &Copy, folder: &str, id: &str) {
+    let verify = copy.attn(&["dev", "verify", id, "--seeds", "1"]);
+    let left = format!("✗ {id}: “The idea.” stands in chapter.toml as it was laid\n");
+    assert!(verify.out.starts_with(&left) && verify.out.ends_with("\n1 fault\n"), "{verify}");
+    copy.edit(&format!("chapters/{folder}/chapter.toml"), |text| {
+        let text = text.replace("Say it in a few words", "Double the numbers");
+        let text = text.replace("The idea.", "Twice a number?").replace("The place.", "Each one.");
+        text.replace("The pseudo-code.", "y = 2x")
+    });
+    assert_eq!(copy.attn(&["dev", "starters"]).code, 0);
+    let verify = copy.attn(&["dev", "verify", id, "--seeds", "1"]);
     assert_eq!(verify.code, 0, "{verify}");
-    assert!(verify.out.starts_with(says) && verify.out.ends_with("\n0 faults\n"), "{verify}");
+    assert!(verify.out.starts_with("1 exercise, "), "{verify}");
+    assert!(verify.out.ends_with("\n0 faults\n"), "{verify}");
 }
 
 /// `text` with a line at the beginning of the body of chapter 3's function `item`.

@@ -1,5 +1,6 @@
 //! `cargo attn dev`: for those who write the course.
 
+use super::new::PLACEHOLDERS;
 use crate::{Chapter, Course, Exercise, Target, compile, files, generate, output::println};
 use anyhow::{Context, Result, ensure};
 use attn_exercise::{Request, Verification};
@@ -17,12 +18,12 @@ use std::{
 /// # Errors
 /// When a reference has wrong markers or a file cannot be written.
 pub fn starters(course: &Course, check: bool) -> Result<bool> {
-    let mut well = true;
+    let (mut well, mut unchanged) = (true, 0);
     for chapter in &course.chapters {
         for (path, text) in generate::files(course, chapter)? {
             let (file, name) = (course.root.join(&path), path.display());
             if fs::read_to_string(&file).is_ok_and(|old| old == text) {
-                println!("{name} is up to date");
+                unchanged += 1;
             } else if check {
                 well = false;
                 println!("{name} is stale: cargo attn dev starters");
@@ -32,7 +33,13 @@ pub fn starters(course: &Course, check: bool) -> Result<bool> {
             }
         }
     }
+    println!("{} up to date", count(unchanged, "file"));
     Ok(well)
+}
+
+/// `1 file`, `2 files`.
+fn count(number: usize, of: &str) -> String {
+    format!("{number} {of}{}", if number == 1 { "" } else { "s" })
 }
 
 /// What `dev verify` found.
@@ -62,7 +69,7 @@ pub fn verify(course: &Course, target: &Target, seeds: u64, json: bool) -> Resul
     totals.faults.extend(unknown_ids(course)?);
     totals.faults.extend(miscounted(course)?);
     for (chapter, exercises) in course.select(target)? {
-        totals.faults.extend(exercises.iter().filter_map(|exercise| missing_hint(exercise)));
+        totals.faults.extend(exercises.iter().filter_map(|exercise| unfinished(exercise)));
         let stale = stale_files(course, chapter);
         if !stale.is_empty() {
             // What would be proven is not what stands in `chapter.toml`.
@@ -110,17 +117,20 @@ pub fn verify(course: &Course, target: &Target, seeds: u64, json: bool) -> Resul
         faults,
         ..
     } = &totals;
-    let exercises = match exercises {
-        1 => "1 exercise".to_string(),
-        more => format!("{more} exercises"),
-    };
-    println!("{exercises}, {cases} cases in {regimes} regimes, {seeds} seeds");
-    println!("{styles} right answers in other styles, accepted");
     println!(
-        "{mistakes} mistakes, {rejected} rejected, {diagnosed} diagnosed; {inherited} more within other exercises"
+        "{}, {} in {}, {}",
+        count(*exercises, "exercise"),
+        count(*cases, "case"),
+        count(*regimes, "regime"),
+        count(usize::try_from(seeds)?, "seed")
     );
-    println!("{mutants} guarded mutants, {mutants_rejected} rejected");
-    println!("{} faults", faults.len());
+    println!("{} in other styles, accepted", count(*styles, "right answer"));
+    println!(
+        "{}, {rejected} rejected, {diagnosed} diagnosed; {inherited} more within other exercises",
+        count(*mistakes, "mistake")
+    );
+    println!("{}, {mutants_rejected} rejected", count(*mutants, "guarded mutant"));
+    println!("{}", count(faults.len(), "fault"));
     Ok(well)
 }
 
@@ -136,8 +146,13 @@ fn stale_files(course: &Course, chapter: &Chapter) -> Vec<String> {
     stale.map(|(path, _)| format!("{} is stale: cargo attn dev starters", path.display())).collect()
 }
 
-fn missing_hint(exercise: &Exercise) -> Option<String> {
-    let Exercise { id, hints, .. } = exercise;
+/// What an author has yet to write.
+fn unfinished(exercise: &Exercise) -> Option<String> {
+    let Exercise { id, title, hints, .. } = exercise;
+    let said = hints.iter().chain([title]).map(String::as_str);
+    if let Some(left) = said.into_iter().find(|said| PLACEHOLDERS.contains(said)) {
+        return Some(format!("{id}: “{left}” stands in chapter.toml as it was laid"));
+    }
     let is_given = |hint: &String| !hint.trim().is_empty();
     let complete = hints.len() >= 2 && hints.iter().all(is_given);
     (!complete).then(|| format!("{id}: a hint is missing: at least two, none of them empty"))

@@ -3,7 +3,10 @@
 
 use crate::{Chapter, Course, Language, files, generate, output::println};
 use anyhow::{Context, Result, ensure};
-use std::path::{Path, PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 /// Lays a new exercise at the end of a chapter: its declaration, its marked reference, its entry in
 /// `chapter.toml`, and the generated files.
@@ -22,9 +25,53 @@ pub fn new_exercise(course: &Course, number: u32, item: &str) -> Result<bool> {
     change(&course.root, Path::new("README.md"), |text| Ok(counted_in_readme(text, chapter)))?;
     write_generated(&course, chapter)?;
     let id = &chapter.exercises.last().context("the new exercise")?.id;
-    println!("\nNow write what it is about, then: cargo attn dev verify");
-    println!("Its section in the book's page begins with {{{{#exercise {id}}}}}.");
+    join_pages(&course, chapter, id, item)?;
+    println!("\nNow write what it is about. Then, in this order:");
+    for command in ["dev starters", &format!("dev verify {id}"), "book test"] {
+        println!("  cargo attn {command}");
+    }
     Ok(true)
+}
+
+/// Gives a new exercise its task on the chapter's page, after the last one, and its place at the end
+/// of the page with the solutions.
+fn join_pages(course: &Course, chapter: &Chapter, id: &str, item: &str) -> Result<()> {
+    let pages = Path::new("book/src");
+    let section = format!("### {}\n\nWhat is asked for.\n\n{{{{#exercise {id}}}}}\n", task(id));
+    let reference = chapter.dir.join(format!("src/{item}.rs"));
+    let solution = solution_text(&title_of(id), item, &reference);
+    let last_task = format!("{{{{#exercise {}.", chapter.number);
+    let of_chapter = format!("{{{{#include ../../{}/", chapter.dir.display());
+    let mut names = Vec::new();
+    for entry in fs::read_dir(course.root.join(pages)).into_iter().flatten() {
+        names.push(pages.join(entry?.file_name()));
+    }
+    names.sort();
+    for page in names.iter().filter(|name| name.extension().is_some_and(|it| it == "md")) {
+        let text = files::read(&course.root.join(page))?;
+        if let Some(at) = text.rfind(&last_task) {
+            let end = text[at..].find('\n').map_or(text.len(), |end| at + end + 1);
+            let (before, after) = text.split_at(end);
+            change(&course.root, page, |_| Ok(format!("{before}\n{section}{after}")))?;
+        } else if page.to_string_lossy().contains("solutions") && text.contains(&of_chapter) {
+            change(&course.root, page, |text| Ok(format!("{}\n\n{solution}", text.trim_end())))?;
+        }
+    }
+    Ok(())
+}
+
+/// What stands where an author has to say it: `dev verify` refuses it.
+pub const PLACEHOLDERS: [&str; 4] =
+    ["Say it in a few words", "The idea.", "The place.", "The pseudo-code."];
+
+fn title_of(id: &str) -> String {
+    format!("{id}: {}", PLACEHOLDERS[0].to_lowercase())
+}
+
+/// The heading of an exercise's task on its page.
+fn task(id: &str) -> String {
+    let number = id.split_once('.').map_or(id, |(_, number)| number);
+    format!("Task {number}: {}", PLACEHOLDERS[0].to_lowercase())
 }
 
 /// Lays a new chapter with one exercise, joins it to the workspace and to the book, and writes two
@@ -64,7 +111,10 @@ pub fn new_chapter(course: &Course, folder: &str, title: &str) -> Result<bool> {
     join_book(root, number, title, &page, &solutions)?;
     let course = Course::load(root)?;
     write_generated(&course, course.chapter(number)?)?;
-    println!("\nNow write what it is about, then: cargo attn dev verify, cargo attn book test");
+    println!("\nNow write what it is about. Then, in this order:");
+    for command in ["dev starters", &format!("dev verify {number}"), "book test"] {
+        println!("  cargo attn {command}");
+    }
     Ok(true)
 }
 
@@ -299,38 +349,48 @@ exercise! {{
 }
 
 fn entry(id: &str, item: &str) -> String {
+    let ([title, idea, place, code], task) = (PLACEHOLDERS, task(id));
     format!(
         r#"[[exercise]]
 id = "{id}"
 item = "{item}"
-title = "Say it in a few words"
+title = "{title}"
 source = "src/{item}.rs"
 points = 5
 minutes = 5
+book = "{task}"
 hints = [
-  "The idea.",
-  "The place.",
-  "The pseudo-code.",
+  "{idea}",
+  "{place}",
+  "{code}",
 ]
 "#
     )
 }
 
 fn page_text(number: u32, title: &str, solutions: &str) -> String {
+    let task = task(&format!("{number}.1"));
     format!(
         "# {number} · {title}\n\n\
          What the problem is.\n\n\
+         ### {task}\n\n\
+         What is asked for.\n\n\
          {{{{#exercise {number}.1}}}}\n\n\
          The references are on the [solutions page]({solutions}).\n"
     )
 }
 
 fn solutions_text(number: u32, title: &str, page: &str, item: &str, reference: &Path) -> String {
-    let reference = reference.display();
+    let solution = solution_text(&title_of(&format!("{number}.1")), item, reference);
     format!(
         "# Solutions: {title}\n\n\
          The reference of the exercise of [chapter {number}]({page}).\n\n\
-         ## {number}.1\n\n\
-         ```rust,ignore\n{{{{#include ../../{reference}:{item}}}}}\n```\n"
+         {solution}"
     )
+}
+
+/// An exercise's place on the page with the solutions.
+fn solution_text(title: &str, item: &str, reference: &Path) -> String {
+    let reference = reference.display();
+    format!("## {title}\n\n```rust,ignore\n{{{{#include ../../{reference}:{item}}}}}\n```\n")
 }
