@@ -2,6 +2,7 @@
 
 use crate::{
     Check, Field, Fields, Limits, Report, Shown, Trial, Verification, Who,
+    diagnosis::Known,
     exercise::Answered,
     regimes::Regimes,
     run::{Run, run},
@@ -35,8 +36,8 @@ where
         let bench = Bench::new(self, &cases);
         let run = self.run_one(who, &cases, limits)?;
         let known = OnceCell::new();
-        let mistakes = || self.run_mistakes(&known, &cases, limits);
-        Ok(self.report(&bench, &run, mistakes)?.report)
+        let known = || self.run_known(&known, &cases, limits).map(Some);
+        Ok(self.report(&bench, &run, known)?.report)
     }
 
     fn try_case(
@@ -55,7 +56,8 @@ where
         let bench = Bench::new(self, &cases);
         let run = self.run_one(who, &cases, limits)?;
         let known = OnceCell::new();
-        let judged = self.report(&bench, &run, || self.run_mistakes(&known, &cases, limits))?;
+        let judged =
+            self.report(&bench, &run, || self.run_known(&known, &cases, limits).map(Some))?;
         let show = |fields: &[Field]| -> Vec<Shown> {
             fields.iter().map(|field| Shown::of(field, judged.at.as_ref())).collect()
         };
@@ -83,18 +85,20 @@ where
         Ok(runs.swap_remove(0))
     }
 
-    /// Runs all known mistakes on the cases, unless that has been done.
-    pub(crate) fn run_mistakes<'k>(
+    /// Runs the reference and all known mistakes on the cases, unless that has been done.
+    pub(crate) fn run_known<'k>(
         &self,
-        known: &'k OnceCell<Vec<Run<A>>>,
+        known: &'k OnceCell<Known<A>>,
         cases: &[C],
         limits: &Limits,
-    ) -> io::Result<&'k [Run<A>]> {
-        if let Some(runs) = known.get() {
-            return Ok(runs);
+    ) -> io::Result<&'k Known<A>> {
+        if let Some(known) = known.get() {
+            return Ok(known);
         }
-        let who: Vec<Who> = (0..self.known().count()).map(Who::Mistake).collect();
-        let runs = run(self.id, &who, cases, limits)?;
-        Ok(known.get_or_init(|| runs))
+        let mistakes = (0..self.known().count()).map(Who::Mistake);
+        let who: Vec<Who> = [Who::Solution].into_iter().chain(mistakes).collect();
+        let mut mistakes = run(self.id, &who, cases, limits)?;
+        let reference = mistakes.remove(0);
+        Ok(known.get_or_init(|| Known { reference, mistakes }))
     }
 }

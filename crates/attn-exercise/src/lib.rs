@@ -21,6 +21,7 @@
 
 mod check;
 mod declare;
+mod diagnosis;
 mod exercise;
 mod fields;
 mod input;

@@ -128,6 +128,9 @@ pub struct Diagnosis {
     pub mistake: String,
     /// Completes “This is exactly what comes out when …”.
     pub when: String,
+    /// In how many cases the answer overflows. The mistake explains the others.
+    #[serde(default)]
+    pub overflows: usize,
     /// The part of the answer that the mistake explains, such as `out`, where it does not explain
     /// the others.
     #[serde(default)]

@@ -1,9 +1,9 @@
 //! From what came back to a verdict: the first failure, and the mistake that explains it.
 
 use crate::{
-    Diagnosis, Failure, Fields, Finding, Place, Report, Symptom, Verdict, Who,
+    Failure, Fields, Finding, Place, Report, Symptom, Verdict,
+    diagnosis::Known,
     exercise::Answered,
-    fields::{agree, same},
     judge::{Judge, Refusal},
     run::{Ending, Run},
     stop::Stop,
@@ -48,12 +48,13 @@ pub(crate) struct Judged {
 }
 
 impl<B, C: Fields, A: Fields> Answered<B, C, A> {
-    /// The verdict on a run; `mistakes` gives the runs of all known mistakes on the same cases.
+    /// The verdict on a run; `known` gives the runs of the reference and of all known mistakes on the
+    /// same cases, or none if no mistake is to be named.
     pub fn report<'r>(
         &self,
         bench: &Bench<C, A>,
         run: &Run<A>,
-        mistakes: impl FnOnce() -> io::Result<&'r [Run<A>]>,
+        known: impl FnOnce() -> io::Result<Option<&'r Known<A>>>,
     ) -> io::Result<Judged>
     where
         A: 'r,
@@ -77,7 +78,7 @@ impl<B, C: Fields, A: Fields> Answered<B, C, A> {
                 right: right(),
                 of,
                 symptom,
-                diagnosis: self.diagnose(bench, run, mistakes()?),
+                diagnosis: known()?.and_then(|known| self.diagnose(known, run)),
             }),
         };
         Ok(self.judged(run, verdict, at))
@@ -115,82 +116,6 @@ impl<B, C: Fields, A: Fields> Answered<B, C, A> {
             .filter(|(case, answer)| *case != wrong && bench.judge(*case, answer).is_ok())
             .count()
     }
-
-    /// The first known mistake that explains everything that came back; or else the first that
-    /// explains one part of it, such as `out`, and is wrong there.
-    fn diagnose(
-        &self,
-        bench: &Bench<C, A>,
-        run: &Run<A>,
-        mistakes: &[Run<A>],
-    ) -> Option<Diagnosis> {
-        let diagnosis = |(name, when): (&str, &str), part| Diagnosis {
-            mistake: name.into(),
-            when: when.into(),
-            part,
-        };
-        let known = || self.known().zip(mistakes);
-        if let Some((known, _)) = known().find(|(_, mistake)| explains(mistake, run)) {
-            return Some(diagnosis(known, None));
-        }
-        known().find_map(|(known, mistake)| {
-            let part = self.explained_part(bench, mistake, run)?;
-            Some(diagnosis(known, Some(part)))
-        })
-    }
-
-    /// The part of the answers in which a mistake is wrong and gives what came back in every case.
-    fn explained_part(
-        &self,
-        bench: &Bench<C, A>,
-        mistake: &Run<A>,
-        run: &Run<A>,
-    ) -> Option<String> {
-        let all_came_back = |run: &Run<A>| run.answers.len() == bench.cases.len();
-        if !all_came_back(mistake) || !all_came_back(run) {
-            return None;
-        }
-        let fields = |run: &Run<A>| run.answers.iter().map(A::fields).collect::<Vec<_>>();
-        let (wrong, came) = (fields(mistake), fields(run));
-        // The parts of a trace are its steps, which differ from case to case.
-        let is_trace = |parts: &Vec<crate::Field>| parts[0].name.starts_with("after ");
-        let parts = came.first().filter(|parts| parts.len() > 1 && !is_trace(parts))?;
-        let part = (0..parts.len()).find(|&part| {
-            let alike = |(wrong, came): (&Vec<crate::Field>, &Vec<crate::Field>)| {
-                let both = wrong.get(part).zip(came.get(part));
-                both.is_some_and(|(wrong, came)| {
-                    wrong.name == came.name && same(&wrong.value, &came.value, 0.0)
-                })
-            };
-            wrong.iter().zip(&came).all(alike) && self.is_wrong_in(bench, &wrong, part)
-        })?;
-        Some(parts[part].name.to_string())
-    }
-
-    /// Whether these answers differ from the reference's in this part.
-    fn is_wrong_in(&self, bench: &Bench<C, A>, answers: &[Vec<crate::Field>], part: usize) -> bool {
-        let mut cases = bench.cases.iter().zip(answers);
-        cases.any(|(case, answer)| {
-            let right = self.answer(Who::Solution, case).fields();
-            right.get(part).is_some_and(|right| !same(&answer[part].value, &right.value, 0.0))
-        })
-    }
-}
-
-/// Whether a mistake's run explains an answer's: the same answers, and the same panics on the same
-/// cases.
-fn explains<A: Fields>(mistake: &Run<A>, answer: &Run<A>) -> bool {
-    let message = |ending: &Ending| match ending {
-        Ending::Symptom(Symptom::Panicked { message, .. }) => Some(message.clone()),
-        _ => None,
-    };
-    let fails_alike = |((i, a), (j, b)): ((&usize, &Ending), (&usize, &Ending))| {
-        i == j && message(a).is_some() && message(a) == message(b)
-    };
-    mistake.failed.len() == answer.failed.len()
-        && mistake.answers.len() == answer.answers.len()
-        && mistake.failed.iter().zip(&answer.failed).all(fails_alike)
-        && mistake.answers.iter().zip(&answer.answers).all(|(a, b)| agree(a, b, 0.0))
 }
 
 /// The verdict on a `todo!` that was reached: this exercise's own, or that of another one which it

@@ -99,7 +99,7 @@ where
     let (who, names): (Vec<Who>, Vec<String>) = reference.into_iter().chain(styles).unzip();
     let runs = crate::run::run(answered.id, &who, bench.cases, limits)?;
     for (name, run) in names.iter().zip(&runs) {
-        match answered.report(bench, run, || Ok(&[]))?.report.verdict {
+        match answered.report(bench, run, || Ok(None))?.report.verdict {
             Verdict::Passed { .. } => {}
             verdict => {
                 found.faults.push(format!("{name} fails with seed {seed}: {}", brief(&verdict)))
@@ -122,11 +122,11 @@ where
     A: Fields + DeserializeOwned,
 {
     let known = OnceCell::new();
-    let runs = answered.run_mistakes(&known, bench.cases, limits)?;
+    let known = answered.run_known(&known, bench.cases, limits)?;
     let first = seed == 1;
     let with = if first { String::new() } else { format!(" with seed {seed}") };
-    for (i, ((name, _), run)) in answered.known().zip(runs).enumerate() {
-        let verdict = answered.report(bench, run, || Ok(runs))?.report.verdict;
+    for (i, ((name, _), run)) in answered.known().zip(&known.mistakes).enumerate() {
+        let verdict = answered.report(bench, run, || Ok(Some(known)))?.report.verdict;
         let own = i < answered.exercise.mistakes.len();
         let came = brief(&verdict);
         let Verdict::Failed(failure) = verdict else {

@@ -274,6 +274,7 @@ mod parts {
         };
         mistakes (x) {
             "thrice": "x is tripled" => Parts { twice: &x * 3.0, sum: x.sum() };
+            "fourfold": "both are of 2x" => Parts { twice: &x * 4.0, sum: 2.0 * x.sum() };
         }
         within {
             blind_to_one: |twice, (x)| Parts { twice: twice(x), sum: x.sum() };
@@ -340,6 +341,12 @@ fn declared() -> Vec<Box<dyn Check>> {
         blind_to_one::exercise().answered_by("3.2", |_| todo!("3.2: double it")),
         parts::exercise().answered_by("3.3", |x| Parts { twice: &x * 3.0, sum: -1.0 }),
         parts::exercise().answered_by("3.4", |x| Parts { twice: &x * &x, sum: x.sum() }),
+        parts::exercise().answered_by("3.10", |x| Parts { twice: &x * 4.0, sum: x.sum() }),
+        parts::exercise().answered_by("3.11", |x| Parts { twice: &x * 4.0, sum: -1.0 }),
+        parts::exercise().answered_by("3.12", |x| {
+            let twice = x.mapv(|x| if x.abs() > 90.0 { f32::INFINITY } else { 3.0 * x });
+            Parts { twice, sum: x.sum() }
+        }),
         stream::exercise()
             .answered_by("3.5", |sum, x| *sum = if x == 2.0 { 0.0 } else { *sum + x }),
         stream::exercise().answered_by("3.6", |sum, x| {
@@ -458,7 +465,7 @@ fn tests() -> Vec<(&'static str, fn())> {
             let diagnosis = failure("1.15").diagnosis;
             let (mistake, when) = ("square".into(), "x is squared".into());
             let part = None;
-            assert_eq!(diagnosis, Some(Diagnosis { mistake, when, part }));
+            assert_eq!(diagnosis, Some(Diagnosis { mistake, when, overflows: 0, part }));
         }),
         ("a panic in a thread that the answer started is its own affair", || {
             let report = check("1.16");
@@ -509,6 +516,21 @@ fn tests() -> Vec<(&'static str, fn())> {
             let diagnosis = failure("3.3").diagnosis.expect("a name");
             let part = Some("twice".to_string());
             assert_eq!((diagnosis.mistake.as_str(), diagnosis.part), ("thrice", part));
+        }),
+        ("a mistake in one part is named where the other is right", || {
+            let diagnosis = failure("3.10").diagnosis.expect("a name");
+            assert_eq!(
+                (diagnosis.mistake.as_str(), diagnosis.part.as_deref()),
+                ("fourfold", Some("twice"))
+            );
+        }),
+        ("a mistake in one part is not named against another", || {
+            assert_eq!(failure("3.11").diagnosis, None);
+        }),
+        ("a mistake is named but for the cases that overflow", || {
+            let diagnosis = failure("3.12").diagnosis.expect("a name");
+            assert_eq!((diagnosis.mistake.as_str(), diagnosis.part), ("thrice", None));
+            assert!(diagnosis.overflows > 1, "{}", diagnosis.overflows);
         }),
         ("another exercise's mistake is named within this one", || {
             let diagnosis = failure("3.4").diagnosis.expect("a name");

@@ -77,9 +77,11 @@ pub fn explanation(course: &Course, verdict: &Verdict) -> Vec<String> {
             ];
             if let Some(diagnosis) = &failure.diagnosis {
                 let when = &diagnosis.when;
-                let where_in = match &diagnosis.part {
-                    Some(part) => format!("In {part}, this"),
-                    None => "This".to_string(),
+                let where_in = match (&diagnosis.part, diagnosis.overflows) {
+                    (Some(part), _) => format!("In {part}, this"),
+                    (None, 0) => "This".to_string(),
+                    (None, 1) => "But for the case that overflows, this".to_string(),
+                    (None, n) => format!("But for the {n} cases that overflow, this"),
                 };
                 paragraphs.push(format!("▸ {where_in} is exactly what comes out when {when}."));
             }
