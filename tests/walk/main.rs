@@ -4,7 +4,7 @@
 //!
 //! `cargo run --package integration --bin walk-through`; a step of its own in CI, because it takes
 //! minutes. With `-- --write` it only replays the commands, and writes into the pages what they print
-//! now.
+//! now; with `-- ch03` it only replays those of the pages with that in their name.
 
 mod answers;
 mod newcomer;
@@ -20,16 +20,21 @@ const STEPS_OF_CI: &[&str] = &["cargo attn dev verify", "cargo attn book test"];
 
 fn main() -> Result<()> {
     let start = Instant::now();
-    let write = env::args().any(|argument| argument == "--write");
+    let (options, names): (Vec<String>, Vec<String>) =
+        env::args().skip(1).partition(|argument| argument.starts_with("--"));
+    let write = options.iter().any(|option| option == "--write");
+    let asked = |place: &str| names.is_empty() || names.iter().any(|name| place.contains(name));
     let newcomer = Newcomer::arrive()?;
     let pages = pages::all(&newcomer.root)?;
     let mut replayed = 0;
-    for printed in pages.iter().flat_map(|page| &page.commands) {
+    let commands = pages.iter().flat_map(|page| &page.commands);
+    for printed in commands.filter(|printed| asked(&printed.place)) {
         println!("{}: {}", printed.place, printed.command);
         replay(&newcomer, printed, write).with_context(|| printed.place.clone())?;
         replayed += 1;
     }
-    if write {
+    if write || !names.is_empty() {
+        println!("{replayed} commands replayed");
         return Ok(());
     }
 
