@@ -2,7 +2,8 @@
 
 use crate::{
     Device, Error, Inputs, Rung,
-    device::{Buffer, UNWRITTEN},
+    device::UNWRITTEN,
+    launch::Buffer,
     program::{Origin, Program},
     rung::Call,
 };

@@ -1,7 +1,12 @@
 //! Where a kernel runs: on a GPU if one opens, else in the simulator.
 
-use crate::{Error, gpu::Gpu, program::Program};
-use ptx_sim::{LaunchError, Memory, Report};
+use crate::{
+    Error,
+    gpu::Gpu,
+    launch::{Argument, Buffer, Launch},
+    program::Program,
+};
+use ptx_sim::{Memory, Report};
 
 /// A place where kernels run, with buffers of its own.
 pub enum Device {
@@ -16,67 +21,6 @@ pub enum Device {
         /// In a few words.
         because: String,
     },
-}
-
-/// A buffer of f32 on a device.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Buffer(usize);
-
-impl Buffer {
-    pub(crate) fn new(index: usize) -> Self {
-        Buffer(index)
-    }
-
-    pub(crate) fn index(self) -> usize {
-        self.0
-    }
-}
-
-/// What a kernel is given.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Argument {
-    /// A pointer.
-    Buffer(Buffer),
-    /// An `int`.
-    Int(i32),
-    /// A `float`.
-    Float(f32),
-}
-
-/// `kernel<<<grid, block>>>(arguments)`.
-#[derive(Clone, Debug)]
-pub struct Launch<'a> {
-    /// Its name.
-    pub kernel: &'a str,
-    /// Blocks along x, y and z.
-    pub grid: [u32; 3],
-    /// Threads of a block along x, y and z.
-    pub block: [u32; 3],
-    /// As many as it has parameters.
-    pub arguments: Vec<Argument>,
-}
-
-impl Launch<'_> {
-    /// Refuses a name that the program does not hold, and arguments that the kernel does not take: for a GPU such a launch is
-    /// undefined, so nothing but this stands in between.
-    pub(crate) fn fits(&self, program: &Program) -> Result<(), Error> {
-        let kernel: String = self.kernel.into();
-        let sizes = program.module().kernel(self.kernel)?.parameter_sizes();
-        let (wanted, given) = (sizes.len(), self.arguments.len());
-        if wanted != given {
-            return Err(LaunchError::ArgumentCount { kernel, wanted, given }.into());
-        }
-        for (index, (argument, wanted)) in self.arguments.iter().zip(sizes).enumerate() {
-            let given = match argument {
-                Argument::Buffer(_) => 8,
-                Argument::Int(_) | Argument::Float(_) => 4,
-            };
-            if wanted != given {
-                return Err(LaunchError::ArgumentSize { kernel, index, wanted, given }.into());
-            }
-        }
-        Ok(())
-    }
 }
 
 /// The byte that fills a buffer of the simulator until it is written, four times, as an f32; a GPU's is filled with it too.
@@ -121,7 +65,7 @@ impl Device {
             Device::Gpu(gpu) => gpu.alloc(values),
             Device::Simulator { memory, buffers, .. } => {
                 buffers.push(memory.alloc(name, values));
-                Ok(Buffer(buffers.len() - 1))
+                Ok(Buffer::new(buffers.len() - 1))
             }
         }
     }
@@ -135,7 +79,7 @@ impl Device {
             Device::Gpu(gpu) => gpu.alloc(&vec![UNWRITTEN; len]),
             Device::Simulator { memory, buffers, .. } => {
                 buffers.push(memory.alloc_uninit::<f32>(name, len));
-                Ok(Buffer(buffers.len() - 1))
+                Ok(Buffer::new(buffers.len() - 1))
             }
         }
     }
@@ -147,7 +91,7 @@ impl Device {
     pub fn read(&self, buffer: Buffer) -> Result<Vec<f32>, Error> {
         match self {
             Device::Gpu(gpu) => gpu.read(buffer),
-            Device::Simulator { memory, buffers, .. } => Ok(memory.read(buffers[buffer.0])),
+            Device::Simulator { memory, buffers, .. } => Ok(memory.read(buffers[buffer.index()])),
         }
     }
 
@@ -165,7 +109,7 @@ impl Device {
                     .arguments
                     .iter()
                     .map(|argument| match argument {
-                        Argument::Buffer(buffer) => buffers[buffer.0].into(),
+                        Argument::Buffer(buffer) => buffers[buffer.index()].into(),
                         Argument::Int(number) => (*number).into(),
                         Argument::Float(number) => (*number).into(),
                     })

@@ -1,7 +1,7 @@
 //! Everything `unsafe` of this chapter: libraries that somebody else wrote, and the launch of a kernel on a GPU.
 #![allow(unsafe_code)] // Foreign code cannot be called otherwise.
 
-use crate::{Error, device::Argument};
+use crate::{Error, launch::Argument};
 use cudarc::{
     driver::{CudaFunction, CudaSlice, CudaStream, LaunchConfig, PushKernelArg},
     nvrtc::{

@@ -1,15 +1,15 @@
 //! A GPU, if there is one.
 
 use crate::{
-    Error,
-    device::{Buffer, Launch},
-    foreign,
+    Error, foreign,
+    launch::{Argument, Buffer, Launch},
     program::Program,
 };
 use cudarc::{
     driver::{CudaContext, CudaSlice, CudaStream, LaunchConfig},
     nvrtc::Ptx,
 };
+use ptx_sim::LaunchError;
 use std::sync::Arc;
 
 /// The first GPU of this machine.
@@ -51,13 +51,34 @@ impl Gpu {
     }
 
     pub(crate) fn launch(&mut self, program: &Program, launch: &Launch) -> Result<(), Error> {
-        launch.fits(program)?;
+        fits(launch, program)?;
         let module = self.context.load_module(Ptx::from_src(program.ptx())).map_err(refused)?;
         let function = module.load_function(launch.kernel).map_err(refused)?;
         let [grid_dim, block_dim] = [launch.grid, launch.block].map(|[x, y, z]| (x, y, z));
         let config = LaunchConfig { grid_dim, block_dim, shared_mem_bytes: 0 };
         foreign::launch(&self.stream, &function, config, &self.buffers, &launch.arguments)
     }
+}
+
+/// Refuses a name that the program does not hold, and arguments that the kernel does not take: for a GPU such a launch is
+/// undefined, so nothing but this stands in between.
+fn fits(launch: &Launch, program: &Program) -> Result<(), Error> {
+    let kernel: String = launch.kernel.into();
+    let sizes = program.module().kernel(launch.kernel)?.parameter_sizes();
+    let (wanted, given) = (sizes.len(), launch.arguments.len());
+    if wanted != given {
+        return Err(LaunchError::ArgumentCount { kernel, wanted, given }.into());
+    }
+    for (index, (argument, wanted)) in launch.arguments.iter().zip(sizes).enumerate() {
+        let given = match argument {
+            Argument::Buffer(_) => 8,
+            Argument::Int(_) | Argument::Float(_) => 4,
+        };
+        if wanted != given {
+            return Err(LaunchError::ArgumentSize { kernel, index, wanted, given }.into());
+        }
+    }
+    Ok(())
 }
 
 fn refused(error: cudarc::driver::DriverError) -> Error {

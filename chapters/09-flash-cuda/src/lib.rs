@@ -18,6 +18,7 @@ mod foreign;
 pub mod gpu;
 pub mod harness;
 mod inputs;
+pub mod launch;
 pub mod nvrtc;
 pub mod program;
 pub mod ptxas;

@@ -2,9 +2,10 @@
 
 use crate::{
     Error, Sizes,
-    device::{
+    device::Device,
+    launch::{
         Argument::{self, Float, Int},
-        Buffer, Device, Launch,
+        Buffer, Launch,
     },
     nvrtc,
     program::Program,

@@ -4,7 +4,7 @@ mod common;
 
 use ch09_flash_cuda::{
     Device, Error, Inputs, Own, Program, Rung, Sizes, attention, attention_by, attention_by_own,
-    device::{Argument, Launch},
+    launch::{Argument, Launch},
     nvrtc, rung, unwritten,
 };
 use common::wrong;

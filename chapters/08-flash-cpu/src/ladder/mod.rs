@@ -37,7 +37,7 @@ pub use naive::naive;
 pub use online::online;
 pub use queries_in_lanes::{queries_in_lanes, queries_in_lanes_with};
 pub use threads::threads;
-pub use tiled::tiled;
+pub use tiled::{BLOCK, tiled};
 
 use crate::{
     given::{Block, HeadsOutput},
@@ -58,9 +58,6 @@ pub struct Rung {
     /// Its tiles on this processor; none where whole tables are kept.
     pub block: fn() -> Option<Block>,
 }
-
-/// The tiles of the rungs `tiled` and `threads`.
-pub const BLOCK: Block = Block { q: 64, k: 64 };
 
 /// From the bottom to the top.
 pub const RUNGS: [Rung; 6] = [

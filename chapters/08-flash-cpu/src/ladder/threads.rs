@@ -5,8 +5,8 @@
 //! any number of threads.
 
 use super::{
-    BLOCK,
     tasks::{self, GAPLESS},
+    tiled::BLOCK,
 };
 use crate::{
     flash_forward,

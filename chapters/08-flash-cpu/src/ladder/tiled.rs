@@ -2,9 +2,15 @@
 //! to `matrixmultiply`; a tile's scores stay in the nearest cache; tiles that the mask hides are
 //! never computed: exercises 8.3 and 8.4.
 
-use super::BLOCK;
-use crate::{flash_heads, given::HeadsOutput, traffic::Traffic};
+use crate::{
+    flash_heads,
+    given::{Block, HeadsOutput},
+    traffic::Traffic,
+};
 use ndarray::ArrayView3;
+
+/// The tiles of the rungs `tiled` and `threads`.
+pub const BLOCK: Block = Block { q: 64, k: 64 };
 
 /// See the file.
 #[track_caller]

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     Device, Error, Program, Rung, attention_by,
-    device::{Argument, Launch},
+    launch::{Argument, Launch},
     nvrtc, rung,
 };
 use attn_exercise::{
