@@ -101,19 +101,17 @@ fn records(file: &str, text: &str) -> Result<Vec<(usize, StringRecord)>> {
         .flexible(true)
         .trim(Trim::All)
         .from_reader(text.as_bytes());
+    let (mut line, mut counted) = (1, 0);
     let records = reader.records().map(|record| {
         let record = record.with_context(|| format!("{file}: this is not a CSV file"))?;
-        let start = record.position().map_or(0, |at| at.byte() as usize);
-        Ok((line_of(text, start), record))
+        // The reader's own count of lines stops before blank ones and the `\n` of a `\r\n`.
+        let start = record.position().map_or(counted, |at| at.byte() as usize);
+        let begins = text.len() - text[start..].trim_start_matches(['\r', '\n']).len();
+        line += text[counted..begins].matches('\n').count();
+        counted = begins;
+        Ok((line, record))
     });
     records.collect()
-}
-
-/// The line on which a record stands: the reader's own count stops before blank lines and the `\n`
-/// of a `\r\n`.
-fn line_of(text: &str, start: usize) -> usize {
-    let rest = text[start..].trim_start_matches(['\r', '\n']);
-    1 + text[..text.len() - rest.len()].matches('\n').count()
 }
 
 fn names(header: &StringRecord) -> Result<Vec<String>> {

@@ -74,7 +74,8 @@ pub fn run(mut arguments: Arguments, free: Option<u64>, to: &mut impl Write) -> 
     if numbers.is_none_or(|numbers| numbers > 1 << 40) {
         bail!("these sizes are too large for any machine");
     }
-    let text = arguments.text.as_deref().map(text::Text::read).transpose()?;
+    let text = arguments.text.as_deref().map(|path| text::Text::read(path, arguments.n));
+    let text = text.transpose()?;
     if let Some(text) = &text {
         arguments.n = arguments.n.min(text.len());
     }
@@ -133,7 +134,7 @@ pub fn run(mut arguments: Arguments, free: Option<u64>, to: &mut impl Write) -> 
     bar.finish_and_clear();
     writeln!(to, "\n{}", report::legend(&sizes))?;
     if let (Some(text), Some((_, output))) = (&text, &last) {
-        let of = text.len();
+        let of = text.of();
         writeln!(
             to,
             "\nThe first {n} of {of} bytes of the text. Below each line, where the last of them\n\

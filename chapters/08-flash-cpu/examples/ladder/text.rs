@@ -8,10 +8,13 @@ use super::Tensors;
 use anyhow::{Context, Result, ensure};
 use attn_core::{heatmap, random::Random};
 use ndarray::{Array1, Array3, Axis, s};
-use std::{fs, path::Path};
+use std::{fs::File, io::Read, path::Path};
 
-/// A file's bytes.
-pub struct Text(Vec<u8>);
+/// The first bytes of a file.
+pub struct Text {
+    bytes: Vec<u8>,
+    of: u64,
+}
 
 /// Characters of a line of the picture.
 const LINE: usize = 38;
@@ -20,14 +23,25 @@ const LINE: usize = 38;
 const SHOWN: usize = 8 * LINE;
 
 impl Text {
-    pub fn read(path: &Path) -> Result<Self> {
-        let bytes = fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    /// Reads `most` bytes of a file, if it has as many.
+    pub fn read(path: &Path, most: usize) -> Result<Self> {
+        let why = || format!("{} cannot be read", path.display());
+        let file = File::open(path).with_context(why)?;
+        let of = file.metadata().with_context(why)?.len();
+        let mut bytes = Vec::new();
+        file.take(most as u64).read_to_end(&mut bytes).with_context(why)?;
         ensure!(!bytes.is_empty(), "{} is empty", path.display());
-        Ok(Text(bytes))
+        Ok(Text { of: of.max(bytes.len() as u64), bytes })
     }
 
+    /// How many bytes were read.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.bytes.len()
+    }
+
+    /// How many bytes the file has.
+    pub fn of(&self) -> u64 {
+        self.of
     }
 
     /// The first n bytes, embedded for each head by a table of its own.
@@ -39,11 +53,11 @@ impl Text {
         for head in 0..heads {
             let table = tables.index_axis(Axis(0), head);
             for i in 0..n {
-                let byte = table.row(self.0[i].into());
+                let byte = table.row(self.bytes[i].into());
                 v.slice_mut(s![head, i, ..]).assign(&byte);
                 let mut embedding = byte.to_owned();
                 if i > 0 {
-                    embedding.scaled_add(0.3, &table.row(self.0[i - 1].into()));
+                    embedding.scaled_add(0.3, &table.row(self.bytes[i - 1].into()));
                 }
                 q.slice_mut(s![head, i, ..]).assign(&embedding);
             }
@@ -58,7 +72,7 @@ impl Text {
         let first = weights.len().saturating_sub(SHOWN);
         let weights = weights.slice(s![first..]);
         let largest = weights.fold(f32::MIN_POSITIVE, |a, &b| a.max(b));
-        let bytes = self.0[first..].chunks(LINE);
+        let bytes = self.bytes[first..].chunks(LINE);
         let lines = bytes.zip(weights.axis_chunks_iter(Axis(0), LINE));
         lines
             .map(|(bytes, weights)| {
