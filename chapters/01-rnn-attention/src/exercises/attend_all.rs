@@ -98,6 +98,10 @@ exercise! {
             => with_context(state, states, |right| &right.context / states.nrows() as f32);
         "distance": "the softmax is taken of minus the scores: the least similar state gets the largest weight"
             => under(softmax((-states.dot(&state)).view()), states);
+        "sigmoid": "each score goes through a sigmoid of its own instead of the softmax of all"
+            => under(states.dot(&state).mapv(|s| 1.0 / (1.0 + (-s).exp())), states);
+        "context-times-state": "the weights are right, but the context is multiplied with the decoder's state"
+            => with_context(state, states, |right| &right.context * &state);
     }
 
     within {

@@ -139,6 +139,17 @@ exercise! {
                 let right = crate::decode_attending(rnn, states, inputs);
                 Decoded { states: shifted(right.states.view(), last(states).view()), ..right }
             };
+        "context-as-state": "the step starts from the context instead of the state before it"
+            => {
+                let (mut decoded, mut state) = (empty(inputs, states), last(states));
+                for (t, y) in inputs.rows().into_iter().enumerate() {
+                    let Attended { context, weights } = attend_all(state.view(), states);
+                    state = step(rnn, y, context.view(), context.view());
+                    decoded.states.row_mut(t).assign(&state);
+                    decoded.weights.row_mut(t).assign(&weights);
+                }
+                decoded
+            };
     }
 
     within {

@@ -97,6 +97,12 @@ exercise! {
             => run(inputs, rnn.b.clone(), |_, x, state| rnn_step(rnn, x, state));
         "added-up": "each step's result is added to the state instead of taking its place"
             => run(inputs, Array1::zeros(rnn.width()), |_, x, state| &state + &rnn_step(rnn, x, state));
+        "last-token-skipped": "the loop ends one token early: the last is never read, and its row stays zeros"
+            => {
+                let mut states = crate::encode(rnn, inputs);
+                states.slice_mut(s![inputs.nrows().saturating_sub(1).., ..]).fill(0.0);
+                states
+            };
     }
 
     within {

@@ -118,6 +118,17 @@ exercise! {
             };
         "reset-on-both": "the reset gate is applied to the input's side as well"
             => mixed(gru, x, state, |p| (p.update.clone(), (&p.reset * &(&p.from_x + &p.from_h)).tanh()));
+        "reset-on-the-kept": "the part of the old state that stays is multiplied with the reset gate as well"
+            => {
+                let p = parts(gru, x, state);
+                (1.0 - &p.update) * p.candidate() + &p.update * &p.reset * state
+            };
+        "interleaved": "the columns are read in threes, 3i, 3i + 1 and 3i + 2: reset, update and candidate are blocks of d columns"
+            => {
+                let d = state.len();
+                let column: Vec<usize> = (0..3).flat_map(|k| (0..d).map(move |i| 3 * i + k)).collect();
+                crate::gru_step(&with_columns(gru, &column), x, state)
+            };
     }
 }
 
@@ -165,12 +176,16 @@ fn sigmoid(a: f32) -> f32 {
 /// The unit whose blocks are these blocks of `gru`.
 fn blocks(gru: &Gru, order: [usize; 3]) -> Gru {
     let d = gru.width();
-    let column: Vec<usize> = order.into_iter().flat_map(|k| k * d..(k + 1) * d).collect();
+    with_columns(gru, &order.into_iter().flat_map(|k| k * d..(k + 1) * d).collect::<Vec<_>>())
+}
+
+/// The unit whose columns are these columns of `gru`.
+fn with_columns(gru: &Gru, column: &[usize]) -> Gru {
     Gru {
-        w_x: gru.w_x.select(Axis(1), &column),
-        w_h: gru.w_h.select(Axis(1), &column),
-        b_x: gru.b_x.select(Axis(0), &column),
-        b_h: gru.b_h.select(Axis(0), &column),
+        w_x: gru.w_x.select(Axis(1), column),
+        w_h: gru.w_h.select(Axis(1), column),
+        b_x: gru.b_x.select(Axis(0), column),
+        b_h: gru.b_h.select(Axis(0), column),
     }
 }
 

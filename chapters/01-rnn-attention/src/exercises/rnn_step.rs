@@ -88,6 +88,8 @@ exercise! {
             => sum(rnn, x, state).mapv(by_exponentials);
         "exponential-of-twice": "the tanh is made of e^2a, which overflows for large sums, and then it is NaN"
             => sum(rnn, x, state).mapv(by_exponential_of_twice);
+        "bias-subtracted": "the bias is subtracted instead of added"
+            => (x.dot(&rnn.w_x) + state.dot(&rnn.w_h) - &rnn.b).tanh();
     }
 }
 

@@ -102,6 +102,10 @@ exercise! {
             => &scores - scores.exp().sum().ln();
         "log-of-weights": "the logarithms of the weights are returned instead of the weights"
             => crate::softmax(scores).ln();
+        "by-the-length": "the exponentials are divided by the root of the sum of their squares instead of their sum"
+            => scores.exp() / scores.exp().mapv(|e| e * e).sum().sqrt();
+        "by-the-sum-of-magnitudes": "the scores are divided by the sum of their magnitudes, without exp"
+            => scores.to_owned() / scores.abs().sum();
     }
 }
 

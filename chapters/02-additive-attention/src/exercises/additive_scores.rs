@@ -120,17 +120,32 @@ exercise! {
             => crate::additive_scores(additive, q, k) / (q.ncols() as f32).sqrt();
         "softmax": "the softmax of each row is returned: weights instead of scores"
             => softmax_rows(crate::additive_scores(additive, q, k));
+        "product": "the query's and the key's part are multiplied instead of added"
+            => {
+                let (from_q, from_k) = (q.dot(&additive.w_q), k.dot(&additive.w_k));
+                Array2::from_shape_fn((q.nrows(), k.nrows()), |(i, j)| (&from_q.row(i) * &from_k.row(j)).tanh().dot(&additive.v))
+            };
+        "root-a": "the scores are divided by √a, the root of the width of the hidden layer: that belongs to the dot product"
+            => crate::additive_scores(additive, q, k) / (additive.v.len() as f32).sqrt();
+        "tanh-twice": "the scores go through a tanh as well, after the hidden layer"
+            => crate::additive_scores(additive, q, k).tanh();
+        "tanh-of-the-key": "the tanh is taken of the key's part alone, and the query's part is added after it"
+            => {
+                let (from_q, from_k) = (q.dot(&additive.w_q), k.dot(&additive.w_k).tanh());
+                Array2::from_shape_fn((q.nrows(), k.nrows()), |(i, j)| (&from_q.row(i) + &from_k.row(j)).dot(&additive.v))
+            };
     }
 }
 
 /// Sizes at which scores are tried: n, m, d_q, d_k, a.
-pub(super) const SIZES: [(usize, usize, usize, usize, usize); 6] = [
+pub(super) const SIZES: [(usize, usize, usize, usize, usize); 7] = [
     (1, 1, 1, 1, 1),
     (2, 3, 4, 4, 4),
     (5, 3, 2, 4, 6),
     (1, 33, 8, 5, 3),
     (31, 33, 16, 16, 8),
     (33, 31, 7, 32, 31),
+    (3, 2, 130, 129, 5),
 ];
 
 /// Weights whose hidden layer neither saturates nor stays linear.

@@ -57,6 +57,10 @@ exercise! {
             => Array2::from_shape_fn((q.nrows(), k.nrows()), |(i, j)| {
                 concatenate![Axis(0), q.row(i), k.row(j)].dot(&concat.w).dot(&concat.v).tanh()
             });
+        "tanh-first": "the tanh is taken of the joined row, before W, instead of after it"
+            => Array2::from_shape_fn((q.nrows(), k.nrows()), |(i, j)| {
+                concatenate![Axis(0), q.row(i), k.row(j)].tanh().dot(&concat.w).dot(&concat.v)
+            });
     }
 
     within {

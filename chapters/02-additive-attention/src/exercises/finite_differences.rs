@@ -40,6 +40,7 @@ exercise! {
             v: normal((1, 3)).into_iter().collect(),
             values: normal((1, 5)).into_iter().collect(),
         };
+        let zeros_too = attention.clone();
         let mut cases = vec![
             case("by hand: x³ at 2", (Function::Cubes, array![[2.0]], 0.5)),
             case("x³", (Function::Cubes, normal((2, 3)), 0.25)),
@@ -48,6 +49,8 @@ exercise! {
             case("additive attention", (attention.clone(), normal((2, 3)), 1e-2)),
             case("additive attention", (attention.clone(), normal((31, 3)), 1e-3)),
             case("additive attention", (attention, normal((3, 3)), 1e-5)),
+            case("some entries are 0", (zeros_too, array![[0.0, 1.0, 0.0], [-0.5, 0.0, 0.25]], 1e-2)),
+            case("many columns", (Function::Cubes, normal((2, 17)), 0.25)),
             case("nothing to differentiate", (Function::Cubes, normal((0, 3)), 0.1)),
         ];
         cases.extend(pairwise([3, 3]).into_iter().map(|[n, d]| case("small", (Function::Places, normal((n + 1, d + 1)), 0.5))));
@@ -113,7 +116,7 @@ exercise! {
                 let step = h * x[at];
                 (moved(f, x, at, step) - moved(f, x, at, -step)) / (2.0 * h)
             });
-        "down-to-the-middle": "the second step goes down by h from where the first one ended, which is back to x: it has to go down by 2h"
+        "down-to-the-middle": "f(x) is subtracted from f(x + h) where f(x − h) should be, and the difference divided by 2h; where both steps move the same copy, the second has to go down by 2h, since h leads back to x"
             => quotients(f, x, |f| (f(h) - f(0.0)) / (2.0 * h));
         "half-steps": "the entry is moved by h/2 each way and the difference divided by h: as good a formula, with another step than the one asked for"
             => quotients(f, x, |f| (f(h / 2.0) - f(-h / 2.0)) / h);
@@ -126,6 +129,27 @@ exercise! {
             });
         "in-f32": "the values of f are rounded to f32 before they are subtracted, and the rounding is divided by h"
             => crate::finite_differences(&|x| f64::from(f(x) as f32), x, h);
+        "step-by-size": "an entry is moved by more than h where it is larger than 1, in proportion: the step has to be h everywhere"
+            => Array2::from_shape_fn(x.raw_dim(), |at| {
+                let step = h * x[at].abs().max(1.0);
+                (moved(f, x, at, step) - moved(f, x, at, -step)) / (2.0 * step)
+            });
+        "whole-row": "all entries of a row are moved together, instead of one at a time"
+            => Array2::from_shape_fn(x.raw_dim(), |(i, _)| {
+                let at = |step: f64| {
+                    let mut moved = x.to_owned();
+                    moved.row_mut(i).mapv_inplace(|x| x + step);
+                    f(moved.view())
+                };
+                (at(h) - at(-h)) / (2.0 * h)
+            });
+        "second-difference": "the second difference is computed, (f(x + h) − 2f(x) + f(x − h))/h²: that is the second derivative"
+            => quotients(f, x, |f| (f(h) - 2.0 * f(0.0) + f(-h)) / (h * h));
+        "transposed-where-square": "row and column of the entry that is moved are exchanged where x is square"
+            => {
+                let gradient = crate::finite_differences(f, x, h);
+                if x.is_square() { gradient.reversed_axes() } else { gradient }
+            };
     }
 }
 

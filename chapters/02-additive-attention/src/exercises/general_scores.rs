@@ -68,5 +68,11 @@ exercise! {
             => q.dot(&w).dot(&k.dot(&w).t());
         "softmax": "the softmax of each row is returned: weights instead of scores"
             => softmax_rows(crate::general_scores(w, q, k));
+        "tanh-of-the-score": "a tanh is taken of the scores: general scores are linear"
+            => crate::general_scores(w, q, k).tanh();
+        "twice-where-square": "W is applied to both sides where it is square"
+            => if w.is_square() { q.dot(&w).dot(&k.dot(&w).t()) } else { crate::general_scores(w, q, k) };
+        "query-added": "the query itself is added to what W makes of it, where the widths are equal"
+            => if w.is_square() { (q.dot(&w) + q).dot(&k.t()) } else { crate::general_scores(w, q, k) };
     }
 }

@@ -144,6 +144,25 @@ exercise! {
                 weight: |w, _, _| w,
                 ..RIGHT
             }.weights(pointer, q, scores, half);
+        "half-window": "the window reaches only D/2 to both sides of p instead of D"
+            => Local { inside: |off, d| off.abs() <= d / 2.0, ..RIGHT }.weights(pointer, q, scores, half);
+        "no-sigmoid": "the sigmoid is left out of p: the length is multiplied with what goes into it"
+            => Local { point: |x, m| m * x, ..RIGHT }.weights(pointer, q, scores, half);
+        "scores-times-curve": "the scores themselves are multiplied with the Gaussian: the softmax is missing"
+            => {
+                let (p, d) = (by_tanh(pointer, q, scores.ncols()), half as f32);
+                Array2::from_shape_fn(scores.raw_dim(), |(i, j)| {
+                    let off = j as f32 - p[i];
+                    if (RIGHT.inside)(off, d) { scores[[i, j]] * (RIGHT.fade)(off, d) } else { 0.0 }
+                })
+            };
+        "first-query": "every query points where the first one does"
+            => {
+                let same = Array2::from_shape_fn(q.raw_dim(), |(_, c)| q[[0, c]]);
+                crate::local_weights(pointer, same.view(), scores, half)
+            };
+        "sigma-whole-at-least-1": "σ is computed from whole numbers, `half / 2`, which drops a half, and is at least 1"
+            => Local { fade: |off, d| (-off * off / (2.0 * (d / 2.0).floor().max(1.0).powi(2))).exp(), ..RIGHT }.weights(pointer, q, scores, half);
     }
 }
 

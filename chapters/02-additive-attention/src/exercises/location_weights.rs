@@ -99,6 +99,13 @@ exercise! {
                 let sums = scores.sum_axis(Axis(1)).insert_axis(Axis(1));
                 scores / sums
             };
+        "scaled": "the scores are divided by √d_q: that belongs to the dot product"
+            => softmax_rows(first_scores(w, q, m) / (q.ncols() as f32).sqrt());
+        "first-query": "every row has the weights of the first query"
+            => {
+                let weights = crate::location_weights(w, q, m);
+                Array2::from_shape_fn(weights.raw_dim(), |(_, j)| weights[[0, j]])
+            };
     }
 }
 

@@ -3,7 +3,7 @@
 use attn_core::Mask;
 use attn_exercise::{SOME_MASKS, exercise, pairwise, some_mask};
 use attn_oracle::may_attend;
-use ndarray::{Array2, array, s};
+use ndarray::{Array1, Array2, array, s};
 
 exercise! {
     /// A mask for `n` queries and `m` keys.
@@ -100,29 +100,34 @@ exercise! {
             => Rules { causal: |i, j, n, m| j <= i64::max(m - n, 0) + i, ..RIGHT }.table(mask, n, m);
         "underflow": "m − n is computed in usize, which cannot go below zero; move n to the other side: j + n ≤ m + i"
             => {
-                underflow(mask, n, m);
+                underflow(mask, n, m, false);
+                crate::allowed(mask, n, m)
+            };
+        "underflow-as-typed": "m − n is computed in usize, which cannot go below zero; move n to the other side: j + n ≤ m + i"
+            => {
+                underflow(mask, n, m, true);
                 crate::allowed(mask, n, m)
             };
         "mirrored-offset": "the offset of the causal limit has the wrong sign (j ≤ n − m + i)"
             => Rules { causal: |i, j, n, m| j <= n - m + i, ..RIGHT }.table(mask, n, m);
         "prefix-only": "a prefix mask allows the prefix and nothing after it"
-            => Rules { prefix: |j, p, _| j < p, ..RIGHT }.table(mask, n, m);
+            => Rules { prefix: |_, j, _, p, _| j < p, ..RIGHT }.table(mask, n, m);
         "prefix-and-causal": "a prefix mask asks for both the prefix and causal, instead of either"
-            => Rules { prefix: |j, p, causal| j < p && causal, ..RIGHT }.table(mask, n, m);
+            => Rules { prefix: |_, j, _, p, causal| j < p && causal, ..RIGHT }.table(mask, n, m);
         "prefix-one-more": "a prefix mask opens one key too many (j ≤ p)"
-            => Rules { prefix: |j, p, causal| j <= p || causal, ..RIGHT }.table(mask, n, m);
+            => Rules { prefix: |_, j, _, p, causal| j <= p || causal, ..RIGHT }.table(mask, n, m);
         "prefix-is-causal": "a prefix mask is taken for causal alone: the prefix is not opened"
-            => Rules { prefix: |_, _, causal| causal, ..RIGHT }.table(mask, n, m);
+            => Rules { prefix: |_, _, _, _, causal| causal, ..RIGHT }.table(mask, n, m);
         "padding-flipped": "true in the padding mask is taken for padding"
-            => Rules { padding: |keys, _, j| !keys[j], ..RIGHT }.table(mask, n, m);
+            => Rules { padding: |keys, _, j, _| !keys[j], ..RIGHT }.table(mask, n, m);
         "padding-rows": "the padding mask is applied to the queries instead of the keys"
-            => Rules { padding: |keys, i, _| keys[i], ..RIGHT }.table(mask, n, m);
+            => Rules { padding: |keys, i, _, _| keys[i], ..RIGHT }.table(mask, n, m);
         "padding-ignored": "a padding mask allows everything"
-            => Rules { padding: |_, _, _| true, ..RIGHT }.table(mask, n, m);
+            => Rules { padding: |_, _, _, _| true, ..RIGHT }.table(mask, n, m);
         "dense-flipped": "true in a dense mask is taken for “masked out”"
-            => Rules { dense: |may| !may, ..RIGHT }.table(mask, n, m);
+            => Rules { dense: |table, i, j| !table[[i, j]], ..RIGHT }.table(mask, n, m);
         "dense-ignored": "a dense mask allows everything"
-            => Rules { dense: |_| true, ..RIGHT }.table(mask, n, m);
+            => Rules { dense: |_, _, _| true, ..RIGHT }.table(mask, n, m);
         "any": "a combination allows what any of its masks allows, instead of all of them"
             => Rules { all: |each| each.iter().any(|&a| a), ..RIGHT }.table(mask, n, m);
         "last-only": "a combination keeps only its last mask"
@@ -141,6 +146,22 @@ exercise! {
             };
         "flipped": "the polarity is flipped: true has to mean “may attend”, here it means “masked out”"
             => !crate::allowed(mask, n, m);
+        "prefix-top-left": "the causal part of a prefix mask is aligned top-left (j ≤ i)"
+            => Rules { prefix: |i, j, _, p, _| j < p || j <= i, ..RIGHT }.table(mask, n, m);
+        "prefix-block": "the prefix is opened only to the first p queries; every query may see it"
+            => Rules { prefix: |i, j, _, p, causal| (i < p && j < p) || causal, ..RIGHT }.table(mask, n, m);
+        "prefix-last-keys": "a prefix mask opens the last p keys instead of the first"
+            => Rules { prefix: |_, j, m, p, causal| j + p >= m || causal, ..RIGHT }.table(mask, n, m);
+        "padding-rows-where-square": "the padding mask is applied to the queries instead of the keys where there are as many of both"
+            => Rules { padding: |keys, i, j, n| if n == keys.len() { keys[i] } else { keys[j] }, ..RIGHT }.table(mask, n, m);
+        "padding-both": "the padding mask is applied to the queries too where there are as many as keys"
+            => Rules { padding: |keys, i, j, n| keys[j] && (n != keys.len() || keys[i]), ..RIGHT }.table(mask, n, m);
+        "dense-transposed": "a square dense mask is read transposed: its rows are the queries"
+            => Rules { dense: |table, i, j| if table.is_square() { table[[j, i]] } else { table[[i, j]] }, ..RIGHT }.table(mask, n, m);
+        "any-or-empty": "a combination allows what any of its masks allows, instead of all of them"
+            => Rules { all: |each| each.is_empty() || each.iter().any(|&a| a), ..RIGHT }.table(mask, n, m);
+        "all-equal": "the masks of a combination are compared (==) instead of joined (&): what two of them forbid is allowed again"
+            => Rules { all: |each| each.iter().fold(true, |a, &b| a == b), ..RIGHT }.table(mask, n, m);
     }
 }
 
@@ -170,11 +191,13 @@ fn by_row_slices(mask: &Mask, n: usize, m: usize) -> Array2<bool> {
     table
 }
 
-/// Panics as `m - n + i` does where it is computed in usize.
-fn underflow(mask: &Mask, n: usize, m: usize) {
+/// Panics as `m - n + i` does where it is computed in usize; where `late`, only for the keys that a
+/// prefix leaves to it.
+fn underflow(mask: &Mask, n: usize, m: usize, late: bool) {
     match mask {
+        Mask::Prefix(p) if late && *p >= m => {}
         Mask::Causal | Mask::Prefix(_) => (0..n).for_each(|i| assert!(m - n + i < n + m)),
-        Mask::All(masks) => masks.iter().for_each(|mask| underflow(mask, n, m)),
+        Mask::All(masks) => masks.iter().for_each(|mask| underflow(mask, n, m, late)),
         _ => {}
     }
 }
@@ -183,17 +206,17 @@ fn underflow(mask: &Mask, n: usize, m: usize) {
 /// joins it, and so on. The mistakes above each change one of them.
 struct Rules {
     causal: fn(i: i64, j: i64, n: i64, m: i64) -> bool,
-    prefix: fn(j: usize, p: usize, causal: bool) -> bool,
-    padding: fn(keys: &[bool], i: usize, j: usize) -> bool,
-    dense: fn(may: bool) -> bool,
+    prefix: fn(i: usize, j: usize, m: usize, p: usize, causal: bool) -> bool,
+    padding: fn(keys: &Array1<bool>, i: usize, j: usize, n: usize) -> bool,
+    dense: fn(table: &Array2<bool>, i: usize, j: usize) -> bool,
     all: fn(allowed_by_each: &[bool]) -> bool,
 }
 
 const RIGHT: Rules = Rules {
     causal: |i, j, n, m| j <= m - n + i,
-    prefix: |j, p, causal| j < p || causal,
-    padding: |keys, _, j| keys[j],
-    dense: |may| may,
+    prefix: |_, j, _, p, causal| j < p || causal,
+    padding: |keys, _, j, _| keys[j],
+    dense: |table, i, j| table[[i, j]],
     all: |each| each.iter().all(|&a| a),
 };
 
@@ -207,9 +230,9 @@ impl Rules {
         match mask {
             Mask::None => true,
             Mask::Causal => causal(),
-            Mask::Prefix(p) => (self.prefix)(j, *p, causal()),
-            Mask::Padding(keys) => (self.padding)(&keys.to_vec(), i, j),
-            Mask::Dense(table) => (self.dense)(table[[i, j]]),
+            Mask::Prefix(p) => (self.prefix)(i, j, m, *p, causal()),
+            Mask::Padding(keys) => (self.padding)(keys, i, j, n),
+            Mask::Dense(table) => (self.dense)(table, i, j),
             Mask::All(masks) => {
                 let each = masks.iter().map(|mask| self.may(mask, (i, n), (j, m)));
                 (self.all)(&each.collect::<Vec<_>>())

@@ -136,7 +136,7 @@ exercise! {
                 weights.zip_mut_with(&table(q, k, mask), |w, &may| *w = if may { *w } else { 0.0 });
                 Output { out: weights.dot(&v), lse: log_sum_exp(masked_scores(q, k, mask).view()) }
             };
-        "finite-mask": "forbidden scores are set to −1e9 instead of −∞: a row that may attend to nothing becomes the plain mean"
+        "finite-mask": "forbidden scores become −1e9, or about that, instead of −∞: a row that may attend to nothing becomes the plain mean"
             => variant(q, k, v, 1.0 / root(q.ncols()), -1e9, &table(q, k, mask));
         "finite-mask-small": "forbidden scores are set to −1e4 instead of −∞: scores can be lower than that, and a row that may attend to nothing becomes the plain mean"
             => variant(q, k, v, 1.0 / root(q.ncols()), -1e4, &table(q, k, mask));
@@ -160,11 +160,7 @@ exercise! {
         "hidden-zero": "forbidden scores are set to 0 instead of −∞: exp(0) = 1, so they still weigh"
             => variant(q, k, v, 1.0 / root(q.ncols()), 0.0, &table(q, k, mask));
         "added-bool": "the mask is added to the scores as 0 and 1"
-            => {
-                let may = table(q, k, mask).mapv(|may| if may { 1.0 } else { 0.0 });
-                let scores = masked_scores(q, k, &Mask::None) + may;
-                Output { out: softmax_rows(scores.view()).dot(&v), lse: log_sum_exp(scores.view()) }
-            };
+            => shifted(q, k, v, mask, (1.0, 0.0));
         "flipped": "the polarity is flipped: the keys with true are the ones left out"
             => scaled(q, k, v, &Mask::Dense(!table(q, k, mask)), 1.0 / root(q.ncols()));
         "empty-row-nan": "a row that may attend to nothing is not taken out: −∞ − (−∞) is NaN"
@@ -224,6 +220,33 @@ exercise! {
                     mask => crate::attention(q, k, v, mask),
                 }
             };
+        "lse-times-max": "the row's maximum is multiplied with the logarithm of the sum, instead of added to it"
+            => with_lse(q, k, v, mask, |lse, row| {
+                let row_max = row.fold(f32::NEG_INFINITY, |max, &s| max.max(s));
+                if row_max.is_finite() { row_max * row.mapv(|s| (s - row_max).exp()).sum().ln() } else { lse }
+            });
+        "lse-log2": "the log-sum-exp is made with the logarithm to base 2 instead of the natural one"
+            => with_lse(q, k, v, mask, |lse, row| {
+                let row_max = row.fold(f32::NEG_INFINITY, |max, &s| max.max(s));
+                if row_max.is_finite() { row_max + row.mapv(|s| (s - row_max).exp()).sum().log2() } else { lse }
+            });
+        "lse-mean": "the log-sum-exp is the logarithm of the exponentials' mean instead of their sum"
+            => with_lse(q, k, v, mask, |lse, row| lse - (row.len() as f32).ln());
+        "out-mean": "out is divided by the number of keys; the weights sum to 1 already"
+            => {
+                let output = crate::attention(q, k, v, mask);
+                Output { out: output.out / k.nrows() as f32, ..output }
+            };
+        "softmax-twice": "the softmax is taken twice: the weights go through it again"
+            => {
+                let scores = masked_scores(q, k, mask);
+                let weights = softmax_rows(softmax_rows(scores.view()).view());
+                Output { out: weights.dot(&v), lse: log_sum_exp(scores.view()) }
+            };
+        "added-1e4": "−1e4 is added to forbidden scores, instead of setting them to −∞: a score can still be larger than the others, and a row that may attend to nothing gets weights"
+            => shifted(q, k, v, mask, (0.0, -1e4));
+        "added-hidden-bool": "1 is added to the forbidden scores; they have to become −∞"
+            => shifted(q, k, v, mask, (0.0, 1.0));
     }
 
     within {
@@ -369,6 +392,19 @@ fn scaled(
     scale: f32,
 ) -> Output {
     variant(q, k, v, scale, f32::NEG_INFINITY, &table(q, k, mask))
+}
+
+/// Attention with `seen` added to the scores that the mask allows, and `hidden` to the others.
+fn shifted(
+    q: ArrayView2<f32>,
+    k: ArrayView2<f32>,
+    v: ArrayView2<f32>,
+    mask: &Mask,
+    (seen, hidden): (f32, f32),
+) -> Output {
+    let shift = table(q, k, mask).mapv(|may| if may { seen } else { hidden });
+    let scores = masked_scores(q, k, &Mask::None) + shift;
+    Output { out: softmax_rows(scores.view()).dot(&v), lse: log_sum_exp(scores.view()) }
 }
 
 /// The right output, with another log-sum-exp made of the right one and the row of scores.

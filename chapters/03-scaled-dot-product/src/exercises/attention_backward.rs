@@ -132,6 +132,68 @@ exercise! {
                 dv: parts(q, k, v, mask, d_out).d_weights.t().dot(&d_out),
                 ..crate::attention_backward(q, k, v, mask, d_out)
             };
+        "dv-scaled": "dv is divided by √d too; only dq and dk go through the scores"
+            => {
+                let parts = parts(q, k, v, mask, d_out);
+                let gradients = parts.gradients(q, k, d_out, both);
+                Gradients { dv: gradients.dv * parts.scale, ..gradients }
+            };
+        "dv-untransposed": "the weights are not transposed for dv: dv = weightsᵀ d_out"
+            => Gradients {
+                dv: parts(q, k, v, mask, d_out).weights.dot(&d_out),
+                ..crate::attention_backward(q, k, v, mask, d_out)
+            };
+        "dv-untransposed-where-square": "the weights are not transposed for dv where there are as many queries as keys: dv = weightsᵀ d_out"
+            => {
+                let gradients = crate::attention_backward(q, k, v, mask, d_out);
+                match q.nrows() == k.nrows() {
+                    true => Gradients { dv: parts(q, k, v, mask, d_out).weights.dot(&d_out), ..gradients },
+                    false => gradients,
+                }
+            };
+        "dk-untransposed": "the gradient of the scores is multiplied with q untransposed: dq = d_scores k, dk = d_scoresᵀ q, both over √d"
+            => {
+                let parts = parts(q, k, v, mask, d_out);
+                let dk = parts.d_scores.dot(&q) * parts.scale;
+                Gradients { dk, ..crate::attention_backward(q, k, v, mask, d_out) }
+            };
+        "dk-untransposed-where-square": "the gradient of the scores is not transposed for dk where there are as many queries as keys"
+            => {
+                let (gradients, parts) = (crate::attention_backward(q, k, v, mask, d_out), parts(q, k, v, mask, d_out));
+                match q.nrows() == k.nrows() {
+                    true => Gradients { dk: parts.d_scores.dot(&q) * parts.scale, ..gradients },
+                    false => gradients,
+                }
+            };
+        "q-for-k-where-square": "q and k are exchanged where there are as many queries as keys: dq is made with k, dk with q"
+            => match q.nrows() == k.nrows() {
+                true => parts(q, k, v, mask, d_out).gradients(k, q, d_out, both),
+                false => crate::attention_backward(q, k, v, mask, d_out),
+            };
+        "dv-from-masked-scores": "dv is computed from the scores instead of the weights"
+            => Gradients {
+                dv: masked_scores(q, k, mask).mapv(|s| if s.is_finite() { s } else { 0.0 }).t().dot(&d_out),
+                ..crate::attention_backward(q, k, v, mask, d_out)
+            };
+        "times-root-d": "dq and dk are multiplied by √d instead of divided"
+            => parts(q, k, v, mask, d_out).gradients(q, k, d_out, |scale| (1.0 / scale, 1.0 / scale));
+        "sign": "dq and dk have the wrong sign"
+            => parts(q, k, v, mask, d_out).gradients(q, k, d_out, |scale| (-scale, -scale));
+        "hidden-zero": "forbidden scores are set to 0 instead of −∞ when the weights are computed again: exp(0) = 1, so they still weigh"
+            => {
+                let scores = masked_scores(q, k, mask).mapv(|s| if s.is_finite() { s } else { 0.0 });
+                Parts::of(softmax_rows(scores.view()), q.ncols(), v, d_out).gradients(q, k, d_out, both)
+            };
+        "scores-for-weights": "softmax_backward is given the scores; it takes the weights"
+            => {
+                let scores = masked_scores(q, k, mask);
+                parts(q, k, v, mask, d_out).with(|p| softmax_backward(scores.view(), p.d_weights.view())).gradients(q, k, d_out, both)
+            };
+        "finite-scores-for-weights": "softmax_backward is given the scores; it takes the weights"
+            => {
+                let scores = masked_scores(q, k, mask).mapv(|s| if s.is_finite() { s } else { 0.0 });
+                parts(q, k, v, mask, d_out).with(|p| softmax_backward(scores.view(), p.d_weights.view())).gradients(q, k, d_out, both)
+            };
     }
 
     within {

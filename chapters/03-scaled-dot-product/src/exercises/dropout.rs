@@ -25,6 +25,8 @@ exercise! {
             of((3, 3), 1.0, 5),
             of((33, 31), 0.1, 6),
             of((127, 129), 0.9, 7),
+            of((127, 129), 0.999, 9),
+            case("the first draw is p", (array![[0.25, 0.25, 0.25, 0.25]], Random::new(1).uniform(4)[0], 1)),
         ];
         cases.extend(pairwise([3, 3, 3]).into_iter().map(|[n, m, p]| {
             of((n + 1, m + 1), [0.25, 0.5, 0.75][p], 8)
@@ -99,6 +101,30 @@ exercise! {
                 let keep = draws(weights, seed).mapv(|draw| if draw < p { 0.0 } else { 1.0 });
                 &weights * &(keep / (1.0 - p))
             };
+        "drops-at-p": "a weight whose draw is p is dropped; it is kept where its draw is at least p"
+            => keeping(weights, seed, 1.0 / (1.0 - p), |draw| draw > p);
+        "keeps-all": "the weights that should be dropped are kept unscaled, instead of set to zero"
+            => Zip::from(weights).and(&draws(weights, seed)).map_collect(|&w, &draw| if draw < p { w } else { w / (1.0 - p) });
+        "epsilon": "a small number, 1e-3, is added to 1 − p"
+            => keeping(weights, seed, 1.0 / (1.0 - p + 1e-3), |draw| draw >= p);
+        "whole-columns": "one draw decides for a whole column: every row uses the draws of the first"
+            => {
+                let draws = draws(weights, seed);
+                Array2::from_shape_fn(weights.raw_dim(), |(i, j)| if draws[[0, j]] < p { 0.0 } else { weights[[i, j]] / (1.0 - p) })
+            };
+        "draws-transposed": "the draws are made as m×n and read transposed; one n×m array of them is right"
+            => {
+                let draws = draws(weights.t(), seed);
+                Array2::from_shape_fn(weights.raw_dim(), |(i, j)| if draws[[j, i]] < p { 0.0 } else { weights[[i, j]] / (1.0 - p) })
+            };
+        "share-kept": "the weights that remain are divided by the share that happened to remain, instead of 1 − p"
+            => {
+                let draws = draws(weights, seed);
+                let share = draws.iter().filter(|&&draw| draw >= p).count() as f32 / draws.len() as f32;
+                keeping(weights, seed, 1.0 / share, |draw| draw >= p)
+            };
+        "one-minus-draw": "1 − draw is compared with p instead of the draw itself"
+            => keeping(weights, seed, 1.0 / (1.0 - p), |draw| 1.0 - draw >= p);
     }
 }
 

@@ -33,6 +33,7 @@ exercise! {
         };
         let mut cases = vec![
             case("by hand: 3/4 and −3/4", (array![[0.25, 0.75]], array![[4.0, 0.0]])),
+            case("one weight is nearly 1", (array![[0.9995, 0.0005], [0.0001, 0.9999]], array![[1.0, 0.0], [2.0, -1.0]])),
             of("standard normal", (1, 1), false, 0),
             of("standard normal", (4, 7), false, 0),
             of("row 1 empty", (3, 5), true, 0),
@@ -100,6 +101,16 @@ exercise! {
             => crate::softmax_backward(softmax_rows(w).view(), d);
         "squared-weights": "the result is multiplied by the weights twice"
             => &w * &crate::softmax_backward(w, d);
+        "mean-of-d-weights": "the mean of d_weights is subtracted; it has to be the sum of weights · d_weights"
+            => &w * &(&d - &(row_sums(d) / w.ncols() as f32));
+        "sign": "the sign is the wrong way round: d_weights is subtracted from the row's sum"
+            => -crate::softmax_backward(w, d);
+        "cross-entropy": "d_weights is subtracted from the weights, as for the gradient of a cross-entropy"
+            => &w - &d;
+        "squared-in-sum": "the weights are squared in the row's sum"
+            => &w * &(&d - &row_sums((&w * &w * d).view()));
+        "no-insert-axis-where-square": "the row sums of square weights are used without insert_axis(Axis(1)): an array of one axis is laid along the columns, not along the rows"
+            => if w.is_square() { &w * &(&d - &(&w * &d).sum_axis(Axis(1))) } else { crate::softmax_backward(w, d) };
     }
 }
 

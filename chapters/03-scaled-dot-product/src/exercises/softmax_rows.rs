@@ -161,6 +161,30 @@ exercise! {
             => zero_empty_rows(x, normalise(x, &row_max(x).mapv(|max| max.max(0.0)), Axis(1)));
         "log": "the logarithms of the weights are returned instead of the weights"
             => crate::softmax_rows(x).ln();
+        "abs-max": "the row's largest magnitude is subtracted before exp instead of its maximum, so that a row of very negative scores is 0/0"
+            => zero_empty_rows(x, normalise(x, &x.fold_axis(Axis(1), 0.0, |max: &f32, s| max.max(s.abs())).insert_axis(Axis(1)), Axis(1)));
+        "divided-by-max": "the scores are divided by the row's maximum before exp; it has to be subtracted"
+            => zero_empty_rows(x, normalise((&x / &row_max(x)).view(), &Array2::zeros((1, 1)), Axis(1)));
+        "sum-before-exp": "the row's sum is taken of the scores, before exp; it has to be the sum of the exponentials"
+            => zero_empty_rows(x, (&x - &row_max(x)).exp() / x.sum_axis(Axis(1)).insert_axis(Axis(1)));
+        "epsilon": "a small number, 1e-3, is added to the row's sum, so that the weights sum to less than 1"
+            => {
+                let exp = (&x - &row_max(x)).exp();
+                let sum = exp.sum_axis(Axis(1)).insert_axis(Axis(1)) + 1e-3;
+                zero_empty_rows(x, exp / sum)
+            };
+        "clamped": "the scores are clamped to ±80 against overflow, so that all beyond it count as equal; subtract the row's maximum instead"
+            => zero_empty_rows(x, normalise(x.mapv(|s| s.clamp(-80.0, 80.0)).view(), &Array2::zeros((1, 1)), Axis(1)));
+        "any-hidden": "a row with any score of −∞ gets zeros: only one in which all scores are −∞ should (all, not any)"
+            => {
+                let mut weights = crate::softmax_rows(x);
+                for (scores, mut row) in x.rows().into_iter().zip(weights.rows_mut()) {
+                    if scores.iter().any(|&s| s == f32::NEG_INFINITY) {
+                        row.fill(0.0);
+                    }
+                }
+                weights
+            };
     }
 }
 

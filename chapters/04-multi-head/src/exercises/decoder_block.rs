@@ -145,6 +145,41 @@ exercise! {
             => Parts::of(block, memory, memory_mask).after_each(x, ALL, |parts, i, x| x + &parts.give(i, &parts.norm([0, 2, 1][i], x)));
         "memory-normalised": "the memory is normalised before cross-attention; it comes from the encoder as it should be"
             => crate::decoder_block(block, x, crate::layer_norm(memory, &block.norm_2).view(), memory_mask);
+        "first-residual-missing": "what self-attention gives replaces x instead of being added to it"
+            => Parts::of(block, memory, memory_mask).after_each(x, ALL, only(0, replaced));
+        "second-residual-missing": "what cross-attention gives replaces x instead of being added to it"
+            => Parts::of(block, memory, memory_mask).after_each(x, ALL, only(1, replaced));
+        "memory-normalised-where-alike": "the memory is normalised before cross-attention where it is as wide as x; it comes from the encoder as it should be"
+            => {
+                let normalised = |memory| crate::layer_norm(memory, &block.norm_2);
+                let memory = if memory.ncols() == x.ncols() { normalised(memory) } else { memory.to_owned() };
+                crate::decoder_block(block, x, memory.view(), memory_mask)
+            };
+        "network-first": "the feed-forward network comes first; it has to be the last part"
+            => Parts::of(block, memory, memory_mask).after_each(x, &[2, 0, 1], right);
+        "network-before-cross": "the feed-forward network comes before cross-attention; it has to be the last part"
+            => Parts::of(block, memory, memory_mask).after_each(x, &[0, 2, 1], right);
+        "residuals-from-the-input": "each part is added to the block's input, so that what the parts before it added is lost"
+            => Parts::of(block, memory, memory_mask).after_each(x, ALL, |parts, i, so_far| &x + &parts.give(i, &parts.norm(i, so_far)));
+        "cross-sees-the-input": "cross-attention sees the block's input, normalised, instead of what self-attention has left"
+            => Parts::of(block, memory, memory_mask).after_each(x, ALL, |parts, i, so_far| {
+                if i == 1 { so_far + &parts.give(i, &parts.norm(i, &x.to_owned())) } else { right(parts, i, so_far) }
+            });
+        "cross-sees-the-first-norm": "cross-attention sees what self-attention saw: x has to be normalised anew, by norm_2, after the first addition"
+            => Parts::of(block, memory, memory_mask).after_each(x, ALL, |parts, i, so_far| {
+                if i == 1 { so_far + &parts.give(i, &parts.norm(0, &x.to_owned())) } else { right(parts, i, so_far) }
+            });
+        "network-sees-the-second-norm": "the feed-forward network sees what cross-attention saw: x has to be normalised anew, by norm_3, after the second addition"
+            => {
+                let parts = Parts::of(block, memory, memory_mask);
+                let x = right(&parts, 0, &x.to_owned());
+                let seen = parts.norm(1, &x);
+                x + parts.give(1, &seen) + parts.give(2, &seen)
+            };
+        "normed-result": "the result is normalised once more; the block ends with the third addition"
+            => crate::layer_norm(crate::decoder_block(block, x, memory, memory_mask).view(), &block.norm_3);
+        "halved": "what each part gives is halved before it is added"
+            => Parts::of(block, memory, memory_mask).after_each(x, ALL, |parts, i, x| x + &(parts.give(i, &parts.norm(i, x)) * 0.5));
     }
 
     within {
@@ -316,6 +351,10 @@ fn right(parts: &Parts, i: usize, x: &Array2<f32>) -> Array2<f32> {
 
 fn raw(parts: &Parts, i: usize, x: &Array2<f32>) -> Array2<f32> {
     x + &parts.give(i, x)
+}
+
+fn replaced(parts: &Parts, i: usize, x: &Array2<f32>) -> Array2<f32> {
+    parts.give(i, &parts.norm(i, x))
 }
 
 fn normalised_residual(parts: &Parts, i: usize, x: &Array2<f32>) -> Array2<f32> {

@@ -104,6 +104,17 @@ exercise! {
             => normalised((&x * &norm.gain + &norm.bias).view(), right);
         "swapped": "gain and bias are exchanged"
             => normalised(x, right) * &norm.bias + &norm.gain;
+        "mean-deviation": "it is divided by the mean of the deviations' magnitudes instead of the root of the mean of their squares"
+            => {
+                let centred = &x - &row_means(x);
+                &centred / &(row_means(centred.abs().view()) + EPSILON) * &norm.gain + &norm.bias
+            };
+        "one-plus-gain": "it is multiplied by 1 + gain, as in some models; here the gain is the whole factor"
+            => normalised(x, right) * &(1.0 + &norm.gain) + &norm.bias;
+        "epsilon-as-least": "ε is taken as the least variance, by max; it has to be added to it"
+            => normalised(x, |variance, _| variance.max(EPSILON).sqrt()) * &norm.gain + &norm.bias;
+        "by-gain": "it is divided by the gain instead of multiplied"
+            => normalised(x, right) / &norm.gain + &norm.bias;
     }
 }
 

@@ -56,6 +56,12 @@ exercise! {
             => columns(x, |column, h, d| (h - 1 - column / d, column % d));
         "transposed": "the result is (h·d, n): it still has to be transposed"
             => side_by_side(x).reversed_axes().as_standard_layout().into_owned();
+        "exchanged": "quotient and remainder are exchanged: column / d is the head, column % d the place in it"
+            => columns(x, |column, _, d| (column % d, column / d));
+        "exchanged-clamped": "quotient and remainder are exchanged: column / d is the head, column % d the place in it"
+            => columns(x, |column, h, d| ((column % d).min(h - 1), (column / d).min(d - 1)));
+        "swapped-divisor-clamped": "a column is divided by h instead of d to find its head"
+            => columns(x, |column, h, d| ((column / h).min(h - 1), (column % h).min(d - 1)));
     }
 }
 

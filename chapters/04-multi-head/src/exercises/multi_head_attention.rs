@@ -162,6 +162,60 @@ exercise! {
             => mix(layer, &attend(project(layer, memory, memory), mask));
         "w-o-transposed": "W_o is applied transposed"
             => crate::merge_heads(attend(project(layer, x, memory), mask).view()).dot(&layer.w_o.t());
+        "w-o-transposed-where-square": "W_o is applied transposed where it is square"
+            => {
+                let w_o = if layer.w_o.is_square() { layer.w_o.t() } else { layer.w_o.view() };
+                crate::merge_heads(attend(project(layer, x, memory), mask).view()).dot(&w_o)
+            };
+        "values-from-x-where-alike": "the values are made from x instead of the memory where the two have the same shape"
+            => {
+                let [q, k, v] = project(layer, x, memory);
+                let v = if x.dim() == memory.dim() { crate::split_heads(x.dot(&layer.w_v).view(), layer.h) } else { v };
+                mix(layer, &attend([q, k, v], mask))
+            };
+        "keys-and-values-from-x-where-alike": "keys and values are made from x where it has the shape of the memory: the memory is not looked at"
+            => mix(layer, &attend(project(layer, x, if x.dim() == memory.dim() { x } else { memory }), mask));
+        "w-k-and-w-v-swapped": "w_k and w_v are exchanged where they have the same shape"
+            => {
+                let mut swapped = layer.clone();
+                if layer.w_k.dim() == layer.w_v.dim() {
+                    std::mem::swap(&mut swapped.w_k, &mut swapped.w_v);
+                }
+                mix(layer, &attend(project(&swapped, x, memory), mask))
+            };
+        "w-q-and-w-k-swapped": "w_q and w_k are exchanged: w_q makes the queries of x, w_k the keys of the memory"
+            => {
+                let swapped = AttentionLayer { w_q: layer.w_k.clone(), w_k: layer.w_q.clone(), ..layer.clone() };
+                mix(layer, &attend(project(&swapped, x, memory), mask))
+            };
+        "w-q-and-w-k-swapped-where-alike": "w_q and w_k are exchanged where they have the same shape: w_q makes the queries of x, w_k the keys of the memory"
+            => {
+                let mut swapped = layer.clone();
+                if layer.w_q.dim() == layer.w_k.dim() {
+                    std::mem::swap(&mut swapped.w_q, &mut swapped.w_k);
+                }
+                mix(layer, &attend(project(&swapped, x, memory), mask))
+            };
+        "first-keys-for-all": "every head looks at the keys of head 0"
+            => {
+                let [q, k, v] = project(layer, x, memory);
+                let first = k.slice(s![..1, .., ..]).broadcast(k.dim()).expect("heads").to_owned();
+                mix(layer, &attend([q, first, v], mask))
+            };
+        "first-values-for-all": "every head takes the values of head 0"
+            => {
+                let [q, k, v] = project(layer, x, memory);
+                let first = v.slice(s![..1, .., ..]).broadcast(v.dim()).expect("heads").to_owned();
+                mix(layer, &attend([q, k, first], mask))
+            };
+        "by-h": "the result is divided by the number of heads; W_o adds them up as they are"
+            => crate::multi_head_attention(layer, x, memory, mask) / layer.h as f32;
+        "causal-too": "the mask is joined with a causal one; the mask that is given is all"
+            => crate::multi_head_attention(layer, x, memory, &Mask::All(vec![mask.clone(), Mask::Causal]));
+        "residual": "x is added to the result; that is done by the block around it, later"
+            => crate::multi_head_attention(layer, x, memory, mask) + &x;
+        "relu": "the merged heads go through a ReLU before W_o"
+            => crate::merge_heads(attend(project(layer, x, memory), mask).view()).mapv(|x| x.max(0.0)).dot(&layer.w_o);
     }
 
     within {

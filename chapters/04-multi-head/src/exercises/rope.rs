@@ -8,7 +8,7 @@ use attn_exercise::{
     Field, Finding, Given, Input, SOME_VALUES, Sizes, exercise, field, judge::require, pairwise,
     some_values,
 };
-use ndarray::{Array2, ArrayView2, array};
+use ndarray::{Array2, ArrayView2, Axis, array, concatenate, s};
 use std::f32::consts::{FRAC_PI_2, TAU};
 
 exercise! {
@@ -152,6 +152,30 @@ exercise! {
                 let speed = right(rotary.base)(1.0, i, d);
                 (0..p as usize).fold(0.0, |angle, _| angle + speed)
             });
+        "reflection": "both signs of b are the wrong way round: (a·cos + b·sin, a·sin − b·cos) mirrors the pair instead of turning it"
+            => with_turn(x, start, rotary.layout, right(rotary.base), |a, b, sin, cos| (a * cos + b * sin, a * sin - b * cos));
+        "half-mirrored": "in the half layout column i is paired with column d − 1 − i instead of d/2 + i"
+            => match rotary.layout {
+                Layout::Interleaved => crate::rope(x, start, rotary),
+                Layout::Half => {
+                    let mirrored = |x: ArrayView2<f32>| {
+                        let (left, right) = x.split_at(Axis(1), x.ncols() / 2);
+                        concatenate![Axis(1), left, right.slice(s![.., ..;-1])]
+                    };
+                    mirrored(crate::rope(mirrored(x).view(), start, rotary).view())
+                }
+            };
+        "second-only": "only the second number of a pair is turned: the first stays as it was"
+            => with_turn(x, start, rotary.layout, right(rotary.base), |a, b, sin, cos| (a, a * sin + b * cos));
+        "first-only": "only the first number of a pair is turned: the second stays as it was"
+            => with_turn(x, start, rotary.layout, right(rotary.base), |a, b, sin, cos| (a * cos - b * sin, b));
+        "column-in-exponent-interleaved": "in the interleaved layout the exponent is made from the number of the column, 2i, instead of the pair, i"
+            => match rotary.layout {
+                Layout::Interleaved => with_angle(x, start, rotary.layout, |p, i, d| p * rotary.base.powf(-4.0 * i / d)),
+                Layout::Half => crate::rope(x, start, rotary),
+            };
+        "cosine-only": "both numbers are multiplied by the cosine, and the sine is not used"
+            => with_turn(x, start, rotary.layout, right(rotary.base), |a, b, _, cos| (a * cos, b * cos));
     }
 }
 

@@ -112,6 +112,46 @@ exercise! {
                 let [q, k, v] = project(layer, x, x);
                 crate::merge_heads(attend([turned(q, rotary), turned(k, rotary), v], mask).view())
             };
+        "keys-from-position-1": "the keys are turned as if they stood one position further on than the queries"
+            => with(layer, x, mask, |[q, k, v]| [turned(q, rotary), turned_by(k, |head| crate::rope(head, 1, rotary)), v]);
+        "even-x-turned-for-q-and-k": "x is turned before the projections to queries and keys, instead of the queries and keys after them"
+            => {
+                let turned_x = if x.ncols() % 2 == 0 { crate::rope(x, 0, rotary) } else { x.to_owned() };
+                let [q, k, _] = project(layer, turned_x.view(), turned_x.view());
+                with(layer, x, mask, |[_, _, v]| [q.clone(), k.clone(), v])
+            };
+        "first-head-turned": "only head 0 is turned; every head has to be"
+            => with(layer, x, mask, |[mut q, mut k, v]| {
+                for heads in [&mut q, &mut k] {
+                    let first = crate::rope(heads.index_axis(Axis(0), 0), 0, rotary);
+                    heads.index_axis_mut(Axis(0), 0).assign(&first);
+                }
+                [q, k, v]
+            });
+        "outputs-turned-too": "what the heads found is turned as well; only queries and keys are to be"
+            => {
+                let [q, k, v] = project(layer, x, x);
+                mix(layer, &turned(attend([turned(q, rotary), turned(k, rotary), v], mask), rotary))
+            };
+        "even-outputs-turned-too": "what the heads found is turned as well where its width is even; only queries and keys are to be"
+            => {
+                let [q, k, v] = project(layer, x, x);
+                let heads = attend([turned(q, rotary), turned(k, rotary), v], mask);
+                mix(layer, &if heads.dim().2 % 2 == 0 { turned(heads, rotary) } else { heads })
+            };
+        "queries-from-the-head": "the queries of head a are turned from position a on, not 0: the number of the head is taken for the position"
+            => with(layer, x, mask, |[mut q, k, v]| {
+                for (a, mut head) in q.outer_iter_mut().enumerate() {
+                    let turned = crate::rope(head.view(), a, rotary);
+                    head.assign(&turned);
+                }
+                [q, turned(k, rotary), v]
+            });
+        "keys-backwards": "the positions of the keys are counted from the end: the last key stands at position 0"
+            => with(layer, x, mask, |[q, k, v]| {
+                let backwards = |head: ArrayView2<f32>| crate::rope(head.slice(s![..;-1, ..]), 0, rotary).slice(s![..;-1, ..]).to_owned();
+                [turned(q, rotary), turned_by(k, backwards), v]
+            });
     }
 
     within {

@@ -1,7 +1,7 @@
 //! 4.1 `split_heads`
 
 use attn_exercise::{SOME_VALUES, exercise, field, pairwise, some_values};
-use ndarray::{Array2, Array3, ArrayView2, Axis, concatenate, stack};
+use ndarray::{Array2, Array3, ArrayView2, Axis, concatenate, s, stack};
 
 exercise! {
     /// A sequence, n × h·d, and the number of heads.
@@ -66,6 +66,21 @@ exercise! {
                 let padding = Array2::zeros((rows * h - x.nrows(), x.ncols()));
                 reshaped(concatenate![Axis(0), x, padding].view(), (h, rows, x.ncols()))
             };
+        "times-h-in-slices": "a head starts at column head·h instead of head·d"
+            => {
+                let (n, d) = (x.nrows(), x.ncols() / h);
+                let mut heads = Array3::zeros((h, n, d));
+                for (head, mut own) in heads.outer_iter_mut().enumerate() {
+                    own.assign(&x.slice(s![.., head * h..head * h + d]));
+                }
+                heads
+            };
+        "times-h-wrapped": "a head starts at column head·h instead of head·d"
+            => columns(x, h, |head, c, _| (head * h + c) % x.ncols());
+        "h-as-width": "h is taken for the width of a head instead of the number of heads"
+            => crate::split_heads(x, x.ncols() / h);
+        "columns-reversed": "the columns within each head come in reverse order"
+            => columns(x, h, |head, c, d| head * d + d - 1 - c);
     }
 }
 
@@ -77,8 +92,8 @@ pub(super) fn marked(n: usize, h: usize, d: usize) -> Array2<f32> {
 }
 
 /// The sizes of the random cases: n, h, d.
-pub(super) const SIZES: [(usize, usize, usize); 6] =
-    [(1, 1, 1), (1, 4, 3), (5, 1, 4), (4, 4, 4), (33, 3, 31), (127, 8, 16)];
+pub(super) const SIZES: [(usize, usize, usize); 7] =
+    [(1, 1, 1), (1, 4, 3), (5, 1, 4), (4, 4, 4), (3, 17, 2), (33, 3, 31), (127, 8, 16)];
 
 pub(super) fn by_slices(x: ArrayView2<f32>, h: usize) -> Array3<f32> {
     let heads: Vec<_> = x.axis_chunks_iter(Axis(1), x.ncols() / h).collect();
