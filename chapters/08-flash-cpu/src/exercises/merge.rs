@@ -47,6 +47,8 @@ exercise! {
             case("scores near −200 and near −203", (keys(4, 2, -200.0), keys(4, 2, -203.0))),
             case("scores near 1000 and near 999", (keys(4, 2, 1000.0), keys(4, 2, 999.0))),
             case("200 apart", (keys(7, 2, -100.0), keys(6, 2, 100.0))),
+            case("18 apart, and the smaller one counts", (state(&array![0.0], &array![[1e8]]), state(&array![18.0], &array![[1.0]]))),
+            case("18 apart, the other way round", (state(&array![9.0], &array![[1.0]]), state(&array![-9.0], &array![[1e8]]))),
         ];
         let some = keys(4, 3, 0.5);
         cases.extend([
@@ -141,6 +143,38 @@ exercise! {
                 let (row_max, factors) = right(a, b);
                 combined(a, b, row_max, factors.map(|x| x.ln().exp2()))
             };
+        "inverted-guarded": "the exponent has the wrong sign: the factor is e^(old − new), at most 1, not e^(new − old)"
+            => {
+                let row_max = a.row_max.max(b.row_max);
+                with(a, b, row_max, |old| if old == f32::NEG_INFINITY { 0.0 } else { (row_max - old).exp() })
+            };
+        "divided-as-typed": "the merged output is divided by its row_sum, which may even be 0: it cannot be merged any further then; divide once, at the very end"
+            => {
+                let merged = crate::merge(a, b);
+                State { out: &merged.out / merged.row_sum, ..merged }
+            };
+        "out-weighed-by-its-sum": "each side's output is multiplied by its row_sum too; it is a sum already, and only has to be brought to the new maximum"
+            => {
+                let (_, [x, y]) = right(a, b);
+                State { out: x * a.row_sum * &a.out + y * b.row_sum * &b.out, ..crate::merge(a, b) }
+            };
+        "out-rescaled-twice": "each side's output is multiplied by its factor twice"
+            => {
+                let (_, [x, y]) = right(a, b);
+                State { out: x * x * &a.out + y * y * &b.out, ..crate::merge(a, b) }
+            };
+        "maxima-added": "the two maxima are added; the larger one counts"
+            => guarded(a, b, a.row_max + b.row_max);
+        "log-sum-exp-of-the-maxima": "row_max is the log-sum-exp of the two maxima instead of the larger one"
+            => {
+                let (row_max, [x, y]) = right(a, b);
+                guarded(a, b, row_max + (x + y).ln())
+            };
+        "empty-maximum-zero": "the 0 that stands in for a maximum of −∞ in the exponent is returned as row_max: two empty states give an empty one"
+            => {
+                let both = crate::merge(a, b);
+                State { row_max: if both.row_sum == 0.0 { 0.0 } else { both.row_max }, ..both }
+            };
     }
 }
 
@@ -161,6 +195,11 @@ pub(super) fn combined(a: &State, b: &State, row_max: f32, [x, y]: [f32; 2]) -> 
 /// The same, where `factor` makes a side's factor of its maximum.
 fn with(a: &State, b: &State, row_max: f32, factor: impl Fn(f32) -> f32) -> State {
     combined(a, b, row_max, [factor(a.row_max), factor(b.row_max)])
+}
+
+/// Both sides brought to `row_max`; an empty one weighs nothing.
+fn guarded(a: &State, b: &State, row_max: f32) -> State {
+    with(a, b, row_max, |old| if old == f32::NEG_INFINITY { 0.0 } else { (old - row_max).exp() })
 }
 
 /// Both sides brought to `row_max`, without a thought of −∞.

@@ -2,7 +2,7 @@
 
 use super::{
     flash_forward::{by_hand, large, scaled, small},
-    merge::{nothing_rescaled, out_not_rescaled, plainly, sum_not_rescaled},
+    merge::{combined, nothing_rescaled, out_not_rescaled, plainly, right, sum_not_rescaled},
 };
 use crate::{
     checked::{Held, mask},
@@ -13,7 +13,7 @@ use attn_core::Mask;
 use attn_exercise::{exercise, field};
 use attn_oracle as oracle;
 use ch03_scaled_dot_product::attention;
-use ndarray::{Array1, Array2, ArrayView2, s};
+use ndarray::{Array1, Array2, ArrayView2, array, s};
 
 exercise! {
     /// One head.
@@ -61,6 +61,9 @@ exercise! {
             of("memory is measured", (16, 8000), (2, 2), false),
             of("all scores below −10¹⁰", (3, 5), (4, 2), true),
         ];
+        // Each query's out is made of three values alike in size, whose weights are e⁻¹⁸, e⁻⁹ and 1.
+        let far_apart = (array![[1.0], [-1.0]], array![[0.0], [18.0], [9.0]], array![[1e8, 1.0], [1.0, 1e8], [1e4, 1e4]]);
+        cases.push(case("18 apart", (far_apart.0, far_apart.1, far_apart.2, false)));
         let Case { q, k, .. } = &mut cases[5];
         large(q, k, 100.0);
         let Case { q, k, .. } = &mut cases[9];
@@ -153,6 +156,29 @@ exercise! {
             => finishing(q, k, v, causal, |state| (state.finish().0, state.row_sum.ln()));
         "lse-without-log": "the log-sum-exp is row_max + row_sum, without the logarithm"
             => finishing(q, k, v, causal, |state| (state.finish().0, state.row_max + state.row_sum));
+        "lse-is-max": "row_max is returned in place of the log-sum-exp"
+            => finishing(q, k, v, causal, |state| (state.finish().0, if state.row_sum == 0.0 { f32::NEG_INFINITY } else { state.row_max }));
+        "new-key-at-the-old-maximum": "the new key's weight is e^(score − the old row_max); like the rest, it belongs to the new one"
+            => merging(q, k, v, causal, |a, b| if a.row_sum == 0.0 { b.clone() } else { at_the_old_maximum(a, b) });
+        "new-key-at-the-old-maximum-as-typed": "the new key's weight is e^(score − the old row_max), even for the first key, where that is −∞; like the rest, it belongs to the new one"
+            => merging(q, k, v, causal, at_the_old_maximum);
+        "no-maximum": "no maximum is subtracted: a key weighs e^score, which overflows where scores are large and vanishes where they are far below zero"
+            => merging(q, k, v, causal, |a, b| combined(a, b, 0.0, [1.0, b.row_max.exp()]));
+        "no-maximum-nan": "no maximum is subtracted, so that e^score overflows or vanishes, and the division does not look for a sum of 0"
+            => {
+                let sees = |i| seen(i, q.nrows(), k.nrows(), causal);
+                let finish = |state: &State| (&state.out / state.row_sum, state.row_sum.ln());
+                pass(q, k, v, sees, |a, b| combined(a, b, 0.0, [1.0, b.row_max.exp()]), finish)
+            };
+        "normalised-rescaled-by-half": "out is kept divided by row_sum, but only rescaled by e^(old − new): before the new key comes, it has to be multiplied by the old row_sum and divided by the new one"
+            => {
+                let sees = |i| seen(i, q.nrows(), k.nrows(), causal);
+                let merge = |a: &State, b: &State| {
+                    let (both, (_, [x, y])) = (merge(a, b), right(a, b));
+                    State { out: x * &a.out + y / both.row_sum * &b.out, ..both }
+                };
+                pass(q, k, v, sees, merge, |state| (state.out.clone(), state.finish().1))
+            };
         "keeps-a-row": "all scores of a query are computed before the first is used, and kept: the numbers are right, the memory grows with the keys"
             => {
                 let (n, m) = (q.nrows(), k.nrows());
@@ -199,6 +225,12 @@ fn pass(
         result.lse[i] = lse;
     }
     result
+}
+
+/// A key with its weight at the maximum before it.
+fn at_the_old_maximum(a: &State, b: &State) -> State {
+    let (row_max, [x, _]) = right(a, b);
+    combined(a, b, row_max, [x, (b.row_max - a.row_max).exp()])
 }
 
 type View<'a> = ArrayView2<'a, f32>;

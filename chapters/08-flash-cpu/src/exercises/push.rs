@@ -49,6 +49,8 @@ exercise! {
             of("very large, 1000 apart", array![1e4, 1.1e4, 1.1e4, 1e4, 1.2e4], 2),
             of("all below −10¹⁰", array![-3e10, -2e10, -2e10, -4e10], 2),
             of("a single key", array![-0.75], 1),
+            case("18 and 9 below", (array![0.0, -18.0, -9.0], array![[1.0], [1e8], [1e4]])),
+            case("18 above, then 9 below", (array![0.0, 18.0, 9.0], array![[1e8], [1.0], [1e4]])),
         ];
         let levels = [3, 3, SOME_VALUES, SOME_VALUES];
         cases.extend(pairwise(levels).into_iter().map(|[m, d_v, of_scores, of_values]| {
@@ -148,6 +150,54 @@ exercise! {
             };
         "unnoticed": "the new state is made, and `state` is not changed: write through it, as in `*state = …`"
             => crate::push(&mut state.clone(), score, value);
+        "sum-counts": "row_sum grows by 1 with each key, as if it counted them; a key adds e^(score − row_max)"
+            => add(state, score, value, |old, new| [old, 1.0, old, new]);
+        "row-max-is-last": "row_max is the last score, even where it is smaller: then the factor is more than 1 and may overflow"
+            => if score > f32::NEG_INFINITY {
+                let old = (state.row_max - score).exp();
+                *state = State { row_max: score, row_sum: old * state.row_sum + 1.0, out: old * &state.out + &value };
+            };
+        "smaller-at-zero": "a key with a smaller score is added with the weight e^score; what is summed belongs to row_max: e^(score − row_max)"
+            => if score > state.row_max {
+                crate::push(state, score, value);
+            } else if score > f32::NEG_INFINITY {
+                state.row_sum += score.exp();
+                state.out.scaled_add(score.exp(), &value);
+            };
+        "normalised": "out is kept divided by row_sum; a state's out is not divided, so that it can be merged"
+            => {
+                state.out *= state.row_sum;
+                crate::push(state, score, value);
+                state.out = state.finish().0;
+            };
+        "no-maximum": "no maximum is subtracted: row_sum and out belong to the maximum 0, whatever row_max says, and overflow"
+            => {
+                state.row_max = state.row_max.max(score);
+                state.row_sum += score.exp();
+                state.out.scaled_add(score.exp(), &value);
+            };
+        "max-not-kept": "row_max is not written back: it stays −∞, and each key makes all before it forgotten"
+            => {
+                let row_max = state.row_max;
+                crate::push(state, score, value);
+                state.row_max = row_max;
+            };
+        "inverted-guarded": "the exponent has the wrong sign: the factor of what was summed before is e^(old − new), at most 1"
+            => if state.row_max == f32::NEG_INFINITY {
+                crate::push(state, score, value);
+            } else {
+                add(state, score, value, |old, new| [1.0 / old, new, 1.0 / old, new]);
+            };
+        "new-key-rescaled": "the new key is added before the rescaling and rescaled with all the others; its weight is right already"
+            => add(state, score, value, |old, new| [old, old * new, old, old * new]);
+        "value-times-score": "the value is multiplied by its score too; its weight is e^(score − row_max) alone"
+            => crate::push(state, score, (&value * score).view());
+        "first-keys-copied": "a key is copied as long as row_max is −∞, without a look at its own score: one with −∞ weighs nothing, here it counts 1"
+            => if state.row_max == f32::NEG_INFINITY {
+                *state = State::of_key(score, value);
+            } else {
+                crate::push(state, score, value);
+            };
     }
 
     within {
