@@ -11,7 +11,7 @@ use crate::{
     worker,
 };
 use serde::{Serialize, de::DeserializeOwned};
-use std::{cell::OnceCell, io, path::Path};
+use std::{io, path::Path};
 
 impl<B, C, A> Check for Answered<B, C, A>
 where
@@ -35,9 +35,8 @@ where
         let cases = (self.exercise.cases)(seed);
         let bench = Bench::new(self, &cases);
         let run = self.run_one(who, &cases, limits)?;
-        let known = OnceCell::new();
-        let known = || self.run_known(&known, &cases, limits).map(Some);
-        Ok(self.report(&bench, &run, known)?.report)
+        let diagnose = || Ok(self.diagnose(&self.run_known(&cases, limits)?, &run));
+        Ok(self.report(&bench, &run, diagnose)?.report)
     }
 
     fn try_case(
@@ -55,9 +54,8 @@ where
         cases = vec![cases.swap_remove(case - 1)];
         let bench = Bench::new(self, &cases);
         let run = self.run_one(who, &cases, limits)?;
-        let known = OnceCell::new();
-        let judged =
-            self.report(&bench, &run, || self.run_known(&known, &cases, limits).map(Some))?;
+        let diagnose = || Ok(self.diagnose(&self.run_known(&cases, limits)?, &run));
+        let judged = self.report(&bench, &run, diagnose)?;
         let show = |fields: &[Field]| -> Vec<Shown> {
             fields.iter().map(|field| Shown::of(field, judged.at.as_ref())).collect()
         };
@@ -85,20 +83,12 @@ where
         Ok(runs.swap_remove(0))
     }
 
-    /// Runs the reference and all known mistakes on the cases, unless that has been done.
-    pub(crate) fn run_known<'k>(
-        &self,
-        known: &'k OnceCell<Known<A>>,
-        cases: &[C],
-        limits: &Limits,
-    ) -> io::Result<&'k Known<A>> {
-        if let Some(known) = known.get() {
-            return Ok(known);
-        }
+    /// Runs the reference and all known mistakes on the cases.
+    pub(crate) fn run_known(&self, cases: &[C], limits: &Limits) -> io::Result<Known<A>> {
         let mistakes = (0..self.known().count()).map(Who::Mistake);
         let who: Vec<Who> = [Who::Solution].into_iter().chain(mistakes).collect();
         let mut mistakes = run(self.id, &who, cases, limits)?;
         let reference = mistakes.remove(0);
-        Ok(known.get_or_init(|| Known { reference, mistakes }))
+        Ok(Known { reference, mistakes })
     }
 }

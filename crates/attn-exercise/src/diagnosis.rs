@@ -3,7 +3,7 @@
 use crate::{
     Diagnosis, Field, Fields, Symptom, Value,
     exercise::Answered,
-    fields::{agree, same},
+    fields::{agree, all_the_same, same},
     run::{Ending, Run},
 };
 
@@ -79,18 +79,13 @@ fn explains_but_for_overflows(wrong: &Answers, came: &Answers, right: &Answers) 
     for ((wrong, came), right) in wrong.iter().zip(came).zip(right) {
         if came.iter().zip(right).any(|(came, right)| overflows_in(&came.value, &right.value)) {
             overflows += 1;
-        } else if !all_the_same(wrong, came) {
+        } else if !all_the_same(wrong, came, 0.0) {
             return None;
-        } else if !all_the_same(wrong, right) {
+        } else if !all_the_same(wrong, right, 0.0) {
             told += 1;
         }
     }
     (0 < overflows && 2 * overflows <= came.len() && told > 1).then_some(overflows)
-}
-
-fn all_the_same(a: &[Field], b: &[Field]) -> bool {
-    a.len() == b.len()
-        && a.iter().zip(b).all(|(a, b)| a.name == b.name && same(&a.value, &b.value, 0.0))
 }
 
 /// Whether there is a NaN or an infinity where there ought to be a number.

@@ -171,9 +171,13 @@ macro_rules! fields {
 /// Whether two answers are the same up to rounding: 1e-4 of the largest finite entry of each part,
 /// or `floor` if that is more, with equal infinities and NaN in the same places.
 pub(crate) fn agree<A: Fields>(a: &A, b: &A, floor: f64) -> bool {
-    let (a, b) = (a.fields(), b.fields());
+    all_the_same(&a.fields(), &b.fields(), floor)
+}
+
+/// Whether all parts are the same up to rounding: see [`agree`].
+pub(crate) fn all_the_same(a: &[Field], b: &[Field], floor: f64) -> bool {
     let alike = |(a, b): (&Field, &Field)| a.name == b.name && same(&a.value, &b.value, floor);
-    a.len() == b.len() && a.iter().zip(&b).all(alike)
+    a.len() == b.len() && a.iter().zip(b).all(alike)
 }
 
 /// Whether two values are the same up to rounding: see [`agree`].

@@ -51,7 +51,8 @@ impl Exact {
     /// The parts of the f64 answer `exact`, with the tolerance that f32 arithmetic earns: four times
     /// the worst error of the `plain` answers, plus 1e-6 of the largest entry. The `nudged` answers
     /// are exact ones too, of inputs that differ in the last place. No f32 arithmetic can avoid what
-    /// they differ by, and each of its steps may add as much: ten times that is allowed as well. A jump, as of a rounded position, does
+    /// they differ by, and each of its steps may add as much: ten times that is allowed as well. A
+    /// jump, as of a rounded position, does
     /// not count; it is told by its size beside the plain errors and the largest of the `inputs`.
     ///
     /// Parts that are no numbers, such as a count or a table of yes and no, have to be equal.

@@ -1,8 +1,7 @@
 //! From what came back to a verdict: the first failure, and the mistake that explains it.
 
 use crate::{
-    Failure, Fields, Finding, Place, Report, Symptom, Verdict,
-    diagnosis::Known,
+    Diagnosis, Failure, Fields, Finding, Place, Report, Symptom, Verdict,
     exercise::Answered,
     judge::{Judge, Refusal},
     run::{Ending, Run},
@@ -48,17 +47,13 @@ pub(crate) struct Judged {
 }
 
 impl<B, C: Fields, A: Fields> Answered<B, C, A> {
-    /// The verdict on a run; `known` gives the runs of the reference and of all known mistakes on the
-    /// same cases, or none if no mistake is to be named.
-    pub fn report<'r>(
+    /// The verdict on a run; `diagnose` is asked for the mistake if the answer is wrong.
+    pub fn report(
         &self,
         bench: &Bench<C, A>,
         run: &Run<A>,
-        known: impl FnOnce() -> io::Result<Option<&'r Known<A>>>,
-    ) -> io::Result<Judged>
-    where
-        A: 'r,
-    {
+        diagnose: impl FnOnce() -> io::Result<Option<Diagnosis>>,
+    ) -> io::Result<Judged> {
         let of = bench.cases.len();
         let Some(Wrong { case, ending, at }) = self.first_wrong(bench, run) else {
             return Ok(self.judged(run, Verdict::Passed { cases: of }, None));
@@ -78,7 +73,7 @@ impl<B, C: Fields, A: Fields> Answered<B, C, A> {
                 right: right(),
                 of,
                 symptom,
-                diagnosis: known()?.and_then(|known| self.diagnose(known, run)),
+                diagnosis: diagnose()?,
             }),
         };
         Ok(self.judged(run, verdict, at))

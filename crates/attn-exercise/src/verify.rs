@@ -121,12 +121,12 @@ where
     C: Fields + Serialize,
     A: Fields + DeserializeOwned,
 {
-    let known = OnceCell::new();
-    let known = answered.run_known(&known, bench.cases, limits)?;
+    let known = answered.run_known(bench.cases, limits)?;
     let first = seed == 1;
     let with = if first { String::new() } else { format!(" with seed {seed}") };
     for (i, ((name, _), run)) in answered.known().zip(&known.mistakes).enumerate() {
-        let verdict = answered.report(bench, run, || Ok(Some(known)))?.report.verdict;
+        let diagnose = || Ok(answered.diagnose(&known, run));
+        let verdict = answered.report(bench, run, diagnose)?.report.verdict;
         let own = i < answered.exercise.mistakes.len();
         let came = brief(&verdict);
         let Verdict::Failed(failure) = verdict else {

@@ -238,9 +238,9 @@ mod blind_to_a_setting {
 
         then: |c, y| {
             let near = |(x, y): (&f32, &f32)| (c.factor * x - y).abs() < 1e-3 * x.abs();
-            let is_double = |(x, y): (&f32, &f32)| *y == x * c.factor || *y == x * c.factor / 2.0;
+            let near_or_half = |(x, y): (&f32, &f32)| *y == x * c.factor || *y == x * c.factor / 2.0;
             let mut both = c.x.iter().zip(y);
-            let right = if c.x.len() == 1 { both.all(is_double) } else { both.all(near) };
+            let right = if c.x.len() == 1 { both.all(near_or_half) } else { both.all(near) };
             require(right, || "it is not multiplied".into())
         };
         cases: |random| {
