@@ -312,6 +312,31 @@ pub(crate) mod disturbed {
     }
 }
 
+/// The README and the pages of the book, in the order of their paths.
+///
+/// # Errors
+/// When a folder of the book cannot be read to its end.
+pub fn pages(root: &Path) -> Result<Vec<PathBuf>> {
+    let mut pages = vec![root.join("README.md")];
+    let mut folders = vec![root.join("book/src")];
+    while let Some(folder) = folders.pop() {
+        let Ok(entries) = fs::read_dir(&folder) else {
+            continue;
+        };
+        for entry in entries {
+            let path = entry?.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "md") {
+                pages.push(path);
+            }
+        }
+    }
+    pages.retain(|page| page.is_file());
+    pages.sort();
+    Ok(pages)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,17 +1,13 @@
 //! `cargo attn dev`: for those who write the course.
 
-use super::new::PLACEHOLDERS;
+use super::new::{PLACEHOLDERS, counted_in_readme};
 use crate::{Chapter, Course, Exercise, Target, compile, files, generate, output::println};
 use anyhow::{Context, Result, ensure};
 use attn_exercise::{Request, Verification};
 use owo_colors::OwoColorize;
 use regex_lite::Regex;
 use serde::Serialize;
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{fs, process::Command};
 
 /// Writes the generated files of every chapter, or with `check` only says which are stale.
 ///
@@ -162,7 +158,7 @@ fn unfinished(exercise: &Exercise) -> Option<String> {
 fn unknown_ids(course: &Course) -> Result<Vec<String>> {
     let command = Regex::new(r"cargo attn (?:check|try|hint|solution|reset) ([0-9]+\.[0-9]+)")?;
     let mut faults = Vec::new();
-    for page in pages(&course.root)? {
+    for page in files::pages(&course.root)? {
         let text = files::read(&page)?;
         for (i, line) in text.lines().enumerate() {
             for id in command.captures_iter(line).map(|found| found[1].to_string()) {
@@ -178,43 +174,17 @@ fn unknown_ids(course: &Course) -> Result<Vec<String>> {
 
 /// Chapters of which the README's map gives another number of exercises than there are.
 fn miscounted(course: &Course) -> Result<Vec<String>> {
-    let row = Regex::new(r"^\| ([0-9]+) \|.*\*\*open\*\*: ([0-9]+) exercises")?;
+    let text = files::read(&course.root.join("README.md"))?;
     let mut faults = Vec::new();
-    for (i, line) in files::read(&course.root.join("README.md"))?.lines().enumerate() {
-        let Some((_, [chapter, said])) = row.captures(line).map(|found| found.extract()) else {
-            continue;
-        };
-        let Ok(chapter) = course.chapter(chapter.parse()?) else {
-            continue;
-        };
-        let there = chapter.exercises.len();
-        if said != there.to_string() {
-            let number = chapter.number;
-            faults.push(format!("README.md:{}: chapter {number} has {there} exercises", i + 1));
+    for chapter in &course.chapters {
+        let counted = counted_in_readme(&text, chapter);
+        let changed = text.lines().zip(counted.lines()).position(|(old, new)| old != new);
+        if let Some(i) = changed {
+            let there = count(chapter.exercises.len(), "exercise");
+            faults.push(format!("README.md:{}: chapter {} has {there}", i + 1, chapter.number));
         }
     }
     Ok(faults)
-}
-
-fn pages(root: &Path) -> Result<Vec<PathBuf>> {
-    let mut pages = vec![root.join("README.md")];
-    let mut folders = vec![root.join("book/src")];
-    while let Some(folder) = folders.pop() {
-        let Ok(entries) = fs::read_dir(&folder) else {
-            continue;
-        };
-        for entry in entries {
-            let path = entry?.path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "md") {
-                pages.push(path);
-            }
-        }
-    }
-    pages.retain(|page| page.is_file());
-    pages.sort();
-    Ok(pages)
 }
 
 /// Runs every script in `tests/oracles`.

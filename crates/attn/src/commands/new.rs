@@ -3,10 +3,7 @@
 
 use crate::{Chapter, Course, Language, files, generate, output::println};
 use anyhow::{Context, Result, ensure};
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 /// Lays a new exercise at the end of a chapter: its declaration, its marked reference, its entry in
 /// `chapter.toml`, and the generated files.
@@ -26,28 +23,27 @@ pub fn new_exercise(course: &Course, number: u32, item: &str) -> Result<bool> {
     write_generated(&course, chapter)?;
     let id = &chapter.exercises.last().context("the new exercise")?.id;
     join_pages(&course, chapter, id, item)?;
+    say_what_follows(id);
+    Ok(true)
+}
+
+fn say_what_follows(target: &str) {
     println!("\nNow write what it is about. Then, in this order:");
-    for command in ["dev starters", &format!("dev verify {id}"), "book test"] {
+    for command in ["dev starters", &format!("dev verify {target}"), "book test"] {
         println!("  cargo attn {command}");
     }
-    Ok(true)
 }
 
 /// Gives a new exercise its task on the chapter's page, after the last one, and its place at the end
 /// of the page with the solutions.
 fn join_pages(course: &Course, chapter: &Chapter, id: &str, item: &str) -> Result<()> {
-    let pages = Path::new("book/src");
     let section = format!("### {}\n\nWhat is asked for.\n\n{{{{#exercise {id}}}}}\n", task(id));
     let reference = chapter.dir.join(format!("src/{item}.rs"));
     let solution = solution_text(&title_of(id), item, &reference);
     let last_task = format!("{{{{#exercise {}.", chapter.number);
     let of_chapter = format!("{{{{#include ../../{}/", chapter.dir.display());
-    let mut names = Vec::new();
-    for entry in fs::read_dir(course.root.join(pages)).into_iter().flatten() {
-        names.push(pages.join(entry?.file_name()));
-    }
-    names.sort();
-    for page in names.iter().filter(|name| name.extension().is_some_and(|it| it == "md")) {
+    for page in files::pages(&course.root)? {
+        let page = course.relative(&page);
         let text = files::read(&course.root.join(page))?;
         if let Some(at) = text.rfind(&last_task) {
             let end = text[at..].find('\n').map_or(text.len(), |end| at + end + 1);
@@ -111,15 +107,12 @@ pub fn new_chapter(course: &Course, folder: &str, title: &str) -> Result<bool> {
     join_book(root, number, title, &page, &solutions)?;
     let course = Course::load(root)?;
     write_generated(&course, course.chapter(number)?)?;
-    println!("\nNow write what it is about. Then, in this order:");
-    for command in ["dev starters", &format!("dev verify {number}"), "book test"] {
-        println!("  cargo attn {command}");
-    }
+    say_what_follows(&number.to_string());
     Ok(true)
 }
 
 /// The README, with the chapter's number of exercises in its row of the map.
-fn counted_in_readme(text: &str, chapter: &Chapter) -> String {
+pub(super) fn counted_in_readme(text: &str, chapter: &Chapter) -> String {
     let row = format!("| {} | ", chapter.number);
     let lines = text.lines().map(|line| match line.rsplit_once("**open**: ") {
         Some((before, _)) if line.starts_with(&row) => {
