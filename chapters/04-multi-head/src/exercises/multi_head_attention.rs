@@ -213,7 +213,7 @@ exercise! {
         "causal-too": "the mask is joined with a causal one; the mask that is given is all"
             => crate::multi_head_attention(layer, x, memory, &Mask::All(vec![mask.clone(), Mask::Causal]));
         "residual": "x is added to the result; that is done by the block around it, later"
-            => crate::multi_head_attention(layer, x, memory, mask) + &x;
+            => crate::multi_head_attention(layer, x, memory, mask) + x;
         "relu": "the merged heads go through a ReLU before W_o"
             => crate::merge_heads(attend(project(layer, x, memory), mask).view()).mapv(|x| x.max(0.0)).dot(&layer.w_o);
     }

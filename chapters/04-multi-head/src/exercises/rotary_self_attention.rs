@@ -137,7 +137,7 @@ exercise! {
             => {
                 let [q, k, v] = project(layer, x, x);
                 let heads = attend([turned(q, rotary), turned(k, rotary), v], mask);
-                mix(layer, &if heads.dim().2 % 2 == 0 { turned(heads, rotary) } else { heads })
+                mix(layer, &if heads.dim().2.is_multiple_of(2) { turned(heads, rotary) } else { heads })
             };
         "queries-from-the-head": "the queries of head a are turned from position a on, not 0: the number of the head is taken for the position"
             => with(layer, x, mask, |[mut q, k, v]| {

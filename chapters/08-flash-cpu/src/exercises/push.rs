@@ -155,7 +155,7 @@ exercise! {
         "row-max-is-last": "row_max is the last score, even where it is smaller: then the factor is more than 1 and may overflow"
             => if score > f32::NEG_INFINITY {
                 let old = (state.row_max - score).exp();
-                *state = State { row_max: score, row_sum: old * state.row_sum + 1.0, out: old * &state.out + &value };
+                *state = State { row_max: score, row_sum: old * state.row_sum + 1.0, out: old * &state.out + value };
             };
         "smaller-at-zero": "a key with a smaller score is added with the weight e^score; what is summed belongs to row_max: e^(score − row_max)"
             => if score > state.row_max {
