@@ -148,10 +148,11 @@ fn zips() -> Step {
     // ANCHOR: zips
     let scores = array![[1.0, 2.0], [3.0, 4.0]];
     let allowed = array![[true, false], [true, true]];
-    let hidden =
-        Zip::from(&scores).and(&allowed).map_collect(|&score, &may| if may { score } else { 0.0 });
+    let kept = |&score: &f64, &may: &bool| if may { score } else { 0.0 };
+    let hidden = Zip::from(&scores).and(&allowed).map_collect(kept);
     let mut sums = array![0.5, 0.5];
-    Zip::from(&mut sums).and(hidden.rows()).for_each(|sum, row| *sum += row.sum());
+    let rows = hidden.rows();
+    Zip::from(&mut sums).and(rows).for_each(|sum, row| *sum += row.sum());
     // ANCHOR_END: zips
     Step::new("zips", "Zip: several arrays in step").gives("hidden", hidden).gives("sums", sums)
 }
