@@ -10,7 +10,7 @@ use attn_exercise::{
 };
 use attn_oracle as oracle;
 use ch03_scaled_dot_product::attention;
-use ndarray::{Array, Array1, Array2, ArrayView1, ArrayView2, Axis, Ix1, Ix2, NdFloat, s};
+use ndarray::{Array, Array1, Array2, ArrayView1, ArrayView2, Axis, Ix1, Ix2, NdFloat, array, s};
 use std::ops::Range;
 
 exercise! {
@@ -43,6 +43,9 @@ exercise! {
             of("", 129, (64, 32), 8),
             of("scores of about ±10000", 9, (16, 3), 4),
             of("all scores below −10¹⁰", 5, (4, 2), 2),
+            // Many good keys in the first part, the best one in the second.
+            case("the part with the best key has the smaller say", (array![1.0], array![[1.0], [1.0], [1.0], [1.5], [-3.0], [-3.0]], array![[1.0], [2.0], [3.0], [4.0], [5.0], [6.0]], 2)),
+            case("parts 18 apart", (array![1.0], array![[0.0], [18.0], [9.0]], array![[1e8], [1.0], [1e4]], 3)),
         ];
         cases[7].q *= 100.0;
         cases[7].k *= 100.0;
@@ -66,8 +69,33 @@ exercise! {
             => averaged(crate::split_kv(q, k, v, parts), |_, _| 1.0);
         "by-length": "the parts' results are averaged by how many keys they have; their say is their row_sum, at the common maximum"
             => averaged(crate::split_kv(q, k, v, parts), |p, _| borders(p, k.nrows(), parts).len() as f32);
-        "by-own-sum": "the parts' results are averaged by their row_sum as it is, although each belongs to a maximum of its own"
+        "by-length-guarded": "the parts' results are averaged by how many keys they have; their say is their row_sum, at the common maximum"
+            => unless_empty(k, crate::split_kv(q, k, v, parts), |right| averaged(right, |p, _| borders(p, k.nrows(), parts).len() as f32));
+        "by-own-sum": "the parts' results are averaged by their row_sum as it is, or their outs and sums added as they are, although each part has a maximum of its own"
             => averaged(crate::split_kv(q, k, v, parts), |_, part| part.row_sum);
+        "by-own-sum-guarded": "the parts' results are averaged by their row_sum as it is, or their outs and sums added as they are, although each part has a maximum of its own"
+            => unless_empty(k, crate::split_kv(q, k, v, parts), |right| averaged(right, |_, part| part.row_sum));
+        "by-log-sum-exp": "the parts' results are averaged by their log-sum-exps; their say is e^(log-sum-exp)"
+            => unless_empty(k, crate::split_kv(q, k, v, parts), |right| {
+                averaged(right, |_, part| if part.row_sum > 0.0 { part.finish().1 } else { 0.0 })
+            });
+        "not-brought-together": "the parts' outs and sums are added as they are, with the largest of their maxima, although each part has a maximum of its own"
+            => merged(crate::split_kv(q, k, v, parts).parts, v.ncols(), |a, b| State {
+                row_max: a.row_max.max(b.row_max),
+                row_sum: a.row_sum + b.row_sum,
+                out: &a.out + &b.out,
+            });
+        "last-part": "the last part is taken for the whole"
+            => {
+                let right = crate::split_kv(q, k, v, parts);
+                let (out, lse) = right.parts[parts - 1].finish();
+                Split { out, lse, ..right }
+            };
+        "undivided": "out is not divided by the whole's row_sum at the end"
+            => {
+                let right = crate::split_kv(q, k, v, parts);
+                Split { out: right.parts.iter().fold(State::empty(v.ncols()), |a, b| merge(&a, b)).out, ..right }
+            };
         "best-part": "the part with the largest score is taken for the whole"
             => {
                 let parts = crate::split_kv(q, k, v, parts).parts;
@@ -87,6 +115,13 @@ exercise! {
                 let (out, lse) = parts.last().map(State::finish).unwrap_or_default();
                 Split { parts, out, lse }
             };
+        "longer-ones-first": "the first m mod parts parts have one key more than the others: the whole is right, the parts are not the ones asked for"
+            => cut(q, k, v, parts, |p, m, parts| {
+                let start = |p: usize| p * (m / parts) + p.min(m % parts);
+                start(p)..start(p + 1)
+            });
+        "border-in-both": "the key at a border is in the part before it too: part p ends before (p+1)·m/parts"
+            => cut(q, k, v, parts, |p, m, parts| borders(p, m, parts).start..(borders(p, m, parts).end + 1).min(m));
         "empty-parts-left-out": "parts without keys are left out: the whole is right, but fewer parts come back than were asked for"
             => {
                 let mut split = crate::split_kv(q, k, v, parts);
@@ -110,6 +145,16 @@ exercise! {
             => {
                 let right = crate::split_kv(q, k, v, parts);
                 Split { lse: right.parts.iter().map(|part| part.finish().1).sum(), ..right }
+            };
+        "lse-added-as-typed": "the log-sum-exps of the parts that have keys are added; their exponentials add"
+            => {
+                let right = crate::split_kv(q, k, v, parts);
+                Split { lse: right.parts.iter().map(|part| part.finish().1).filter(|lse| lse.is_finite()).sum(), ..right }
+            };
+        "largest-lse": "the largest of the parts' log-sum-exps is taken for that of the whole; their exponentials add"
+            => {
+                let right = crate::split_kv(q, k, v, parts);
+                Split { lse: right.parts.iter().map(|part| part.finish().1).fold(f32::NEG_INFINITY, f32::max), ..right }
             };
         "parts-divided": "each part's out is divided by its row_sum before it is kept; a state's out is not divided, so that it can be merged"
             => {
@@ -225,6 +270,11 @@ fn cut(
 fn merged(parts: Vec<State>, d_v: usize, merge: fn(&State, &State) -> State) -> Split {
     let (out, lse) = parts.iter().fold(State::empty(d_v), |a, b| merge(&a, b)).finish();
     Split { parts, out, lse }
+}
+
+/// Another result, where there are keys.
+fn unless_empty(k: ArrayView2<f32>, right: Split, other: impl FnOnce(Split) -> Split) -> Split {
+    if k.is_empty() { right } else { other(right) }
 }
 
 /// The mean of the parts' results with these weights.
