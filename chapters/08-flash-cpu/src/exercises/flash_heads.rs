@@ -87,6 +87,21 @@ exercise! {
             => grouped(q, k, v, |head, _, h_kv| head % h_kv, tiles(causal, block, traffic));
         "divided-by-h-kv": "query head i reads key head i / h_kv; a group has h / h_kv heads"
             => grouped(q, k, v, |head, _, h_kv| head / h_kv, tiles(causal, block, traffic));
+        "divided-by-h-kv-clamped": "query head i reads key head i / h_kv, or the last where there is no such head; a group has h / h_kv heads"
+            => grouped(q, k, v, |head, _, h_kv| (head / h_kv).min(h_kv - 1), tiles(causal, block, traffic));
+        "modulo-values": "the keys are those of the group, but query head i reads value head i mod h_kv; groups are neighbours: i / (h / h_kv)"
+            => {
+                let (h, h_kv) = (q.len_of(Axis(0)), k.len_of(Axis(0)));
+                let heads = q.outer_iter().enumerate().map(|(head, q)| {
+                    let (k, v) = (k.index_axis(Axis(0), head * h_kv / h), v.index_axis(Axis(0), head % h_kv));
+                    crate::flash_forward(q, k, v, causal, block, traffic)
+                });
+                stacked(&heads.collect::<Vec<_>>())
+            };
+        "modulo-the-group": "query head i reads key head i mod (h / h_kv), its place in the group; the group's number is i / (h / h_kv)"
+            => grouped(q, k, v, |head, h, h_kv| head % (h / h_kv), tiles(causal, block, traffic));
+        "causal-always": "the causal limit is always applied, whether it is asked for or not"
+            => crate::flash_heads(q, k, v, true, block, traffic);
         "own-number": "each query head reads the key head of its own number, and there are only h_kv of them"
             => grouped(q, k, v, |head, _, _| head, tiles(causal, block, traffic));
         "clamped": "each query head reads the key head of its own number, and those beyond the last one read the last"

@@ -9,7 +9,7 @@ use attn_core::{Mask, random::Random};
 use attn_exercise::{SOME_VALUES, exercise, field, pairwise, some_values};
 use attn_oracle as oracle;
 use ch03_scaled_dot_product::attention;
-use ndarray::{Array1, Array2, ArrayView2, Axis, s};
+use ndarray::{Array, Array1, Array2, ArrayView2, Axis, RemoveAxis, Slice, s};
 use std::ops::Range;
 
 exercise! {
@@ -96,6 +96,46 @@ exercise! {
             => crate::flash_forward(q, k, v, causal, block, traffic);
         "query-starts-for-keys": "the keys are cut where the queries are; sequences have as many keys as k_starts says"
             => crate::varlen(q, k, v, q_starts, q_starts, causal, block, traffic);
+        "query-starts-for-keys-as-typed": "the keys are cut where the queries are; sequences have as many keys as k_starts says"
+            => each(q, v, sequences(q_starts, q_starts), tiles(q, k, v, causal, block, traffic));
+        "query-starts-for-keys-clamped": "the keys are cut where the queries are; sequences have as many keys as k_starts says"
+            => {
+                let cut = |keys: Range<usize>| keys.start.min(k.nrows())..keys.end.min(k.nrows());
+                each(q, v, sequences(q_starts, q_starts).map(|(rows, keys)| (rows, cut(keys))), tiles(q, k, v, causal, block, traffic))
+            };
+        "out-at-the-top": "each sequence's rows of out are written from row 0 on; they belong where its queries are"
+            => {
+                let right = crate::varlen(q, k, v, q_starts, k_starts, causal, block, traffic);
+                Output { out: at_the_top(&right.out, q_starts), ..right }
+            };
+        "lse-at-the-top": "each sequence's log-sum-exps are written from 0 on; they belong where its queries are"
+            => {
+                let right = crate::varlen(q, k, v, q_starts, k_starts, causal, block, traffic);
+                Output { lse: at_the_top(&right.lse, q_starts), ..right }
+            };
+        "both-at-the-top": "each sequence's out and lse are written from row 0 on; they belong where its queries are"
+            => {
+                let right = crate::varlen(q, k, v, q_starts, k_starts, causal, block, traffic);
+                Output { out: at_the_top(&right.out, q_starts), lse: at_the_top(&right.lse, q_starts) }
+            };
+        "keys-to-the-end": "every sequence sees the keys from its own start to the very last, those of later sequences too"
+            => each(q, v, sequences(q_starts, k_starts).map(|(rows, keys)| (rows, keys.start..k.nrows())), tiles(q, k, v, causal, block, traffic));
+        "values-from-zero": "the keys are cut where a sequence starts and the values are not: those of the first sequences are taken"
+            => each(q, v, sequences(q_starts, k_starts), |rows, keys| {
+                let (q, v) = (q.slice(s![rows, ..]), v.slice(s![..keys.len(), ..]));
+                crate::flash_forward(q, k.slice(s![keys, ..]), v, causal, block, &mut *traffic)
+            });
+        "first-keys": "every sequence sees the keys of the first"
+            => each(q, v, sequences(q_starts, k_starts).map(|(rows, _)| (rows, k_starts[0]..k_starts[1])), tiles(q, k, v, causal, block, traffic));
+        "first-sequence-forgotten": "the first sequence is left out"
+            => each(q, v, sequences(q_starts, k_starts).skip(1), tiles(q, k, v, causal, block, traffic));
+        "last-query-dropped": "the last query of each sequence is left out; a start is where the sequence before it ends"
+            => {
+                let dropped = |rows: Range<usize>| rows.start..rows.end.saturating_sub(1).max(rows.start);
+                each(q, v, sequences(q_starts, k_starts).map(|(rows, keys)| (dropped(rows), keys)), tiles(q, k, v, causal, block, traffic))
+            };
+        "causal-always": "the causal limit is always applied, whether it is asked for or not"
+            => crate::varlen(q, k, v, q_starts, k_starts, true, block, traffic);
         "first-sequence-only": "only the first sequence is computed"
             => each(q, v, sequences(q_starts, k_starts).take(1), tiles(q, k, v, causal, block, traffic));
         "last-sequence-forgotten": "the last sequence is left out: there is one start more than there are sequences"
@@ -156,6 +196,16 @@ fn table(c: &Case) -> Array2<bool> {
         }
     }
     table
+}
+
+/// Each sequence's rows, written from row 0 on.
+fn at_the_top<D: RemoveAxis>(x: &Array<f32, D>, q_starts: &[usize]) -> Array<f32, D> {
+    let mut top = Array::zeros(x.raw_dim());
+    for rows in q_starts.windows(2) {
+        let (from, to) = (Slice::from(rows[0]..rows[1]), Slice::from(..rows[1] - rows[0]));
+        top.slice_axis_mut(Axis(0), to).assign(&x.slice_axis(Axis(0), from));
+    }
+    top
 }
 
 /// The result that `attention` gives for these queries and keys, and zeros elsewhere.
