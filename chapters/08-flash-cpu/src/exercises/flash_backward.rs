@@ -1,6 +1,6 @@
 //! 8.5 `flash_backward`
 
-use super::flash_forward::{by_hand, scaled, small};
+use super::flash_forward::{by_hand, small};
 use crate::{
     checked::{Held, Moved, mask},
     given::{Block, Gradients, Output, Traffic, seen},
@@ -95,6 +95,11 @@ exercise! {
             => crate::flash_backward(q, k, v, causal, &with_out(forward, |x| -x), d_out, block, traffic);
         "row-term-of-d-out": "D is the sum of the row of d_out alone; it is the sum of d_out ∘ out"
             => crate::flash_backward(q, k, v, causal, &with_out(forward, |_| 1.0), d_out, block, traffic);
+        "row-term-of-squares": "D is the sum of d_out²; it is the sum of d_out ∘ out"
+            => {
+                let forward = Output { out: d_out.to_owned(), lse: forward.lse.clone() };
+                crate::flash_backward(q, k, v, causal, &forward, d_out, block, traffic)
+            };
         "row-term-of-the-tile": "D is computed from the weights of the tile at hand, so that it covers only a part of the row's keys"
             => Parts { d_scores: |w, d, _| w * &(d - w.dot(d)), ..RIGHT }.run(q, k, v, causal, forward, d_out, block, traffic);
         "row-term-of-other-rows": "D of each tile is computed from the first rows of out instead of the tile's own"
@@ -112,12 +117,7 @@ exercise! {
         "both-unscaled": "neither dq nor dk is divided by √d"
             => unscaled(crate::flash_backward(q, k, v, causal, forward, d_out, block, traffic), [true, true]);
         "unscaled-weights": "the weights are computed again from scores that are not divided by √d"
-            => {
-                let q = scaled(q, q.ncols() as f32);
-                let mut gradients = crate::flash_backward(q.view(), k, v, causal, forward, d_out, block, traffic);
-                gradients.dk /= (q.ncols() as f32).sqrt();
-                gradients
-            };
+            => Parts { scale: |_| 1.0, ..RIGHT }.run(q, k, v, causal, forward, d_out, block, traffic);
         "exponent-from-max": "the row's maximum is subtracted in the exponent instead of its log-sum-exp, so that the weights do not sum to one"
             => {
                 let row_max = |i: usize| {
@@ -134,6 +134,32 @@ exercise! {
                 let own = row_max + row.mapv(|s| (s - row_max).exp()).sum().ln();
                 (RIGHT.weights)(row, if lse.is_finite() { open } else { 0 }, own);
             }, ..RIGHT }.run(q, k, v, causal, forward, d_out, block, traffic);
+        "tile-normalised": "each tile's weights are divided by their sum once more; with the row's log-sum-exp they sum to one over the whole row already"
+            => Parts { weights: |row, open, lse| {
+                (RIGHT.weights)(row, open, lse);
+                let sum = row.sum();
+                if sum > 0.0 {
+                    *row /= sum;
+                }
+            }, ..RIGHT }.run(q, k, v, causal, forward, d_out, block, traffic);
+        "lse-added": "the log-sum-exp is added in the exponent; the weights are e^(score − lse)"
+            => Parts { weights: |row, open, lse| (RIGHT.weights)(row, open, -lse), ..RIGHT }.run(q, k, v, causal, forward, d_out, block, traffic);
+        "lse-divides": "e^score is divided by the log-sum-exp; the weights are e^(score − lse)"
+            => Parts { weights: |row, open, lse| divided(row, open, lse), ..RIGHT }.run(q, k, v, causal, forward, d_out, block, traffic);
+        "no-difference-in-the-exponent": "e^score is divided by e^lse, and where both overflow, that is NaN; the difference belongs in the exponent, e^(score − lse)"
+            => Parts { weights: |row, open, lse| divided(row, open, lse.exp()), ..RIGHT }.run(q, k, v, causal, forward, d_out, block, traffic);
+        "lse-of-other-rows": "each tile takes the log-sum-exps of the first rows instead of its own"
+            => {
+                let rows: Vec<usize> = (0..q.nrows()).map(|i| i % block.q).collect();
+                let first = Output { out: forward.out.clone(), lse: forward.lse.select(Axis(0), &rows) };
+                crate::flash_backward(q, k, v, causal, &first, d_out, block, traffic)
+            };
+        "row-of-the-tile": "how far a row sees is asked with its place in the tile, seen(r, …); its query is first + r"
+            => Parts { open: |[_, r, key], n, m, causal| seen(r, n, m, causal).saturating_sub(key), ..RIGHT }
+                .run(q, k, v, causal, forward, d_out, block, traffic);
+        "key-not-subtracted": "how far a row sees is counted from the first key of the sequence, seen(first + r, …), and not from the tile's: − key is missing"
+            => Parts { open: |[first, r, _], n, m, causal| seen(first + r, n, m, causal), ..RIGHT }
+                .run(q, k, v, causal, forward, d_out, block, traffic);
         "mask-forgotten": "the weights in the tile on the diagonal are computed again without the mask"
             => Parts { weights: |row, _, lse| {
                 let keys = if lse.is_finite() { row.len() } else { 0 };
@@ -141,6 +167,12 @@ exercise! {
             }, ..RIGHT }.run(q, k, v, causal, forward, d_out, block, traffic);
         "dv-from-d-scores": "dv is computed from the gradient of the scores instead of the weights"
             => Parts { for_dv: |_, d_scores| d_scores, ..RIGHT }.run(q, k, v, causal, forward, d_out, block, traffic);
+        "dv-from-scaled-d-scores": "dv is computed from the gradient of the scores, and that with its 1/√d, instead of the weights"
+            => {
+                let mut gradients = Parts { for_dv: |_, d_scores| d_scores, ..RIGHT }.run(q, k, v, causal, forward, d_out, block, traffic);
+                gradients.dv /= (q.ncols() as f32).sqrt();
+                gradients
+            };
         "dk-dv-swapped": "dk and dv stand in each other's place"
             => {
                 let Gradients { dq, dk, dv } = crate::flash_backward(q, k, v, causal, forward, d_out, block, traffic);
@@ -157,7 +189,7 @@ exercise! {
         "ragged-ends-dropped": "only whole tiles are visited: the rows at the end that do not fill one are left out"
             => Parts { covered: |rows, block| rows / block * block, ..RIGHT }.run(q, k, v, causal, forward, d_out, block, traffic);
         "empty-row-nan": "exp(score − lse) is computed for a query that saw nothing, where lse is −∞"
-            => Parts { weights: |row, open, lse| {
+            => Parts { nan_of_nothing: true, weights: |row, open, lse| {
                 (RIGHT.weights)(row, open, lse);
                 if lse == f32::NEG_INFINITY {
                     row.fill(f32::NAN);
@@ -167,6 +199,13 @@ exercise! {
             => {
                 crate::flash_backward(q, k, v, false, forward, d_out, block, traffic);
                 crate::flash_backward(q, k, v, causal, forward, d_out, block, &mut Traffic::default())
+            };
+        "outputs-where-they-lie": "the numbers are right, but out and d_out are read where they lie: load their tiles with traffic.load, like that of q"
+            => {
+                let gradients = crate::flash_backward(q, k, v, causal, forward, d_out, block, traffic);
+                traffic.tiles -= 2 * Sizes::of(q, v, causal).query_tiles(block);
+                traffic.loaded -= 2 * 4 * d_out.len() as u64;
+                gradients
             };
         "queries-loaded-again": "the numbers are right, but the tiles of q, out and d_out are loaded again for every key tile"
             => {
@@ -244,8 +283,14 @@ fn unscaled(mut gradients: Gradients, [dq, dk]: [bool; 2]) -> Gradients {
 struct Parts {
     /// How many of the rows are covered by tiles of `block` rows.
     covered: fn(rows: usize, block: usize) -> usize,
+    /// What the scores are multiplied by, for queries of width d.
+    scale: fn(d: f32) -> f32,
+    /// How many keys row r sees from key `key` on, in the tile of queries that begins with `first`.
+    open: fn([usize; 3], n: usize, m: usize, causal: bool) -> usize,
     /// Makes weights of a row of scores, of which the first `open` are seen.
     weights: fn(scores: &mut ArrayViewMut1<f32>, open: usize, lse: f32),
+    /// Whether the weights of a query that saw nothing are left as they come out.
+    nan_of_nothing: bool,
     /// The gradient of a row of scores, of its weights, their gradients, and D.
     d_scores: fn(&Array1<f32>, &Array1<f32>, row_dot: f32) -> Array1<f32>,
     /// What dv is made of: the weights, or the gradient of the scores.
@@ -257,14 +302,23 @@ struct Parts {
 /// The right parts. A mistake has one of its own.
 const RIGHT: Parts = Parts {
     covered: |rows, _| rows,
+    scale: |d| 1.0 / d.sqrt(),
+    open: |[first, r, key], n, m, causal| seen(first + r, n, m, causal).saturating_sub(key),
     weights: |scores, open, lse| {
         scores.slice_mut(s![..open]).mapv_inplace(|score| (score - lse).exp());
         scores.slice_mut(s![open..]).fill(0.0);
     },
+    nan_of_nothing: false,
     d_scores: |weights, d_weights, row_dot| weights * &(d_weights - row_dot),
     for_dv: |weights, _| weights,
     replaced: [false; 3],
 };
+
+/// e^score over `by`, for the first `open` scores.
+fn divided(scores: &mut ArrayViewMut1<f32>, open: usize, by: f32) {
+    scores.slice_mut(s![..open]).mapv_inplace(|score| score.exp() / by);
+    scores.slice_mut(s![open..]).fill(0.0);
+}
 
 impl Parts {
     #[allow(clippy::too_many_arguments)] // the exercise's signature
@@ -292,11 +346,16 @@ impl Parts {
             for key in (0..seen(last, n, m, causal).min(covered_k)).step_by(block.k) {
                 let keys = s![key..m.min(key + block.k), ..];
                 let [k, v] = [k, v].map(|x| traffic.load(x.slice(keys)));
-                let mut weights = q.dot(&k.t()) * scale;
+                let mut weights = q.dot(&k.t()) * (self.scale)(d as f32);
                 let mut d_scores = d_out.dot(&v.t());
                 for (r, mut row) in weights.rows_mut().into_iter().enumerate() {
-                    let open = seen(first + r, n, m, causal).saturating_sub(key).min(row.len());
-                    (self.weights)(&mut row, open, forward.lse[first + r]);
+                    let open = (self.open)([first, r, key], n, m, causal).min(row.len());
+                    let lse = forward.lse[first + r];
+                    // A query that saw nothing has no weights.
+                    (self.weights)(&mut row, open, lse);
+                    if lse == f32::NEG_INFINITY && !self.nan_of_nothing {
+                        row.fill(0.0);
+                    }
                     let row_dot = d_out.row(r).dot(&out.row(r));
                     let d_row =
                         (self.d_scores)(&row.to_owned(), &d_scores.row(r).to_owned(), row_dot);
