@@ -12,7 +12,7 @@ use attn_core::random::Random;
 use attn_exercise::{SOME_VALUES, exercise, field, pairwise, some_values};
 use attn_oracle as oracle;
 use ch03_scaled_dot_product::attention;
-use ndarray::{Array1, Array2, ArrayView2, array, s};
+use ndarray::{Array1, Array2, ArrayView2, NdFloat, array, s};
 
 exercise! {
     /// One head, and how large the tiles are.
@@ -22,11 +22,8 @@ exercise! {
         Moved::by(|traffic| flash_forward(q, k, v, causal, block, traffic))
     }));
 
-    exact: |c| c.call(|q, k, v, causal, _| oracle::attention::<f64>(q, k, v, &mask(causal)));
-    plain: |c| [
-        c.call(|q, k, v, causal, _| oracle::attention::<f32>(q, k, v, &mask(causal))),
-        c.call(|q, k, v, causal, _| attention(q, k, v, &mask(causal))),
-    ];
+    exact: |c| exact::<f64>(c);
+    plain: |c| [exact::<f32>(c), c.call(|q, k, v, causal, _| table(q, k, v, causal))];
     then: |c, answer| {
         let sizes = c.call(|q, _, v, causal, _| Sizes::of(q, v, causal));
         let (queries, visited) = (sizes.query_tiles(c.block), sizes.visited(c.block));
@@ -67,6 +64,10 @@ exercise! {
             measured,
             of("all scores below −10¹⁰", (3, 5), (4, 2), true, (2, 2)),
         ];
+        let far_apart = (array![[1.0], [-1.0]], array![[0.0], [18.0], [9.0]], array![[1e8, 1.0], [1.0, 1e8], [1e4, 1e4]]);
+        cases.push(case("18 apart", (far_apart.0, far_apart.1, far_apart.2, false, Block { q: 2, k: 1 })));
+        let hidden = (array![[1.0], [0.5]], array![[0.5], [1.0]], array![[1.0, 2.0], [f32::INFINITY, 3.0]]);
+        cases.push(case("an infinite value, hidden from query 0", (hidden.0, hidden.1, hidden.2, true, Block { q: 2, k: 2 })));
         let Case { q, k, .. } = &mut cases[7];
         large(q, k, 100.0);
         let Case { q, k, .. } = &mut cases[12];
@@ -108,6 +109,11 @@ exercise! {
                 let (row_max, [x, y]) = right(a, b);
                 combined(a, b, row_max, [1.0 / x, y])
             }, ..RIGHT }.run(q, k, v, causal, block, traffic);
+        "inverted-guarded": "the exponent has the wrong sign: what was summed before is rescaled by e^(old − new), at most 1, not by e^(new − old)"
+            => Parts { merge: |a, b| {
+                let (row_max, [x, y]) = right(a, b);
+                combined(a, b, row_max, [if a.row_sum == 0.0 { 0.0 } else { 1.0 / x }, y])
+            }, ..RIGHT }.run(q, k, v, causal, block, traffic);
         "divided-at-each-tile": "out is divided by the running row_sum after each tile, and so again and again; divide once, at the very end"
             => Parts { merge: |a, b| {
                 let both = crate::merge(a, b);
@@ -122,19 +128,50 @@ exercise! {
         "max-from-a-billion": "the maximum starts at −1e9 instead of −∞: a row whose scores are all below that loses them all"
             => Parts { merge: |a, b| plainly(a, b, a.row_max.max(b.row_max).max(-1e9)), ..RIGHT }.run(q, k, v, causal, block, traffic);
         "ragged-ends-dropped": "only whole tiles are visited: the rows at the end that do not fill one are left out"
-            => Parts { covered: |rows, block| rows / block * block, ..RIGHT }.run(q, k, v, causal, block, traffic);
+            => Parts {
+                covered: |rows, block| rows / block * block,
+                covered_keys: |end, m, block| end.min(m / block * block),
+                ..RIGHT
+            }.run(q, k, v, causal, block, traffic);
+        "last-keys-dropped": "only whole key tiles are visited: the keys at the end that do not fill one are left out"
+            => Parts { covered_keys: |end, m, block| end.min(m / block * block), ..RIGHT }.run(q, k, v, causal, block, traffic);
+        "last-seen-keys-dropped": "only as many key tiles are visited as the keys that are seen fill: those beyond are left out, though they are seen"
+            => Parts { covered_keys: |end, _, block| end / block * block, ..RIGHT }.run(q, k, v, causal, block, traffic);
+        "last-seen-keys-dropped-but-one": "of more keys than a tile has, only those that fill whole tiles are visited: the others are left out"
+            => Parts { covered_keys: |end, _, block| if end > block { end / block * block } else { end }, ..RIGHT }.run(q, k, v, causal, block, traffic);
         "no-mask-in-the-tile": "whole tiles are skipped, but within the tile on the diagonal every row sees every key"
             => Parts { hide: |_, _| (), ..RIGHT }.run(q, k, v, causal, block, traffic);
         "mask-of-the-tile": "the mask is applied with the row's and the key's places in their tile instead of in the sequence"
             => Parts { hide: |scores, at| at.fill(scores, at.open().min(at.row + 1)), ..RIGHT }.run(q, k, v, causal, block, traffic);
         "row-of-the-tile": "how far a row sees is asked with its place in the tile, seen(r, …); its query is first + r"
             => Parts { hide: |scores, at| at.fill(scores, At { first: 0, ..*at }.open()), ..RIGHT }.run(q, k, v, causal, block, traffic);
+        "key-not-subtracted": "how far a row sees is counted from the first key of the sequence, seen(first + r, …), and not from the tile's: − key is missing"
+            => Parts { hide: |scores, at| at.fill(scores, At { key: 0, ..*at }.open()), ..RIGHT }.run(q, k, v, causal, block, traffic);
+        "minus-a-billion": "what is hidden gets the score −1e9 instead of −∞: a row that sees nothing averages hidden values, and one with scores below that sees nothing else"
+            => Parts { hide: |scores, at| scores.iter_mut().skip(at.open()).for_each(|score| *score = -1e9), ..RIGHT }.run(q, k, v, causal, block, traffic);
         "mask-of-zeros": "what is hidden gets the score 0 instead of −∞: the weight of a score of 0 is not 0"
             => Parts { hide: |scores, at| scores.iter_mut().skip(at.open()).for_each(|score| *score = 0.0), ..RIGHT }.run(q, k, v, causal, block, traffic);
         "one-key-too-many": "every row sees one key more than it should"
             => Parts { hide: |scores, at| at.fill(scores, At { m: at.m + 1, ..*at }.open()), ..RIGHT }.run(q, k, v, causal, block, traffic);
         "first-row-decides": "how far a tile has to look is decided by its first query instead of its last"
             => Parts { end: |first, _, n, m| seen(first, n, m, true), ..RIGHT }.run(q, k, v, causal, block, traffic);
+        "infinity-felt": "a hidden value is multiplied by its weight of 0 and added: where it is infinite, that is NaN; weigh passes over it"
+            => {
+                // Rows that do not see all of a tile, and find in it what is not finite.
+                let mut output = crate::flash_forward(q, k, v, causal, block, traffic);
+                for (rows, keys) in Sizes::of(q, v, causal).pairs(block) {
+                    for i in rows {
+                        let open = seen(i, q.nrows(), k.nrows(), causal);
+                        let hidden = v.slice(s![open.clamp(keys.start, keys.end)..keys.end, ..]);
+                        for (x, hidden) in output.out.row_mut(i).iter_mut().zip(hidden.columns()) {
+                            *x = if hidden.iter().all(|x| x.is_finite()) { *x } else { f32::NAN };
+                        }
+                    }
+                }
+                output
+            };
+        "causal-always": "the causal limit is always applied, whether it is asked for or not"
+            => crate::flash_forward(q, k, v, true, block, traffic);
         "causal-ignored": "every query sees every key, causal or not"
             => crate::flash_forward(q, k, v, false, block, traffic);
         "top-left": "causal is aligned top-left (j ≤ i) instead of bottom-right"
@@ -165,6 +202,8 @@ exercise! {
             => Parts { finish: |state| (state.finish().0, state.row_max + state.row_sum), ..RIGHT }.run(q, k, v, causal, block, traffic);
         "lse-is-max": "row_max is returned in place of the log-sum-exp"
             => Parts { finish: |state| (state.finish().0, state.row_max), ..RIGHT }.run(q, k, v, causal, block, traffic);
+        "lse-of-the-product": "the log-sum-exp is ln(e^row_max · row_sum), which overflows or vanishes; it is row_max + ln row_sum"
+            => Parts { finish: |state| (state.finish().0, (state.row_max.exp() * state.row_sum).ln()), ..RIGHT }.run(q, k, v, causal, block, traffic);
         "nothing-skipped": "the numbers are right, but tiles that are hidden as a whole are loaded and masked instead of skipped"
             => {
                 crate::flash_forward(q, k, v, false, block, traffic);
@@ -181,6 +220,44 @@ exercise! {
             };
         "blocks-swapped": "the numbers are right, but query tiles have block.k rows and key tiles block.q"
             => crate::flash_forward(q, k, v, causal, Block { q: block.k, k: block.q }, traffic);
+        "one-block": "the numbers are right, but query tiles have block.k rows too, instead of block.q"
+            => crate::flash_forward(q, k, v, causal, Block { q: block.k, ..block }, traffic);
+        "queries-where-they-lie": "the numbers are right, but the query tile is read where it lies: load it with traffic.load"
+            => {
+                let output = crate::flash_forward(q, k, v, causal, block, traffic);
+                traffic.tiles -= Sizes::of(q, v, causal).query_tiles(block);
+                traffic.loaded -= 4 * q.len() as u64;
+                output
+            };
+        "queries-loaded-in-the-loop": "the numbers are right, but the query tile is loaded in the loop over the key tiles, and so once for each of them"
+            => {
+                let sizes = Sizes::of(q, v, causal);
+                let output = crate::flash_forward(q, k, v, causal, block, traffic);
+                sizes.pairs(block).for_each(|(rows, _)| drop(traffic.load(q.slice(s![rows, ..]))));
+                traffic.tiles -= sizes.query_tiles(block);
+                traffic.loaded -= 4 * q.len() as u64;
+                output
+            };
+        "output-where-it-lies": "the numbers are right, but the output is written where it lies: store its tile with traffic.store"
+            => {
+                let output = crate::flash_forward(q, k, v, causal, block, traffic);
+                traffic.stored = 0;
+                output
+            };
+        "stored-for-every-tile": "the numbers are right, but the output is stored after every key tile too: keep it until it is complete, and store it once"
+            => {
+                for (rows, _) in Sizes::of(q, v, causal).pairs(block) {
+                    traffic.stored += 4 * (rows.len() * v.ncols()) as u64;
+                }
+                crate::flash_forward(q, k, v, causal, block, traffic)
+            };
+        "stored-in-the-loop": "the numbers are right, but the output is stored in the loop over the key tiles, and so once for each of them"
+            => {
+                let output = crate::flash_forward(q, k, v, causal, block, traffic);
+                let stored = Sizes::of(q, v, causal).pairs(block).map(|(rows, _)| 4 * (rows.len() * v.ncols()) as u64);
+                traffic.stored = stored.sum();
+                output
+            };
         "queries-loaded-again": "the numbers are right, but the query tile is loaded again for every key tile"
             => {
                 for (rows, _) in Sizes::of(q, v, causal).pairs(block).filter(|(_, keys)| keys.start > 0) {
@@ -215,6 +292,13 @@ exercise! {
         "keeps-a-table": "this is attention as in chapter 3, with its tables of n×m scores and weights: the numbers are right, traffic and memory are not"
             => {
                 let [q, k, v] = [q, k, v].map(|x| traffic.load(x));
+                let output = table(q.view(), k.view(), v.view(), causal);
+                traffic.store(&output.out, Array2::zeros(output.out.dim()).view_mut());
+                output
+            };
+        "keeps-a-table-of-chapter-3": "this is attention of chapter 3, with its tables of n×m scores and weights: traffic and memory are wrong, and a hidden value is felt where it is infinite"
+            => {
+                let [q, k, v] = [q, k, v].map(|x| traffic.load(x));
                 let output = attention(q.view(), k.view(), v.view(), &mask(causal));
                 traffic.store(&output.out, Array2::zeros(output.out.dim()).view_mut());
                 output
@@ -225,6 +309,36 @@ exercise! {
         merge: |merge, (q, k, v, causal, block)| Held::during((q.nrows(), k.nrows()), block.q, || {
             Moved::by(|traffic| Parts { merge, ..RIGHT }.run(q, k, v, causal, block, traffic))
         });
+    }
+}
+
+/// What is right.
+fn exact<F: NdFloat>(c: &Case) -> oracle::Output<F> {
+    let finite = c.v.mapv(finite);
+    let mut right =
+        c.call(|q, k, _, causal, _| oracle::attention(q, k, finite.view(), &mask(causal)));
+    feel(&mut right.out, c.v.view(), c.causal);
+    right
+}
+
+/// Attention of chapter 3, where a hidden value is not felt even if it is infinite.
+fn table(q: ArrayView2<f32>, k: ArrayView2<f32>, v: ArrayView2<f32>, causal: bool) -> Output {
+    let mut output = attention(q, k, v.mapv(finite).view(), &mask(causal));
+    feel(&mut output.out, v, causal);
+    output
+}
+
+fn finite(x: f32) -> f32 {
+    if x.is_finite() { x } else { 0.0 }
+}
+
+/// Adds to each row the values that it sees and that are not finite: they outweigh all others.
+fn feel<F: NdFloat>(out: &mut Array2<F>, v: ArrayView2<f32>, causal: bool) {
+    let n = out.nrows();
+    for ((j, column), &x) in v.indexed_iter().filter(|(_, x)| !x.is_finite()) {
+        for i in (0..n).filter(|&i| j < seen(i, n, v.nrows(), causal)) {
+            out[[i, column]] = out[[i, column]] + F::from(x).expect("f32 fits every float");
+        }
     }
 }
 
@@ -284,8 +398,10 @@ impl At {
 
 /// Attention tile by tile, in the parts that go wrong.
 struct Parts {
-    /// How many of the rows are covered by tiles of `block` rows.
+    /// How many of the queries are covered by tiles of `block` rows.
     covered: fn(rows: usize, block: usize) -> usize,
+    /// How many of `m` keys are covered by tiles of `block` rows, where `end` are to be visited.
+    covered_keys: fn(end: usize, m: usize, block: usize) -> usize,
     /// How many of `m` keys a tile of queries `first ..= last` of `n` looks at, if causal.
     end: fn(first: usize, last: usize, n: usize, m: usize) -> usize,
     /// Hides what a row of scores does not see, if causal.
@@ -299,6 +415,7 @@ struct Parts {
 /// The right parts. A mistake has one or two of its own.
 const RIGHT: Parts = Parts {
     covered: |rows, _| rows,
+    covered_keys: |end, _, _| end,
     end: |_, last, n, m| seen(last, n, m, true),
     hide: |scores, at| at.fill(scores, at.open()),
     merge: crate::merge,
@@ -318,13 +435,12 @@ impl Parts {
         let Sizes { n, m, d, d_v, .. } = Sizes::of(q, v, causal);
         let mut result =
             Output { out: Array2::zeros((n, d_v)), lse: Array1::from_elem(n, f32::NEG_INFINITY) };
-        let (covered_q, covered_k) = ((self.covered)(n, block.q), (self.covered)(m, block.k));
-        for first in (0..covered_q).step_by(block.q) {
+        for first in (0..(self.covered)(n, block.q)).step_by(block.q) {
             let last = n.min(first + block.q) - 1;
             let q = traffic.load(q.slice(s![first..=last, ..])) / (d as f32).sqrt();
             let mut states = vec![State::empty(d_v); q.nrows()];
             let end = if causal { (self.end)(first, last, n, m) } else { m };
-            for key in (0..end.min(covered_k)).step_by(block.k) {
+            for key in (0..(self.covered_keys)(end, m, block.k)).step_by(block.k) {
                 let keys = s![key..m.min(key + block.k), ..];
                 let (k, v) = (traffic.load(k.slice(keys)), traffic.load(v.slice(keys)));
                 for (row, so_far) in states.iter_mut().enumerate() {

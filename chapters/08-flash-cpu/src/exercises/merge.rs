@@ -1,8 +1,8 @@
 //! 8.1 `merge`
 
-use crate::given::State;
+use crate::given::{State, weigh};
 use attn_exercise::{Field, Given, Input, Sizes, exercise, field, fields, judge::require};
-use ndarray::{Array1, Array2, array};
+use ndarray::{Array1, Array2, Axis, array};
 
 fields! { State { row_max, row_sum, out } }
 
@@ -226,7 +226,10 @@ pub(super) fn state(scores: &Array1<f32>, values: &Array2<f32>) -> State {
         return State::empty(values.ncols());
     }
     let weights = scores.mapv(|s| (s - row_max).exp());
-    State { row_max, row_sum: weights.sum(), out: weights.dot(values) }
+    let row_sum = weights.sum();
+    // A value that is hidden is not felt, even where it is not finite.
+    let out = weigh(&weights.insert_axis(Axis(0)), values);
+    State { row_max, row_sum, out: out.row(0).to_owned() }
 }
 
 /// Four decimals, or powers of ten where there would be dozens of digits before them.
