@@ -337,7 +337,7 @@ fn feel<F: NdFloat>(out: &mut Array2<F>, v: ArrayView2<f32>, causal: bool) {
     let n = out.nrows();
     for ((j, column), &x) in v.indexed_iter().filter(|(_, x)| !x.is_finite()) {
         for i in (0..n).filter(|&i| j < seen(i, n, v.nrows(), causal)) {
-            out[[i, column]] = out[[i, column]] + F::from(x).expect("f32 fits every float");
+            out[[i, column]] += F::from(x).expect("f32 fits every float");
         }
     }
 }
