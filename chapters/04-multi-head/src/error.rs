@@ -1,14 +1,15 @@
 //! What can be wrong with weights and sequences that come from outside.
 
 use attn_core::shape::ShapeError;
-use std::{error::Error, fmt};
 
 /// Weights or sequences that do not fit together. Each message names the thing and both sizes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LayerError {
     /// Two sizes that should have been equal: `memory width 32 ≠ rows of w_k 64`.
-    Shape(ShapeError),
+    #[error(transparent)]
+    Shape(#[from] ShapeError),
     /// A width that cannot be divided evenly: `width of w_q 10 cannot be split into 4 heads`.
+    #[error("{what}{} cannot be split into {h} heads", if *h == 0 { String::new() } else { format!(" {width}") })]
     Heads {
         /// What is to be split.
         what: &'static str,
@@ -18,10 +19,13 @@ pub enum LayerError {
         h: usize,
     },
     /// A sequence without tokens.
+    #[error("{0} is empty, it needs at least one token")]
     Empty(&'static str),
     /// A head whose width is odd cannot be rotated pair by pair.
+    #[error("head width {0} is odd, a rotation needs pairs of numbers")]
     OddHead(usize),
     /// A sequence longer than the positions that a model was made for.
+    #[error("{what} has {tokens} tokens, but there are only {positions} positions")]
     TooLong {
         /// Which sequence.
         what: &'static str,
@@ -30,35 +34,6 @@ pub enum LayerError {
         /// How many positions there are.
         positions: usize,
     },
-}
-
-impl fmt::Display for LayerError {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        match self {
-            LayerError::Shape(error) => error.fmt(f),
-            LayerError::Heads { what, h: 0, .. } => {
-                write!(f, "{what} cannot be split into 0 heads")
-            }
-            LayerError::Heads { what, width, h } => {
-                write!(f, "{what} {width} cannot be split into {h} heads")
-            }
-            LayerError::Empty(what) => write!(f, "{what} is empty, it needs at least one token"),
-            LayerError::OddHead(d) => {
-                write!(f, "head width {d} is odd, a rotation needs pairs of numbers")
-            }
-            LayerError::TooLong { what, tokens, positions } => {
-                write!(f, "{what} has {tokens} tokens, but there are only {positions} positions")
-            }
-        }
-    }
-}
-
-impl Error for LayerError {}
-
-impl From<ShapeError> for LayerError {
-    fn from(error: ShapeError) -> Self {
-        LayerError::Shape(error)
-    }
 }
 
 /// `Ok` if `width` can be split into `h` heads of equal, positive width.

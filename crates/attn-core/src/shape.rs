@@ -1,24 +1,14 @@
 //! Sizes that have to agree, and the one error for when they do not.
 
-use std::{error::Error, fmt};
-
 /// Two sizes that should have been equal. Prints as `key width 32 ≠ query width 64`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{} {} ≠ {} {}", found.0, found.1, expected.0, expected.1)]
 pub struct ShapeError {
     /// What was found, and its size.
     pub found: (&'static str, usize),
     /// What it has to agree with, and its size.
     pub expected: (&'static str, usize),
 }
-
-impl fmt::Display for ShapeError {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let ((found, a), (expected, b)) = (self.found, self.expected);
-        write!(f, "{found} {a} ≠ {expected} {b}")
-    }
-}
-
-impl Error for ShapeError {}
 
 /// Makes sure that two sizes agree.
 ///

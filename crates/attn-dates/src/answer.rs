@@ -1,19 +1,21 @@
 //! What a model's output means, and when it means nothing.
 
 use crate::calendar::{Date, DateError, YEARS};
-use std::{error::Error, fmt};
 
 /// Why an output is not taken for dates.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum NoDate {
     /// The model wrote nothing: it was trained to do so where there is no date.
+    #[error("the model finds no date in this text")]
     Nothing,
     /// The model did not come to an end.
+    #[error("the model finds no date in this text: it wrote “{output}” and did not stop")]
     Endless {
         /// What it had written when it was stopped.
         output: String,
     },
     /// The model wrote something that is no list of days.
+    #[error("the model wrote “{output}”, which is no date: {error}")]
     NotIso {
         /// What it wrote.
         output: String,
@@ -21,6 +23,9 @@ pub enum NoDate {
         error: DateError,
     },
     /// The model wrote a year that it did not read. All known ways to write a date name the year.
+    #[error(
+        "the model wrote “{output}”, but no {year} stands in the text; it knows the years 1900 to 2099"
+    )]
     Invented {
         /// What it wrote.
         output: String,
@@ -28,6 +33,10 @@ pub enum NoDate {
         year: u32,
     },
     /// The model wrote fewer dates than there are years in the text.
+    #[error(
+        "the model wrote “{output}”, but the text names {years} years; it was trained on up to eight \
+         dates"
+    )]
     Fewer {
         /// What it wrote.
         output: String,
@@ -35,6 +44,10 @@ pub enum NoDate {
         years: usize,
     },
     /// The model wrote days, but guessed.
+    #[error(
+        "the model is not sure that this is a date: it wrote “{output}”, but gave one character a \
+         probability of only {lowest:.2}"
+    )]
     Unsure {
         /// What it wrote.
         output: String,
@@ -46,40 +59,6 @@ pub enum NoDate {
 /// A model is believed when it gave each character that it wrote at least this probability: it
 /// thought every other choice less likely taken together.
 pub const SURE: f32 = 0.5;
-
-impl fmt::Display for NoDate {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        match self {
-            NoDate::Nothing => write!(f, "the model finds no date in this text"),
-            NoDate::Endless { output } => {
-                write!(
-                    f,
-                    "the model finds no date in this text: it wrote “{output}” and did not stop"
-                )
-            }
-            NoDate::NotIso { output, error } => {
-                write!(f, "the model wrote “{output}”, which is no date: {error}")
-            }
-            NoDate::Invented { output, year } => write!(
-                f,
-                "the model wrote “{output}”, but no {year} stands in the text; it knows the years \
-                 1900 to 2099"
-            ),
-            NoDate::Fewer { output, years } => write!(
-                f,
-                "the model wrote “{output}”, but the text names {years} years; it was trained on \
-                 up to eight dates"
-            ),
-            NoDate::Unsure { output, lowest } => write!(
-                f,
-                "the model is not sure that this is a date: it wrote “{output}”, but gave one \
-                 character a probability of only {lowest:.2}"
-            ),
-        }
-    }
-}
-
-impl Error for NoDate {}
 
 /// The days that a model found, from what it read and wrote: the source, the output without the end
 /// marker, whether it ended, and the lowest of the probabilities that the model gave to the

@@ -1,6 +1,6 @@
 //! The calendar: which days there are, which weekday each is, and how ISO 8601 writes them.
 
-use std::{error::Error, fmt, str::FromStr};
+use std::{fmt, str::FromStr};
 
 /// A day of the Gregorian calendar from 1900-01-01 to 2099-12-31. Prints as `1979-05-03`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -37,34 +37,25 @@ pub const WEEKDAYS: [&str; 7] =
     ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 
 /// Why a text is not an ISO date of the task.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DateError {
     /// It does not look like `1979-05-03`.
+    #[error("“{0}” does not have the form 1979-05-03")]
     Form(String),
     /// The year is outside the task.
+    #[error("{0} is not from {first} to {last}", first = YEARS.0, last = YEARS.1)]
     Year(u32),
     /// There is no such month.
+    #[error("there is no month {0}")]
     Month(u32),
     /// The month has fewer days.
+    #[error(
+        "{month} {0} has {days} days, not {2}",
+        month = MONTHS[*.1 as usize - 1],
+        days = days_in_month(*.0, *.1)
+    )]
     Day(u32, u32, u32),
 }
-
-impl fmt::Display for DateError {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        match self {
-            DateError::Form(text) => write!(f, "“{text}” does not have the form 1979-05-03"),
-            DateError::Year(year) => write!(f, "{year} is not from {} to {}", YEARS.0, YEARS.1),
-            DateError::Month(month) => write!(f, "there is no month {month}"),
-            DateError::Day(year, month, day) => {
-                let name = MONTHS[*month as usize - 1];
-                let days = days_in_month(*year, *month);
-                write!(f, "{name} {year} has {days} days, not {day}")
-            }
-        }
-    }
-}
-
-impl Error for DateError {}
 
 impl Date {
     /// The day with these numbers.

@@ -1,7 +1,6 @@
 //! Characters as numbers.
 
 use crate::LONGEST_SOURCE;
-use std::{error::Error, fmt};
 
 /// Stands before every text. Its number in both vocabularies is 0.
 pub const START: usize = 0;
@@ -22,16 +21,22 @@ pub const SOURCE_SIZE: usize = SOURCE_CHARACTERS.len() + 2;
 pub const TARGET_SIZE: usize = TARGET_CHARACTERS.len() + 2;
 
 /// Why a text cannot be given to a model.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SourceError {
     /// There is nothing in it but white space.
+    #[error("the text is empty; write a date, such as 3 May 1979")]
     Empty,
     /// It is longer than the models take.
+    #[error("the text has {characters} characters; the models take at most {LONGEST_SOURCE}")]
     TooLong {
         /// How long it is, in characters.
         characters: usize,
     },
     /// It has a character that the models do not know.
+    #[error(
+        "character {place} is “{}”; the models know letters a to z, digits, spaces and , - . / ;",
+        character.escape_debug()
+    )]
     Unknown {
         /// The character.
         character: char,
@@ -39,25 +44,6 @@ pub enum SourceError {
         place: usize,
     },
 }
-
-impl fmt::Display for SourceError {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        match self {
-            SourceError::Empty => write!(f, "the text is empty; write a date, such as 3 May 1979"),
-            SourceError::TooLong { characters } => write!(
-                f,
-                "the text has {characters} characters; the models take at most {LONGEST_SOURCE}"
-            ),
-            SourceError::Unknown { character, place } => write!(
-                f,
-                "character {place} is “{}”; the models know letters a to z, digits, spaces and , - . / ;",
-                character.escape_debug()
-            ),
-        }
-    }
-}
-
-impl Error for SourceError {}
 
 /// The numbers of a written date, between [`START`] and [`END`]. Capitals become small letters and
 /// white space around the text is left out.

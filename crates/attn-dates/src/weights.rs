@@ -6,8 +6,7 @@ use ndarray::{ArrayD, ArrayView1, ArrayView2, ArrayViewD, Ix1, Ix2};
 use safetensors::{Dtype, SafeTensors};
 use std::{
     collections::{BTreeMap, HashMap},
-    error::Error,
-    fmt, fs, io,
+    fs, io,
     path::Path,
 };
 
@@ -38,18 +37,22 @@ pub struct About {
 }
 
 /// Why a file does not hold a model's weights.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum WeightsError {
     /// The file cannot be read.
-    Read(String, io::Error),
+    #[error("{0} cannot be read: {1}")]
+    Read(String, #[source] io::Error),
     /// The file is cut off or is not in the safetensors format.
+    #[error("the weights are cut off or damaged: {0}")]
     Damaged(String),
     /// The file is of another version.
+    #[error("the weights are of version “{found}”, not “{FORMAT}”")]
     Version {
         /// What the file says.
         found: String,
     },
     /// The file holds another model.
+    #[error("these are weights of the model “{found}”, not of {expected}")]
     OtherModel {
         /// What the file says.
         found: String,
@@ -57,6 +60,7 @@ pub enum WeightsError {
         expected: Model,
     },
     /// A tensor is missing.
+    #[error("the tensor {tensor} {expected:?} is missing")]
     Missing {
         /// The tensor.
         tensor: String,
@@ -64,6 +68,7 @@ pub enum WeightsError {
         expected: Vec<usize>,
     },
     /// A tensor has another shape.
+    #[error("the tensor {tensor} has shape {found:?}, not {expected:?}")]
     Shape {
         /// The tensor.
         tensor: String,
@@ -73,6 +78,7 @@ pub enum WeightsError {
         expected: Vec<usize>,
     },
     /// A tensor's entries are of another type than `f32`.
+    #[error("the tensor {tensor} has entries of type {found}, not F32")]
     Type {
         /// The tensor.
         tensor: String,
@@ -80,56 +86,17 @@ pub enum WeightsError {
         found: String,
     },
     /// A tensor has an entry that is infinite or not a number.
+    #[error("the tensor {tensor} has an entry that is no finite number")]
     NotFinite {
         /// The tensor.
         tensor: String,
     },
     /// The file has a tensor that the model does not know.
+    #[error("the tensor {tensor} is not one of the model's")]
     Unknown {
         /// The tensor.
         tensor: String,
     },
-}
-
-impl fmt::Display for WeightsError {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        match self {
-            WeightsError::Read(path, error) => write!(f, "{path} cannot be read: {error}"),
-            WeightsError::Damaged(error) => {
-                write!(f, "the weights are cut off or damaged: {error}")
-            }
-            WeightsError::Version { found } => {
-                write!(f, "the weights are of version “{found}”, not “{FORMAT}”")
-            }
-            WeightsError::OtherModel { found, expected } => {
-                write!(f, "these are weights of the model “{found}”, not of {expected}")
-            }
-            WeightsError::Missing { tensor, expected } => {
-                write!(f, "the tensor {tensor} {expected:?} is missing")
-            }
-            WeightsError::Shape { tensor, found, expected } => {
-                write!(f, "the tensor {tensor} has shape {found:?}, not {expected:?}")
-            }
-            WeightsError::Type { tensor, found } => {
-                write!(f, "the tensor {tensor} has entries of type {found}, not F32")
-            }
-            WeightsError::NotFinite { tensor } => {
-                write!(f, "the tensor {tensor} has an entry that is no finite number")
-            }
-            WeightsError::Unknown { tensor } => {
-                write!(f, "the tensor {tensor} is not one of the model's")
-            }
-        }
-    }
-}
-
-impl Error for WeightsError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            WeightsError::Read(_, error) => Some(error),
-            _ => None,
-        }
-    }
 }
 
 impl Weights {
