@@ -62,6 +62,13 @@
     addEventListener("load", reachScrollers);
     addEventListener("resize", reachScrollers);
 
+    // On paper nothing can be unfolded.
+    addEventListener("beforeprint", function () {
+        for (const folded of document.querySelectorAll("main details")) {
+            folded.open = true;
+        }
+    });
+
     // The rest needs the course's server, which puts its token into the pages that it gives out.
     const meta = document.querySelector('meta[name="attn-token"]');
     if (!meta) {
@@ -69,12 +76,7 @@
     }
     const headers = { "X-Attn-Token": meta.content };
 
-    const words = {
-        unsolved: ["○", "Not solved yet"],
-        checking: ["…", "Checking"],
-        passed: ["✓", "Passed"],
-        failed: ["✗", "Not right yet"],
-    };
+    const signs = { unsolved: "○", checking: "…", passed: "✓", failed: "✗" };
 
     function element(name, className, text) {
         const made = document.createElement(name);
@@ -83,7 +85,33 @@
         return made;
     }
 
-    // One box: its lines are made once, and changed only when their words do, so that a screen reader speaks only then.
+    // Text in which `code` stands between backticks, as code.
+    function say(where, text) {
+        where.replaceChildren();
+        text.split(/`([^`\n]+)`/).forEach(function (part, i) {
+            where.append(i % 2 ? element("code", "", part) : part);
+        });
+    }
+
+    // What comes after an exercise that is solved: the next of its chapter that is not.
+    function next(exercise, course) {
+        const chapter = exercise.id.split(".")[0];
+        const own = course.filter(function (other) { return other.id.split(".")[0] === chapter; });
+        const solved = own.filter(function (other) { return other.state === "passed"; });
+        const points = function (list) { return list.reduce(function (sum, one) { return sum + one.points; }, 0); };
+        const line = element("p", "exercise-next", "Chapter " + chapter + ": " + solved.length + " of " + own.length +
+            " solved, " + points(solved) + " of " + points(own) + " points.");
+        const after = own.slice(own.indexOf(exercise) + 1).concat(own);
+        const open = after.find(function (other) { return other.state !== "passed"; });
+        if (open) {
+            const link = element("a", "", open.id + " " + open.title);
+            link.href = "#exercise-" + open.id;
+            line.append(" Next: ", link);
+        }
+        return line;
+    }
+
+    // One box: what it says is made anew only when its words change, so that a screen reader speaks only then.
     function fill(box) {
         const id = box.dataset.exercise;
         const live = box.querySelector(".exercise-live");
@@ -92,10 +120,10 @@
         const word = element("span", "word");
         sign.setAttribute("aria-hidden", "true");
         state.append(sign, word);
-        const text = element("div", "exercise-text");
+        const said = element("div", "exercise-said");
         const verdict = element("div", "exercise-verdict");
         verdict.setAttribute("aria-live", "polite");
-        verdict.append(state, text);
+        verdict.append(state, said);
         const hint = element("div", "exercise-text exercise-hint");
         hint.setAttribute("aria-live", "polite");
         const buttons = element("div", "exercise-buttons");
@@ -106,7 +134,7 @@
                 const answer = await fetch("/_attn/" + verb + "/" + id, { method: "POST", headers });
                 const body = await answer.json().catch(function () { return {}; });
                 if (body.error || body.text || verb === "hint") {
-                    hint.textContent = body.error || body.text || "There is no further hint.";
+                    say(hint, body.error || body.text || "There is no hint.");
                 }
                 poll();
             } catch (_) {
@@ -132,17 +160,35 @@
         live.append(verdict, hint, buttons);
 
         let shown = "";
-        return function (exercise) {
-            const now = JSON.stringify(exercise);
+        return function (exercise, course) {
+            const last = exercise.state === "passed" ? next(exercise, course) : null;
+            const now = JSON.stringify(exercise) + (last ? last.textContent : "");
             if (now === shown) {
                 return;
             }
             shown = now;
             box.dataset.state = exercise.state;
-            const [mark, phrase] = words[exercise.state] || ["•", exercise.state];
-            sign.textContent = mark;
-            word.textContent = phrase;
-            text.textContent = exercise.text || "";
+            sign.textContent = signs[exercise.state] || "•";
+            if (exercise.state === "checking") {
+                // The verdict on the file as it was stays below, paler.
+                word.textContent = "Checking";
+                return;
+            }
+            word.textContent = exercise.heading || exercise.state;
+            said.replaceChildren();
+            for (const paragraph of exercise.paragraphs || []) {
+                const one = element("p", "exercise-text about-" + paragraph.about);
+                say(one, paragraph.text);
+                said.append(one);
+            }
+            for (const [label, command] of exercise.commands || []) {
+                const line = element("p", "exercise-command", label + ": ");
+                line.append(element("code", "", command));
+                said.append(line);
+            }
+            if (last) {
+                said.append(last);
+            }
         };
     }
 
@@ -177,11 +223,12 @@
                 return;
             }
             tell(error ? "The book could not be rebuilt, so this page is the older one.\n" + error : "");
-            for (const exercise of (course && course.exercises) || []) {
+            const exercises = (course && course.exercises) || [];
+            for (const exercise of exercises) {
                 const entry = boxes.get(exercise.id);
                 if (entry) {
                     entry.show = entry.show || fill(entry.box);
-                    entry.show(exercise);
+                    entry.show(exercise, exercises);
                 }
             }
         } catch (_) {

@@ -14,7 +14,7 @@ pub const COLD: Duration = Duration::from_secs(400);
 #[derive(Debug, Deserialize)]
 pub struct Box {
     pub id: String,
-    /// The state in words: `Passed`.
+    /// The state in words, without what comes after the colon: `Passed`.
     pub words: String,
     /// All that is said about it: state, verdict, hint, buttons.
     pub text: String,
@@ -25,10 +25,12 @@ pub struct Box {
 pub const UNSOLVED: &str = "Not solved yet";
 pub const PASSED: &str = "Passed";
 pub const FAILED: &str = "Not right yet";
+pub const BROKEN: &str = "Does not compile";
+pub const WAITS: &str = "Waits on 3.2";
 
 const READ: &str = "[...document.querySelectorAll('.exercise')].map(box => ({
     id: box.dataset.exercise,
-    words: box.querySelector('.word')?.textContent ?? '',
+    words: (box.querySelector('.word')?.textContent ?? '').split(':')[0],
     text: box.querySelector('.exercise-live').innerText,
     colour: getComputedStyle(box).borderInlineStartColor.match(/\\d+/g).slice(0, 3).map(Number),
 }))";

@@ -2,7 +2,7 @@
 
 use crate::{
     World,
-    boxes::{self, COLD, FAILED, PASSED, UNSOLVED},
+    boxes::{self, BROKEN, COLD, FAILED, PASSED, UNSOLVED, WAITS},
     journal,
     page::SOON,
 };
@@ -32,7 +32,10 @@ pub fn a_save_is_judged_at_once(world: &World) -> Result<()> {
     world.course.save(&wrong)?;
     let diagnosis = "the scores are not divided by √d";
     let red = boxes::wait(&page, "3.3 to fail", WARM, |boxes| {
-        let failed = |shown: &boxes::Box| shown.words == FAILED && shown.text.contains(diagnosis);
+        let said = [diagnosis, " cases right", "cargo attn try 3.3 --case"];
+        let failed = |shown: &boxes::Box| {
+            shown.words == FAILED && said.iter().all(|part| shown.text.contains(part))
+        };
         boxes::of(boxes, "3.3").is_ok_and(failed)
     })?;
     let [r, g, b] = boxes::of(&boxes::all(&page)?, "3.3")?.colour;
@@ -45,6 +48,8 @@ pub fn a_save_is_judged_at_once(world: &World) -> Result<()> {
     let [r, g, b] = boxes::of(&boxes::all(&page)?, "3.3")?.colour;
     ensure!(g > r && g > b, "({r}, {g}, {b}) is not green");
     boxes::wait(&page, "six passes again", WARM, boxes::every(PASSED))?;
+    let all = "Chapter 3: 6 of 6 solved";
+    boxes::wait(&page, all, SOON, |boxes| boxes.iter().all(|shown| shown.text.contains(all)))?;
     eprintln!("  from a save to the page: {red:.1?} until red, {green:.1?} until green");
     Ok(())
 }
@@ -55,11 +60,11 @@ pub fn what_does_not_compile_says_so(world: &World) -> Result<()> {
     world.course.save(&solved.replacen("table.clone(),", "{ table.clone(),", 1))?;
     boxes::wait(&page, "the compiler's message in 3.2", COLD, |boxes| {
         let broken =
-            |shown: &boxes::Box| shown.words == FAILED && shown.text.contains("unclosed delimiter");
+            |shown: &boxes::Box| shown.words == BROKEN && shown.text.contains("unclosed delimiter");
         boxes::of(boxes, "3.2").is_ok_and(broken)
     })?;
     let words: Vec<String> = boxes::all(&page)?.into_iter().map(|shown| shown.words).collect();
-    let expected = [PASSED, FAILED, UNSOLVED, PASSED, PASSED, UNSOLVED];
+    let expected = [PASSED, BROKEN, WAITS, PASSED, PASSED, WAITS];
     let others = "it costs one exercise, and those that wait on it";
     let same = |boxes: &[boxes::Box]| boxes.iter().map(|b| b.words.as_str()).eq(expected);
     boxes::wait(&page, others, COLD, same).with_context(|| format!("{words:?}"))?;
@@ -70,13 +75,17 @@ pub fn hints_come_one_by_one(world: &World) -> Result<()> {
     let page = world.chapter()?;
     page.wait("the buttons", SOON, "!!document.querySelector('.exercise-button')")?;
     let hint = r#"[aria-label="Hint exercise 3.1"]"#;
-    for (shown, next) in [("1 of 3", "2 of 3"), ("2 of 3", "3 of 3")] {
+    for (shown, next) in [("1 of 3", "2 of 3"), ("2 of 3", "3 of 3"), ("3 of 3", "4 of 3")] {
         page.click(hint)?;
         boxes::wait(&page, shown, SOON, |boxes| {
             let one = |b: &boxes::Box| b.text.contains(shown) && !b.text.contains(next);
             boxes::of(boxes, "3.1").is_ok_and(one)
         })?;
     }
+    page.click(hint)?;
+    boxes::wait(&page, "that there is no further one", SOON, |boxes| {
+        boxes::of(boxes, "3.1").is_ok_and(|shown| shown.text.contains("That is the last one."))
+    })?;
     Ok(())
 }
 

@@ -13,6 +13,7 @@ use crate::{
     render::{self, Rendered, Sources},
 };
 use anyhow::{Context, Result, bail};
+use attn::Course;
 use mdbook_driver::{MDBook, book::Book};
 use percent_encoding::percent_decode_str;
 use regex::Regex;
@@ -41,13 +42,25 @@ pub fn check(book: &Path, registry: &Registry, scratch: &Path) -> Result<Report>
     }
     let written = MDBook::load_with_config(book, config)?.book;
     let pages = pages(&written, src.strip_prefix(root).unwrap_or(&src));
-    let exercises = exercises::load(root)?;
-    let sources = Sources { root, registry, exercises: &exercises };
+    let course = Course::load(root)?;
+    let exercises = exercises::load(&course)?;
+    let sources = Sources { course: &course, registry, exercises: &exercises };
     let rendered: Vec<Rendered> = pages.iter().map(|page| render::render(page, &sources)).collect();
     for page in &rendered {
         problems.extend(page.problems.iter().cloned());
     }
     problems.extend(anchors::unused(root, &rendered)?);
+    for chapter in &course.chapters {
+        for directive in ["chapter", "next"] {
+            let placed = format!("{{{{#{directive} {}}}}}", chapter.number);
+            let times = pages.iter().filter(|page| page.text.contains(&placed)).count();
+            if times != 1 {
+                let path = chapter.dir.join("chapter.toml");
+                let text = format!("{placed} stands on {times} pages; one should have it");
+                problems.push(Problem { path, line: 1, text });
+            }
+        }
+    }
     for exercise in &exercises {
         let times = rendered.iter().filter(|page| page.placed.contains(&exercise.id)).count();
         if times != 1 {

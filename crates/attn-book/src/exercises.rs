@@ -2,7 +2,8 @@
 
 use crate::{Problem, page::line_at};
 use anyhow::Result;
-use std::path::{Path, PathBuf};
+use attn::Course;
+use std::path::PathBuf;
 
 /// One exercise of one chapter.
 #[derive(Clone, Debug)]
@@ -26,14 +27,14 @@ pub struct Exercise {
 /// All exercises of the course, in their order.
 ///
 /// # Errors
-/// A `chapter.toml` that cannot be read or is not what it should be.
-pub fn load(root: &Path) -> Result<Vec<Exercise>> {
+/// A `chapter.toml` that cannot be read.
+pub fn load(course: &Course) -> Result<Vec<Exercise>> {
     let mut exercises = Vec::new();
-    for chapter in attn::Course::load(root)?.chapters {
+    for chapter in &course.chapters {
         let declared = chapter.dir.join("chapter.toml");
-        let text = attn::files::read(&root.join(&declared))?;
+        let text = attn::files::read(&course.root.join(&declared))?;
         let file = chapter.answers();
-        for exercise in chapter.exercises {
+        for exercise in chapter.exercises.iter().cloned() {
             let offset = text.find(&format!("\"{}\"", exercise.id)).unwrap_or(0);
             exercises.push(Exercise {
                 title: exercise.title,

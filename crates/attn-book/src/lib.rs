@@ -9,6 +9,7 @@
 //! * [`Registry`]: the figures and tables that chapters compute.
 
 mod build;
+mod chapters;
 mod check;
 mod code;
 mod exercises;

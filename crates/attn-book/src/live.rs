@@ -4,10 +4,11 @@ use crate::server::{Action, Course as Pages};
 use anstream::{adapter::strip_str, eprintln, println};
 use anyhow::Result;
 use attn::{
-    Chapter, Course, Target, answers,
+    Chapter, Course, Exercise, Target, answers,
     check::SEED,
     commands::{check_aloud, next_hint},
-    progress, render,
+    progress,
+    render::{self, About, Paragraph},
 };
 use attn_exercise::{Report, Verdict};
 use serde::Serialize;
@@ -36,8 +37,30 @@ pub struct Live {
 #[derive(Clone, Serialize)]
 struct Known {
     id: String,
+    title: String,
+    points: u32,
     state: &'static str,
-    text: String,
+    heading: String,
+    paragraphs: Vec<Paragraph>,
+    /// What to do about it: a label and a command.
+    commands: Vec<(&'static str, String)>,
+}
+
+impl Known {
+    /// An exercise that was not checked since the course was started.
+    fn unchecked(exercise: &Exercise, solved: bool) -> Self {
+        let (state, heading) =
+            if solved { ("passed", "Passed") } else { ("unsolved", "Not solved yet") };
+        Known {
+            id: exercise.id.clone(),
+            title: exercise.title.clone(),
+            points: exercise.points,
+            state,
+            heading: heading.into(),
+            paragraphs: Vec::new(),
+            commands: Vec::new(),
+        }
+    }
 }
 
 impl Live {
@@ -52,9 +75,7 @@ impl Live {
             answers::ensure(&course, chapter)?;
             for exercise in &chapter.exercises {
                 let solved = progress.of(&exercise.id).solved;
-                let state = if solved { "passed" } else { "unsolved" };
-                let (id, text) = (exercise.id.clone(), String::new());
-                known.insert(exercise.id.clone(), Known { id, state, text });
+                known.insert(exercise.id.clone(), Known::unchecked(exercise, solved));
             }
         }
         Ok(Live { course, known: Mutex::new(known), asked: Mutex::default() })
@@ -108,29 +129,43 @@ impl Live {
             eprintln!("error: {error:#}");
             for exercise in &chapter.exercises {
                 if let Some(known) = lock(&self.known).get_mut(&exercise.id) {
+                    let text = strip_str(&format!("{error:#}")).to_string();
                     known.state = "failed";
-                    known.text = strip_str(&format!("{error:#}")).to_string();
+                    known.heading = "Cannot be checked".into();
+                    known.paragraphs = vec![Paragraph { about: About::Note, text }];
+                    known.commands = Vec::new();
                 }
             }
         }
     }
 
     fn learn(&self, report: &Report) {
-        let state = match report.verdict {
-            Verdict::Passed { .. } => "passed",
-            Verdict::Unsolved { .. } | Verdict::WaitsOn { .. } => "unsolved",
-            Verdict::Failed(_)
-            | Verdict::DoesNotCompile { .. }
-            | Verdict::CannotBeChecked { .. } => "failed",
+        let Ok((_, exercise)) = self.course.exercise(&report.id) else {
+            return;
         };
-        let mut paragraphs = render::explanation(&self.course, &report.verdict);
-        paragraphs.extend(render::printed(report));
-        let known = Known {
-            id: report.id.clone(),
-            state,
-            text: strip_str(&paragraphs.join("\n")).to_string(),
+        let id = &exercise.id;
+        let (state, commands) = match &report.verdict {
+            Verdict::Passed { .. } => (
+                "passed",
+                vec![("Compare with the reference", format!("cargo attn solution {id}"))],
+            ),
+            Verdict::Unsolved { .. } | Verdict::WaitsOn { .. } => ("unsolved", Vec::new()),
+            Verdict::Failed(failure) => {
+                let case = failure.case;
+                ("failed", vec![("See the case", format!("cargo attn try {id} --case {case}"))])
+            }
+            Verdict::DoesNotCompile { .. } | Verdict::CannotBeChecked { .. } => {
+                ("failed", Vec::new())
+            }
         };
-        lock(&self.known).insert(report.id.clone(), known);
+        let mut paragraphs = render::explanation(&self.course, report);
+        for paragraph in &mut paragraphs {
+            paragraph.text = strip_str(&paragraph.text).to_string();
+        }
+        let heading = render::heading(exercise, &report.verdict);
+        let known =
+            Known { state, heading, paragraphs, commands, ..Known::unchecked(exercise, false) };
+        lock(&self.known).insert(id.clone(), known);
     }
 }
 
@@ -146,7 +181,13 @@ impl Pages for Live {
                 let of = self.course.exercise(&id)?.1.hints.len();
                 let hints = next_hint(&self.course, &id)?.iter().enumerate();
                 let hints = hints.map(|(i, hint)| format!("{} of {of}  {}", i + 1, hint.trim()));
-                Ok(json!({ "text": hints.collect::<Vec<_>>().join("\n\n") }))
+                let mut said: Vec<String> = hints.collect();
+                if said.len() == of {
+                    said.push(format!(
+                        "That is the last one. The reference: `cargo attn solution {id} --reveal`"
+                    ));
+                }
+                Ok(json!({ "text": said.join("\n\n") }))
             }
             Action::Reset(id) => {
                 let (chapter, _) = self.course.exercise(&id)?;

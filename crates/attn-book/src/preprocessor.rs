@@ -1,10 +1,11 @@
 //! The step between the written pages and mdBook's renderer, in process and for a plain `mdbook`.
 
 use crate::{
-    Exercise, Page, Registry, exercises,
+    Page, Registry, exercises,
     render::{self, Sources},
 };
 use anyhow::{Context, Result, bail};
+use attn::Course;
 use mdbook_preprocessor::{Preprocessor, PreprocessorContext, book::Book, parse_input};
 use std::{
     io::{Read, Write},
@@ -38,8 +39,9 @@ impl Preprocessor for Attn {
 
     fn run(&self, context: &PreprocessorContext, mut book: Book) -> Result<Book> {
         let root = workspace(&context.root)?;
-        let exercises: Vec<Exercise> = exercises::load(root)?;
-        let sources = Sources { root, registry: &self.registry, exercises: &exercises };
+        let course = Course::load(root)?;
+        let exercises = exercises::load(&course)?;
+        let sources = Sources { course: &course, registry: &self.registry, exercises: &exercises };
         let folder = context.root.join(&context.config.book.src);
         let folder = folder.strip_prefix(root).unwrap_or(&folder);
         let (mut problems, mut number) = (Vec::new(), 0);

@@ -1,14 +1,15 @@
 //! From a page as it was written to the Markdown that mdBook renders.
 
 use crate::{
-    Exercise, Page, Problem, Registry,
+    Exercise, Page, Problem, Registry, chapters,
     code::{self, Line},
     exercises::escape,
     math, tables,
 };
+use attn::Course;
 use mdbook_markdown::pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 use regex::Regex;
-use std::{collections::HashMap, fs, ops::Range, path::Path, sync::LazyLock};
+use std::{collections::HashMap, fs, ops::Range, sync::LazyLock};
 
 static DIRECTIVE: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"(\\?)\{\{\s*#\s*(\w+)\s*([^{}]*?)\s*\}\}"));
@@ -24,8 +25,8 @@ fn pattern(text: &str) -> Regex {
 
 /// What pages may refer to.
 pub struct Sources<'a> {
-    /// The workspace: paths in problems are relative to it.
-    pub root: &'a Path,
+    /// The workspace and its chapters: paths in problems are relative to its root.
+    pub course: &'a Course,
     /// Figures and tables.
     pub registry: &'a Registry,
     /// The exercises of all chapters.
@@ -199,10 +200,10 @@ impl Work<'_> {
         if anchor.is_empty() || anchor.chars().all(|c| c.is_ascii_digit() || c == ':') {
             return Err("code is included by anchor, not by line numbers, which go stale".into());
         }
-        let folder = self.sources.root.join(&self.page.path);
-        let folder = folder.parent().unwrap_or(self.sources.root);
+        let folder = self.sources.course.root.join(&self.page.path);
+        let folder = folder.parent().unwrap_or(&self.sources.course.root);
         let file = folder.join(path).canonicalize().map_err(|_| "there is no such file")?;
-        let root = self.sources.root.canonicalize().map_err(|e| e.to_string())?;
+        let root = self.sources.course.root.canonicalize().map_err(|e| e.to_string())?;
         let inside = file.strip_prefix(&root).map_err(|_| "the file lies outside the workspace")?;
         let source = fs::read_to_string(&file).map_err(|e| e.to_string())?;
         let lines = code::anchored(&source, anchor)?;
@@ -229,7 +230,7 @@ impl Work<'_> {
         self.edits.push((end..end, "\n\n</div>\n".into()));
     }
 
-    /// `{{#figure …}}` and `{{#exercise …}}`, each alone on its line.
+    /// `{{#figure …}}`, `{{#exercise …}}`, `{{#chapter …}}` and the like, each alone on its line.
     fn directives(&mut self, code: &[Range<usize>]) {
         let page = self.page;
         for found in DIRECTIVE.captures_iter(&page.text) {
@@ -243,7 +244,12 @@ impl Work<'_> {
                 ("title", _) => continue,
                 ("figure", true) => self.figure(&found[3]),
                 ("exercise", true) => self.exercise(&found[3]),
-                ("figure" | "exercise", false) => Err("it has to stand alone on its line".into()),
+                ("chapter", true) => chapters::opening(self.sources.course, &found[3]),
+                ("next", true) => chapters::next(self.sources.course, &found[3]),
+                ("map", true) => chapters::map(self.sources.course),
+                ("figure" | "exercise" | "chapter" | "next" | "map", false) => {
+                    Err("it has to stand alone on its line".into())
+                }
                 ("include", _) => Err("code belongs in a fence that names its language".into()),
                 _ => Err("there is no such directive".into()),
             };

@@ -53,6 +53,15 @@ fn an_include_outside_a_fence() {
 }
 
 #[test]
+fn a_chapter_that_does_not_open_or_end_as_the_others_do() {
+    let toml = "chapters/03-x/chapter.toml:1";
+    planted(PAGE, "{{#chapter 3}}", "", toml, "{{#chapter 3}} stands on 0 pages");
+    planted(PAGE, "{{#next 3}}", "", toml, "{{#next 3}} stands on 0 pages");
+    planted(PAGE, "{{#chapter 3}}", "{{#chapter 4}}", "book/src/page.md:31", "no chapter 4");
+    planted(PAGE, "{{#chapter 3}}", "{{#map}}", "book/src/page.md:31", "chapter 3 has no page");
+}
+
+#[test]
 fn an_anchor_that_no_page_includes() {
     planted(
         CODE,

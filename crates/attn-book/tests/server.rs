@@ -24,7 +24,7 @@ impl Course for Fake {
         let passed =
             self.asked.lock().expect("not poisoned").contains(&Action::Check("3.1".into()));
         let state = if passed { "passed" } else { "unsolved" };
-        json!({ "exercises": [{ "id": "3.1", "state": state, "text": "" }] })
+        json!({ "exercises": [{ "id": "3.1", "state": state }] })
     }
 
     fn act(&self, action: Action) -> Result<Value> {

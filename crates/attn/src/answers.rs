@@ -333,7 +333,7 @@ mod tests {
             )
         };
         let toml =
-            "number = 3\ntitle = \"Small\"\nminutes = 1\nprerequisites = []\nobjectives = []\n\
+            "number = 3\ntitle = \"Small\"\nreading_minutes = 1\nprerequisites = []\nobjectives = []\n\
              demo = \"\"\nimports = \"\"\n"
                 .to_string();
         let toml = toml + &exercise("3.1", "more") + &exercise("3.2", "less");

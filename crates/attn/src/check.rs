@@ -274,7 +274,7 @@ mod tests {
                  points = 1\nminutes = 1\nhints = []\n"
             )
         };
-        let toml = "number = 3\ntitle = \"\"\nminutes = 1\nprerequisites = []\nobjectives = []\n\
+        let toml = "number = 3\ntitle = \"\"\nreading_minutes = 1\nprerequisites = []\nobjectives = []\n\
              demo = \"\"\nimports = \"\"\n";
         let toml = format!("{toml}{}{}", exercise("3.1"), exercise("3.3"));
         toml::from_str(&toml).expect("a chapter")

@@ -479,7 +479,7 @@ mod tests {
     fn every_writing_has_a_mark_of_its_own() {
         let dir = tempfile::tempdir().expect("a folder");
         let course = Course { root: dir.path().into(), chapters: Vec::new() };
-        let toml = "number = 3\ntitle = \"\"\nminutes = 1\nprerequisites = []\nobjectives = []\n\
+        let toml = "number = 3\ntitle = \"\"\nreading_minutes = 1\nprerequisites = []\nobjectives = []\n\
              demo = \"\"\nimports = \"\"\nexercise = []\n";
         let chapter: Chapter = toml::from_str(toml).expect("a chapter");
         let lay = |text| lay_overlay(&course, &chapter, text).expect("written");

@@ -34,8 +34,8 @@ pub struct Chapter {
     pub number: u32,
     /// Its title.
     pub title: String,
-    /// How long it takes, with its exercises.
-    pub minutes: u32,
+    /// How long reading its page takes, without its exercises.
+    pub reading_minutes: u32,
     /// Chapters that should be read before.
     pub prerequisites: Vec<u32>,
     /// What a reader can do afterwards.

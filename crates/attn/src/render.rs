@@ -3,6 +3,7 @@
 use crate::{Chapter, Course, Exercise, output::println};
 use attn_exercise::{Failure, Place, Report, Shown, Symptom, Verdict};
 use owo_colors::OwoColorize;
+use serde::Serialize;
 
 const WIDTH: usize = 80;
 
@@ -66,15 +67,56 @@ fn how_many(failure: &Failure) -> String {
     }
 }
 
-/// What a verdict says, a paragraph each: the case, what is wrong with it, the diagnosis; or the
-/// compiler's first message; how far an unsolved one is. Nothing for one that is right or not begun.
-pub fn explanation(course: &Course, verdict: &Verdict) -> Vec<String> {
+/// How an exercise stands, in a heading: `Not right yet: 27 of 55 cases right`.
+pub fn heading(exercise: &Exercise, verdict: &Verdict) -> String {
     match verdict {
+        Verdict::Passed { cases } => {
+            format!("Passed: {} points, all {cases} cases right", exercise.points)
+        }
+        Verdict::Failed(failure) => format!("Not right yet: {}", how_many(failure)),
+        Verdict::DoesNotCompile { .. } => "Does not compile".into(),
+        Verdict::CannotBeChecked { .. } => "Cannot be checked".into(),
+        Verdict::WaitsOn { on } => format!("Waits on {on}"),
+        Verdict::Unsolved { .. } => "Not solved yet".into(),
+    }
+}
+
+/// A part of what a verdict says.
+#[derive(Clone, Serialize)]
+pub struct Paragraph {
+    /// What it is about.
+    pub about: About,
+    /// It may have line breaks.
+    pub text: String,
+}
+
+/// What a paragraph of a verdict is about.
+#[derive(Clone, Copy, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum About {
+    /// The case in which the answer is wrong.
+    Case,
+    /// What is wrong with it there.
+    Wrong,
+    /// The name of the mistake.
+    Named,
+    /// What the compiler says.
+    Compiler,
+    /// What the answer printed.
+    Printed,
+    /// Anything else.
+    Note,
+}
+
+/// What a verdict says: the case, what is wrong with it, the diagnosis, what was printed; or the
+/// compiler's first message; how far an unsolved one is. Nothing for one that is right or not begun.
+pub fn explanation(course: &Course, report: &Report) -> Vec<Paragraph> {
+    let mut paragraphs = Vec::new();
+    let mut say = |about, text| paragraphs.push(Paragraph { about, text });
+    match &report.verdict {
         Verdict::Failed(failure) => {
-            let mut paragraphs = vec![
-                format!("case {} · {}", failure.case, failure.label),
-                symptom(course, &failure.symptom),
-            ];
+            say(About::Case, format!("case {} · {}", failure.case, failure.label));
+            say(About::Wrong, symptom(course, &failure.symptom));
             if let Some(diagnosis) = &failure.diagnosis {
                 let when = &diagnosis.when;
                 let where_in = match (&diagnosis.part, diagnosis.overflows) {
@@ -83,29 +125,34 @@ pub fn explanation(course: &Course, verdict: &Verdict) -> Vec<String> {
                     (None, 1) => "But for the case that overflows, this".to_string(),
                     (None, n) => format!("But for the {n} cases that overflow, this"),
                 };
-                paragraphs.push(format!("▸ {where_in} is exactly what comes out when {when}."));
+                say(About::Named, format!("{where_in} is exactly what comes out when {when}."));
             }
-            paragraphs
+            if let Some(printed) = printed(report, failure) {
+                say(About::Printed, printed);
+            }
         }
         Verdict::DoesNotCompile { errors } => {
             let more = errors.len().saturating_sub(1);
-            let more = (more > 0).then(|| format!("… and {more} more"));
-            errors.first().cloned().into_iter().chain(more).collect()
+            errors.iter().take(1).for_each(|error| say(About::Compiler, error.clone()));
+            if more > 0 {
+                say(About::Note, format!("… and {more} more"));
+            }
         }
-        Verdict::CannotBeChecked { why } => vec![why.clone()],
-        Verdict::WaitsOn { on } => vec![format!("It calls {on}, which is not solved yet.")],
+        Verdict::CannotBeChecked { why } => say(About::Note, why.clone()),
+        Verdict::WaitsOn { on } => {
+            say(About::Note, format!("It calls {on}, which is not solved yet."));
+        }
         Verdict::Unsolved { right, of, .. } if *right > 0 => {
-            vec![format!("A todo is still reached; {right} of {of} cases are right without it.")]
+            let so_far = format!("{right} of {of} cases are right without it.");
+            say(About::Note, format!("A todo is still reached; {so_far}"));
         }
-        Verdict::Passed { .. } | Verdict::Unsolved { .. } => Vec::new(),
+        Verdict::Passed { .. } | Verdict::Unsolved { .. } => {}
     }
+    paragraphs
 }
 
 /// What the answer printed during the case that failed, at most 20 lines.
-pub fn printed(report: &Report) -> Option<String> {
-    let Verdict::Failed(failure) = &report.verdict else {
-        return None;
-    };
+fn printed(report: &Report, failure: &Failure) -> Option<String> {
     let printed = report.printed.iter().find(|p| p.case == failure.case)?;
     let said = &printed.text;
     let lines: Vec<&str> = said.lines().collect();
@@ -122,33 +169,28 @@ pub fn printed(report: &Report) -> Option<String> {
 /// The explanation of a wrong answer for a terminal, and where to look next.
 pub fn details(course: &Course, exercise: &Exercise, report: &Report) {
     println!();
-    match &report.verdict {
-        Verdict::Failed(failure) => {
-            let paragraphs = explanation(course, &report.verdict);
-            for (i, text) in paragraphs.iter().enumerate() {
-                match text.strip_prefix("▸ ") {
-                    Some(text) => {
-                        println!();
-                        paragraph(&format!("  {} ", "▸".yellow()), text);
-                    }
-                    None if i == 0 => paragraph("  ", &text.bold().to_string()),
-                    None => paragraph("  ", text),
-                }
+    let paragraphs = explanation(course, report);
+    let Verdict::Failed(failure) = &report.verdict else {
+        let texts: Vec<String> = paragraphs.into_iter().map(|said| said.text).collect();
+        println!("{}", textwrap::indent(&texts.join("\n\n"), "  "));
+        return;
+    };
+    for Paragraph { about, text } in paragraphs {
+        match about {
+            About::Case => paragraph("  ", &text.bold().to_string()),
+            About::Named => {
+                println!();
+                paragraph(&format!("  {} ", "▸".yellow()), &text);
             }
-            if let Some(printed) = printed(report) {
-                println!("\n{}", textwrap::indent(&printed, "  "));
-            }
-            let id = &exercise.id;
-            println!("\n  See the case: cargo attn try {id} --case {}", failure.case);
-            println!("  A hint:       cargo attn hint {id}");
-            if let Some(heading) = &exercise.book {
-                println!("  In the book:  “{heading}”");
-            }
+            About::Printed => println!("\n{}", textwrap::indent(&text, "  ")),
+            _ => paragraph("  ", &text),
         }
-        verdict => {
-            let text = explanation(course, verdict).join("\n\n");
-            println!("{}", textwrap::indent(&text, "  "));
-        }
+    }
+    let id = &exercise.id;
+    println!("\n  See the case: cargo attn try {id} --case {}", failure.case);
+    println!("  A hint:       cargo attn hint {id}");
+    if let Some(heading) = &exercise.book {
+        println!("  In the book:  “{heading}”");
     }
 }
 

@@ -16,7 +16,9 @@ pub enum Action {
 
 /// The course, as far as the book knows it.
 pub trait Course: Send + Sync {
-    /// `{"exercises": [{"id": "3.1", "state": "failed", "text": "why, in plain text"}, …]}`.
+    /// `{"exercises": [{"id": "3.1", "title": …, "points": 10, "state": "failed", "heading": "Not right
+    /// yet: …", "paragraphs": [{"about": "named", "text": …}], "commands": [["See the case", …]]}, …]}`,
+    /// all of it plain text.
     ///
     /// The states that the pages have words for are `unsolved`, `checking`, `passed` and `failed`.
     /// Asked for about twice a second by every open page: it should only report what is known.

@@ -253,7 +253,7 @@ fn metadata(number: u32, title: &str) -> String {
     format!(
         r#"number = {number}
 title = "{title}"
-minutes = 10
+reading_minutes = 10
 prerequisites = []
 objectives = [
   "say what a reader can do afterwards",
@@ -366,10 +366,14 @@ fn page_text(number: u32, title: &str, solutions: &str) -> String {
     format!(
         "# {number} · {title}\n\n\
          What the problem is.\n\n\
+         {{{{#chapter {number}}}}}\n\n\
          ### {task}\n\n\
          What is asked for.\n\n\
          {{{{#exercise {number}.1}}}}\n\n\
-         The references are on the [solutions page]({solutions}).\n"
+         The references are on the [solutions page]({solutions}).\n\n\
+         ## Summary\n\n\
+         * What is worth remembering.\n\n\
+         {{{{#next {number}}}}}\n"
     )
 }
 

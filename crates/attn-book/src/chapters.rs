@@ -1,0 +1,173 @@
+//! What the pages may say about chapters: only what their `chapter.toml` knows.
+
+use crate::exercises::escape;
+use attn::{Chapter, Course};
+use std::path::Path;
+
+/// A chapter's page, as a link from another page: `ch03-scaled-dot-product.md`.
+///
+/// # Errors
+/// When it has none.
+fn page(root: &Path, chapter: &Chapter) -> Result<String, String> {
+    let folder = chapter.dir.file_name().unwrap_or_default().to_string_lossy();
+    let named = folder.trim_start_matches(|c: char| c.is_ascii_digit() || c == '-');
+    let names = [format!("ch{folder}.md"), format!("{named}.md")];
+    let mut there = names.iter().filter(|name| root.join("book/src").join(name).is_file());
+    there.next().cloned().ok_or_else(|| format!("chapter {} has no page", chapter.number))
+}
+
+/// `3 · Scaled dot-product attention`, as a link.
+fn link(root: &Path, chapter: &Chapter) -> Result<String, String> {
+    let (number, title) = (chapter.number, &chapter.title);
+    Ok(format!("[{number} · {title}]({})", page(root, chapter)?))
+}
+
+/// How long reading and writing take: `about 1 hour of reading and 2½ hours of writing`.
+fn times(chapter: &Chapter) -> String {
+    let writing = writing(chapter);
+    format!(
+        "about {} of reading and {} of writing",
+        spoken(chapter.reading_minutes),
+        spoken(writing)
+    )
+}
+
+/// The minutes of all exercises.
+fn writing(chapter: &Chapter) -> u32 {
+    chapter.exercises.iter().map(|exercise| exercise.minutes).sum()
+}
+
+/// Minutes below an hour in fives, hours in halves, rounded up.
+fn spoken(minutes: u32) -> String {
+    if minutes < 60 {
+        return format!("{} minutes", minutes.div_ceil(5) * 5);
+    }
+    let halves = minutes.div_ceil(30);
+    match (halves / 2, halves % 2) {
+        (1, 0) => "1 hour".into(),
+        (whole, 0) => format!("{whole} hours"),
+        (whole, _) => format!("{whole}½ hours"),
+    }
+}
+
+/// What a chapter's page opens with: what is asked for, how long it takes, and what one can do
+/// afterwards.
+///
+/// # Errors
+/// When there is no such chapter, or one that it builds on has no page.
+pub fn opening(course: &Course, number: &str) -> Result<String, String> {
+    let chapter = find(course, number)?;
+    let before: Vec<String> = chapter
+        .prerequisites
+        .iter()
+        .map(|number| link(&course.root, find(course, &number.to_string())?))
+        .collect::<Result<_, String>>()?;
+    let before = if before.is_empty() { "nothing".into() } else { before.join(", ") };
+    let points: u32 = chapter.exercises.iter().map(|exercise| exercise.points).sum();
+    let objectives = chapter.objectives.iter().map(|objective| format!("- {objective}\n"));
+    Ok(format!(
+        "<section class=\"chapter-facts\">\n\n**Afterwards you can**\n\n{}\n**Before it:** {before}.  \n\
+         **Time:** {}, for {} and {points} points.\n\n</section>",
+        objectives.collect::<String>(),
+        times(chapter),
+        match chapter.exercises.len() {
+            1 => "1 exercise".into(),
+            count => format!("{count} exercises"),
+        },
+    ))
+}
+
+/// What comes after a chapter: the next one that is open, and those that are planned before it.
+///
+/// # Errors
+/// When there is no such chapter, or the next one has no page.
+pub fn next(course: &Course, number: &str) -> Result<String, String> {
+    let chapter = find(course, number)?;
+    let next = course.chapters.iter().find(|other| other.number > chapter.number);
+    let before_it =
+        |planned: u32| planned > chapter.number && next.is_none_or(|next| planned < next.number);
+    let planned: Vec<String> = course
+        .planned()
+        .filter(|(number, _)| before_it(*number))
+        .map(|(number, title)| format!("{number} · {title}"))
+        .collect();
+    let mut said = Vec::new();
+    if let Some(next) = next {
+        said.push(format!("**Next:** {}.", link(&course.root, next)?));
+    }
+    if !planned.is_empty() {
+        said.push(format!("Planned in between, and not open yet: {}.", planned.join(", ")));
+    }
+    if next.is_none() {
+        let open = "This is the last chapter that is open.".to_string();
+        said =
+            [vec![open], planned.into_iter().map(|title| format!("Planned: {title}.")).collect()]
+                .concat();
+    }
+    Ok(format!("<section class=\"chapter-next\">\n\n{}\n\n</section>", said.join(" ")))
+}
+
+/// The map: every chapter, open or planned, with what it builds on and how long it takes.
+///
+/// # Errors
+/// When an open chapter has no page.
+pub fn map(course: &Course) -> Result<String, String> {
+    let mut rows: Vec<(u32, String)> = course
+        .planned()
+        .map(|(number, title)| (number, format!("| {number} · {title} | *planned* | | | |")))
+        .collect();
+    let (mut reading, mut written, mut points) = (0, 0, 0);
+    for chapter in &course.chapters {
+        let before: Vec<String> = chapter.prerequisites.iter().map(u32::to_string).collect();
+        let own: u32 = chapter.exercises.iter().map(|exercise| exercise.points).sum();
+        rows.push((
+            chapter.number,
+            format!(
+                "| {} | {} | {} | {} | {own} |",
+                link(&course.root, chapter)?,
+                before.join(", "),
+                spoken(chapter.reading_minutes),
+                spoken(writing(chapter)),
+            ),
+        ));
+        reading += chapter.reading_minutes;
+        written += writing(chapter);
+        points += own;
+    }
+    rows.sort_by_key(|(number, _)| *number);
+    let rows: Vec<String> = rows.into_iter().map(|(_, row)| row).collect();
+    Ok(format!(
+        "| chapter | builds on | reading | writing | points |\n| --- | --- | --- | --- | ---: |\n{}\n\
+         | **all that is open** | | {} | {} | {points} |",
+        rows.join("\n"),
+        spoken(reading),
+        spoken(written),
+    ))
+}
+
+fn find<'a>(course: &'a Course, number: &str) -> Result<&'a Chapter, String> {
+    let number: u32 = number.parse().map_err(|_| format!("“{}” is no number", escape(number)))?;
+    let found = course.chapters.iter().find(|chapter| chapter.number == number);
+    found.ok_or_else(|| format!("there is no chapter {number}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::spoken;
+
+    #[test]
+    fn times_are_rounded_up() {
+        let said: Vec<String> = [1, 5, 56, 60, 61, 90, 150, 151].map(spoken).into();
+        let right = [
+            "5 minutes",
+            "5 minutes",
+            "60 minutes",
+            "1 hour",
+            "1½ hours",
+            "1½ hours",
+            "2½ hours",
+            "3 hours",
+        ];
+        assert_eq!(said, right);
+    }
+}
