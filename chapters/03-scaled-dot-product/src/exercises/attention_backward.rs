@@ -1,7 +1,7 @@
 //! 3.6 `attention_backward`
 
 use super::attention::{dense_with_empty_row, online, small};
-use crate::{Gradients, Output, masked_scores, softmax_backward, softmax_rows};
+use crate::{Gradients, Output, attention, masked_scores, softmax_backward, softmax_rows};
 use attn_core::{Mask, random::Random};
 use attn_exercise::{Given, SOME_VALUES, Sizes, exercise, field, fields, some_values};
 use attn_oracle as oracle;
@@ -18,7 +18,13 @@ exercise! {
     exact: |c| c.call(oracle::attention_backward::<f64>);
     // Where one key has all the weight, dq and dk are what is left of equal products: their rounding, which depends on
     // how they are summed.
-    plain: |c| [c.call(oracle::attention_backward::<f32>), c.call(by_d_and_lse), c.call(by_jacobians)];
+    plain: |c| [
+        c.call(oracle::attention_backward::<f32>),
+        c.call(by_d_and_lse),
+        // The scores of another function differ from one's own by roundings, which large ones multiply.
+        c.call(|q, k, v, mask, d_out| from_lse(attention(q, k, v, mask), q, k, v, mask, d_out)),
+        c.call(by_jacobians),
+    ];
     steps: |c| {
         let parts = c.call(parts);
         [field("weights", &parts.weights), field("d_weights", &parts.d_weights), field("d_scores", &parts.d_scores)]
@@ -57,6 +63,7 @@ exercise! {
 
     right (q, k, v, mask, d_out) {
         "D = rowsum(dO∘O) and the log-sum-exp" => by_d_and_lse(q, k, v, mask, d_out);
+        "from the log-sum-exp of attention" => from_lse(attention(q, k, v, mask), q, k, v, mask, d_out);
         "through whole Jacobians, backwards" => by_jacobians(q, k, v, mask, d_out);
         "f64 inside" => {
             let exact = oracle::attention_backward::<f64>(q, k, v, mask, d_out);
@@ -260,7 +267,17 @@ fn by_d_and_lse(
     mask: &Mask,
     d_out: ArrayView2<f32>,
 ) -> Gradients {
-    let Output { out, lse } = online(q, k, v, mask);
+    from_lse(online(q, k, v, mask), q, k, v, mask, d_out)
+}
+
+fn from_lse(
+    Output { out, lse }: Output,
+    q: ArrayView2<f32>,
+    k: ArrayView2<f32>,
+    v: ArrayView2<f32>,
+    mask: &Mask,
+    d_out: ArrayView2<f32>,
+) -> Gradients {
     let big_d = (&d_out * &out).sum_axis(Axis(1));
     let table = crate::allowed(mask, q.nrows(), k.nrows());
     let root_d = (q.ncols() as f32).sqrt();
