@@ -2,6 +2,16 @@
 (function () {
     "use strict";
 
+    // The first stop of the keyboard: past the list of pages to the text.
+    const text = document.querySelector("main");
+    text.id = text.id || "text";
+    text.tabIndex = -1;
+    const skip = document.createElement("a");
+    skip.className = "skip-link";
+    skip.href = "#" + text.id;
+    skip.textContent = "To the text";
+    document.body.prepend(skip);
+
     // Numbers beside listings, as they are in the file; each can be linked to.
     function numberLines(listing) {
         const pre = listing.querySelector("pre");

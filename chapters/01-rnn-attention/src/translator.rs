@@ -27,7 +27,7 @@ pub struct Translator {
     b_out: Array1<f32>,
 }
 
-/// One row a token.
+/// One row per token.
 struct Embedding(Array2<f32>);
 
 /// A decoder at work: what it looks back at, and where it stands.
@@ -176,7 +176,7 @@ impl Writer<'_> {
     }
     // ANCHOR_END: writer
 
-    /// Where each step looked so far, a row a step.
+    /// Where each step looked so far, one row per step.
     pub fn looked(&self) -> Array2<f32> {
         let mut looked = Array2::zeros((self.weights.len(), self.states.nrows()));
         for (weights, mut row) in self.weights.iter().zip(looked.rows_mut()) {

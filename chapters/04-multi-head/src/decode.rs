@@ -30,7 +30,7 @@ pub fn teacher_forced(
 pub struct Written {
     /// The tokens, without start and end.
     pub tokens: Vec<usize>,
-    /// The scores that each was chosen from, and those of the end, a row a step.
+    /// The scores that each was chosen from, and those of the end, one row per step.
     pub logits: Array2<f32>,
     /// Whether it came to an end; otherwise it was stopped.
     pub ended: bool,

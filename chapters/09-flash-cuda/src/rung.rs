@@ -21,7 +21,7 @@ pub enum Rung {
     Tiled,
     /// Shuffles instead of shared scores, sixteen bytes a load, hidden tiles skipped.
     Warp,
-    /// One query a head: the keys split among warps, then merged.
+    /// One query per head: the keys split among warps, then merged.
     Split,
     /// As `Warp`, but a tile of keys serves all heads of its group.
     Gqa,
@@ -99,7 +99,7 @@ impl Rung {
     pub(crate) fn takes(self, sizes: Sizes) -> Result<(), Error> {
         if self == Rung::Split && sizes.n != 1 {
             return Err(Error::Sizes(format!(
-                "the split rung decodes: one query a head, not {}",
+                "the split rung decodes: one query per head, not {}",
                 sizes.n
             )));
         }

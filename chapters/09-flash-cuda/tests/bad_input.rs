@@ -39,7 +39,7 @@ fn sizes_that_do_not_fit() {
     let odd = Inputs::random(1, Sizes { d: 48, ..sizes() }, false);
     assert!(refused(&odd).contains("width 48"));
     let several = attention(&mut Device::simulator(), Rung::Split, &inputs());
-    assert!(several.expect_err("three queries").to_string().contains("one query a head, not 3"));
+    assert!(several.expect_err("three queries").to_string().contains("one query per head, not 3"));
 }
 
 /// Launches the warp rung's kernel with something changed.

@@ -50,6 +50,12 @@ fn spoken(minutes: u32) -> String {
     }
 }
 
+/// [`spoken`], for a table.
+fn short(minutes: u32) -> String {
+    let spoken = spoken(minutes).replace(" minutes", " min");
+    spoken.replace(" hours", " h").replace(" hour", " h")
+}
+
 /// What a chapter's page opens with: what is asked for, how long it takes, and what one can do
 /// afterwards.
 ///
@@ -126,8 +132,8 @@ pub fn map(course: &Course) -> Result<String, String> {
                 "| {} | {} | {} | {} | {own} |",
                 link(&course.root, chapter)?,
                 before.join(", "),
-                spoken(chapter.reading_minutes),
-                spoken(writing(chapter)),
+                short(chapter.reading_minutes),
+                short(writing(chapter)),
             ),
         ));
         reading += chapter.reading_minutes;
@@ -140,8 +146,8 @@ pub fn map(course: &Course) -> Result<String, String> {
         "| chapter | builds on | reading | writing | points |\n| --- | --- | --- | --- | ---: |\n{}\n\
          | **all that is open** | | {} | {} | {points} |",
         rows.join("\n"),
-        spoken(reading),
-        spoken(written),
+        short(reading),
+        short(written),
     ))
 }
 

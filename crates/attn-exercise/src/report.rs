@@ -206,7 +206,7 @@ pub struct Trial {
 pub struct Shown {
     /// Name and shape: `q 5×4`.
     pub heading: String,
-    /// The value, a row a line.
+    /// The value, one row per line.
     pub body: String,
 }
 

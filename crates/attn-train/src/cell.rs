@@ -3,7 +3,7 @@
 //! Made of candle's single operations, a step takes some eighty passes over small tensors, forwards
 //! and back. [`Cell`] makes one of what follows the products with the weights. [`Sequence`] takes
 //! all steps at once where the inputs are known beforehand, so that the gradient of the weights is
-//! one product, not one a step that is added to the sum so far. Tests hold both against candle's
+//! one product, not one per step that is added to the sum so far. Tests hold both against candle's
 //! own gradients.
 
 use candle_core::{CpuStorage, CustomOp3, Device, Layout, Result, Shape, Tensor, bail};

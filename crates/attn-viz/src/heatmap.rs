@@ -5,7 +5,7 @@ use crate::{
     number,
 };
 
-/// A matrix, one coloured cell an entry: the stronger the colour, the larger the magnitude.
+/// A matrix, one coloured cell per entry: the stronger the colour, the larger the magnitude.
 ///
 /// Negative entries have a colour of their own and a minus sign. Entries are written into the cells
 /// where they fit, and always shown when the pointer rests on a cell. Not-a-number is an empty cell

@@ -1,6 +1,6 @@
 //! The figures of the book, as SVG.
 //!
-//! * [`Heatmap`]: a matrix, a cell an entry, with labels, values and a colour scale.
+//! * [`Heatmap`]: a matrix, one cell per entry, with labels, values and a colour scale.
 //! * [`Lines`]: curves over linear or logarithmic axes, told apart by marker and dash as well as
 //!   colour.
 //! * [`Bars`]: one bar a label.

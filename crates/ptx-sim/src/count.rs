@@ -65,7 +65,7 @@ impl Counts {
         self.sectors * SECTOR
     }
 
-    /// Counts an access to global memory of `size` bytes a lane.
+    /// Counts an access to global memory of `size` bytes per lane.
     pub(crate) fn global(&mut self, addresses: &[u64; LANES], size: usize, mask: u32, store: bool) {
         let (bytes, sectors) = distinct(addresses, size as u64, mask);
         self.sectors += sectors;
@@ -77,7 +77,7 @@ impl Counts {
         }
     }
 
-    /// Counts an access to shared memory of `size` bytes a lane.
+    /// Counts an access to shared memory of `size` bytes per lane.
     pub(crate) fn shared(&mut self, addresses: &[u64; LANES], size: usize, mask: u32) {
         let together = (128 / size.max(4)).min(LANES);
         for first in (0..LANES).step_by(together) {

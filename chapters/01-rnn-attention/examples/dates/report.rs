@@ -21,7 +21,7 @@ pub fn report(fixed: &Translation, attending: &Translation) -> String {
     text
 }
 
-/// The dates, one a line, or why there are none.
+/// The dates, one per line, or why there are none.
 fn answer(translation: &Translation) -> String {
     match &translation.dates {
         Ok(dates) => dates.iter().map(|date| format!("  {date}\n")).collect(),

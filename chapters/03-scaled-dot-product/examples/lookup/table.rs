@@ -11,7 +11,7 @@ pub struct Table {
     pub file: String,
     /// The names of the columns, from the header.
     pub columns: Vec<String>,
-    /// One row a row of the file, without the header.
+    /// One row for each row of the file, without the header.
     pub rows: Array2<f64>,
     /// The line of the file on which each row stands.
     pub lines: Vec<usize>,
