@@ -21,6 +21,7 @@ pub fn figures() -> Vec<Drawn> {
         ("ch08/tiles", tiles::figure),
         ("ch08/bytes", bytes::figure),
         ("ch08/ladder", measured::ladder),
+        ("ch08/against-torch", measured::against_torch),
     ]
 }
 
@@ -31,6 +32,10 @@ pub fn tables() -> Vec<Written> {
         ("ch08/bytes", bytes::table),
         ("ch08/sitting", measured::sitting),
         ("ch08/rungs", measured::rungs),
-        ("ch08/ratios", measured::ratios),
+        ("ch08/forward", measured::forward),
+        ("ch08/backward", measured::backward),
+        ("ch08/registers", measured::registers),
+        ("ch08/decoding", measured::decoding),
+        ("ch08/memory", measured::memory),
     ]
 }

@@ -90,26 +90,139 @@ pub fn rungs() -> String {
     table
 }
 
-/// Everything that was measured in turn with something else.
-pub fn ratios() -> String {
+/// Attention of the last rung, forward and back, in turn with PyTorch.
+pub fn against_torch() -> Figure {
+    let all: Vec<(String, f64)> = ["forward", "backward"]
+        .into_iter()
+        .flat_map(of)
+        .filter_map(|line| line.other.map(|(_, _, ratio)| (short(&line), ratio)))
+        .collect();
+    let each: Vec<String> = all.iter().map(|(name, ratio)| format!("{name}: {ratio:.2}")).collect();
+    let alternative = format!("Times as fast as PyTorch. {}.", each.join("; "));
+    let title = "How many times as fast as PyTorch, 8 heads; at 1 both are even";
+    let mut bars = Bars::new(title, &alternative, Axis::linear("times PyTorch"));
+    for (name, ratio) in &all {
+        bars = bars.bar(name, *ratio);
+    }
+    bars.figure()
+}
+
+/// `backward, full 2048, d = 64`.
+fn short(line: &Line) -> String {
+    let name = line.name.replace("n = ", "").replace(" h = 8", ",");
+    format!("{}, {name}", line.kind)
+}
+
+/// Forward, in turn with PyTorch.
+pub fn forward() -> String {
+    in_turn("forward")
+}
+
+/// Back, in turn with PyTorch.
+pub fn backward() -> String {
+    in_turn("backward")
+}
+
+/// Each instruction set, in turn with tiles over `matrixmultiply`.
+pub fn registers() -> String {
+    in_turn("registers")
+}
+
+/// Decoding, in turn with a plain sum and with PyTorch.
+pub fn decoding() -> String {
+    in_turn("decode")
+}
+
+fn in_turn(kind: &'static str) -> String {
     let mut table = String::from(
         "| what | ours | middle half | in turn with | that | ratio |\n\
          | --- | ---: | ---: | --- | ---: | ---: |\n",
     );
-    for line in lines() {
+    for line in of(kind) {
         let Some((other, theirs, ratio)) = line.other else {
             continue;
         };
         table += &format!(
-            "| {}, {} | {:.1} {} | {:.1} … {:.1} | {other} | {theirs:.1} | {ratio:.2} |\n",
-            line.kind, line.name, line.median, line.unit, line.low, line.high
-        );
-    }
-    for line in of("memory") {
-        table += &format!(
-            "| memory beside inputs and results, {} | {:.1} {} | | | | |\n",
-            line.name, line.median, line.unit
+            "| {} | {:.1} {} | {:.1} … {:.1} | {other} | {theirs:.1} | {ratio:.2} |\n",
+            line.name, line.median, line.unit, line.low, line.high
         );
     }
     table
+}
+
+/// What is held beside inputs and results.
+pub fn memory() -> String {
+    let mut table = String::from("| memory beside inputs and results | |\n| --- | ---: |\n");
+    for line in of("memory") {
+        table += &format!("| {} | {:.1} {} |\n", line.name, line.median, line.unit);
+    }
+    table
+}
+
+/// Each test is a sentence of the chapter's page.
+#[cfg(test)]
+mod sentences {
+    use super::*;
+
+    fn ratios(kind: &'static str, like: &str) -> Vec<f64> {
+        let chosen = of(kind).filter(|line| line.name.contains(like));
+        let ratios: Vec<f64> = chosen.filter_map(|line| Some(line.other?.2)).collect();
+        assert!(!ratios.is_empty(), "nothing of {kind} is like {like}");
+        ratios
+    }
+
+    fn only(kind: &'static str, like: &str) -> f64 {
+        let all: Vec<f64> =
+            of(kind).filter(|line| line.name.contains(like)).map(|line| line.median).collect();
+        assert_eq!(all.len(), 1, "{kind} {like}");
+        all[0]
+    }
+
+    #[test]
+    fn forward_the_last_rung_is_ahead_everywhere() {
+        assert!(ratios("forward", "").iter().all(|ratio| *ratio > 1.0));
+    }
+
+    #[test]
+    fn with_a_mask_and_64_columns_by_a_quarter_or_more() {
+        let causal =
+            of("forward").filter(|l| l.name.contains("causal") && l.name.ends_with("d = 64"));
+        let ratios: Vec<f64> = causal.filter_map(|line| Some(line.other?.2)).collect();
+        assert!(ratios.len() == 4 && ratios.iter().all(|ratio| *ratio >= 1.25), "{ratios:?}");
+    }
+
+    #[test]
+    fn on_the_way_back_it_is_ahead_or_even_but_for_one_row() {
+        let behind: Vec<&str> = of("backward")
+            .filter(|line| line.other.is_some_and(|(_, _, ratio)| ratio < 1.0))
+            .map(|line| line.name)
+            .collect();
+        assert!(matches!(behind[..], [name] if name.contains("full") && name.ends_with("d = 128")));
+    }
+
+    #[test]
+    fn the_ladder_uses_more_than_half_of_the_multiply_adds_longer_problems_two_thirds() {
+        let limit = only("limit", "");
+        let share = only("ladder", "queries in lanes") / limit;
+        assert!((0.5..0.62).contains(&share), "{share}");
+        let share = only("forward", "causal n = 16384") / limit;
+        assert!((0.62..0.71).contains(&share), "{share}");
+    }
+
+    #[test]
+    fn avx2_is_worth_more_than_twice_the_tiles_and_the_portable_path_a_little_less_than_them() {
+        assert!(ratios("registers", "AVX2")[0] > 2.0);
+        assert!((0.75..1.0).contains(&ratios("registers", "portable")[0]));
+    }
+
+    #[test]
+    fn decoding_reads_as_fast_as_a_plain_sum() {
+        assert!(ratios("decode", "").iter().all(|ratio| *ratio >= 1.0));
+    }
+
+    #[test]
+    fn online_is_the_slowest_rung_or_near_it() {
+        let slower = of("ladder").filter(|line| line.median < only("ladder", "online")).count();
+        assert!(slower <= 1);
+    }
 }
