@@ -32,14 +32,14 @@ pub struct Schematic {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Look {
     colour: Option<usize>,
-    filled: bool,
+    opacity: f64,
     dashed: bool,
-    strong: bool,
+    thick: bool,
 }
 
 impl Look {
     /// The colour of the text.
-    pub const PLAIN: Look = Look { colour: None, filled: true, dashed: false, strong: false };
+    pub const PLAIN: Look = Look { colour: None, opacity: 0.05, dashed: false, thick: false };
     /// The first colour of the figures.
     pub const FIRST: Look = Look::series(0);
     /// The second.
@@ -51,22 +51,27 @@ impl Look {
 
     /// The colour of series `i`, as in a chart.
     pub const fn series(i: usize) -> Look {
-        Look { colour: Some(i), ..Look::PLAIN }
-    }
-
-    /// With a dashed outline and nothing inside: what is not there yet, or only for a while.
-    pub const fn dashed(self) -> Look {
-        Look { dashed: true, filled: false, ..self }
+        Look { colour: Some(i), opacity: 0.18, dashed: false, thick: false }
     }
 
     /// With an outline alone.
     pub const fn hollow(self) -> Look {
-        Look { filled: false, ..self }
+        Look { opacity: 0.0, ..self }
+    }
+
+    /// With a dashed outline alone: what is not there yet, or only for a while.
+    pub const fn dashed(self) -> Look {
+        Look { dashed: true, ..self.hollow() }
     }
 
     /// With a thick outline and a stronger fill: what the figure is about.
     pub const fn strong(self) -> Look {
-        Look { strong: true, ..self }
+        Look { opacity: 0.3, thick: true, ..self }
+    }
+
+    /// Filled so that nothing can be read on it: a mark.
+    pub const fn solid(self) -> Look {
+        Look { opacity: 0.9, ..self }
     }
 
     fn ink(self) -> &'static str {
@@ -74,19 +79,17 @@ impl Look {
     }
 
     fn stroke(self) -> String {
-        let width = if self.strong { 2.5 } else { 1.2 };
+        let width = if self.thick { 2.5 } else { 1.2 };
         let dash = if self.dashed { " stroke-dasharray=\"4 3\"" } else { "" };
         format!("stroke=\"{}\" stroke-width=\"{width}\"{dash}", self.ink())
     }
 
     fn style(self) -> String {
-        let opacity = match (self.filled, self.strong, self.colour) {
-            (false, ..) => return format!("fill=\"none\" {}", self.stroke()),
-            (_, true, _) => 0.4,
-            (_, _, Some(_)) => 0.18,
-            (_, _, None) => 0.05,
+        let fill = match self.opacity {
+            0.0 => "fill=\"none\"".to_string(),
+            opacity => format!("fill=\"{}\" fill-opacity=\"{opacity}\"", self.ink()),
         };
-        format!("fill=\"{}\" fill-opacity=\"{opacity}\" {}", self.ink(), self.stroke())
+        format!("{fill} {}", self.stroke())
     }
 }
 
