@@ -7,7 +7,7 @@ mod links;
 mod network;
 
 use crate::{
-    Build, Exercise, Page, Problem, Registry, build, exercises,
+    Build, Exercise, Map, Page, Problem, Registry, build, exercises,
     page::line_at,
     preprocessor::workspace,
     render::{self, Rendered, Sources},
@@ -42,7 +42,8 @@ pub fn check(book: &Path, registry: &Registry, scratch: &Path) -> Result<Report>
     let written = MDBook::load_with_config(book, config)?.book;
     let pages = pages(&written, src.strip_prefix(root).unwrap_or(&src));
     let exercises = exercises::load(root)?;
-    let sources = Sources { root, registry, exercises: &exercises };
+    let map = Map::load(root)?;
+    let sources = Sources { root, registry, exercises: &exercises, map: &map };
     let rendered: Vec<Rendered> = pages.iter().map(|page| render::render(page, &sources)).collect();
     for page in &rendered {
         problems.extend(page.problems.iter().cloned());

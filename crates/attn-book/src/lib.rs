@@ -14,6 +14,7 @@ mod code;
 mod exercises;
 mod folder;
 mod live;
+mod map;
 mod math;
 mod page;
 mod plain;
@@ -25,6 +26,7 @@ pub mod server;
 mod tables;
 
 use exercises::Exercise;
+use map::Map;
 use page::Page;
 
 pub use build::Build;

@@ -1,7 +1,7 @@
 //! The step between the written pages and mdBook's renderer, in process and for a plain `mdbook`.
 
 use crate::{
-    Exercise, Page, Registry, exercises,
+    Exercise, Map, Page, Registry, exercises,
     render::{self, Sources},
 };
 use anyhow::{Context, Result, bail};
@@ -39,7 +39,8 @@ impl Preprocessor for Attn {
     fn run(&self, context: &PreprocessorContext, mut book: Book) -> Result<Book> {
         let root = workspace(&context.root)?;
         let exercises: Vec<Exercise> = exercises::load(root)?;
-        let sources = Sources { root, registry: &self.registry, exercises: &exercises };
+        let map = Map::load(root)?;
+        let sources = Sources { root, registry: &self.registry, exercises: &exercises, map: &map };
         let folder = context.root.join(&context.config.book.src);
         let folder = folder.strip_prefix(root).unwrap_or(&folder);
         let (mut problems, mut number) = (Vec::new(), 0);

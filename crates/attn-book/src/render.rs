@@ -1,7 +1,7 @@
 //! From a page as it was written to the Markdown that mdBook renders.
 
 use crate::{
-    Exercise, Page, Problem, Registry,
+    Exercise, Map, Page, Problem, Registry,
     code::{self, Line},
     exercises::escape,
     math, tables,
@@ -30,6 +30,8 @@ pub struct Sources<'a> {
     pub registry: &'a Registry,
     /// The exercises of all chapters.
     pub exercises: &'a [Exercise],
+    /// What `{{#figure map}}` draws.
+    pub map: &'a Map,
 }
 
 /// A page made ready for mdBook.
@@ -255,8 +257,11 @@ impl Work<'_> {
     }
 
     fn figure(&mut self, name: &str) -> Result<String, String> {
-        let draw = self.sources.registry.figures.get(name).ok_or("there is no such figure")?;
-        let figure = draw();
+        let figure = match self.sources.registry.figures.get(name) {
+            Some(draw) => draw(),
+            None if name == "map" => self.sources.map.figure(self.page, self.sources.root),
+            None => return Err("there is no such figure".into()),
+        };
         if figure.alternative().trim().is_empty() || figure.title().trim().is_empty() {
             return Err("the figure has no text alternative, or no title".into());
         }

@@ -366,6 +366,7 @@ fn page_text(number: u32, title: &str, solutions: &str) -> String {
     format!(
         "# {number} · {title}\n\n\
          What the problem is.\n\n\
+         {{{{#figure map}}}}\n\n\
          ### {task}\n\n\
          What is asked for.\n\n\
          {{{{#exercise {number}.1}}}}\n\n\
