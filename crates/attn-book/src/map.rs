@@ -90,11 +90,11 @@ impl Map {
     }
 
     fn title(&self, here: Option<usize>) -> String {
-        let here = here
-            .map_or(String::new(), |row| format!("You are in chapter {}. ", self.0[row].number));
-        format!(
-            "The course. {here}Lines lead from a chapter to those that build on it; dashed ones are planned"
-        )
+        let subject = match here {
+            Some(row) => format!("You are in chapter {}", self.0[row].number),
+            None => "The course".into(),
+        };
+        format!("{subject}. Lines lead to what builds on a chapter; dashed ones are planned")
     }
 
     fn alternative(&self, here: Option<usize>) -> String {
@@ -131,12 +131,12 @@ impl Map {
             tracks[track] = last;
             let (right, y) = area(row).right();
             let x = right + TRACK * (track as f64 + 1.0);
-            // Out in the lower half of a box and in at the upper one, so that they keep apart.
-            let start = [(right, y + 0.5), (x, y + 0.5)];
+            // Out of the lower half of a box and into the upper one, so that they keep apart.
+            let into = |target: usize| area(target).middle().1 - 0.7 + 0.35 * track as f64;
+            let look = Look::series(track);
+            drawing.curve(look, &[(right, y + 0.6), (x, y + 0.6), (x, into(last))]);
             for target in later {
-                let y = area(target).middle().1 - 0.5;
-                let look = Look::series(track);
-                drawing.path_in(look, &[start[0], start[1], (x, y), (right, y)], "");
+                drawing.path_in(look, &[(x, into(target)), (right, into(target))], "");
             }
         }
     }

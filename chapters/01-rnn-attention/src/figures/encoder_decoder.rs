@@ -24,12 +24,12 @@ pub fn fixed() -> Figure {
     drawing.block(before, Look::THIRD.dashed(), "s₋₁ = z");
     drawing.arrow(z, before, "");
     let mut state = before;
-    for t in 0..3 {
-        let next = drawing.block(state.beside(2.0), Look::THIRD, &format!("s{}", SUBSCRIPTS[t]));
+    for (t, index) in SUBSCRIPTS[..3].iter().enumerate() {
+        let next = drawing.block(state.beside(2.0), Look::THIRD, &format!("s{index}"));
         drawing.arrow(state, next, "");
         drawing.arrow(z, next, if t == 0 { "context" } else { "" });
         let y = Area { y: 25.0, h: 2.4, ..next };
-        drawing.block(y, Look::PLAIN, &format!("y{}", SUBSCRIPTS[t]));
+        drawing.block(y, Look::PLAIN, &format!("y{index}"));
         drawing.arrow(y, next, "");
         state = next;
     }
