@@ -1,6 +1,8 @@
 //! The figures and tables of the book's page on this chapter, computed by the chapter's own code.
 
+mod encoder_decoder;
 mod forgetting;
+mod gates;
 pub mod trained;
 
 use attn_viz::Figure;
@@ -14,6 +16,9 @@ pub type Written = (&'static str, fn() -> String);
 /// The figures of this chapter.
 pub fn figures() -> Vec<Drawn> {
     vec![
+        ("ch01/fixed", encoder_decoder::fixed),
+        ("ch01/looking-back", encoder_decoder::looking_back),
+        ("ch01/gates", gates::figure),
         ("ch01/forgetting", forgetting::figure),
         ("ch01/exact", trained::exact),
         ("ch01/gradient", trained::gradient),

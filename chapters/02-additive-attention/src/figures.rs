@@ -3,6 +3,7 @@
 mod cost;
 pub mod saturation;
 mod trained;
+mod window;
 
 use attn_viz::Figure;
 
@@ -14,7 +15,11 @@ pub type Written = (&'static str, fn() -> String);
 
 /// The figures of this chapter.
 pub fn figures() -> Vec<Drawn> {
-    vec![("ch02/saturation", saturation::figure), ("ch02/alignment", trained::alignment)]
+    vec![
+        ("ch02/saturation", saturation::figure),
+        ("ch02/window", window::figure),
+        ("ch02/alignment", trained::alignment),
+    ]
 }
 
 /// The tables of this chapter.

@@ -4,6 +4,7 @@ pub mod cost;
 mod lookup;
 mod masks;
 mod scale;
+mod steps;
 
 use attn_viz::Figure;
 
@@ -17,6 +18,7 @@ pub type Written = (&'static str, fn() -> String);
 pub fn figures() -> Vec<Drawn> {
     vec![
         ("ch03/lookup", lookup::figure),
+        ("ch03/steps", steps::figure),
         ("ch03/largest-weight", scale::largest_weight),
         ("ch03/jacobian", scale::jacobian),
         ("ch03/causal-square", masks::causal_square),

@@ -1,10 +1,13 @@
 //! The figures and tables of the book's page on this chapter, computed by the chapter's own code.
 
 mod accuracy;
+mod blocks;
 pub mod cost;
+mod dealing;
 pub mod diagonal;
 mod heads;
 mod positions;
+mod rotation;
 mod split;
 
 use attn_viz::Figure;
@@ -18,6 +21,9 @@ pub type Written = (&'static str, fn() -> String);
 /// The figures of this chapter.
 pub fn figures() -> Vec<Drawn> {
     vec![
+        ("ch04/dealing", dealing::figure),
+        ("ch04/rotation", rotation::figure),
+        ("ch04/blocks", blocks::figure),
         ("ch04/split", split::right),
         ("ch04/scramble", split::wrong),
         ("ch04/distance", positions::distance),

@@ -2,6 +2,8 @@
 //! read from what was measured.
 
 mod bytes;
+mod lanes;
+mod loops;
 mod measured;
 mod merging;
 mod tiles;
@@ -19,6 +21,9 @@ pub fn figures() -> Vec<Drawn> {
     vec![
         ("ch08/merging", merging::figure),
         ("ch08/tiles", tiles::figure),
+        ("ch08/loops", loops::figure),
+        ("ch08/keys-in-lanes", lanes::keys),
+        ("ch08/queries-in-lanes", lanes::queries),
         ("ch08/bytes", bytes::figure),
         ("ch08/ladder", measured::ladder),
         ("ch08/against-torch", measured::against_torch),

@@ -1,7 +1,9 @@
 //! The figures and tables of the book's page on this chapter: counts of the simulator, which runs the committed PTX.
 
+mod banks;
 mod counted;
 mod roofline;
+mod threads;
 mod traffic;
 
 use attn_viz::Figure;
@@ -15,6 +17,8 @@ pub type Written = (&'static str, fn() -> String);
 /// The figures of this chapter.
 pub fn figures() -> Vec<Drawn> {
     vec![
+        ("ch09/threads", threads::figure),
+        ("ch09/banks", banks::figure),
         ("ch09/traffic-tiled", traffic::tiled),
         ("ch09/traffic-warp", traffic::warp),
         ("ch09/roofline", roofline::figure),

@@ -1,19 +1,25 @@
 //! What the pages may say about chapters: only what their `chapter.toml` knows.
 
 use crate::exercises::escape;
-use attn::{Chapter, Course};
+use attn::{Chapter, Course, Planned};
 use std::path::Path;
+
+/// What a chapter's page may be called: `ch03-scaled-dot-product`, and for the chapter before the
+/// first `primer`.
+pub fn names(chapter: &Chapter) -> [String; 2] {
+    let folder = chapter.dir.file_name().unwrap_or_default().to_string_lossy();
+    let bare = folder.split_once('-').map_or("", |(_, name)| name);
+    [format!("ch{folder}"), bare.into()]
+}
 
 /// A chapter's page, as a link from another page: `ch03-scaled-dot-product.md`.
 ///
 /// # Errors
 /// When it has none.
 fn page(root: &Path, chapter: &Chapter) -> Result<String, String> {
-    let folder = chapter.dir.file_name().unwrap_or_default().to_string_lossy();
-    let named = folder.trim_start_matches(|c: char| c.is_ascii_digit() || c == '-');
-    let names = [format!("ch{folder}.md"), format!("{named}.md")];
-    let mut there = names.iter().filter(|name| root.join("book/src").join(name).is_file());
-    there.next().cloned().ok_or_else(|| format!("chapter {} has no page", chapter.number))
+    let mut names = names(chapter).into_iter().map(|name| format!("{name}.md"));
+    let page = names.find(|name| root.join("book/src").join(name).is_file());
+    page.ok_or_else(|| format!("chapter {} has no page", chapter.number))
 }
 
 /// `3 · Scaled dot-product attention`, as a link.
@@ -94,8 +100,8 @@ pub fn next(course: &Course, number: &str) -> Result<String, String> {
         |planned: u32| planned > chapter.number && next.is_none_or(|next| planned < next.number);
     let planned: Vec<String> = course
         .planned()
-        .filter(|(number, _)| before_it(*number))
-        .map(|(number, title)| format!("{number} · {title}"))
+        .filter(|planned| before_it(planned.number))
+        .map(|planned| format!("{} · {}", planned.number, planned.title))
         .collect();
     let mut said = Vec::new();
     if let Some(next) = next {
@@ -120,7 +126,11 @@ pub fn next(course: &Course, number: &str) -> Result<String, String> {
 pub fn map(course: &Course) -> Result<String, String> {
     let mut rows: Vec<(u32, String)> = course
         .planned()
-        .map(|(number, title)| (number, format!("| {number} · {title} | *planned* | | | |")))
+        .map(|Planned { number, title, prerequisites }| {
+            let before: Vec<String> = prerequisites.iter().map(u32::to_string).collect();
+            let before = before.join(", ");
+            (number, format!("| {number} · {title} | {before} | *planned* | | |"))
+        })
         .collect();
     let (mut reading, mut written, mut points) = (0, 0, 0);
     for chapter in &course.chapters {

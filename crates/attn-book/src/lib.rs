@@ -15,6 +15,7 @@ mod code;
 mod exercises;
 mod folder;
 mod live;
+mod map;
 mod math;
 mod page;
 mod plain;

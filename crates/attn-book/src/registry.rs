@@ -18,7 +18,7 @@ pub type Write = fn() -> String;
 /// Figures and tables by name: `ch03/largest-weight`.
 #[derive(Clone, Debug, Default)]
 pub struct Registry {
-    /// What `{{#figure NAME}}` draws.
+    /// What `{{#figure NAME}}` draws. The name `map` is the course's: its map depends on the page.
     pub figures: BTreeMap<&'static str, Draw>,
     /// What stands after `<!-- table: NAME -->`, as Markdown.
     pub tables: BTreeMap<&'static str, Write>,

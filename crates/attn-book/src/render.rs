@@ -4,6 +4,7 @@ use crate::{
     Exercise, Page, Problem, Registry, chapters,
     code::{self, Line},
     exercises::escape,
+    map::Map,
     math, tables,
 };
 use attn::Course;
@@ -261,8 +262,13 @@ impl Work<'_> {
     }
 
     fn figure(&mut self, name: &str) -> Result<String, String> {
-        let draw = self.sources.registry.figures.get(name).ok_or("there is no such figure")?;
-        let figure = draw();
+        let figure = match self.sources.registry.figures.get(name) {
+            Some(draw) => draw(),
+            None if name == "map" => {
+                Map::of(self.sources.course).figure(self.page, &self.sources.course.root)
+            }
+            None => return Err("there is no such figure".into()),
+        };
         if figure.alternative().trim().is_empty() || figure.title().trim().is_empty() {
             return Err("the figure has no text alternative, or no title".into());
         }

@@ -3,13 +3,15 @@ use std::fmt::Write;
 /// A drawing with its title and its text alternative, ready to stand in a page.
 ///
 /// Made by `figure()` of [`Heatmap`](crate::Heatmap), [`Lines`](crate::Lines),
-/// [`Bars`](crate::Bars) and [`Grid`](crate::Grid).
+/// [`Bars`](crate::Bars), [`Grid`](crate::Grid) and [`Schematic`](crate::Schematic).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Figure {
     title: String,
     alternative: String,
     width: f64,
     height: f64,
+    enlarged: f64,
+    linked: bool,
     body: String,
 }
 
@@ -20,8 +22,20 @@ impl Figure {
             alternative: text.alternative.clone(),
             width,
             height,
+            enlarged: 1.0,
+            linked: false,
             body: canvas.0,
         }
+    }
+
+    /// Drawn so many times as large, where the page has the room.
+    pub(crate) fn enlarged(self, times: f64) -> Self {
+        Figure { enlarged: times, ..self }
+    }
+
+    /// Shapes of it lead to other pages.
+    pub(crate) fn with_links(self) -> Self {
+        Figure { linked: true, ..self }
     }
 
     /// What the figure shows, in a few words: its caption.
@@ -44,9 +58,12 @@ impl Figure {
     pub fn svg(&self, id: &str) -> String {
         let (id, title, alternative) = (escape(id), escape(&self.title), escape(&self.alternative));
         let (w, h) = (self.width, self.height);
+        let (wide, high) = (w * self.enlarged, h * self.enlarged);
+        // What is inside an image cannot be reached, neither by the keyboard nor by a screen reader.
+        let role = if self.linked { "group" } else { "img" };
         format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"viz\" id=\"{id}\" role=\"img\" \
-             aria-labelledby=\"{id}-title {id}-desc\" viewBox=\"0 0 {w:.0} {h:.0}\" width=\"{w:.0}\" height=\"{h:.0}\" \
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"viz\" id=\"{id}\" role=\"{role}\" \
+             aria-labelledby=\"{id}-title {id}-desc\" viewBox=\"0 0 {w:.0} {h:.0}\" width=\"{wide:.0}\" height=\"{high:.0}\" \
              font-size=\"13\" fill=\"currentColor\">\
              <title id=\"{id}-title\">{title}</title><desc id=\"{id}-desc\">{alternative}</desc>{}</svg>",
             self.body
@@ -76,7 +93,7 @@ pub(crate) enum Anchor {
 }
 
 /// The elements drawn so far.
-#[derive(Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Canvas(String);
 
 impl Canvas {

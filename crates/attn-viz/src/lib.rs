@@ -5,6 +5,7 @@
 //!   colour.
 //! * [`Bars`]: one bar a label.
 //! * [`Grid`]: a table of true and false, such as a mask.
+//! * [`Schematic`]: boxes, cells and arrows, to show how parts hang together.
 //!
 //! Each makes a [`Figure`]: a title, a text alternative, and the drawing. Colours are CSS variables
 //! and `currentColor`, so a figure follows the light or dark theme of the page that it stands in.
@@ -20,6 +21,7 @@
 //! assert!(figure.svg("largest-weight").starts_with("<svg "));
 //! ```
 
+mod area;
 mod axis;
 mod bars;
 mod figure;
@@ -28,11 +30,14 @@ mod heatmap;
 mod lines;
 mod matrix;
 mod number;
+mod schematic;
 mod series;
 
+pub use area::{Area, Point};
 pub use axis::Axis;
 pub use bars::Bars;
 pub use figure::Figure;
 pub use grid::Grid;
 pub use heatmap::Heatmap;
 pub use lines::Lines;
+pub use schematic::{Look, Schematic};

@@ -1,6 +1,6 @@
 //! What every figure has to keep, whatever it draws.
 
-use attn_viz::{Axis, Bars, Figure, Grid, Heatmap, Lines};
+use attn_viz::{Area, Axis, Bars, Figure, Grid, Heatmap, Lines, Look, Schematic};
 
 const TITLE: &str = "Weights <of> \"one\" & all";
 const ALTERNATIVE: &str = "Row 1 < row 2,\n\nand so on.";
@@ -44,6 +44,23 @@ fn grid(n: usize, m: usize) -> Figure {
         .figure()
 }
 
+fn schematic() -> Schematic {
+    let mut drawing = Schematic::new(TITLE, ALTERNATIVE);
+    let state = drawing.block(Area::new(2.0, 3.0, 9.0, 4.0), Look::FIRST, "a < b\nd & e");
+    let step = drawing.block(state.beside(6.0), Look::SECOND.strong(), "step");
+    let plan = drawing.block(step.below(3.0), Look::PLAIN.dashed(), "planned");
+    drawing.group(Area::new(1.0, 0.0, 33.0, 16.0), Look::PLAIN.dashed(), "a \"group\"");
+    drawing.arrow(state, step, "to");
+    drawing.arrow(step, plan, "down\nhere");
+    drawing.arrow(state, plan, "");
+    drawing.path_in(Look::THIRD, &[(2.0, 18.0), (9.0, 18.0), (9.0, 20.0)], "around");
+    drawing.operation((20.0, 19.0), "+");
+    drawing.cells((24.0, 18.0), (1, 2), (2.0, 2.0), |_, j| (Look::FOURTH, j.to_string()));
+    drawing.grid(Area::new(29.0, 18.0, 5.0, 2.0), (2, 5), Look::FIRST);
+    drawing.curve(Look::SECOND, &[(2.0, 22.0), (9.0, 23.0)]);
+    drawing
+}
+
 fn all() -> Vec<Figure> {
     let odd = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY];
     let pairs = |ys: &[f64]| ys.iter().map(|&y| (4.0, y)).collect::<Vec<_>>();
@@ -63,6 +80,8 @@ fn all() -> Vec<Figure> {
         grid(3, 5),
         grid(0, 0),
         grid(60, 2),
+        schematic().figure(),
+        Schematic::new(TITLE, ALTERNATIVE).figure(),
     ]
 }
 
@@ -121,7 +140,9 @@ fn shapes_lie_inside_the_view() {
             text.map_or(0.0, |t| t.parse::<f64>().expect("a number"))
         };
         let root = document.root_element();
-        let (width, height) = (number(&root, "width"), number(&root, "height"));
+        let view = root.attribute("viewBox").expect("a view").split(' ').skip(2);
+        let view: Vec<f64> = view.map(|side| side.parse().expect("a number")).collect();
+        let (width, height) = (view[0], view[1]);
         for rect in document.descendants().filter(|n| n.has_tag_name("rect")) {
             let (x, y) = (number(&rect, "x"), number(&rect, "y"));
             let (right, bottom) = (x + number(&rect, "width"), y + number(&rect, "height"));
@@ -181,4 +202,47 @@ fn a_band_lies_inside_the_axes_and_a_broken_one_is_left_out() {
     }
     let broken = banded(&[(4.0, f64::NAN, 2.0), (64.0, 1.0, 3.0)]);
     assert!(!broken.svg("id").contains("<polygon"));
+}
+
+#[test]
+fn a_schematic_fits_a_phone_and_uses_the_room_that_there_is() {
+    let svg = schematic().figure().svg("f");
+    let document = roxmltree::Document::parse(&svg).expect("well-formed");
+    let root = document.root_element();
+    let number = |text: &str| text.parse::<f64>().expect("a number");
+    let view: Vec<f64> =
+        root.attribute("viewBox").expect("a view").split(' ').map(number).collect();
+    assert!(view[2] <= 360.0, "{view:?}");
+    assert!(number(root.attribute("width").expect("a width")) > 1.2 * view[2]);
+    for size in document.descendants().filter_map(|node| node.attribute("font-size")) {
+        // A phone leaves about 350 pixels.
+        assert!(number(size) * 350.0 / view[2] >= 10.0, "{size} in {view:?}");
+    }
+}
+
+#[test]
+fn boxes_that_lead_somewhere_can_be_reached() {
+    let mut drawing = schematic();
+    assert!(!drawing.figure().svg("f").contains("<a "));
+    drawing.link("a&b.html", |drawing| drawing.note((0.0, 24.0), "next"));
+    let svg = drawing.figure().svg("f");
+    let document = roxmltree::Document::parse(&svg).expect("well-formed");
+    assert_eq!(document.root_element().attribute("role"), Some("group"));
+    let link = document.descendants().find(|node| node.has_tag_name("a")).expect("a link");
+    assert_eq!(link.attribute("href"), Some("a&b.html"));
+    assert!(link.children().any(|node| node.text() == Some("next")));
+}
+
+#[test]
+#[should_panic(expected = "units, its box has 4")]
+fn a_label_that_is_wider_than_its_box_is_refused() {
+    let area = Area::new(0.0, 0.0, 4.0, 2.0);
+    Schematic::new(TITLE, ALTERNATIVE).block(area, Look::PLAIN, "much too long");
+}
+
+#[test]
+#[should_panic(expected = "reaches beyond a drawing")]
+fn what_would_not_fit_a_phone_is_refused() {
+    let area = Area::new(30.0, 0.0, 10.0, 2.0);
+    Schematic::new(TITLE, ALTERNATIVE).block(area, Look::PLAIN, "out");
 }

@@ -9,14 +9,25 @@ use std::{
 };
 
 /// The chapters to come, for the map. One that has its folder counts as written.
-const PLANNED: &[(u32, &str)] = &[
-    (5, "KV cache"),
-    (6, "MQA and GQA"),
-    (7, "MLA and absorption"),
-    (10, "Paged attention"),
-    (11, "Linear attention"),
-    (12, "Sparse attention, and mixing"),
+const PLANNED: &[Planned] = &[
+    Planned { number: 5, title: "KV cache", prerequisites: &[4] },
+    Planned { number: 6, title: "MQA and GQA", prerequisites: &[5] },
+    Planned { number: 7, title: "MLA and absorption", prerequisites: &[6] },
+    Planned { number: 10, title: "Paged attention", prerequisites: &[5, 8] },
+    Planned { number: 11, title: "Linear attention", prerequisites: &[3] },
+    Planned { number: 12, title: "Sparse attention, and mixing", prerequisites: &[8, 11] },
 ];
+
+/// A chapter to come.
+#[derive(Clone, Copy, Debug)]
+pub struct Planned {
+    /// Its number.
+    pub number: u32,
+    /// Its title.
+    pub title: &'static str,
+    /// Chapters that it will build on.
+    pub prerequisites: &'static [u32],
+}
 
 /// The workspace and its chapters.
 pub struct Course {
@@ -142,10 +153,10 @@ impl Course {
         file.strip_prefix(&self.root).unwrap_or(file)
     }
 
-    /// Number and title of the chapters that are not written yet.
-    pub fn planned(&self) -> impl Iterator<Item = (u32, &'static str)> {
+    /// The chapters that are not written yet.
+    pub fn planned(&self) -> impl Iterator<Item = Planned> {
         let written = |number| self.chapters.iter().any(|chapter| chapter.number == number);
-        PLANNED.iter().copied().filter(move |(number, _)| !written(*number))
+        PLANNED.iter().copied().filter(move |planned| !written(planned.number))
     }
 
     /// The chapter with this number.
@@ -156,7 +167,7 @@ impl Course {
         if let Some(chapter) = self.chapters.iter().find(|c| c.number == number) {
             return Ok(chapter);
         }
-        if let Some((_, title)) = self.planned().find(|(planned, _)| *planned == number) {
+        if let Some(Planned { title, .. }) = self.planned().find(|p| p.number == number) {
             bail!("chapter {number} ({title}) is planned and not open yet");
         }
         let numbers: Vec<_> = self.chapters.iter().map(|c| c.number.to_string()).collect();

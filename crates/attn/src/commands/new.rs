@@ -367,6 +367,7 @@ fn page_text(number: u32, title: &str, solutions: &str) -> String {
         "# {number} · {title}\n\n\
          What the problem is.\n\n\
          {{{{#chapter {number}}}}}\n\n\
+         {{{{#figure map}}}}\n\n\
          ### {task}\n\n\
          What is asked for.\n\n\
          {{{{#exercise {number}.1}}}}\n\n\

@@ -1,6 +1,6 @@
 //! Bare `cargo attn`: where am I, and what comes next.
 
-use crate::{Chapter, Course, Exercise, answers, output::println, progress};
+use crate::{Chapter, Course, Exercise, Planned, answers, output::println, progress};
 use anyhow::Result;
 use owo_colors::OwoColorize;
 use serde::Serialize;
@@ -109,7 +109,7 @@ fn print(course: &Course, status: &Status) {
     println!("{}\n", "Attention, by building it".bold());
     let mut rows: Vec<(u32, String)> = course
         .planned()
-        .map(|(number, title)| {
+        .map(|Planned { number, title, .. }| {
             (number, format!("{number:>4}  {title:<44} planned").dimmed().to_string())
         })
         .collect();
