@@ -1,15 +1,164 @@
 //! `cargo attn run`: a chapter's demonstration.
 
-use crate::{Course, compile, program};
-use anyhow::Result;
-use std::process::Command;
+use crate::{
+    Chapter, Course, Exercise, Language, answers, compile,
+    output::{complain, println},
+    program, progress, render, source, starter,
+};
+use anyhow::{Result, ensure};
+use attn_exercise::{Demonstrated, Limits, Place, Symptom, Verdict};
+use std::{
+    collections::BTreeMap,
+    env,
+    process::{self, Command},
+};
 
-/// Compiles the demonstration and becomes it, in the current folder and with the given arguments.
+/// Asks for the demonstration on the learner's functions.
+const MINE: &str = "--mine";
+
+/// The seconds that one call of a learner's function may take, of a demonstration that does more
+/// than a check does: as long as chapter 8's own patience with a rung.
+const SECONDS: u64 = 60;
+
+/// Compiles the demonstration and becomes it, in the current folder and with the given arguments; or
+/// with `--mine` among them, runs it on the learner's functions.
 ///
 /// # Errors
 /// When it does not compile or cannot be started.
 pub fn run(course: &Course, number: u32, arguments: &[String]) -> Result<bool> {
     let chapter = course.chapter(number)?;
+    let mut arguments = arguments.to_vec();
+    // The kernels of chapter 9 are read when it runs; it knows what is the learner's itself.
+    let mine = arguments.iter().position(|argument| argument == MINE);
+    if let Some(mine) = mine.filter(|_| chapter.language == Language::Rust) {
+        arguments.remove(mine);
+        return run_mine(course, chapter, &arguments);
+    }
     let program = compile::example(course, chapter, &chapter.demo)?;
     program::become_it(Command::new(program).args(arguments))
+}
+
+/// Whose function stands for each exercise: the learner's, unless it had to be left out.
+type LeftOut = BTreeMap<String, Verdict>;
+
+fn run_mine(course: &Course, chapter: &Chapter, arguments: &[String]) -> Result<bool> {
+    ensure!(
+        !chapter.demonstrates.is_empty(),
+        "chapter {}'s demonstration calls no exercise, so there is nothing of yours in it",
+        chapter.number
+    );
+    let text = answers::text(course, chapter)?;
+    let built = compile::demonstration(course, chapter, &text)?;
+    say_whose(course, chapter, &text, &built.refused)?;
+    let Some(program) = built.program else {
+        let program = compile::example(course, chapter, &chapter.demo)?;
+        return program::become_it(Command::new(program).args(arguments));
+    };
+    let seconds = env::var("ATTN_DEMONSTRATION_SECONDS").ok();
+    let seconds = seconds.and_then(|text| text.parse().ok()).unwrap_or(SECONDS);
+    let limits = Limits { seconds, ..Limits::default() };
+    let outcome = program.demonstrate(arguments, &limits)?;
+    drop(program);
+    match outcome {
+        Demonstrated::Ended { code: 0 } => return Ok(true),
+        Demonstrated::Ended { code } => process::exit(code),
+        Demonstrated::Todo { todo, id } => complain(format_args!(
+            "{} is half written: its todo was reached, “{todo}”",
+            named(chapter, &built.refused, id.as_deref()),
+        )),
+        Demonstrated::Stopped { symptom, id } => {
+            let standing_in = in_a_reference(chapter, &text, &built.refused, &symptom);
+            let id = standing_in.map(|exercise| exercise.id.as_str()).or(id.as_deref());
+            let who = named(chapter, &built.refused, id);
+            let what = render::symptom(course, &symptom);
+            let cause = match id.is_some_and(|id| !built.refused.contains_key(id)) {
+                true => "",
+                false => "; it could not go on with what your functions gave it",
+            };
+            complain(format_args!("{who} {what}{cause}"));
+        }
+    }
+    Ok(false)
+}
+
+/// Says whose each function is.
+fn say_whose(course: &Course, chapter: &Chapter, text: &str, left_out: &LeftOut) -> Result<()> {
+    let progress = progress::load(course)?;
+    let called = demonstrated(chapter, |exercise| match left_out.contains_key(&exercise.id) {
+        true => starter::solution(course, chapter, exercise),
+        false => Ok(starter::section(text, &exercise.id).unwrap_or_default()),
+    })?;
+    let (mut yours, mut the_references) = (Vec::new(), Vec::new());
+    for Exercise { id, item, .. } in called {
+        match left_out.get(id) {
+            None if progress.of(id).solved => yours.push(format!("{item} ({id})")),
+            None => yours.push(format!("{item} ({id}, has not passed its checks)")),
+            Some(verdict) => the_references.push(format!("{item} ({id} {})", why(verdict))),
+        }
+    }
+    for (whose, functions) in [("Yours: ", yours), ("The reference's: ", the_references)] {
+        if !functions.is_empty() {
+            render::paragraph(whose, &functions.join(", "));
+        }
+    }
+    println!();
+    Ok(())
+}
+
+/// The exercises that a chapter's demonstration calls, and those that they call in turn, where an
+/// answer's text is as `code` has it.
+pub(super) fn demonstrated(
+    chapter: &Chapter,
+    code: impl Fn(&Exercise) -> Result<String>,
+) -> Result<Vec<&Exercise>> {
+    let mut called: Vec<&Exercise> = chapter.demonstrated().collect();
+    let mut at = 0;
+    while let Some(exercise) = called.get(at) {
+        at += 1;
+        let code = code(exercise)?;
+        let is_new = |other: &&Exercise| called.iter().all(|known| known.id != other.id);
+        let more: Vec<&Exercise> = chapter.exercises.iter().filter(is_new).collect();
+        called.extend(more.iter().filter(|other| source::calls(&code, &other.item)));
+    }
+    called.sort_by_key(|called| chapter.exercises.iter().position(|it| it.id == called.id));
+    Ok(called)
+}
+
+/// Why an answer was left out.
+fn why(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::DoesNotCompile { .. } => "does not compile".into(),
+        Verdict::WaitsOn { on } => format!("waits on {on}"),
+        _ => "is not solved yet".into(),
+    }
+}
+
+/// Who did something.
+fn named(chapter: &Chapter, left_out: &LeftOut, id: Option<&str>) -> String {
+    let exercise = chapter.exercises.iter().find(|exercise| id == Some(&exercise.id));
+    match exercise {
+        None => "The demonstration".into(),
+        Some(Exercise { id, item, .. }) if left_out.contains_key(id) => {
+            format!("The reference's {item} ({id})")
+        }
+        Some(Exercise { id, item, .. }) => format!("{item} ({id})"),
+    }
+}
+
+/// The exercise whose reference panicked, where one stands in the learner's file in the place of what
+/// was left out.
+fn in_a_reference<'a>(
+    chapter: &'a Chapter,
+    text: &str,
+    left_out: &LeftOut,
+    symptom: &Symptom,
+) -> Option<&'a Exercise> {
+    let Symptom::Panicked { place: Some(Place { file, line }), .. } = symptom else {
+        return None;
+    };
+    let line = (*line as usize).checked_sub(1).filter(|_| file.ends_with("exercise.rs"))?;
+    let sections = starter::sections(text);
+    let section = sections.into_iter().find(|section| section.lines.contains(&line))?;
+    let mut exercises = chapter.exercises.iter();
+    exercises.find(|exercise| exercise.id == section.id && left_out.contains_key(&exercise.id))
 }
