@@ -1,4 +1,5 @@
 use crate::{
+    functions::Functions,
     given::{AttentionLayer, DecoderBlock, FeedForward, LayerNorm, Rotary, expect_fit},
     layer_norm, multi_head_attention, rotary_self_attention,
 };
@@ -26,7 +27,13 @@ pub struct EncoderBlock {
 ///
 /// Shapes: `x` n × d_model in and out.
 #[track_caller]
-pub fn encoder_block(block: &EncoderBlock, x: ArrayView2<f32>, mask: &Mask) -> Array2<f32> {
+pub fn encoder_block(
+    functions: Functions,
+    block: &EncoderBlock,
+    x: ArrayView2<f32>,
+    mask: &Mask,
+) -> Array2<f32> {
+    let Functions { layer_norm, rotary_self_attention, .. } = functions; // the reference's, or yours
     let seen = layer_norm(x, &block.norm_1);
     let x = &x + &rotary_self_attention(&block.self_attention, seen.view(), block.rotary, mask);
     let seen = layer_norm(x.view(), &block.norm_2);

@@ -13,6 +13,7 @@ mod decode;
 mod error;
 pub mod exercises;
 pub mod figures;
+pub mod functions;
 pub mod given;
 mod heads;
 mod look;

@@ -34,6 +34,8 @@ struct Told {
     dir: PathBuf,
     /// The most bytes that a call may take beside what there is.
     memory: usize,
+    /// The exercises whose functions are the learner's.
+    yours: Vec<String>,
 }
 
 /// The file that says which of the learner's functions runs, and the how manieth call it is.
@@ -60,10 +62,10 @@ pub fn demonstrate(run: impl FnOnce() -> ExitCode + Send + 'static) -> ExitCode 
 }
 
 fn watched(told: &str, run: impl FnOnce() -> ExitCode + Send + 'static) -> io::Result<ExitCode> {
-    let Told { dir, memory } = serde_json::from_str(told)?;
+    let Told { dir, memory, yours } = serde_json::from_str(told)?;
     exit_with_parent();
     let file = File::create(dir.join(RUNNING))?;
-    let calls = Calls { file, memory, running: None, count: 0 };
+    let calls = Calls { file, memory, yours, running: None, count: 0 };
     assert!(CALLS.set(Mutex::new(calls)).is_ok(), "a demonstration is begun once");
     let run = move || {
         let latest = keep_panics();
@@ -84,6 +86,7 @@ fn watched(told: &str, run: impl FnOnce() -> ExitCode + Send + 'static) -> io::R
 struct Calls {
     file: File,
     memory: usize,
+    yours: Vec<String>,
     /// The exercise whose function runs: the innermost, if one is called while another runs.
     running: Option<&'static str>,
     /// How many calls there were from outside.
@@ -92,6 +95,12 @@ struct Calls {
 
 /// Nothing where nobody watches.
 static CALLS: OnceLock<Mutex<Calls>> = OnceLock::new();
+
+/// Whether the function that stands for this exercise is the learner's.
+pub fn is_yours(id: &str) -> bool {
+    let calls = CALLS.get().map(|calls| calls.lock().unwrap_or_else(PoisonError::into_inner));
+    calls.is_some_and(|calls| calls.yours.iter().any(|yours| yours == id))
+}
 
 /// As long as this lives, a function of the learner's is running.
 #[must_use]
@@ -165,7 +174,8 @@ pub enum Demonstrated {
 }
 
 /// Runs a demonstration on a learner's functions and waits for its end. Of the limits, those on time
-/// and memory are for each call of a learner's function. `dir` is an empty folder.
+/// and memory are for each call of a learner's function. `dir` is an empty folder, `yours` are the
+/// exercises whose functions are the learner's.
 ///
 /// # Errors
 /// When it cannot be started, or its files not be read.
@@ -173,9 +183,10 @@ pub fn watch_demonstration(
     program: &Path,
     arguments: &[String],
     dir: &Path,
+    yours: Vec<String>,
     limits: &Limits,
 ) -> io::Result<Demonstrated> {
-    let told = Told { dir: dir.into(), memory: limits.memory };
+    let told = Told { dir: dir.into(), memory: limits.memory, yours };
     let mut command = Command::new(program);
     command
         .args(arguments)
@@ -242,8 +253,12 @@ fn running(file: &Path) -> (Option<String>, String) {
 /// Passes on what a demonstration prints on standard error, but for what Rust's runtime says before
 /// it aborts, which is returned: it says less than we do.
 fn pass_on(from: impl Read) -> String {
-    const RUNTIME: &[&str] =
-        &["has overflowed its stack", "fatal runtime error", "memory allocation of"];
+    const RUNTIME: &[&str] = &[
+        "has overflowed its stack",
+        "fatal runtime error",
+        "memory allocation of",
+        "note: run with `RUST_BACKTRACE",
+    ];
     let mut from = BufReader::new(from);
     let (mut said, mut line, mut blanks) = (String::new(), Vec::new(), 0);
     while from.read_until(b'\n', &mut line).is_ok_and(|bytes| bytes > 0) {

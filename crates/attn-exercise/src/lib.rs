@@ -43,7 +43,9 @@ mod watch;
 mod worker;
 
 pub use declare::label;
-pub use demonstration::{Demonstrated, Entered, demonstrate, entered, watch_demonstration};
+pub use demonstration::{
+    Demonstrated, Entered, demonstrate, entered, is_yours, watch_demonstration,
+};
 pub use exercise::{Check, Exercise, Inherited, Mistake, Who};
 pub use fields::{Field, Fields, Value, field};
 pub use input::{

@@ -85,14 +85,19 @@ impl Program {
 }
 
 impl Program {
-    /// Runs it as a demonstration on the learner's functions, with these arguments.
+    /// Runs it as a demonstration with these arguments, on functions of which `yours` are the learner's.
     ///
     /// # Errors
     /// When it cannot be started.
-    pub fn demonstrate(&self, arguments: &[String], limits: &Limits) -> Result<Demonstrated> {
+    pub fn demonstrate(
+        &self,
+        arguments: &[String],
+        yours: Vec<String>,
+        limits: &Limits,
+    ) -> Result<Demonstrated> {
         let scratch = &self.alone.scratch;
         files::has_room(scratch)?;
-        watch_demonstration(&self.path, arguments, scratch, limits)
+        watch_demonstration(&self.path, arguments, scratch, yours, limits)
             .with_context(|| format!("{} cannot be run", self.path.display()))
     }
 }

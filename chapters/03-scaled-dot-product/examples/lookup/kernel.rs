@@ -1,7 +1,7 @@
 //! A Gaussian kernel as dot-product attention.
 
 use super::{functions::FUNCTIONS, split::Split};
-use attn_core::Mask;
+use attn_core::{Mask, shape::expect_equal};
 use ch03_scaled_dot_product::{Output, masked_scores, softmax_rows};
 use ndarray::{Array1, Array2, ArrayView1, Axis, concatenate};
 
@@ -45,7 +45,12 @@ impl Kernel {
     }
 
     fn attend(&self, values: &Array2<f32>) -> Output {
-        (FUNCTIONS.attention)(self.q.view(), self.k.view(), values.view(), &Mask::None)
+        let output =
+            (FUNCTIONS.attention)(self.q.view(), self.k.view(), values.view(), &Mask::None);
+        let (rows, columns) = output.out.dim();
+        expect_equal(("rows of out", rows), ("query count", self.q.nrows()));
+        expect_equal(("columns of out", columns), ("value width", values.ncols()));
+        output
     }
 }
 

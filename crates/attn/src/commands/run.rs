@@ -57,7 +57,9 @@ fn run_mine(course: &Course, chapter: &Chapter, arguments: &[String]) -> Result<
     let seconds = env::var("ATTN_DEMONSTRATION_SECONDS").ok();
     let seconds = seconds.and_then(|text| text.parse().ok()).unwrap_or(SECONDS);
     let limits = Limits { seconds, ..Limits::default() };
-    let outcome = program.demonstrate(arguments, &limits)?;
+    let ids = chapter.exercises.iter().map(|exercise| exercise.id.clone());
+    let yours = ids.filter(|id| !built.refused.contains_key(id)).collect();
+    let outcome = program.demonstrate(arguments, yours, &limits)?;
     drop(program);
     match outcome {
         Demonstrated::Ended { code: 0 } => return Ok(true),
@@ -70,12 +72,14 @@ fn run_mine(course: &Course, chapter: &Chapter, arguments: &[String]) -> Result<
             let standing_in = in_a_reference(chapter, &text, &built.refused, &symptom);
             let id = standing_in.map(|exercise| exercise.id.as_str()).or(id.as_deref());
             let who = named(chapter, &built.refused, id);
-            let what = render::symptom(course, &symptom);
-            let cause = match id.is_some_and(|id| !built.refused.contains_key(id)) {
-                true => "",
-                false => "; it could not go on with what your functions gave it",
-            };
-            complain(format_args!("{who} {what}{cause}"));
+            let theirs = id.is_none_or(|id| built.refused.contains_key(id));
+            match symptom {
+                // Nothing of the learner's is at that place.
+                Symptom::Panicked { message, .. } if theirs => complain(format_args!(
+                    "{who} could not go on with what your functions gave: {message}"
+                )),
+                symptom => complain(format_args!("{who} {}", render::symptom(course, &symptom))),
+            }
         }
     }
     Ok(false)
