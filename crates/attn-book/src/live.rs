@@ -6,7 +6,7 @@ use anyhow::Result;
 use attn::{
     Chapter, Course, Target, answers,
     check::SEED,
-    commands::{check_aloud, next_hint},
+    commands::{check_aloud, next_hint, see_it_at_work, worth_a_run},
     progress, render,
 };
 use attn_exercise::{Report, Verdict};
@@ -125,6 +125,11 @@ impl Live {
         };
         let mut paragraphs = render::explanation(&self.course, &report.verdict);
         paragraphs.extend(render::printed(report));
+        if report.verdict.is_passed()
+            && let Ok(Some(number)) = worth_a_run(&self.course, &[&report.id])
+        {
+            paragraphs.push(see_it_at_work(number));
+        }
         let known = Known {
             id: report.id.clone(),
             state,

@@ -8,10 +8,13 @@ use crate::{
 use anyhow::{Result, ensure};
 use attn_exercise::{Demonstrated, Limits, Place, Symptom, Verdict};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     env,
     process::{self, Command},
 };
+
+/// What the learner's file is called.
+const ANSWERS: &str = "exercise.rs";
 
 /// Asks for the demonstration on the learner's functions.
 const MINE: &str = "--mine";
@@ -28,7 +31,8 @@ const SECONDS: u64 = 60;
 pub fn run(course: &Course, number: u32, arguments: &[String]) -> Result<bool> {
     let chapter = course.chapter(number)?;
     let mut arguments = arguments.to_vec();
-    // The kernels of chapter 9 are read when it runs; it knows what is the learner's itself.
+    // CUDA is read when the demonstration runs; it knows itself what is the learner's, and the
+    // simulator has limits of its own.
     let mine = arguments.iter().position(|argument| argument == MINE);
     if let Some(mine) = mine.filter(|_| chapter.language == Language::Rust) {
         arguments.remove(mine);
@@ -78,6 +82,12 @@ fn run_mine(course: &Course, chapter: &Chapter, arguments: &[String]) -> Result<
                 Symptom::Panicked { message, .. } if theirs => complain(format_args!(
                     "{who} could not go on with what your functions gave: {message}"
                 )),
+                // A place that is not in the learner's file says nothing to the learner.
+                Symptom::Panicked { message, place } => {
+                    let place = place.filter(|place| place.file.ends_with(ANSWERS));
+                    let symptom = Symptom::Panicked { message, place };
+                    complain(format_args!("{who} {}", render::symptom(course, &symptom)));
+                }
                 symptom => complain(format_args!("{who} {}", render::symptom(course, &symptom))),
             }
         }
@@ -92,18 +102,21 @@ fn say_whose(course: &Course, chapter: &Chapter, text: &str, left_out: &LeftOut)
         true => starter::solution(course, chapter, exercise),
         false => Ok(starter::section(text, &exercise.id).unwrap_or_default()),
     })?;
-    let (mut yours, mut the_references) = (Vec::new(), Vec::new());
+    let mut groups: Vec<(String, Vec<String>)> = Vec::new();
     for Exercise { id, item, .. } in called {
-        match left_out.get(id) {
-            None if progress.of(id).solved => yours.push(format!("{item} ({id})")),
-            None => yours.push(format!("{item} ({id}, has not passed its checks)")),
-            Some(verdict) => the_references.push(format!("{item} ({id} {})", why(verdict))),
+        let whose = match left_out.get(id) {
+            None if progress.of(id).solved => "Yours".to_string(),
+            None => "Yours (its checks have not passed)".into(),
+            Some(verdict) => format!("The reference's (yours {})", why(verdict)),
+        };
+        let function = format!("{item} ({id})");
+        match groups.iter_mut().find(|(group, _)| *group == whose) {
+            Some((_, functions)) => functions.push(function),
+            None => groups.push((whose, vec![function])),
         }
     }
-    for (whose, functions) in [("Yours: ", yours), ("The reference's: ", the_references)] {
-        if !functions.is_empty() {
-            render::paragraph(whose, &functions.join(", "));
-        }
+    for (whose, functions) in groups {
+        render::paragraph("", &format!("{whose}: {}", functions.join(", ")));
     }
     println!();
     Ok(())
@@ -111,7 +124,7 @@ fn say_whose(course: &Course, chapter: &Chapter, text: &str, left_out: &LeftOut)
 
 /// The exercises that a chapter's demonstration calls, and those that they call in turn, where an
 /// answer's text is as `code` has it.
-pub(super) fn demonstrated(
+fn demonstrated(
     chapter: &Chapter,
     code: impl Fn(&Exercise) -> Result<String>,
 ) -> Result<Vec<&Exercise>> {
@@ -126,6 +139,28 @@ pub(super) fn demonstrated(
     }
     called.sort_by_key(|called| chapter.exercises.iter().position(|it| it.id == called.id));
     Ok(called)
+}
+
+/// The chapter whose demonstration shows a function that has just passed, of those that were checked
+/// in one chapter.
+///
+/// # Errors
+/// When a reference cannot be read.
+pub fn worth_a_run(course: &Course, passed: &[&str]) -> Result<Option<u32>> {
+    let chapters: BTreeSet<u32> =
+        passed.iter().filter_map(|id| Some(course.exercise(id).ok()?.0.number)).collect();
+    let mut chapters = chapters.into_iter();
+    let (Some(number), None) = (chapters.next(), chapters.next()) else {
+        return Ok(None);
+    };
+    let chapter = course.chapter(number)?;
+    let shown = demonstrated(chapter, |exercise| starter::solution(course, chapter, exercise))?;
+    Ok(shown.iter().any(|shown| passed.contains(&shown.id.as_str())).then_some(number))
+}
+
+/// What to try after a pass.
+pub fn see_it_at_work(number: u32) -> String {
+    format!("See it at work: cargo attn run {number} {MINE}")
 }
 
 /// Why an answer was left out.
@@ -160,7 +195,7 @@ fn in_a_reference<'a>(
     let Symptom::Panicked { place: Some(Place { file, line }), .. } = symptom else {
         return None;
     };
-    let line = (*line as usize).checked_sub(1).filter(|_| file.ends_with("exercise.rs"))?;
+    let line = (*line as usize).checked_sub(1).filter(|_| file.ends_with(ANSWERS))?;
     let sections = starter::sections(text);
     let section = sections.into_iter().find(|section| section.lines.contains(&line))?;
     let mut exercises = chapter.exercises.iter();
