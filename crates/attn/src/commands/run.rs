@@ -115,6 +115,7 @@ fn say_whose(course: &Course, chapter: &Chapter, text: &str, left_out: &LeftOut)
             None => groups.push((whose, vec![function])),
         }
     }
+    groups.sort_by_key(|(whose, _)| !whose.starts_with("Yours"));
     for (whose, functions) in groups {
         render::paragraph("", &format!("{whose}: {}", functions.join(", ")));
     }
