@@ -90,10 +90,9 @@ pub fn mine(rung: Rung, answers: &str, d: usize) -> Result<Mine, Error> {
         return Ok(Mine { program, functions, unit });
     }
     // Each by itself; and if they only fail together, none.
-    for at in 0..functions.len() {
-        let one = functions[at];
-        if one.whose == Whose::Yours && compiled(&[one])?.is_none() {
-            functions[at].whose = Whose::DoesNotCompile;
+    for function in &mut functions {
+        if function.whose == Whose::Yours && compiled(&[*function])?.is_none() {
+            function.whose = Whose::DoesNotCompile;
         }
     }
     if let Some((program, unit)) = compiled(&functions)? {
