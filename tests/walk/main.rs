@@ -66,7 +66,7 @@ fn main() -> Result<()> {
 fn replay(newcomer: &Newcomer, printed: &Printed, write: bool) -> Result<()> {
     match &printed.outcome {
         Outcome::Elsewhere => return Ok(()),
-        Outcome::Answer { id, mistake } => {
+        Outcome::Answer { id, mistake, .. } => {
             newcomer.write_answers(|course, chapter| {
                 answers::with_mistake(course, chapter, id, mistake)
             })?;
@@ -91,7 +91,8 @@ fn replay(newcomer: &Newcomer, printed: &Printed, write: bool) -> Result<()> {
     let ended = newcomer.attn(&arguments)?;
     ended.expect(match printed.outcome {
         Outcome::Succeeds | Outcome::Solved | Outcome::Elsewhere => 0,
-        Outcome::Fails | Outcome::Unsolved | Outcome::Answer { .. } => 1,
+        Outcome::Fails | Outcome::Unsolved => 1,
+        Outcome::Answer { code, .. } => code,
     })?;
     match ended.expect_lines(&printed.output) {
         Err(_) if write => pages::rewrite(printed, &ended.output),

@@ -7,6 +7,7 @@
 //! ```text
 //! <!-- walk: fails -->                  it ends with exit status 1
 //! <!-- walk: answer 3.3 no-scale -->    the same, with this known mistake in the learner's file
+//! <!-- walk: mine 3.3 no-scale -->      it succeeds, with this known mistake in the learner's file
 //! <!-- walk: unsolved -->               the same, with the starter as the learner's file
 //! <!-- walk: solved -->                 it succeeds, with everything solved in the learner's file
 //! <!-- walk: elsewhere -->              it is not run here
@@ -40,10 +41,11 @@ pub struct Printed {
 pub enum Outcome {
     Succeeds,
     Fails,
-    /// Fails, with a known mistake in the learner's file, which is solved otherwise.
+    /// Ends with this exit status, with a known mistake in the learner's file, which is solved otherwise.
     Answer {
         id: String,
         mistake: String,
+        code: i32,
     },
     Unsolved,
     Solved,
@@ -142,7 +144,10 @@ fn parse(note: &str) -> Result<Outcome> {
         ["unsolved"] => Ok(Outcome::Unsolved),
         ["solved"] => Ok(Outcome::Solved),
         ["elsewhere", ..] => Ok(Outcome::Elsewhere),
-        ["answer", id, mistake] => Ok(Outcome::Answer { id: id.into(), mistake: mistake.into() }),
+        [how @ ("answer" | "mine"), id, mistake] => {
+            let code = i32::from(how == "answer");
+            Ok(Outcome::Answer { id: id.into(), mistake: mistake.into(), code })
+        }
         _ => bail!("“walk: {note}” is not known"),
     }
 }

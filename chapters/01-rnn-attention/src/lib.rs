@@ -14,6 +14,7 @@
 mod attend;
 pub mod exercises;
 pub mod figures;
+pub mod functions;
 mod generate;
 pub mod given;
 mod gru;

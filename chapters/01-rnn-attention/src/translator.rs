@@ -1,9 +1,13 @@
-//! The trained models that turn written dates into ISO dates, run by this chapter's own code.
+//! The trained models that turn written dates into ISO dates, run by this chapter's own code, or by
+//! somebody else's answers to its exercises.
 //!
 //! Their equations and tensors are `attn_dates`'s, which stores matrices as (outputs, inputs); here
 //! vectors are rows, so they are turned over when they are loaded.
 
-use crate::{Attended, Gru, attend_all, greedy, gru_step, softmax};
+use crate::{
+    Attended, Gru,
+    functions::{Functions, REFERENCE},
+};
 use attn_dates::{
     LONGEST_TARGET, Model, Weights,
     answer::{self, NoDate},
@@ -21,7 +25,9 @@ pub struct Translator {
     target: Embedding,
     encoder: Gru,
     decoder: Gru,
-    look: Look,
+    /// Its own look back; `attend_all` where there is none.
+    look: Option<Look>,
+    functions: Functions,
     /// 2d×v: the state, then the context.
     w_out: Array2<f32>,
     b_out: Array1<f32>,
@@ -70,11 +76,20 @@ impl Translator {
     /// If the weights are another model's.
     pub fn dot(weights: &Weights) -> Self {
         assert_eq!(weights.model(), Model::Dot);
-        Translator::new(weights, Box::new(attend_all))
+        Translator::with(weights, None)
     }
 
     /// A recurrent model with a look back of its own.
     pub fn new(weights: &Weights, look: Look) -> Self {
+        Translator::with(weights, Some(look))
+    }
+
+    /// The same model, run by these functions in place of the reference's.
+    pub fn on(self, functions: Functions) -> Self {
+        Translator { functions, ..self }
+    }
+
+    fn with(weights: &Weights, look: Option<Look>) -> Self {
         let gru = |part: &str| Gru {
             w_x: turned(weights.matrix(&format!("{part}.weight_ih"))),
             w_h: turned(weights.matrix(&format!("{part}.weight_hh"))),
@@ -91,6 +106,7 @@ impl Translator {
             encoder: gru("encoder"),
             decoder: gru("decoder"),
             look,
+            functions: REFERENCE,
             w_out: turned(weights.matrix("readout.weight")),
             b_out: weights.vector("readout.bias").to_owned(),
         }
@@ -102,7 +118,7 @@ impl Translator {
         let mut state = Array1::zeros(d);
         let mut states = Array2::zeros((source.len(), d));
         for (&token, mut row) in source.iter().zip(states.rows_mut()) {
-            state = gru_step(&self.encoder, self.source.of(token), state.view());
+            state = (self.functions.gru_step)(&self.encoder, self.source.of(token), state.view());
             row.assign(&state);
         }
         states
@@ -124,6 +140,13 @@ impl Translator {
         }
     }
 
+    fn look(&self, state: ArrayView1<f32>, states: ArrayView2<f32>) -> Attended {
+        match &self.look {
+            Some(look) => look(state, states),
+            None => (self.functions.attend_all)(state, states),
+        }
+    }
+
     /// Greedy decoding of a written text.
     ///
     /// # Errors
@@ -133,7 +156,7 @@ impl Translator {
         let states = self.read(&source);
         let mut writer = self.writer(&states);
         let mut step = |token| writer.step(token);
-        let tokens = greedy(&mut step, START, END, LONGEST_TARGET);
+        let tokens = (self.functions.greedy)(&mut step, START, END, LONGEST_TARGET);
         let output = decode_target(&tokens);
         let lowest = writer.probabilities.iter().copied().fold(1.0, f32::min);
         let ended = tokens.len() < LONGEST_TARGET;
@@ -164,8 +187,8 @@ impl Writer<'_> {
     /// Feeds one token and gives the logits of the next one, in Bahdanau's order: look back with
     /// the state before, step, read out the state after beside the context.
     pub fn step(&mut self, token: usize) -> Array1<f32> {
-        let Attended { context, weights } =
-            (self.model.look)(self.state.view(), self.states.view());
+        let Functions { gru_step, softmax, .. } = self.model.functions; // the reference's, or yours
+        let Attended { context, weights } = self.model.look(self.state.view(), self.states.view());
         let x = concatenate![Axis(0), self.model.target.of(token), context];
         self.state = gru_step(&self.model.decoder, x.view(), self.state.view());
         let both = concatenate![Axis(0), self.state, context]; // 2d

@@ -11,6 +11,7 @@ pub mod cost;
 mod differences;
 pub mod exercises;
 pub mod figures;
+pub mod functions;
 pub mod given;
 mod local;
 mod location;
@@ -22,7 +23,7 @@ pub use differences::finite_differences;
 pub use given::{Additive, Concat, Pointer};
 pub use local::{local_weights, positions};
 pub use location::location_weights;
-pub use look::{additive_look, additive_translator};
+pub use look::{additive_look, additive_translator, additive_translator_on};
 pub use scores::{additive_scores, concat_scores, dot_scores, general_scores};
 
 /// Makes the Rust in the book's page on this chapter a test.

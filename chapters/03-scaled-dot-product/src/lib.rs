@@ -13,6 +13,7 @@ mod backward;
 mod dropout;
 pub mod exercises;
 pub mod figures;
+pub mod functions;
 pub mod given;
 mod mask;
 pub mod saturation;

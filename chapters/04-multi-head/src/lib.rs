@@ -10,10 +10,13 @@
 
 mod block;
 mod decode;
+mod encoder;
 mod error;
 pub mod exercises;
 pub mod figures;
+pub mod functions;
 pub mod given;
+mod head_weights;
 mod heads;
 mod look;
 mod multi_head;
@@ -23,12 +26,14 @@ mod rope;
 mod rotary_attention;
 mod transformer;
 
-pub use block::{EncoderBlock, decoder_block, encoder_block};
+pub use block::decoder_block;
 pub use decode::{Written, step_by_step, teacher_forced};
+pub use encoder::{EncoderBlock, encoder_block};
 pub use error::{LayerError, divides};
 pub use given::{AttentionLayer, DecoderBlock, FeedForward, LayerNorm, Layout, Rotary};
+pub use head_weights::head_weights;
 pub use heads::{merge_heads, split_heads};
-pub use look::{Looks, head_weights, looks};
+pub use look::{Looks, looks};
 pub use multi_head::{attend_heads, multi_head_attention};
 pub use norm::layer_norm;
 pub use rope::rope;

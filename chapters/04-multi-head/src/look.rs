@@ -1,33 +1,8 @@
-//! The weights of heads, for looking at; attention itself does not keep them.
+//! Where the heads of a decoder look.
 
-use crate::{
-    AttentionLayer, LayerError, Rotary, Transformer, decoder_block, layer_norm, split_heads, turned,
-};
+use crate::{LayerError, Transformer, functions::Functions, head_weights::head_weights_by};
 use attn_core::Mask;
-use ch03_scaled_dot_product::{masked_scores, softmax_rows};
-use ndarray::{Array3, ArrayView2, Axis};
-
-/// The weights with which every head of a layer attends from `x` to `memory`: (h, n, m).
-pub fn head_weights(
-    layer: &AttentionLayer,
-    x: ArrayView2<f32>,
-    memory: ArrayView2<f32>,
-    rotary: Option<Rotary>,
-    mask: &Mask,
-) -> Array3<f32> {
-    let turn = |heads: Array3<f32>| match rotary {
-        Some(rotary) => turned(heads, rotary),
-        None => heads,
-    };
-    let q = turn(split_heads(x.dot(&layer.w_q).view(), layer.h));
-    let k = turn(split_heads(memory.dot(&layer.w_k).view(), layer.h));
-    let mut weights = Array3::zeros((layer.h, x.nrows(), memory.nrows()));
-    for (head, mut weights) in weights.axis_iter_mut(Axis(0)).enumerate() {
-        let (q, k) = (q.index_axis(Axis(0), head), k.index_axis(Axis(0), head));
-        weights.assign(&softmax_rows(masked_scores(q, k, mask).view()));
-    }
-    weights
-}
+use ndarray::{Array2, Array3, ArrayView2, Axis};
 
 /// What the heads of one block of a decoder attend to.
 #[derive(Clone, Debug)]
@@ -49,15 +24,20 @@ pub fn looks(
     target: &[usize],
 ) -> Result<Vec<Looks>, LayerError> {
     model.logits(memory, target)?; // refuses what is too long
+    let Functions { decoder_block, layer_norm, rotary_self_attention, split_heads, rope, .. } =
+        model.functions;
     let mut x = model.target_embedding.select(Axis(0), target);
     let mut looks = Vec::new();
     for block in &model.decoder {
         let seen = layer_norm(x.view(), &block.norm_1);
-        let layer = &block.self_attention;
-        let own = head_weights(layer, seen.view(), seen.view(), Some(block.rotary), &Mask::Causal);
-        let found = crate::rotary_self_attention(layer, seen.view(), block.rotary, &Mask::Causal);
+        let (seen, layer) = (seen.view(), &block.self_attention);
+        let turn = |head: ArrayView2<f32>| rope(head, 0, block.rotary);
+        let own = head_weights_by(split_heads, Some(turn), layer, seen, seen, &Mask::Causal);
+        let found = rotary_self_attention(layer, seen, block.rotary, &Mask::Causal);
         let seen = layer_norm((&x + &found).view(), &block.norm_2);
-        let cross = head_weights(&block.cross_attention, seen.view(), memory, None, &Mask::None);
+        let (seen, layer) = (seen.view(), &block.cross_attention);
+        let still = None::<fn(ArrayView2<f32>) -> Array2<f32>>; // it has no positions
+        let cross = head_weights_by(split_heads, still, layer, seen, memory, &Mask::None);
         looks.push(Looks { own, cross });
         x = decoder_block(block, x.view(), memory, &Mask::None);
     }

@@ -12,6 +12,7 @@ mod backward;
 mod checked;
 pub mod exercises;
 pub mod figures;
+pub mod functions;
 pub mod given;
 mod heads;
 pub mod ladder;

@@ -6,7 +6,7 @@ use anyhow::Result;
 use attn::{
     Chapter, Course, Exercise, Target, answers,
     check::SEED,
-    commands::{check_aloud, next_hint},
+    commands::{check_aloud, mine_command, next_hint, worth_a_run},
     progress,
     render::{self, About, Paragraph},
 };
@@ -145,10 +145,14 @@ impl Live {
         };
         let id = &exercise.id;
         let (state, commands) = match &report.verdict {
-            Verdict::Passed { .. } => (
-                "passed",
-                vec![("Compare with the reference", format!("cargo attn solution {id}"))],
-            ),
+            Verdict::Passed { .. } => {
+                let mut commands =
+                    vec![("Compare with the reference", format!("cargo attn solution {id}"))];
+                if let Ok(Some(number)) = worth_a_run(&self.course, &[id]) {
+                    commands.push(("See it at work", mine_command(number)));
+                }
+                ("passed", commands)
+            }
             Verdict::Unsolved { .. } | Verdict::WaitsOn { .. } => ("unsolved", Vec::new()),
             Verdict::Failed(failure) => {
                 let case = failure.case;

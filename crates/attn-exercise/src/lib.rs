@@ -21,6 +21,7 @@
 
 mod check;
 mod declare;
+mod demonstration;
 mod diagnosis;
 mod exercise;
 mod fields;
@@ -42,6 +43,9 @@ mod watch;
 mod worker;
 
 pub use declare::label;
+pub use demonstration::{
+    Demonstrated, Entered, demonstrate, entered, is_yours, watch_demonstration,
+};
 pub use exercise::{Check, Exercise, Inherited, Mistake, Who};
 pub use fields::{Field, Fields, Value, field};
 pub use input::{

@@ -17,6 +17,11 @@ pub(crate) fn limit(bytes: usize) {
     let _ = ALLOCATOR.capped.set_limit(bytes);
 }
 
+/// How many bytes are in use.
+pub(crate) fn allocated() -> usize {
+    ALLOCATOR.capped.allocated()
+}
+
 /// Does `work`, and says how many bytes more than before were allocated at its worst moment, by all
 /// threads together. One measurement at a time.
 ///

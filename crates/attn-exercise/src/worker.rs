@@ -46,7 +46,7 @@ pub(crate) const TODO: &str = "not yet implemented";
 const ANSWERS: &str = "exercise.rs";
 
 /// The stack of the thread that runs the body: the same on every platform.
-const STACK: usize = 16 << 20;
+pub(crate) const STACK: usize = 16 << 20;
 
 /// The most characters of a panic's message that are kept.
 const MESSAGE: usize = 2000;
@@ -102,7 +102,7 @@ fn is_full_disk(message: &str) -> bool {
 
 /// Ends this process, and on Unix what it started, when the parent ends, even by being killed: its
 /// end of our standard input closes then.
-fn exit_with_parent() {
+pub(crate) fn exit_with_parent() {
     thread::spawn(|| {
         let mut rest = Vec::new();
         let _ = io::stdin().read_to_end(&mut rest);
@@ -115,7 +115,7 @@ fn exit_with_parent() {
 
 /// Keeps what the answer's latest panic said instead of printing it. Panics of threads that the
 /// answer started are printed as usual.
-fn keep_panics() -> Arc<Mutex<Panic>> {
+pub(crate) fn keep_panics() -> Arc<Mutex<Panic>> {
     let latest =
         Arc::new(Mutex::new(Panic { message: "a panic without a message".into(), place: None }));
     let (slot, answer, print) = (latest.clone(), thread::current().id(), panic::take_hook());

@@ -1,9 +1,9 @@
-//! Builds a chapter's check program, with the learner's answers or without.
+//! Builds a chapter's check program, with the learner's answers or without, and its demonstration.
 //!
 //! What is compiled is a copy of the learner's file (the overlay), which nobody else writes: so an
 //! editor may save while the compiler reads, and the verdict is on what was read. An exercise that
-//! does not compile costs only itself: in the copy its section is replaced by the starter's. The
-//! learner's file is never touched.
+//! does not compile costs only itself: in the copy its section is replaced by the starter's, or for
+//! the demonstration by the reference's. The learner's file is never touched.
 //!
 //! Cargo tells by time whether a file is the one that it has compiled. Here that is not enough, for
 //! a file that is moved into its place, or copied with its time, may be older than the program. So
@@ -12,10 +12,10 @@
 //! a variable that was read has changed.
 
 use crate::{
-    Chapter, Course, Language,
+    Chapter, Course, Exercise, Language,
     cargo::{Error, Failure, Outcome, build},
     files,
-    program::{Alone, Program},
+    program::{Alone, Program, Purpose},
     source,
     starter::{self, Section},
 };
@@ -31,7 +31,7 @@ use std::{
     time::SystemTime,
 };
 
-/// A check program with the learner's answers.
+/// A program with the learner's answers.
 pub struct Built {
     /// The program; `None` if nothing of the file compiles.
     pub program: Option<Program>,
@@ -44,7 +44,7 @@ pub struct Built {
 /// # Errors
 /// When the chapter itself does not compile.
 pub fn without_learner(course: &Course, chapter: &Chapter) -> Result<Program> {
-    let alone = Alone::with(course, chapter)?;
+    let alone = Alone::with(course, chapter, Purpose::Check)?;
     match check_program(course, chapter, None)? {
         Outcome::Program(program) => Ok(alone.with_program(program)),
         Outcome::Failed(failure) => {
@@ -59,7 +59,7 @@ pub fn without_learner(course: &Course, chapter: &Chapter) -> Result<Program> {
 /// # Errors
 /// When a file cannot be read or written, or the course itself does not compile.
 pub fn with_learner(course: &Course, chapter: &Chapter, original: &str) -> Result<Built> {
-    let alone = Alone::with(course, chapter)?;
+    let alone = Alone::with(course, chapter, Purpose::Check)?;
     if chapter.language == Language::Cuda {
         // It is compiled, and what does not compile sorted out, when the program runs.
         return match check_program(course, chapter, Some(("learner", "")))? {
@@ -71,7 +71,7 @@ pub fn with_learner(course: &Course, chapter: &Chapter, original: &str) -> Resul
             }
         };
     }
-    let mut answers = Answers::new(course, chapter, original)?;
+    let mut answers = Answers::new(course, chapter, original, Purpose::Check)?;
     let program = answers.build_what_compiles()?;
     Ok(Built {
         program: program.map(|program| alone.with_program(program)),
@@ -79,8 +79,34 @@ pub fn with_learner(course: &Course, chapter: &Chapter, original: &str) -> Resul
     })
 }
 
+/// Builds the demonstration on the functions of a learner's file that says `original`. Those that are
+/// not solved or do not compile are the reference's; they are told with the refused ones.
+///
+/// # Errors
+/// As for [`with_learner`].
+pub fn demonstration(course: &Course, chapter: &Chapter, original: &str) -> Result<Built> {
+    let alone = Alone::with(course, chapter, Purpose::Demonstration)?;
+    let mut answers = Answers::new(course, chapter, original, Purpose::Demonstration)?;
+    for exercise in &chapter.exercises {
+        if starter::is_unsolved(&answers.unsolved, &answers.original, &exercise.id) {
+            answers.leave_out(exercise.id.clone(), not_begun(exercise), false)?;
+        }
+    }
+    let program = answers.build_what_compiles()?;
+    Ok(Built {
+        program: program.map(|program| alone.with_program(program)),
+        refused: answers.refused,
+    })
+}
+
+/// The verdict on an answer that is still the starter's.
+fn not_begun(exercise: &Exercise) -> Verdict {
+    Verdict::Unsolved { todo: exercise.title.clone(), place: None, right: 0, of: 0 }
+}
+
 /// What is compiled in place of a learner's file.
 struct Answers<'a> {
+    purpose: Purpose,
     course: &'a Course,
     chapter: &'a Chapter,
     /// The starter.
@@ -96,10 +122,16 @@ struct Answers<'a> {
 }
 
 impl<'a> Answers<'a> {
-    fn new(course: &'a Course, chapter: &'a Chapter, original: &str) -> Result<Self> {
+    fn new(
+        course: &'a Course,
+        chapter: &'a Chapter,
+        original: &str,
+        purpose: Purpose,
+    ) -> Result<Self> {
         // Some editors begin a file with a mark of its encoding, which is none of its text.
         let original = original.trim_start_matches('\u{feff}').to_string();
         Ok(Answers {
+            purpose,
             course,
             chapter,
             unsolved: files::read(&course.root.join(chapter.starter()))?,
@@ -189,7 +221,7 @@ impl<'a> Answers<'a> {
         let mut complaints = Vec::new();
         if let Outcome::Failed(failure) = self.build(&(text.join("\n") + "\n"))? {
             let here = failure.errors.iter().filter(|error| {
-                let line = error.line_in(&overlay(self.chapter));
+                let line = error.line_in(&overlay(self.chapter, self.purpose));
                 line.is_some_and(|line| lines.contains(&(line - 1)))
             });
             complaints.extend(here.map(|error| Complaint::of(error, self.chapter)));
@@ -211,7 +243,13 @@ impl<'a> Answers<'a> {
 
     /// Leaves an exercise out; `missing` if its function is not in the file at all.
     fn leave_out(&mut self, id: String, verdict: Verdict, missing: bool) -> Result<()> {
-        let stub = starter::stub(self.chapter, &self.unsolved, &id)?;
+        let stub = match self.purpose {
+            Purpose::Check => starter::stub(self.chapter, &self.unsolved, &id)?,
+            Purpose::Demonstration => {
+                let (_, exercise) = self.course.exercise(&id)?;
+                starter::reference_stub(self.course, self.chapter, exercise, &self.original)?
+            }
+        };
         if missing {
             self.added += &(stub + "\n");
         } else {
@@ -242,20 +280,28 @@ impl<'a> Answers<'a> {
     /// The line, from 0, of the learner's file that an error points at: one that is in it, not one
     /// that stands there in its place.
     fn own_line(&self, error: &Error) -> Option<usize> {
-        let line = error.line_in(&overlay(self.chapter))? - 1;
+        let line = error.line_in(&overlay(self.chapter, self.purpose))? - 1;
         let (now, own) = (self.text.lines().nth(line), self.original.lines().nth(line));
         (now.is_some() && now == own).then_some(line)
     }
 
     fn build(&self, text: &str) -> Result<Outcome> {
-        let mark = lay_overlay(self.course, self.chapter, text)?;
-        check_program(self.course, self.chapter, Some(("overlay", &mark)))
+        let mark = lay_overlay(self.course, self.chapter, self.purpose, text)?;
+        match self.purpose {
+            Purpose::Check => check_program(self.course, self.chapter, Some(("overlay", &mark))),
+            Purpose::Demonstration => demonstration_on(self.course, self.chapter, &mark),
+        }
     }
 }
 
 /// The overlay's place, from the root on.
-fn overlay(chapter: &Chapter) -> PathBuf {
-    format!(".attn/overlay/{:02}/exercise.rs", chapter.number).into()
+fn overlay(chapter: &Chapter, purpose: Purpose) -> PathBuf {
+    let folder = match purpose {
+        Purpose::Check => "overlay",
+        // A copy of its own: else each would have to be compiled again after the other.
+        Purpose::Demonstration => "mine",
+    };
+    format!(".attn/{folder}/{:02}/exercise.rs", chapter.number).into()
 }
 
 /// What an overlay begins with, on its first line, so that no line moves.
@@ -264,8 +310,8 @@ fn reads_its_mark(mark: &str) -> String {
 }
 
 /// Writes the overlay, unless it says just this already, and returns its mark.
-fn lay_overlay(course: &Course, chapter: &Chapter, text: &str) -> Result<String> {
-    let file = course.root.join(overlay(chapter));
+fn lay_overlay(course: &Course, chapter: &Chapter, purpose: Purpose, text: &str) -> Result<String> {
+    let file = course.root.join(overlay(chapter, purpose));
     let there = files::read_if_there(&file).ok().flatten();
     let there = there.unwrap_or_default();
     let mark = there.split(' ').nth(4).unwrap_or_default();
@@ -275,6 +321,14 @@ fn lay_overlay(course: &Course, chapter: &Chapter, text: &str) -> Result<String>
     let mark = format!("{:016x}", RandomState::new().hash_one(SystemTime::now()));
     files::write(&file, reads_its_mark(&mark) + text)?;
     Ok(mark)
+}
+
+/// Builds the demonstration with the answers in the overlay of this mark.
+fn demonstration_on(course: &Course, chapter: &Chapter, mark: &str) -> Result<Outcome> {
+    let arguments = ["rustc", "--package", &chapter.package, "--example", &chapter.demo];
+    let arguments = [&arguments[..], &["--", "--cfg", "overlay"]].concat();
+    let what = format!("Compiling chapter {}'s demonstration on your functions", chapter.number);
+    build(&course.root, &arguments, Some(mark), &what)
 }
 
 /// Builds an example of a chapter and returns the program.
@@ -383,7 +437,7 @@ impl Found {
             }
             return;
         }
-        // In the check program, where the exercises are joined to the answers.
+        // In the program, where the exercises are joined to the answers.
         let joined = Regex::new("answers::([A-Za-z0-9_]+)").expect("a valid pattern");
         let item = error.source_lines().find_map(|line| joined.captures(line));
         let item = item.map(|captures| captures[1].to_string());
@@ -446,13 +500,13 @@ fn replace_lines(text: &str, id: &str, stub: &str) -> String {
     lines.join("\n") + "\n"
 }
 
-/// The compiler names the learner's file by way of the check program that includes its copy; this
-/// names it plainly.
+/// The compiler names the learner's file by way of the program that includes its copy; this names it
+/// plainly.
 pub fn own_name(chapter: &Chapter, message: &str) -> String {
     let (dir, number) = (chapter.dir.display(), chapter.number);
     let file = chapter.answers().display().to_string();
     let copy = Regex::new(&format!(
-        r"{}[/\\]src[/\\](\.\.[/\\])+\.attn[/\\]overlay[/\\]{number:02}[/\\]exercise\.rs",
+        r"{}[/\\](src|examples[/\\]\w+)[/\\](\.\.[/\\])+\.attn[/\\](overlay|mine)[/\\]{number:02}[/\\]exercise\.rs",
         regex_lite::escape(&dir.to_string())
     ));
     let copy = copy.expect("a valid pattern");
@@ -482,13 +536,14 @@ mod tests {
         let toml = "number = 3\ntitle = \"\"\nreading_minutes = 1\nprerequisites = []\nobjectives = []\n\
              demo = \"\"\nimports = \"\"\nexercise = []\n";
         let chapter: Chapter = toml::from_str(toml).expect("a chapter");
-        let lay = |text| lay_overlay(&course, &chapter, text).expect("written");
+        let lay = |text| lay_overlay(&course, &chapter, Purpose::Check, text).expect("written");
         let marks = [lay("one"), lay("two"), lay("one"), lay("")];
         assert_eq!(lay(""), marks[3], "the same text, not written again");
         for (i, mark) in marks.iter().enumerate() {
             assert!(!mark.is_empty() && !marks[..i].contains(mark), "{marks:?}");
         }
-        let text = files::read(&dir.path().join(overlay(&chapter))).expect("readable");
+        let text =
+            files::read(&dir.path().join(overlay(&chapter, Purpose::Check))).expect("readable");
         assert_eq!(own_name(&chapter, &(text + "after")), "after");
     }
 }

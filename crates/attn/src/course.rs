@@ -53,6 +53,10 @@ pub struct Chapter {
     pub objectives: Vec<String>,
     /// The example that `cargo attn run` starts.
     pub demo: String,
+    /// The ids of the exercises whose functions it calls itself: with `cargo attn run --mine` they are
+    /// the learner's.
+    #[serde(default)]
+    pub demonstrates: Vec<String>,
     /// What the learner's file begins with.
     pub imports: String,
     /// Its exercises, in order.
@@ -238,10 +242,22 @@ impl Chapter {
                 file.display()
             );
         }
+        for id in &chapter.demonstrates {
+            ensure!(
+                chapter.exercises.iter().any(|exercise| exercise.id == *id),
+                "{}: the demonstration calls {id}, which is no exercise",
+                file.display()
+            );
+        }
         let name = dir.file_name().unwrap_or_default().to_string_lossy();
         chapter.package = format!("ch{name}");
         chapter.dir = dir.strip_prefix(root).unwrap_or(dir).to_path_buf();
         Ok(chapter)
+    }
+
+    /// The exercises whose functions the demonstration calls itself.
+    pub fn demonstrated(&self) -> impl Iterator<Item = &Exercise> {
+        self.exercises.iter().filter(|exercise| self.demonstrates.contains(&exercise.id))
     }
 
     /// The learner's file, relative to the root.

@@ -1,9 +1,10 @@
 //! The files of a chapter that follow from its `chapter.toml` and its reference: the starter, the
-//! check program and the list of exercises. They are committed, so that the course compiles without
+//! check program, the list of exercises, and the functions that the demonstration calls. They are committed, so that the course compiles without
 //! this command; `cargo attn dev starters` writes them, and `dev verify` refuses stale ones.
 
 use crate::{Chapter, Course, Language, starter};
 use anyhow::Result;
+use regex_lite::Regex;
 use std::path::PathBuf;
 
 /// The generated files of a chapter, relative to the root, with their texts.
@@ -17,6 +18,12 @@ pub fn files(course: &Course, chapter: &Chapter) -> Result<Vec<(PathBuf, String)
         let src = chapter.dir.join("src");
         files.push((src.join("check.rs"), check_program(chapter)));
         files.push((src.join("exercises/mod.rs"), exercises(chapter)));
+        if !chapter.demonstrates.is_empty() {
+            let functions = demonstrated(chapter, &files[0].1)?;
+            let demo = chapter.dir.join("examples").join(&chapter.demo);
+            files.push((src.join("functions.rs"), reference(chapter)));
+            files.push((demo.join("functions.rs"), functions));
+        }
     }
     Ok(files)
 }
@@ -62,4 +69,68 @@ fn exercises(chapter: &Chapter) -> String {
          //! oracles that share no code with the reference. Written by `cargo attn dev starters` from `chapter.toml`.\n\n\
          {items}"
     )
+}
+
+/// The functions that a demonstration calls, as the reference has them.
+fn reference(chapter: &Chapter) -> String {
+    let fields = chapter.demonstrated().map(|exercise| {
+        let (id, item) = (&exercise.id, &exercise.item);
+        format!("    /// Exercise {id}.\n    pub {item}: exercises::{item}::Body,\n")
+    });
+    let fields: String = fields.collect();
+    let values = chapter.demonstrated().map(|exercise| {
+        let item = &exercise.item;
+        format!("    {item}: crate::{item},\n")
+    });
+    let values: String = values.collect();
+    format!(
+        "//! The exercises that this chapter's demonstration calls. Written by `cargo attn dev starters` from `chapter.toml`.\n\n\
+         use crate::exercises;\n\n\
+         /// Somebody's answers to them.\n\
+         #[derive(Clone, Copy, Debug)]\n\
+         pub struct Functions {{\n{fields}}}\n\n\
+         /// The reference's.\n\
+         #[rustfmt::skip]\n\
+         pub const REFERENCE: Functions = Functions {{\n{values}}};\n"
+    )
+}
+
+/// The functions that a demonstration calls: the reference's, or the learner's where these are
+/// compiled into it.
+fn demonstrated(chapter: &Chapter, starter: &str) -> Result<String> {
+    let krate = chapter.package.replace('-', "_");
+    let number = format!("{:02}", chapter.number);
+    let argument = Regex::new(r"[(,] ?(\w+): ")?;
+    let mut fields = String::new();
+    for exercise in chapter.demonstrated() {
+        let (id, item) = (&exercise.id, &exercise.item);
+        let signature = starter::signature(starter, id)?;
+        let names = argument.captures_iter(&signature).map(|found| found[1].to_string());
+        let names = names.collect::<Vec<_>>().join(", ");
+        fields += &format!(
+            "    {item}: |{names}| {{\n        let _running = entered(\"{id}\");\n        answers::{item}({names})\n    }},\n"
+        );
+    }
+    Ok(format!(
+        r#"//! The exercises that this demonstration calls: the reference's, or with `cargo attn run {plain} --mine` the learner's.
+//! Written by `cargo attn dev starters` from `chapter.toml`.
+
+#[cfg(not(overlay))]
+pub use {krate}::functions::REFERENCE as FUNCTIONS;
+
+#[cfg(overlay)]
+#[rustfmt::skip] // rustfmt would insist that the file exists
+#[cfg_attr(overlay, path = "../../../../.attn/mine/{number}/exercise.rs")]
+mod answers;
+
+#[cfg(overlay)]
+use {{attn_exercise::entered, {krate}::functions::Functions}};
+
+#[cfg(overlay)]
+#[rustfmt::skip]
+pub const FUNCTIONS: Functions = Functions {{
+{fields}}};
+"#,
+        plain = chapter.number
+    ))
 }

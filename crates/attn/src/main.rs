@@ -64,7 +64,7 @@ enum Command {
     Reset { target: Target },
     /// Take over what changed in a chapter's starter, with a backup
     Update { chapter: u32 },
-    /// A chapter's demonstration on real input; `run 3 --help` says what it takes
+    /// A chapter's demonstration on real input, with --mine on your functions; `run 3 --help` says what it takes
     #[command(disable_help_flag = true)]
     Run {
         chapter: u32,

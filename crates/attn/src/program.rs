@@ -1,8 +1,9 @@
-//! Starting programs: talking to a chapter's check program, and becoming another one.
+//! Starting programs: talking to a chapter's check program, watching its demonstration, and becoming
+//! another one.
 
 use crate::{Chapter, Course, files, output};
 use anyhow::{Context, Error, Result, bail};
-use attn_exercise::Request;
+use attn_exercise::{Demonstrated, Limits, Request, watch_demonstration};
 use serde::de::DeserializeOwned;
 use std::{
     fs::{self, File},
@@ -12,29 +13,42 @@ use std::{
     thread,
 };
 
-/// The right to build and run a chapter's check program. One process has it at a time: another would
-/// replace the program while it runs.
+/// What the learner's answers are compiled into.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Purpose {
+    /// The check program, where an answer that cannot be run is the starter's.
+    Check,
+    /// The demonstration, where it is the reference's.
+    Demonstration,
+}
+
+/// The right to build and run a chapter's check program, or its demonstration. One process has it at a
+/// time: another would replace the program while it runs.
 pub struct Alone {
-    /// Where the check program's temporary files go. It is emptied when somebody is alone again, so
+    /// Where the program's temporary files go. It is emptied when somebody is alone again, so
     /// that nothing stays behind for good, however a check ends.
     scratch: PathBuf,
     _lock: Option<File>,
 }
 
 impl Alone {
-    /// Waits for every other check of this chapter to end, and says so.
+    /// Waits for every other use of the program to end, and says so.
     ///
     /// # Errors
     /// When there is no room on the disk, or nothing can be written.
-    pub fn with(course: &Course, chapter: &Chapter) -> Result<Self> {
+    pub fn with(course: &Course, chapter: &Chapter, purpose: Purpose) -> Result<Self> {
         let number = chapter.number;
-        let lock = course.root.join(format!(".attn/check/{number:02}.lock"));
+        let (folder, what) = match purpose {
+            Purpose::Check => ("check", "check"),
+            Purpose::Demonstration => ("demonstration", "run --mine"),
+        };
+        let lock = course.root.join(format!(".attn/{folder}/{number:02}.lock"));
         let lock = files::lock(&lock, || {
             output::complain(format_args!(
-                "Another check of chapter {number} is running; waiting for its end …"
+                "Another {what} of chapter {number} is running; waiting for its end …"
             ));
         })?;
-        let scratch = course.root.join(format!(".attn/check/{number:02}"));
+        let scratch = course.root.join(format!(".attn/{folder}/{number:02}"));
         let _ = fs::remove_dir_all(&scratch);
         fs::create_dir_all(&scratch)
             .with_context(|| format!("{} cannot be made", scratch.display()))?;
@@ -53,7 +67,7 @@ impl Drop for Alone {
     }
 }
 
-/// A chapter's check program, which nobody replaces while this is held.
+/// A chapter's check program or demonstration, which nobody replaces while this is held.
 pub struct Program {
     path: PathBuf,
     alone: Alone,
@@ -76,6 +90,23 @@ impl Program {
             command.env(variable, &self.alone.scratch);
         }
         ask(command.arg(request.to_string()), answer)
+    }
+
+    /// Runs it as a demonstration with these arguments, on functions of which `yours` are the
+    /// learner's.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn demonstrate(
+        &self,
+        arguments: &[String],
+        yours: Vec<String>,
+        limits: &Limits,
+    ) -> Result<Demonstrated> {
+        let scratch = &self.alone.scratch;
+        files::has_room(scratch)?;
+        watch_demonstration(&self.path, arguments, scratch, yours, limits)
+            .with_context(|| format!("{} cannot be run", self.path.display()))
     }
 }
 

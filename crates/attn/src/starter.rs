@@ -246,17 +246,55 @@ pub fn with_body(text: &str, exercise: &Exercise, code: &str) -> Result<String> 
 /// When the starter has no such section, or it is no Rust.
 pub fn stub(chapter: &Chapter, starter: &str, id: &str) -> Result<String> {
     let code = format!("{}\n{}", chapter.imports, code(starter, id)?);
-    let code =
-        source::on_one_line(&code).with_context(|| format!("{} of the starter is no Rust", id))?;
+    module(id, &code)
+}
+
+fn module(id: &str, code: &str) -> Result<String> {
+    let code = source::on_one_line(code).with_context(|| format!("{id} is no Rust"))?;
     let name = format!("stub_{}", id.replace('.', "_"));
     Ok(format!("pub use {name}::*; #[allow(warnings)] mod {name} {{ {code} }}"))
+}
+
+/// Whether an exercise's section of a learner's file is still the starter's, but for comments.
+pub fn is_unsolved(starter: &str, text: &str, id: &str) -> bool {
+    let tokens = |text| source::on_one_line(&code(text, id).ok()?);
+    tokens(text).is_some_and(|section| tokens(starter) == Some(section))
+}
+
+/// The reference's answer to an exercise as a module on one line, put in place of a learner's that
+/// cannot be run. It calls the functions of the other exercises that are `around` it, whosever they
+/// are: all but the missing answer stays the learner's.
+///
+/// # Errors
+/// As for [`solution`]; or the reference is no Rust.
+pub fn reference_stub(
+    course: &Course,
+    chapter: &Chapter,
+    exercise: &Exercise,
+    around: &str,
+) -> Result<String> {
+    let solution = without_comments(&solution(course, chapter, exercise)?);
+    let others = chapter.exercises.iter().filter(|other| {
+        other.id != exercise.id
+            && source::calls(&solution, &other.item)
+            && source::defines(around, &other.item)
+    });
+    let others: String = others.map(|other| format!("use super::{};\n", other.item)).collect();
+    let krate = chapter.package.replace('-', "_");
+    // What else it calls is the reference's; what is named is preferred to what comes by a star.
+    let code = format!("{}\nuse {krate}::*;\n{others}{solution}", chapter.imports);
+    module(&exercise.id, &code)
 }
 
 /// A section of the starter without its comments and documentation.
 fn code(starter: &str, id: &str) -> Result<String> {
     let section = section(starter, id).with_context(|| format!("the starter has no {id}"))?;
-    let lines = section.lines().filter(|line| !line.trim().starts_with("//"));
-    Ok(lines.collect::<Vec<_>>().join("\n"))
+    Ok(without_comments(&section))
+}
+
+fn without_comments(code: &str) -> String {
+    let lines = code.lines().filter(|line| !line.trim().starts_with("//"));
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// The first line of an exercise's function: its signature up to the body, on one line.

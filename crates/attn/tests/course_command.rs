@@ -769,3 +769,192 @@ fn what_a_linker_says_is_said_and_what_is_broken_is_mended() {
     let check = copy.attn(&["check", "3.1"]);
     assert!(check.out.contains("nowhere"), "{check}");
 }
+
+/// What `run 3 --mine` prints of whose the functions are, and the demonstration after it.
+fn whose(run: &Ended) -> (&str, &str) {
+    run.out.split_once("\n\n").unwrap_or_else(|| panic!("{run}"))
+}
+
+#[test]
+fn a_demonstration_runs_on_the_learners_functions() {
+    let copy = Copy::new();
+    let the_references = copy.attn(&["run", "3"]);
+    assert_eq!(the_references.code, 0, "{the_references}");
+    copy.write_answers(&copy.solved());
+    let all = "softmax_rows (3.1), allowed (3.2), attention (3.3)";
+    let mine = copy.attn(&["run", "3", "--mine"]);
+    assert_eq!(mine.code, 0, "{mine}");
+    let (unchecked, shown) = whose(&mine);
+    let wrapped = all.replace("attention ", "attention\n");
+    assert_eq!(unchecked, format!("Yours (its checks have not passed): {wrapped}"));
+    assert_eq!(shown, the_references.out, "both are right");
+
+    let hint = "See it at work: cargo attn run 3 --mine\n";
+    for (id, says) in [("3.4", false), ("3.1", true), ("3.2", true), ("3.3", true)] {
+        let check = copy.attn(&["check", id]);
+        assert_eq!((check.code, check.out.contains(hint)), (0, says), "{id}: {check}");
+    }
+    assert_eq!(whose(&copy.attn(&["run", "3", "--mine"])).0, format!("Yours: {all}"));
+
+    // A wrong one is run as it is.
+    copy.write_answers(&copy.solved().replace(" / (d as f32).sqrt()", ""));
+    let wrong = copy.attn(&["run", "3", "--mine"]);
+    assert_eq!(wrong.code, 0, "{wrong}");
+    let line = |of: &str| {
+        let line = of.lines().find(|line| line.contains("attention, scale 4"));
+        line.expect("the line of attention").to_string()
+    };
+    assert_ne!(line(&wrong.out), line(&the_references.out));
+    let check = copy.attn(&["check", "3.3"]);
+    assert!(check.code == 1 && !check.out.contains(hint), "{check}");
+
+    // What is not ours is passed on.
+    let help = copy.attn(&["run", "3", "--mine", "--help"]);
+    assert!(help.code == 0 && help.out.contains("--target"), "{help}");
+    let refused = copy.attn(&["run", "3", "--mine", "--nonsense"]);
+    assert!(refused.code == 2 && refused.err.contains("--nonsense"), "{refused}");
+    let data = copy.root.join("few.csv");
+    fs::write(&data, "a,b\n1,2\n2,1\n3,5\n4,4\n5,3\n").expect("written");
+    let data = data.to_string_lossy().into_owned();
+    let table = copy.attn(&["run", "3", "--data", &data, "--mine", "--scale", "2"]);
+    assert!(table.out.contains("5 rows, 2 columns\nPredicts b from"), "{table}");
+    assert!(table.out.contains("attention, scale 2 "), "{table}");
+    let nothing = copy.attn(&["run", "0", "--mine"]);
+    assert!(nothing.code == 2 && nothing.err.contains("calls no exercise"), "{nothing}");
+}
+
+#[test]
+fn what_cannot_be_run_is_the_references_in_a_demonstration() {
+    let copy = Copy::new();
+    let the_references = copy.attn(&["run", "3"]).out;
+    copy.attn(&[]);
+    let unsolved = copy.attn(&["run", "3", "--mine"]);
+    let all = "softmax_rows (3.1), allowed (3.2),\nattention (3.3)";
+    let expected = format!("The reference's (yours is not solved yet): {all}");
+    assert_eq!(whose(&unsolved), (&*expected, &*the_references));
+
+    // The reference in its place calls what is the learner's.
+    let starter = copy.answers();
+    let begins = "pub fn softmax_rows(x: ArrayView2<f32>) -> Array2<f32> {";
+    let even = format!("{begins}\n    return Array2::from_elem(x.dim(), 1.0 / x.ncols() as f32);");
+    copy.write_answers(&starter.replace(begins, &even));
+    let partly = copy.attn(&["run", "3", "--mine"]);
+    let expected = "Yours (its checks have not passed): softmax_rows (3.1)\n\
+                    The reference's (yours is not solved yet): allowed (3.2), attention (3.3)";
+    assert_eq!(whose(&partly).0, expected, "{partly}");
+    let line = |name: &str| {
+        let line = partly.out.lines().find(|line| line.contains(name)).expect(name);
+        line.split_whitespace().rev().nth(1).expect("an error").to_string()
+    };
+    assert_eq!(line("attention, scale 4"), line("the mean of all"), "{partly}");
+
+    // What does not compile, and what waits on it.
+    let broken = with_line(&copy.solved(), "allowed", "if n > m {");
+    copy.write_answers(&with_line(&broken, "dropout", "let p: f32 = \"half\";"));
+    let run = copy.attn(&["run", "3", "--mine"]);
+    let expected = "Yours (its checks have not passed): softmax_rows (3.1), attention (3.3)\n\
+                    The reference's (yours does not compile): allowed (3.2)";
+    assert_eq!(whose(&run), (expected, &*the_references), "{run}");
+    let renamed = copy.solved().replace("pub fn attention(", "pub fn atention(");
+    copy.write_answers(&renamed);
+    let run = copy.attn(&["run", "3", "--mine"]);
+    assert!(run.out.contains("(yours does not compile): attention (3.3)"), "{run}");
+    copy.write_answers("this is not Rust");
+    let run = copy.attn(&["run", "3", "--mine"]);
+    assert_eq!(run.code, 0, "{run}");
+    assert!(run.out.contains("(yours does not compile): softmax_rows (3.1), allowed"), "{run}");
+    assert!(run.out.ends_with(&the_references), "{run}");
+}
+
+#[test]
+fn what_goes_wrong_in_a_demonstration_is_one_line() {
+    let copy = Copy::new();
+    let solved = copy.solved();
+    let cases = [
+        ("panic!(\"at {n}\")", "attention (3.3) panicked at exercise.rs:LINE: at 68\n"),
+        (
+            "drop(q.dot(&v))",
+            "attention (3.3) panicked at exercise.rs:LINE: ndarray: inputs 68 × 4 and 274 × 274",
+        ),
+        ("rest()", "attention (3.3) is half written: its todo was reached, “the rest”\n"),
+        (
+            "loop { std::hint::black_box(0); }",
+            "attention (3.3) was still running after 2 seconds and was stopped",
+        ),
+        ("drop(down(0))", "attention (3.3) overflowed the stack"),
+        (
+            "drop(std::hint::black_box(vec![1_u8; 3 << 30]))",
+            "attention (3.3) asked for more than 2 GiB of memory\n",
+        ),
+        ("std::process::exit(0)", "attention (3.3) ended the program (exit code 0)"),
+        (
+            "return Output { out: Array2::zeros((n, 9)), lse: Array1::zeros(n) }",
+            "The demonstration could not go on with what your functions gave: columns of out 9 ≠ value width 274\n",
+        ),
+    ];
+    // A function of its own: where one has two panics, the compiler may make one of them.
+    let down = "fn down(n: u64) -> u64 { std::hint::black_box([n; 99]); down(n + 1) + 1 }\n\
+                #[inline(never)] fn rest() { todo!(\"the rest\") }";
+    let mut arms =
+        format!("let n = q.nrows();\n{down}\nmatch std::env::var(\"CASE\").as_deref() {{\n");
+    for (code, _) in &cases {
+        arms += &format!("Ok({code:?}) => {{\n{code}\n}}\n");
+    }
+    arms += "_ => {}\n}";
+    copy.write_answers(&with_line(&solved, "attention", &arms));
+    let text = copy.answers();
+    for (code, says) in cases {
+        let line = 1 + text.lines().position(|it| it == code).expect("the line");
+        let mut run = copy.command(&["run", "3", "--mine"]);
+        let run = run.env("ATTN_DEMONSTRATION_SECONDS", "2").env("CASE", code).output();
+        let run = Ended::from(run.expect("attn starts"));
+        assert_eq!(run.code, 1, "{code}: {run}");
+        assert!(run.err.starts_with(&says.replace("LINE", &line.to_string())), "{says}: {run}");
+        assert_eq!(run.err.lines().count(), 1, "{code}: {run}");
+    }
+    // The reference that stands in for a missing answer has no line in the learner's file.
+    copy.attn(&["reset", "3"]);
+    let starter = copy.answers();
+    let begins = "pub fn softmax_rows(x: ArrayView2<f32>) -> Array2<f32> {";
+    copy.write_answers(
+        &starter.replace(begins, &format!("{begins}\n    return Array2::zeros((1, 1));")),
+    );
+    let run = copy.attn(&["run", "3", "--mine"]);
+    let says = "The reference's attention (3.3) could not go on with what your functions gave: ";
+    assert!(run.code == 1 && run.err.starts_with(says), "{run}");
+    let left = fs::read_dir(copy.root.join(".attn/demonstration")).expect("a folder");
+    let left: Vec<_> = left.map(|it| it.expect("an entry").file_name()).collect();
+    assert_eq!(left, ["03.lock"], "no temporary files");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn nothing_of_a_demonstration_is_left_running() {
+    let copy = Copy::new();
+    let running = |what: &str| {
+        let processes = fs::read_dir("/proc").expect("/proc").flatten();
+        let lines = processes.filter_map(|it| fs::read_to_string(it.path().join("cmdline")).ok());
+        lines.filter(|line| line.replace('\0', " ").trim_end().ends_with(what)).count()
+    };
+    let spawns = "std::process::Command::new(\"sleep\").arg(\"98765\").spawn().unwrap(); loop { std::hint::black_box(0); }";
+    copy.write_answers(&with_line(&copy.solved(), "attention", spawns));
+    let mut run = copy.command(&["run", "3", "--mine"]);
+    let run =
+        Ended::from(run.env("ATTN_DEMONSTRATION_SECONDS", "2").output().expect("attn starts"));
+    assert!(run.err.contains("was stopped"), "{run}");
+    assert_eq!((running("sleep 98765"), running("examples/lookup")), (0, 0), "{run}");
+
+    // Whoever asked for it is ended from outside.
+    let mut run = copy.command(&["run", "3", "--mine"]).spawn().expect("attn starts");
+    let wait_for = |count: usize| {
+        let begun = std::time::Instant::now();
+        while running("sleep 98765") != count || running("examples/lookup") != count {
+            assert!(begun.elapsed() < Duration::from_secs(30), "{count} are waited for");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    wait_for(1);
+    run.kill().expect("killed");
+    run.wait().expect("ended");
+    wait_for(0);
+}

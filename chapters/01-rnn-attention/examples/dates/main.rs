@@ -3,18 +3,22 @@
 //!
 //! `cargo attn run 1 the 3rd of May, 1979; Thu 4.5.1979`
 
+mod functions;
 mod picture;
 pub mod report;
 
 use anyhow::Result;
 use attn_dates::{Model, Weights};
+use attn_exercise::demonstrate;
 use ch01_rnn_attention::translator::Translator;
 use clap::Parser;
+use functions::FUNCTIONS;
 use std::{io::Write, path::PathBuf, process::ExitCode};
 
 /// Turns written dates into ISO dates, and shows where the model looked.
 #[derive(Parser)]
 #[command(name = "dates", bin_name = "cargo attn run 1")]
+#[command(after_help = "With --mine, it runs on your functions.")]
 pub struct Args {
     /// A written date, or several: letters, digits, spaces and , - . / ;
     #[arg(
@@ -38,13 +42,14 @@ pub fn run(args: &Args) -> Result<String> {
         None => Weights::trained(Model::Dot),
     };
     let text = args.text.join(" ");
-    let fixed = Translator::fixed(&Weights::trained(Model::Fixed)).translate(&text)?;
-    let attending = Translator::dot(&attending).translate(&text)?;
+    let fixed =
+        Translator::fixed(&Weights::trained(Model::Fixed)).on(FUNCTIONS).translate(&text)?;
+    let attending = Translator::dot(&attending).on(FUNCTIONS).translate(&text)?;
     Ok(report::report(&fixed, &attending))
 }
 
 fn main() -> ExitCode {
-    match run(&Args::parse()) {
+    demonstrate(|| match run(&Args::parse()) {
         Ok(text) => {
             // Whoever reads this may stop early, as `head` does.
             let _ = std::io::stdout().write_all(text.as_bytes());
@@ -54,5 +59,5 @@ fn main() -> ExitCode {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
-    }
+    })
 }

@@ -3,18 +3,22 @@
 //!
 //! `cargo attn run 2 the 3rd of May, 1979`
 
+mod functions;
 pub mod report;
 
 use anyhow::Result;
 use attn_dates::{Model, Weights};
+use attn_exercise::demonstrate;
 use ch01_rnn_attention::translator::Translator;
-use ch02_additive_attention::additive_translator;
+use ch02_additive_attention::additive_translator_on;
 use clap::Parser;
+use functions::FUNCTIONS;
 use std::{io::Write, path::PathBuf, process::ExitCode};
 
 /// Turns written dates into ISO dates, and shows where dot and additive attention looked.
 #[derive(Parser)]
 #[command(name = "scores", bin_name = "cargo attn run 2")]
+#[command(after_help = "With --mine, it runs on your functions.")]
 pub struct Args {
     /// A written date, or several: letters, digits, spaces and , - . / ;
     #[arg(
@@ -39,12 +43,12 @@ pub fn run(args: &Args) -> Result<String> {
     };
     let text = args.text.join(" ");
     let dot = Translator::dot(&Weights::trained(Model::Dot)).translate(&text)?;
-    let additive = additive_translator(&additive).translate(&text)?;
+    let additive = additive_translator_on(FUNCTIONS, &additive).translate(&text)?;
     Ok(report::report(&dot, &additive))
 }
 
 fn main() -> ExitCode {
-    match run(&Args::parse()) {
+    demonstrate(|| match run(&Args::parse()) {
         Ok(text) => {
             // Whoever reads this may stop early, as `head` does.
             let _ = std::io::stdout().write_all(text.as_bytes());
@@ -54,5 +58,5 @@ fn main() -> ExitCode {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
-    }
+    })
 }

@@ -6,6 +6,7 @@
 //!
 //! `cargo attn run 3 --data your.csv --target column`
 
+mod functions;
 pub mod kernel;
 mod report;
 mod rows;
@@ -13,6 +14,7 @@ pub mod split;
 pub mod table;
 
 use anyhow::Result;
+use attn_exercise::demonstrate;
 use clap::Parser;
 use std::{io::Write, path::PathBuf, process::ExitCode};
 use table::Table;
@@ -20,6 +22,7 @@ use table::Table;
 /// Attention as a soft lookup: predicts one column of a table from the others.
 #[derive(Parser)]
 #[command(name = "lookup", allow_negative_numbers = true)]
+#[command(after_help = "With --mine, it runs on your functions.")]
 pub struct Args {
     /// A CSV file of numbers with a header line [default: 342 penguins]
     #[arg(long, value_name = "FILE")]
@@ -61,7 +64,7 @@ pub fn run(args: &Args) -> Result<String> {
 }
 
 fn main() -> ExitCode {
-    match run(&Args::parse()) {
+    demonstrate(|| match run(&Args::parse()) {
         Ok(text) => {
             // Whoever reads this may stop early, as `head` does.
             let _ = std::io::stdout().write_all(text.as_bytes());
@@ -71,5 +74,5 @@ fn main() -> ExitCode {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
-    }
+    })
 }

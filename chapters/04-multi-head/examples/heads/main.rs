@@ -6,17 +6,20 @@
 //!
 //! `cargo attn run 4 "the 3rd of May, 1979"`
 
+mod functions;
 mod picture;
 mod report;
 
 use anyhow::{Context, Result};
 use attn_dates::{Model, Weights};
+use attn_exercise::demonstrate;
 use clap::Parser;
 use std::{io::Write, path::PathBuf, process::ExitCode};
 
 /// A Transformer with four heads reads a written date.
 #[derive(Parser)]
 #[command(name = "cargo attn run 4", bin_name = "cargo attn run 4")]
+#[command(after_help = "With --mine, it runs on your functions.")]
 pub struct Args {
     /// A date, or up to eight, as people write them [default: the 3rd of May, 1979]
     #[arg(allow_negative_numbers = true)]
@@ -54,7 +57,7 @@ pub fn run(args: &Args) -> Result<String> {
 }
 
 fn main() -> ExitCode {
-    match run(&Args::parse()) {
+    demonstrate(|| match run(&Args::parse()) {
         Ok(text) => {
             // Whoever reads this may stop early, as `head` does.
             let _ = std::io::stdout().write_all(text.as_bytes());
@@ -64,5 +67,5 @@ fn main() -> ExitCode {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
-    }
+    })
 }

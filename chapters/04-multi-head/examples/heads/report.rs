@@ -1,6 +1,6 @@
 //! What is printed: at most 80 columns.
 
-use super::{Args, picture};
+use super::{Args, functions::FUNCTIONS, picture};
 use anyhow::Result;
 use attn_dates::{
     LONGEST_TARGET, Weights,
@@ -15,7 +15,7 @@ use std::fmt::Write;
 pub fn report(weights: &Weights, args: &Args) -> Result<String> {
     let read = args.text();
     let source = encode_source(&read)?;
-    let model = Transformer::new(weights)?;
+    let model = Transformer::new(weights)?.on(FUNCTIONS);
     let memory = model.encode(&source)?;
     let written = step_by_step(&model, memory.view(), LONGEST_TARGET - 1)?;
     let lowest = written.lowest_probability();

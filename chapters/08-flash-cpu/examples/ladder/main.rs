@@ -1,12 +1,14 @@
 //! The ladder on this machine: every rung in turn, with its time, what it moves by the model, the
 //! tiles it visits and the memory it holds.
 
+mod functions;
+mod mine;
 mod report;
 mod text;
 
 use anyhow::{Result, bail, ensure};
 use attn_core::random::Random;
-use attn_exercise::memory;
+use attn_exercise::{demonstrate, memory};
 use ch08_flash_cpu::{
     HeadsOutput,
     ladder::{Instructions, RUNGS, Rung},
@@ -19,6 +21,7 @@ use report::Row;
 use std::{
     io::{self, Write},
     path::PathBuf,
+    process::ExitCode,
     time::{Duration, Instant},
 };
 
@@ -26,6 +29,7 @@ use std::{
 #[derive(Parser)]
 #[command(name = "cargo attn run 8", bin_name = "cargo attn run 8")]
 #[command(allow_negative_numbers = true)]
+#[command(after_help = "With --mine, your functions are rungs beside the reference's.")]
 pub struct Arguments {
     /// Queries and keys
     #[arg(long, default_value_t = 1024)]
@@ -54,8 +58,14 @@ struct Tensors {
     v: Array3<f32>,
 }
 
-fn main() -> Result<()> {
-    run(Arguments::parse(), report::free_memory(), &mut io::stdout())
+fn main() -> ExitCode {
+    demonstrate(|| match run(Arguments::parse(), report::free_memory(), &mut io::stdout()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("Error: {error:?}");
+            ExitCode::FAILURE
+        }
+    })
 }
 
 /// Runs every rung that `free` bytes of memory and the reader's patience allow, and writes a row for
@@ -104,11 +114,18 @@ pub fn run(mut arguments: Arguments, free: Option<u64>, to: &mut impl Write) -> 
         Instructions::detect().name(),
     )?;
     writeln!(to, "{}", report::head())?;
-    let bar = ProgressBar::new(RUNGS.len() as u64);
+    // Each with whether it is the learner's.
+    let rungs: Vec<(Rung, bool)> = RUNGS
+        .into_iter()
+        .flat_map(|rung| [Some((rung, false)), mine::beside(&rung).map(|mine| (mine, true))])
+        .flatten()
+        .collect();
+    let bar = ProgressBar::new(rungs.len() as u64);
     bar.set_style(ProgressStyle::with_template("  {bar:30} {msg}")?);
     bar.enable_steady_tick(Duration::from_millis(120));
     let mut last: Option<(Rung, HeadsOutput)> = None;
-    for rung in RUNGS {
+    for (rung, is_mine) in rungs {
+        let mut wrong = None;
         bar.set_message(rung.name);
         let why = too_large(&rung, &sizes, (needed, free));
         let why = why.or_else(|| too_slow(&rung, &tensors, causal, patience));
@@ -122,13 +139,21 @@ pub fn run(mut arguments: Arguments, free: Option<u64>, to: &mut impl Write) -> 
                 let seconds = start.elapsed().as_secs_f64();
                 let results = 4 * (output.out.len() + output.lse.len());
                 let beside = peak.saturating_sub(results) as u64;
-                let agrees = last.as_ref().is_none_or(|(_, before)| near(before, &output));
-                ensure!(agrees, "{} disagrees with the rung below it", rung.name);
-                last = Some((rung, output));
+                if is_mine {
+                    let below = last.as_ref();
+                    wrong = below.and_then(|(rung, it)| mine::difference(rung, it, &output));
+                } else {
+                    let agrees = last.as_ref().is_none_or(|(_, before)| near(before, &output));
+                    ensure!(agrees, "{} disagrees with the rung below it", rung.name);
+                    last = Some((rung, output));
+                }
                 Row::ran(&rung, &sizes, heads as u64, seconds, beside)
             }
         };
         bar.suspend(|| writeln!(to, "{row}"))?;
+        if let Some(wrong) = wrong {
+            bar.suspend(|| writeln!(to, "  {:<16} {wrong}", "  WRONG:"))?;
+        }
         bar.inc(1);
     }
     bar.finish_and_clear();

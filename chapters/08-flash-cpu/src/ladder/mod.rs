@@ -33,7 +33,7 @@ mod tiled;
 pub use backward::{HeadsGradients, backward, backward_with};
 pub use instructions::Instructions;
 pub use keys_in_lanes::{keys_in_lanes, keys_in_lanes_with};
-pub use naive::naive;
+pub use naive::{by_head, naive};
 pub use online::online;
 pub use queries_in_lanes::{queries_in_lanes, queries_in_lanes_with};
 pub use threads::threads;

@@ -21,7 +21,7 @@ pub fn naive(
 }
 
 /// Runs one head after the other, each with the key head of its group.
-pub(super) fn by_head(
+pub fn by_head(
     q: ArrayView3<f32>,
     k: ArrayView3<f32>,
     v: ArrayView3<f32>,

@@ -6,7 +6,9 @@ mod report;
 
 use anyhow::{Context, Result, bail, ensure};
 use ch09_flash_cuda::{
-    Device, Inputs, Own, Program, Rung, Sizes, attention_by, attention_by_own, rung,
+    Device, Inputs, Own, Program, Rung, Sizes, attention_by, attention_by_own,
+    harness::{self, Function, Whose},
+    rung,
 };
 use clap::Parser;
 use std::{fs, io::Write, path::PathBuf, process::ExitCode};
@@ -18,6 +20,9 @@ struct Args {
     /// A rung of the chapter: naive, tiled, warp, split or gqa
     #[arg(long, value_name = "NAME", default_value = "warp")]
     rung: String,
+    /// With your functions in the rung, right or wrong, in the simulator
+    #[arg(long, conflicts_with = "kernel")]
+    mine: bool,
     /// A CUDA file of your own, whose kernel has the parameters of examples/mine.cu; goes with --entry
     #[arg(long, value_name = "FILE", requires = "entry", conflicts_with = "rung")]
     kernel: Option<PathBuf>,
@@ -85,7 +90,9 @@ fn run(args: &Args) -> Result<(String, bool)> {
     );
     let inputs = Inputs::random(1, sizes, args.causal);
     inputs.sizes()?;
-    let mut device = Device::open();
+    // A kernel that nobody has checked runs where nothing can happen.
+    let mut device = if args.mine { Device::simulator() } else { Device::open() };
+    let mut mine = None;
     let (name, program, outcome) = match (&args.kernel, &args.entry) {
         (Some(path), Some(entry)) => {
             let source = fs::read_to_string(path).with_context(|| path.display().to_string())?;
@@ -103,23 +110,52 @@ fn run(args: &Args) -> Result<(String, bool)> {
             };
             let own = Own { entry, rows: args.rows, block: [x, y, z] };
             let outcome = attention_by_own(&mut device, &own, &program, &inputs)?;
-            (path.display().to_string(), program, outcome)
+            (path.display().to_string(), Some(program), outcome)
+        }
+        _ if args.mine => {
+            let answers = fs::read_to_string(ANSWERS)
+                .with_context(|| format!("{ANSWERS} cannot be read; `cargo attn` lays it"))?;
+            let mine = &*mine.insert(harness::mine(chosen, &answers, sizes.d)?);
+            let outcome = attention_by(&mut device, chosen, &mine.program, &inputs, 0)?;
+            (format!("your {}", chosen.name()), None, outcome)
         }
         _ => {
             let program = chosen.program(args.d)?;
             let outcome = attention_by(&mut device, chosen, &program, &inputs, 0)?;
-            (format!("kernels/{}.cu", chosen.name()), program, outcome)
+            (format!("kernels/{}.cu", chosen.name()), Some(program), outcome)
         }
     };
     let own = args.kernel.is_some();
-    report::report(&report::Run {
+    let (text, well) = report::report(&report::Run {
         name: &name,
         rung: (!own).then_some(chosen),
-        program: &program,
+        program: program
+            .as_ref()
+            .or(mine.as_ref().map(|mine| &mine.program))
+            .context("a program")?,
+        mine: mine.as_ref(),
         inputs: &inputs,
         device: &device,
         outcome: &outcome,
-    })
+    })?;
+    let whose = mine.map(|mine| said(&mine.functions)).unwrap_or_default();
+    Ok((whose + &text, well))
+}
+
+/// The learner's file.
+const ANSWERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/exercise.cu");
+
+/// Whose each function is, a line for each.
+fn said(functions: &[Function]) -> String {
+    let lines = functions.iter().map(|Function { id, item, whose }| {
+        let whose = match whose {
+            Whose::Yours => "Yours",
+            Whose::NotSolved => "The reference's (yours is not solved yet)",
+            Whose::DoesNotCompile => "The reference's (yours does not compile)",
+        };
+        format!("{whose}: {item} ({id})\n")
+    });
+    lines.collect::<String>() + "\n"
 }
 
 fn main() -> ExitCode {

@@ -4,7 +4,8 @@ use anyhow::Result;
 use attn_core::Mask;
 use attn_oracle as oracle;
 use ch09_flash_cuda::{
-    Device, Inputs, Outcome, Program, Rung, program::Origin, ptxas, traffic::Traffic, unwritten,
+    Device, Inputs, Outcome, Program, Rung, harness::Mine, program::Origin, ptxas,
+    traffic::Traffic, unwritten,
 };
 use ndarray::{Array, Dimension, s};
 use ptx_sim::{Counts, Report};
@@ -16,6 +17,8 @@ pub struct Run<'a> {
     /// `None` for a kernel of the reader's own.
     pub rung: Option<Rung>,
     pub program: &'a Program,
+    /// With the learner's functions in it.
+    pub mine: Option<&'a Mine>,
     pub inputs: &'a Inputs,
     pub device: &'a Device,
     pub outcome: &'a Outcome,
@@ -49,11 +52,11 @@ pub fn report(run: &Run) -> Result<(String, bool)> {
         Ok(worst) => writeln!(text, "  result    right; the largest error is {worst:.0e}")?,
         Err(what) => writeln!(text, "  result    WRONG: {}", what.join("\n            "))?,
     }
-    findings(&mut text, run.outcome)?;
+    findings(&mut text, run)?;
     let stated = run.rung.map(|rung| Traffic::of(rung, sizes, run.inputs.causal));
     for (at, report) in run.outcome.reports.iter().enumerate() {
         counts(&mut text, report, stated.as_ref().map(|stated| stated[at]))?;
-        lines(&mut text, report, run.program.source())?;
+        lines(&mut text, report, run)?;
         if report.completed {
             bounds(&mut text, report)?;
         }
@@ -119,7 +122,8 @@ fn compared<D: Dimension>(name: &str, got: &Array<f32, D>, exact: &[f64]) -> Res
     }
 }
 
-fn findings(text: &mut String, outcome: &Outcome) -> Result<()> {
+fn findings(text: &mut String, run: &Run) -> Result<()> {
+    let outcome = run.outcome;
     let found = outcome.findings();
     if outcome.reports.is_empty() {
         return Ok(writeln!(
@@ -132,7 +136,10 @@ fn findings(text: &mut String, outcome: &Outcome) -> Result<()> {
     }
     writeln!(text, "  findings")?;
     for finding in found.iter().take(20) {
-        writeln!(text, "    {finding}")?;
+        match run.mine {
+            Some(mine) => writeln!(text, "    {}", mine.in_words(finding))?,
+            None => writeln!(text, "    {finding}")?,
+        }
     }
     if found.len() > 20 {
         writeln!(text, "    … and {} more", found.len() - 20)?;
@@ -184,9 +191,9 @@ fn counts(text: &mut String, report: &Report, stated: Option<Traffic>) -> Result
 }
 
 /// The lines that move something, with what they move.
-fn lines(text: &mut String, report: &Report, source: &str) -> Result<()> {
+fn lines(text: &mut String, report: &Report, run: &Run) -> Result<()> {
     writeln!(text, "\n  line      read   written  sectors     (×)  wavefronts   (×)")?;
-    let source: Vec<&str> = source.lines().collect();
+    let source: Vec<&str> = run.program.source().lines().collect();
     let ratio = |actual: u64, ideal: u64| match ideal {
         0 => String::new(),
         _ => format!("{:.2}", actual as f64 / ideal as f64),
@@ -196,10 +203,15 @@ fn lines(text: &mut String, report: &Report, source: &str) -> Result<()> {
             continue;
         }
         let line = line.unwrap_or(0);
+        // Of a learner's rung, the lines of the learner's file have a number.
+        let number = match run.mine {
+            Some(mine) => mine.own_line(line).map(|line| line.to_string()).unwrap_or_default(),
+            None => line.to_string(),
+        };
         let code = source.get((line as usize).wrapping_sub(1)).map_or("", |code| code.trim());
         writeln!(
             text,
-            "  {line:>4} {:>9} {:>9} {:>8} {:>7} {:>11} {:>5}   {}",
+            "  {number:>4} {:>9} {:>9} {:>8} {:>7} {:>11} {:>5}   {}",
             grouped(counts.read_bytes),
             grouped(counts.written_bytes),
             grouped(counts.sectors),

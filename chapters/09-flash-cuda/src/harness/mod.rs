@@ -6,12 +6,14 @@ mod answer;
 mod body;
 mod case;
 mod gap;
+mod mine;
 mod unit;
 
 pub use answer::Answer;
 pub use body::{Body, changed};
 pub use case::Case;
 pub(crate) use gap::Gap;
+pub use mine::{Function, Mine, Whose, mine};
 
 /// An exercise of this chapter.
 pub type Exercise = attn_exercise::Exercise<Body, Case, Answer>;

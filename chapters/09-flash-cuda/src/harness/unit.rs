@@ -23,12 +23,15 @@ pub(super) struct Unit {
 
 /// A line of the learner's file, or of the kernel's; from 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Origin {
+pub(super) enum Origin {
     Answers(usize),
     Kernel(usize),
 }
 
-fn numbered(text: &str, origin: fn(usize) -> Origin) -> impl Iterator<Item = (Origin, &str)> {
+pub(super) fn numbered(
+    text: &str,
+    origin: fn(usize) -> Origin,
+) -> impl Iterator<Item = (Origin, &str)> {
     text.lines().zip(1..).map(move |(line, at)| (origin(at), line))
 }
 
@@ -49,11 +52,8 @@ impl Unit {
     ) -> Result<Self, String> {
         headings_are_there(answers, id)?;
         let lines = || numbered(answers, Origin::Answers);
-        let is_heading = |(_, line): &(Origin, &str)| line.starts_with(HEADING);
-        let own = heading(id);
-        let section = lines().skip_while(|(_, line)| !line.starts_with(&own)).skip(1);
-        let section: Vec<_> = section.take_while(|line| !is_heading(line)).collect();
-        let above = lines().take_while(|line| !is_heading(line));
+        let section: Vec<_> = section(answers, id).collect();
+        let above = lines().take_while(|(_, line)| !is_heading(line));
 
         let marker = |marker: &str| {
             let marker = format!("// {marker}: {item}");
@@ -69,7 +69,7 @@ impl Unit {
         Ok(Unit { braces: unmatched(&section), ..Unit::of(kernel, all) })
     }
 
-    fn of<'a>(kernel: &str, lines: impl Iterator<Item = (Origin, &'a str)>) -> Self {
+    pub fn of<'a>(kernel: &str, lines: impl Iterator<Item = (Origin, &'a str)>) -> Self {
         let (origin, lines): (Vec<Origin>, Vec<String>) =
             lines.map(|(origin, line)| (origin, format!("{line}\n"))).unzip();
         Unit { text: lines.concat(), origin, kernel: kernel.into(), braces: None }
@@ -82,6 +82,14 @@ impl Unit {
 
     fn origin(&self, number: u32) -> Option<Origin> {
         self.origin.get((number as usize).checked_sub(1)?).copied()
+    }
+
+    /// The line of the learner's file that stands in this line of the text, if one does.
+    pub fn own_line(&self, number: u32) -> Option<usize> {
+        match self.origin(number)? {
+            Origin::Answers(line) => Some(line),
+            Origin::Kernel(_) => None,
+        }
     }
 
     /// A line of the text, as the learner knows it: `line 41`, or `line 55 of kernels/tiled.cu`.
@@ -147,13 +155,29 @@ impl Unit {
 /// A place as the compiler puts it.
 const COMPILER: &str = r"answer\.cu\((\d+)\)";
 
+/// Whether a section begins with this line.
+pub(super) fn is_heading(line: &str) -> bool {
+    line.starts_with(HEADING)
+}
+
+/// The lines of a section of the learner's file, below its heading.
+pub(super) fn section<'a>(
+    answers: &'a str,
+    id: &str,
+) -> impl Iterator<Item = (Origin, &'a str)> + use<'a> {
+    let own = heading(id);
+    let lines =
+        numbered(answers, Origin::Answers).skip_while(move |(_, line)| !line.starts_with(&own));
+    lines.skip(1).take_while(|(_, line)| !is_heading(line))
+}
+
 fn heading(id: &str) -> String {
     format!("{HEADING}{id} ")
 }
 
 /// Refuses a file in which a section cannot be told from its neighbours. Where a heading is gone, two
 /// sections run into one.
-fn headings_are_there(answers: &str, id: &str) -> Result<(), String> {
+pub(super) fn headings_are_there(answers: &str, id: &str) -> Result<(), String> {
     let starter = include_str!("../../starter.cu").lines();
     let ids: Vec<&str> =
         starter.filter_map(|line| line.strip_prefix(HEADING)?.split(' ').next()).collect();

@@ -1,5 +1,6 @@
 //! `cargo attn check` and `cargo attn watch`.
 
+use super::run::{mine_command, worth_a_run};
 use crate::{
     Course, Target, answers, check as run_check,
     check::SEED,
@@ -119,6 +120,10 @@ pub fn check_aloud(
     let (solved, points) = (passed(&reports).count(), points(course, &reports));
     println!("\n{solved} of {} solved, {points} points", reports.len());
     if !solution {
+        let passed: Vec<&str> = passed(&reports).map(|report| report.id.as_str()).collect();
+        if let Some(number) = worth_a_run(course, &passed)? {
+            println!("See it at work: {}", mine_command(number));
+        }
         advise(course, &reports)?;
     }
     Ok(reports)

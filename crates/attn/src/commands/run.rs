@@ -1,15 +1,204 @@
 //! `cargo attn run`: a chapter's demonstration.
 
-use crate::{Course, compile, program};
-use anyhow::Result;
-use std::process::Command;
+use crate::{
+    Chapter, Course, Exercise, Language, answers, compile,
+    output::{complain, println},
+    program, progress, render, source, starter,
+};
+use anyhow::{Result, ensure};
+use attn_exercise::{Demonstrated, Limits, Place, Symptom, Verdict};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    env,
+    process::{self, Command},
+};
 
-/// Compiles the demonstration and becomes it, in the current folder and with the given arguments.
+/// What the learner's file is called.
+const ANSWERS: &str = "exercise.rs";
+
+/// Asks for the demonstration on the learner's functions.
+const MINE: &str = "--mine";
+
+/// The seconds that one call of a learner's function may take, of a demonstration that does more
+/// than a check does: as long as chapter 8's own patience with a rung.
+const SECONDS: u64 = 60;
+
+/// Compiles the demonstration and becomes it, in the current folder and with the given arguments; or
+/// with `--mine` among them, runs it on the learner's functions.
 ///
 /// # Errors
 /// When it does not compile or cannot be started.
 pub fn run(course: &Course, number: u32, arguments: &[String]) -> Result<bool> {
     let chapter = course.chapter(number)?;
+    let mut arguments = arguments.to_vec();
+    // CUDA is read when the demonstration runs; it knows itself what is the learner's, and the
+    // simulator has limits of its own.
+    let mine = arguments.iter().position(|argument| argument == MINE);
+    if let Some(mine) = mine.filter(|_| chapter.language == Language::Rust) {
+        arguments.remove(mine);
+        return run_mine(course, chapter, &arguments);
+    }
     let program = compile::example(course, chapter, &chapter.demo)?;
     program::become_it(Command::new(program).args(arguments))
+}
+
+/// Whose function stands for each exercise: the learner's, unless it had to be left out.
+type LeftOut = BTreeMap<String, Verdict>;
+
+fn run_mine(course: &Course, chapter: &Chapter, arguments: &[String]) -> Result<bool> {
+    ensure!(
+        !chapter.demonstrates.is_empty(),
+        "chapter {}'s demonstration calls no exercise, so there is nothing of yours in it",
+        chapter.number
+    );
+    let text = answers::text(course, chapter)?;
+    let built = compile::demonstration(course, chapter, &text)?;
+    say_whose(course, chapter, &text, &built.refused)?;
+    let Some(program) = built.program else {
+        let program = compile::example(course, chapter, &chapter.demo)?;
+        return program::become_it(Command::new(program).args(arguments));
+    };
+    let seconds = env::var("ATTN_DEMONSTRATION_SECONDS").ok();
+    let seconds = seconds.and_then(|text| text.parse().ok()).unwrap_or(SECONDS);
+    let limits = Limits { seconds, ..Limits::default() };
+    let ids = chapter.exercises.iter().map(|exercise| exercise.id.clone());
+    let yours = ids.filter(|id| !built.refused.contains_key(id)).collect();
+    let outcome = program.demonstrate(arguments, yours, &limits)?;
+    drop(program);
+    match outcome {
+        Demonstrated::Ended { code: 0 } => return Ok(true),
+        Demonstrated::Ended { code } => process::exit(code),
+        Demonstrated::Todo { todo, id } => complain(format_args!(
+            "{} is half written: its todo was reached, “{todo}”",
+            named(chapter, &built.refused, id.as_deref()),
+        )),
+        Demonstrated::Stopped { symptom, id } => {
+            let standing_in = in_a_reference(chapter, &text, &built.refused, &symptom);
+            let id = standing_in.map(|exercise| exercise.id.as_str()).or(id.as_deref());
+            let who = named(chapter, &built.refused, id);
+            let theirs = id.is_none_or(|id| built.refused.contains_key(id));
+            match symptom {
+                // Nothing of the learner's is at that place.
+                Symptom::Panicked { message, .. } if theirs => complain(format_args!(
+                    "{who} could not go on with what your functions gave: {message}"
+                )),
+                // A place that is not in the learner's file says nothing to the learner.
+                Symptom::Panicked { message, place } => {
+                    let place = place.filter(|place| place.file.ends_with(ANSWERS));
+                    let symptom = Symptom::Panicked { message, place };
+                    complain(format_args!("{who} {}", render::symptom(course, &symptom)));
+                }
+                symptom => complain(format_args!("{who} {}", render::symptom(course, &symptom))),
+            }
+        }
+    }
+    Ok(false)
+}
+
+/// Says whose each function is.
+fn say_whose(course: &Course, chapter: &Chapter, text: &str, left_out: &LeftOut) -> Result<()> {
+    let progress = progress::load(course)?;
+    let called = demonstrated(chapter, |exercise| match left_out.contains_key(&exercise.id) {
+        true => starter::solution(course, chapter, exercise),
+        false => Ok(starter::section(text, &exercise.id).unwrap_or_default()),
+    })?;
+    let mut groups: Vec<(String, Vec<String>)> = Vec::new();
+    for Exercise { id, item, .. } in called {
+        let whose = match left_out.get(id) {
+            None if progress.of(id).solved => "Yours".to_string(),
+            None => "Yours (its checks have not passed)".into(),
+            Some(verdict) => format!("The reference's (yours {})", why(verdict)),
+        };
+        let function = format!("{item} ({id})");
+        match groups.iter_mut().find(|(group, _)| *group == whose) {
+            Some((_, functions)) => functions.push(function),
+            None => groups.push((whose, vec![function])),
+        }
+    }
+    groups.sort_by_key(|(whose, _)| !whose.starts_with("Yours"));
+    for (whose, functions) in groups {
+        render::paragraph("", &format!("{whose}: {}", functions.join(", ")));
+    }
+    println!();
+    Ok(())
+}
+
+/// The exercises that a chapter's demonstration calls, and those that they call in turn, where an
+/// answer's text is as `code` has it.
+fn demonstrated(
+    chapter: &Chapter,
+    code: impl Fn(&Exercise) -> Result<String>,
+) -> Result<Vec<&Exercise>> {
+    let mut called: Vec<&Exercise> = chapter.demonstrated().collect();
+    let mut at = 0;
+    while let Some(exercise) = called.get(at) {
+        at += 1;
+        let code = code(exercise)?;
+        let is_new = |other: &&Exercise| called.iter().all(|known| known.id != other.id);
+        let more: Vec<&Exercise> = chapter.exercises.iter().filter(is_new).collect();
+        called.extend(more.iter().filter(|other| source::calls(&code, &other.item)));
+    }
+    called.sort_by_key(|called| chapter.exercises.iter().position(|it| it.id == called.id));
+    Ok(called)
+}
+
+/// The chapter whose demonstration shows a function that has just passed, of those that were checked
+/// in one chapter.
+///
+/// # Errors
+/// When a reference cannot be read.
+pub fn worth_a_run(course: &Course, passed: &[&str]) -> Result<Option<u32>> {
+    let chapters: BTreeSet<u32> =
+        passed.iter().filter_map(|id| Some(course.exercise(id).ok()?.0.number)).collect();
+    let mut chapters = chapters.into_iter();
+    let (Some(number), None) = (chapters.next(), chapters.next()) else {
+        return Ok(None);
+    };
+    let chapter = course.chapter(number)?;
+    let shown = demonstrated(chapter, |exercise| starter::solution(course, chapter, exercise))?;
+    Ok(shown.iter().any(|shown| passed.contains(&shown.id.as_str())).then_some(number))
+}
+
+/// What to try after a pass.
+pub fn mine_command(number: u32) -> String {
+    format!("cargo attn run {number} {MINE}")
+}
+
+/// Why an answer was left out.
+fn why(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::DoesNotCompile { .. } => "does not compile".into(),
+        Verdict::WaitsOn { on } => format!("waits on {on}"),
+        _ => "is not solved yet".into(),
+    }
+}
+
+/// Who did something.
+fn named(chapter: &Chapter, left_out: &LeftOut, id: Option<&str>) -> String {
+    let exercise = chapter.exercises.iter().find(|exercise| id == Some(&exercise.id));
+    match exercise {
+        None => "The demonstration".into(),
+        Some(Exercise { id, item, .. }) if left_out.contains_key(id) => {
+            format!("The reference's {item} ({id})")
+        }
+        Some(Exercise { id, item, .. }) => format!("{item} ({id})"),
+    }
+}
+
+/// The exercise whose reference panicked, where one stands in the learner's file in the place of what
+/// was left out.
+fn in_a_reference<'a>(
+    chapter: &'a Chapter,
+    text: &str,
+    left_out: &LeftOut,
+    symptom: &Symptom,
+) -> Option<&'a Exercise> {
+    let Symptom::Panicked { place: Some(Place { file, line }), .. } = symptom else {
+        return None;
+    };
+    let line = (*line as usize).checked_sub(1).filter(|_| file.ends_with(ANSWERS))?;
+    let sections = starter::sections(text);
+    let section = sections.into_iter().find(|section| section.lines.contains(&line))?;
+    let mut exercises = chapter.exercises.iter();
+    exercises.find(|exercise| exercise.id == section.id && left_out.contains_key(&exercise.id))
 }

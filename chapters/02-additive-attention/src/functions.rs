@@ -1,0 +1,16 @@
+//! The exercises that this chapter's demonstration calls. Written by `cargo attn dev starters` from `chapter.toml`.
+
+use crate::exercises;
+
+/// Somebody's answers to them.
+#[derive(Clone, Copy, Debug)]
+pub struct Functions {
+    /// Exercise 2.1.
+    pub additive_scores: exercises::additive_scores::Body,
+}
+
+/// The reference's.
+#[rustfmt::skip]
+pub const REFERENCE: Functions = Functions {
+    additive_scores: crate::additive_scores,
+};
