@@ -146,7 +146,8 @@ fn cell(value: f64, full: f64) -> String {
     if value.is_nan() {
         return format!("fill=\"none\" {outline} stroke-dasharray=\"3 2\"");
     }
-    let strength = (value.abs() / full).min(1.0);
+    // Less than linear, so that a weak weight still shows in the dark; the scale shows the same.
+    let strength = (value.abs() / full).min(1.0).powf(0.6);
     let (name, hue) = if value < 0.0 { ("heat-less", colour(1)) } else { ("heat", colour(0)) };
     format!("fill=\"var(--viz-{name}, {hue})\" fill-opacity=\"{strength:.3}\" {outline}")
 }

@@ -82,12 +82,14 @@ impl Frame {
         for j in (0..m).step_by(every) {
             let (x, y) = self.corner(0, j);
             let place = (x + half, y - 6.0);
-            if self.upright {
+            let label = columns.get(j);
+            // A single letter is narrower than any cell; turned, it would lie on its side.
+            if self.upright && label.chars().count() > 1 {
                 let (px, py) = (place.0 + 4.5, place.1);
                 let turn = format!("transform=\"rotate(-90 {px:.1} {py:.1})\"");
-                canvas.text((px, py), Anchor::Start, &turn, &columns.get(j));
+                canvas.text((px, py), Anchor::Start, &turn, &label);
             } else {
-                canvas.text(place, Anchor::Middle, "", &columns.get(j));
+                canvas.text(place, Anchor::Middle, "", &label);
             }
         }
         let middle = (self.left + self.right()) / 2.0;

@@ -1,6 +1,7 @@
 //! The files of a chapter that follow from its `chapter.toml` and its reference: the starter, the
-//! check program, the list of exercises, and the functions that the demonstration calls. They are committed, so that the course compiles without
-//! this command; `cargo attn dev starters` writes them, and `dev verify` refuses stale ones.
+//! check program, the list of exercises, and the functions that the demonstration calls. They are
+//! committed, so that the course compiles without this command; `cargo attn dev starters` writes
+//! them, and `dev verify` refuses stale ones.
 
 use crate::{Chapter, Course, Language, starter};
 use anyhow::Result;
