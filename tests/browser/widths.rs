@@ -3,16 +3,16 @@
 use crate::{World, page::Page};
 use anyhow::{Result, ensure};
 
-/// What is wider than the window leaves it, with the elements that stick out; nothing if all is
-/// well. The text and its frame count too: what is too wide for them is scrolled there, or cut off.
+/// What is wider than the window leaves it, and what sticks out of the text; nothing if all is well.
+/// Only code may be wider than the text, where the window has room beside it.
 const STICKING_OUT: &str = "(() => {
-    const boxes = [...document.querySelectorAll('html, #mdbook-content, main')];
+    const boxes = [...document.querySelectorAll('html, #mdbook-content')];
     const wide = boxes.filter(e => e.scrollWidth > Math.min(e.clientWidth, innerWidth));
-    if (!wide.length) return [];
     const scrolls = e => e.tagName !== 'MAIN' && (getComputedStyle(e).overflowX !== 'visible' || scrolls(e.parentElement));
     const edge = document.querySelector('main').getBoundingClientRect().right;
     return [...document.querySelectorAll('main *')]
         .filter(e => e.getBoundingClientRect().right > edge + 1 && !scrolls(e.parentElement))
+        .filter(e => !e.closest('main > pre, main > .listing'))
         .slice(0, 3)
         .map(e => e.tagName.toLowerCase() + '.' + e.getAttribute('class') + ' “' + e.textContent.slice(0, 30) + '”')
         .concat(wide.map(e => (e.id || e.tagName) + ' holds ' + e.scrollWidth + ' in ' + e.clientWidth));

@@ -14,6 +14,7 @@ use process_wrap::std::{ChildWrapper, CommandWrap};
 use serde::{Deserialize, Serialize};
 use std::{
     env,
+    fmt::Display,
     fs::{self, File},
     io::{self, BufRead, BufReader, Read, Seek, Write},
     panic::{self, AssertUnwindSafe},
@@ -46,9 +47,22 @@ const PANIC: &str = "panic";
 /// How often a demonstration is looked at.
 const POLL: Duration = Duration::from_millis(20);
 
-/// The `main` of a demonstration that can run a learner's functions. `run` is what it does; whoever
-/// started it says whether it is watched.
-pub fn demonstrate(run: impl FnOnce() -> ExitCode + Send + 'static) -> ExitCode {
+/// The `main` of a demonstration that can run a learner's functions. What `run` gives is printed; a
+/// failure is told on standard error. Whoever started it says whether it is watched.
+pub fn demonstrate<E: Display>(
+    run: impl FnOnce() -> Result<String, E> + Send + 'static,
+) -> ExitCode {
+    let run = || match run() {
+        Ok(text) => {
+            // Whoever reads this may stop early, as `head` does.
+            let _ = io::stdout().write_all(text.as_bytes());
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    };
     let Some(told) = env::var_os(VARIABLE) else {
         return run();
     };

@@ -13,7 +13,7 @@ use ch01_rnn_attention::translator::Translator;
 use ch02_additive_attention::additive_translator_on;
 use clap::Parser;
 use functions::FUNCTIONS;
-use std::{io::Write, path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode};
 
 /// Turns written dates into ISO dates, and shows where dot and additive attention looked.
 #[derive(Parser)]
@@ -48,15 +48,5 @@ pub fn run(args: &Args) -> Result<String> {
 }
 
 fn main() -> ExitCode {
-    demonstrate(|| match run(&Args::parse()) {
-        Ok(text) => {
-            // Whoever reads this may stop early, as `head` does.
-            let _ = std::io::stdout().write_all(text.as_bytes());
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
-    })
+    demonstrate(|| run(&Args::parse()))
 }
