@@ -28,19 +28,13 @@ fn link(root: &Path, chapter: &Chapter) -> Result<String, String> {
     Ok(format!("[{number} · {title}]({})", page(root, chapter)?))
 }
 
-/// How long reading and writing take: `about 1 hour of reading and 2½ hours of writing`.
-fn times(chapter: &Chapter) -> String {
-    let writing = writing(chapter);
-    format!(
-        "about {} of reading and {} of writing",
-        spoken(chapter.reading_minutes),
-        spoken(writing)
-    )
-}
-
-/// The minutes of all exercises.
+/// The minutes that its exercises take.
 fn writing(chapter: &Chapter) -> u32 {
     chapter.exercises.iter().map(|exercise| exercise.minutes).sum()
+}
+
+fn points(chapter: &Chapter) -> u32 {
+    chapter.exercises.iter().map(|exercise| exercise.points).sum()
 }
 
 /// Minutes below an hour in fives, hours in halves, rounded up.
@@ -69,23 +63,26 @@ fn short(minutes: u32) -> String {
 /// When there is no such chapter, or one that it builds on has no page.
 pub fn opening(course: &Course, number: &str) -> Result<String, String> {
     let chapter = find(course, number)?;
-    let before: Vec<String> = chapter
-        .prerequisites
-        .iter()
-        .map(|number| link(&course.root, find(course, &number.to_string())?))
-        .collect::<Result<_, String>>()?;
-    let before = if before.is_empty() { "nothing".into() } else { before.join(", ") };
-    let points: u32 = chapter.exercises.iter().map(|exercise| exercise.points).sum();
+    let before = chapter.prerequisites.iter().map(|number| {
+        let before = find(course, &number.to_string())?;
+        link(&course.root, before)
+    });
+    let before = match before.collect::<Result<Vec<_>, _>>()?.join(", ") {
+        none if none.is_empty() => "nothing".into(),
+        some => some,
+    };
     let objectives = chapter.objectives.iter().map(|objective| format!("- {objective}\n"));
     Ok(format!(
         "<section class=\"chapter-facts\">\n\n**Afterwards you can**\n\n{}\n**Before it:** {before}.  \n\
-         **Time:** {}, for {} and {points} points.\n\n</section>",
+         **Time:** about {} of reading and {} of writing, for {} and {} points.\n\n</section>",
         objectives.collect::<String>(),
-        times(chapter),
+        spoken(chapter.reading_minutes),
+        spoken(writing(chapter)),
         match chapter.exercises.len() {
             1 => "1 exercise".into(),
             count => format!("{count} exercises"),
         },
+        points(chapter),
     ))
 }
 
@@ -103,20 +100,20 @@ pub fn next(course: &Course, number: &str) -> Result<String, String> {
         .filter(|planned| before_it(planned.number))
         .map(|planned| format!("{} · {}", planned.number, planned.title))
         .collect();
-    let mut said = Vec::new();
-    if let Some(next) = next {
-        said.push(format!("**Next:** {}.", link(&course.root, next)?));
-    }
-    if !planned.is_empty() {
-        said.push(format!("Planned in between, and not open yet: {}.", planned.join(", ")));
-    }
-    if next.is_none() {
-        let open = "This is the last chapter that is open.".to_string();
-        said =
-            [vec![open], planned.into_iter().map(|title| format!("Planned: {title}.")).collect()]
-                .concat();
-    }
-    Ok(format!("<section class=\"chapter-next\">\n\n{}\n\n</section>", said.join(" ")))
+    let said = match next {
+        Some(next) if planned.is_empty() => format!("**Next:** {}.", link(&course.root, next)?),
+        Some(next) => format!(
+            "**Next:** {}. Planned in between, and not open yet: {}.",
+            link(&course.root, next)?,
+            planned.join(", ")
+        ),
+        None => {
+            let planned: String =
+                planned.iter().map(|title| format!(" Planned: {title}.")).collect();
+            format!("This is the last chapter that is open.{planned}")
+        }
+    };
+    Ok(format!("<section class=\"chapter-next\">\n\n{}\n\n</section>", said))
 }
 
 /// The map: every chapter, open or planned, with what it builds on and how long it takes.
@@ -124,40 +121,35 @@ pub fn next(course: &Course, number: &str) -> Result<String, String> {
 /// # Errors
 /// When an open chapter has no page.
 pub fn map(course: &Course) -> Result<String, String> {
+    let numbers = |all: &[u32]| all.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
     let mut rows: Vec<(u32, String)> = course
         .planned()
         .map(|Planned { number, title, prerequisites }| {
-            let before: Vec<String> = prerequisites.iter().map(u32::to_string).collect();
-            let before = before.join(", ");
+            let before = numbers(prerequisites);
             (number, format!("| {number} · {title} | {before} | *planned* | | |"))
         })
         .collect();
-    let (mut reading, mut written, mut points) = (0, 0, 0);
     for chapter in &course.chapters {
-        let before: Vec<String> = chapter.prerequisites.iter().map(u32::to_string).collect();
-        let own: u32 = chapter.exercises.iter().map(|exercise| exercise.points).sum();
-        rows.push((
-            chapter.number,
-            format!(
-                "| {} | {} | {} | {} | {own} |",
-                link(&course.root, chapter)?,
-                before.join(", "),
-                short(chapter.reading_minutes),
-                short(writing(chapter)),
-            ),
-        ));
-        reading += chapter.reading_minutes;
-        written += writing(chapter);
-        points += own;
+        let row = format!(
+            "| {} | {} | {} | {} | {} |",
+            link(&course.root, chapter)?,
+            numbers(&chapter.prerequisites),
+            short(chapter.reading_minutes),
+            short(writing(chapter)),
+            points(chapter),
+        );
+        rows.push((chapter.number, row));
     }
+    let sum = |of: fn(&Chapter) -> u32| course.chapters.iter().map(of).sum::<u32>();
     rows.sort_by_key(|(number, _)| *number);
     let rows: Vec<String> = rows.into_iter().map(|(_, row)| row).collect();
     Ok(format!(
         "| chapter | builds on | reading | writing | points |\n| --- | --- | --- | --- | ---: |\n{}\n\
-         | **all that is open** | | {} | {} | {points} |",
+         | **all that is open** | | {} | {} | {} |",
         rows.join("\n"),
-        short(reading),
-        short(written),
+        short(sum(|chapter| chapter.reading_minutes)),
+        short(sum(writing)),
+        sum(points),
     ))
 }
 

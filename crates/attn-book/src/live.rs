@@ -6,7 +6,7 @@ use anyhow::Result;
 use attn::{
     Chapter, Course, Exercise, Target, answers,
     check::SEED,
-    commands::{check_aloud, mine_command, next_hint, worth_a_run},
+    commands::{at_work, check_aloud, mine_command, next_hint},
     progress,
     render::{self, About, Paragraph},
 };
@@ -122,8 +122,10 @@ impl Live {
         }
         println!("{}", "─".repeat(80));
         let target = Target::Chapter(chapter.number);
+        // Nothing is suggested where that cannot be told.
+        let at_work = at_work(&self.course, chapter).unwrap_or_default();
         let outcome = check_aloud(&self.course, &target, false, SEED, |report| {
-            self.learn(report);
+            self.learn(report, at_work.iter().any(|exercise| exercise.id == report.id));
         });
         if let Err(error) = outcome {
             eprintln!("error: {error:#}");
@@ -139,8 +141,8 @@ impl Live {
         }
     }
 
-    fn learn(&self, report: &Report) {
-        let Ok((_, exercise)) = self.course.exercise(&report.id) else {
+    fn learn(&self, report: &Report, is_at_work: bool) {
+        let Ok((chapter, exercise)) = self.course.exercise(&report.id) else {
             return;
         };
         let id = &exercise.id;
@@ -148,8 +150,8 @@ impl Live {
             Verdict::Passed { .. } => {
                 let mut commands =
                     vec![("Compare with the reference", format!("cargo attn solution {id}"))];
-                if let Ok(Some(number)) = worth_a_run(&self.course, &[id]) {
-                    commands.push(("See it at work", mine_command(number)));
+                if is_at_work {
+                    commands.push(("See it at work", mine_command(chapter.number)));
                 }
                 ("passed", commands)
             }

@@ -26,7 +26,7 @@ fn main() {
     }
 }
 
-/// One line a score.
+/// One line per score.
 fn measure(n: usize) {
     let mut random = Random::new(1);
     let mut normal = |rows| random.normal((rows, WIDTH));

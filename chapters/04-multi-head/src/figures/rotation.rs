@@ -22,7 +22,7 @@ pub fn figure() -> Figure {
         speeds[0], speeds[1]
     );
     let alternative = format!(
-        "Two circles. In each, the point (1, 0) is turned for the positions 0 to {}. Pair 0 turns by {} radian a position, \
+        "Two circles. In each, the point (1, 0) is turned for the positions 0 to {}. Pair 0 turns by {} radian per position, \
          pair 1 by {}: it lags behind. Below, which of {D} numbers form a pair. Interleaved: numbers 0 and 1 are pair 0, \
          numbers 2 and 3 pair 1. Half: numbers 0 and 2 are pair 0, numbers 1 and 3 pair 1.",
         POSITIONS - 1,

@@ -58,7 +58,7 @@ pub fn figure() -> Figure {
     let each = drawing.grid(Area::new(1.0, 38.2, 33.0, 1.8), (1, LANES), Look::SECOND);
     drawing.note((1.0, 41.4), "They go together.");
     let lane = Area::new(13.0, 46.0, 22.0, 3.8);
-    drawing.block(lane, Look::PLAIN, "lane: one thread\nits registers; one score a tile");
+    drawing.block(lane, Look::PLAIN, "lane: one thread\nits registers; one score per tile");
     let x = each.x + each.w / LANES as f64 * 27.5;
     drawing.path(&[(x, each.y + each.h), (x, lane.y)], "");
     drawing.figure()

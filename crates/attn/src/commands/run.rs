@@ -142,6 +142,14 @@ fn demonstrated(
     Ok(called)
 }
 
+/// The exercises that a chapter's demonstration shows at work.
+///
+/// # Errors
+/// When a reference cannot be read.
+pub fn at_work<'a>(course: &Course, chapter: &'a Chapter) -> Result<Vec<&'a Exercise>> {
+    demonstrated(chapter, |exercise| starter::solution(course, chapter, exercise))
+}
+
 /// The chapter whose demonstration shows a function that has just passed, of those that were checked
 /// in one chapter.
 ///
@@ -154,8 +162,7 @@ pub fn worth_a_run(course: &Course, passed: &[&str]) -> Result<Option<u32>> {
     let (Some(number), None) = (chapters.next(), chapters.next()) else {
         return Ok(None);
     };
-    let chapter = course.chapter(number)?;
-    let shown = demonstrated(chapter, |exercise| starter::solution(course, chapter, exercise))?;
+    let shown = at_work(course, course.chapter(number)?)?;
     Ok(shown.iter().any(|shown| passed.contains(&shown.id.as_str())).then_some(number))
 }
 
