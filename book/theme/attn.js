@@ -12,6 +12,13 @@
     skip.textContent = "To the text";
     document.body.prepend(skip);
 
+    function element(name, className, text) {
+        const made = document.createElement(name);
+        made.className = className;
+        made.textContent = text || "";
+        return made;
+    }
+
     // Numbers beside listings, as they are in the file; each can be linked to.
     function numberLines(listing) {
         const pre = listing.querySelector("pre");
@@ -74,10 +81,31 @@
 
     // On paper nothing can be unfolded.
     addEventListener("beforeprint", function () {
-        for (const folded of document.querySelectorAll("main details")) {
+        for (const folded of document.querySelectorAll("main details:not(.figure-values)")) {
             folded.open = true;
         }
     });
+
+    // The whole book on one page, for the printer, begins with a title and the contents.
+    function frontPage() {
+        const front = element("section", "print-front");
+        const description = document.querySelector('meta[name="description"]');
+        const list = element("ol", "print-contents");
+        for (const heading of text.querySelectorAll("h1")) {
+            const link = element("a", "", heading.textContent);
+            link.href = "#" + heading.id;
+            const entry = element("li", "");
+            entry.append(link);
+            list.append(entry);
+        }
+        front.append(element("p", "print-title", document.querySelector(".menu-title").textContent));
+        front.append(element("p", "", description ? description.content : ""));
+        front.append(element("p", "print-heading", "Contents"), list);
+        text.prepend(front);
+    }
+    if (/\/print\.html$/.test(location.pathname)) {
+        frontPage();
+    }
 
     // The rest needs the course's server, which puts its token into the pages that it gives out.
     const meta = document.querySelector('meta[name="attn-token"]');
@@ -87,13 +115,6 @@
     const headers = { "X-Attn-Token": meta.content };
 
     const signs = { unsolved: "○", checking: "…", passed: "✓", failed: "✗" };
-
-    function element(name, className, text) {
-        const made = document.createElement(name);
-        made.className = className;
-        made.textContent = text || "";
-        return made;
-    }
 
     // Text in which `code` stands between backticks, as code.
     function say(where, text) {

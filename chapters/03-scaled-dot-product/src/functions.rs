@@ -1,4 +1,4 @@
-//! The exercises that this chapter's demonstration calls. Written by `cargo attn dev starters` from `chapter.toml`.
+//! The exercises that this chapter's demonstrations call. Written by `cargo attn dev starters` from `chapter.toml`.
 
 use crate::exercises;
 
@@ -7,10 +7,13 @@ use crate::exercises;
 pub struct Functions {
     /// Exercise 3.3.
     pub attention: exercises::attention::Body,
+    /// Exercise 3.6.
+    pub attention_backward: exercises::attention_backward::Body,
 }
 
 /// The reference's.
 #[rustfmt::skip]
 pub const REFERENCE: Functions = Functions {
     attention: crate::attention,
+    attention_backward: crate::attention_backward,
 };

@@ -1,4 +1,4 @@
-//! The exercises that this chapter's demonstration calls. Written by `cargo attn dev starters` from `chapter.toml`.
+//! The exercises that this chapter's demonstrations call. Written by `cargo attn dev starters` from `chapter.toml`.
 
 use crate::exercises;
 

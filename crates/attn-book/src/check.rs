@@ -2,6 +2,7 @@
 
 mod anchors;
 mod built;
+mod citations;
 mod html;
 mod links;
 mod network;
@@ -50,6 +51,7 @@ pub fn check(book: &Path, registry: &Registry, scratch: &Path) -> Result<Report>
         problems.extend(page.problems.iter().cloned());
     }
     problems.extend(anchors::unused(root, &rendered)?);
+    problems.extend(citations::check(&pages));
     for chapter in &course.chapters {
         for directive in ["chapter", "next"] {
             let placed = format!("{{{{#{directive} {}}}}}", chapter.number);

@@ -277,7 +277,8 @@ impl Work<'_> {
         let id = self.unique(&format!("figure-{}-{}", slug(&page), slug(name)));
         let (svg, title) = (figure.svg(&id), escape(figure.title()));
         Ok(format!(
-            "<figure class=\"figure\"><div class=\"figure-scroll\">{svg}</div><figcaption>{title}</figcaption></figure>"
+            "<figure class=\"figure\"><div class=\"figure-scroll\">{svg}</div><figcaption>{title}</figcaption>{}</figure>",
+            values(figure.values())
         ))
     }
 
@@ -363,4 +364,24 @@ fn options() -> Options {
         | Options::ENABLE_DEFINITION_LIST
         | Options::ENABLE_GFM
         | Options::ENABLE_MATH
+}
+
+/// A figure's values, folded, for those who have no pointer to rest on a cell; on one line, since a
+/// blank line would end the figure.
+fn values(rows: &[Vec<String>]) -> String {
+    let Some((head, rows)) = rows.split_first() else {
+        return String::new();
+    };
+    let head: String = head.iter().map(|name| format!("<th>{}</th>", escape(name))).collect();
+    let row = |row: &Vec<String>| {
+        let mut cells = row.iter().map(|value| escape(value));
+        let name = cells.next().unwrap_or_default();
+        let cells: String = cells.map(|value| format!("<td>{value}</td>")).collect();
+        format!("<tr><th>{name}</th>{cells}</tr>")
+    };
+    let rows: String = rows.iter().map(row).collect();
+    format!(
+        "<details class=\"figure-values\"><summary>The values</summary><div class=\"table-wrapper\">\
+         <table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div></details>"
+    )
 }

@@ -62,6 +62,32 @@ fn a_chapter_that_does_not_open_or_end_as_the_others_do() {
 }
 
 #[test]
+fn a_paper_without_its_entry_and_an_entry_without_its_use() {
+    let tiny = Tiny::new();
+    tiny.replace(
+        "book/src/SUMMARY.md",
+        "[Other](other.md)",
+        "[Other](other.md)\n[Papers](bibliography.md)",
+    );
+    let paper = |id: &str| format!("[arXiv:{id}](https://arxiv.org/abs/{id})");
+    // The page of the good book cites the first.
+    let entries = ["1706.03762", "2104.09864", "1409.0473"].map(|id| format!("- {}\n", paper(id)));
+    let list = format!("# Papers\n\n{}", entries.concat());
+    tiny.write("book/src/bibliography.md", &list);
+    let other =
+        format!("# Other\n\n## A place\n\n{} and {}.\n", paper("1409.0473"), paper("1406.1078"));
+    tiny.write("book/src/other.md", &other);
+    let problems = problems(&tiny);
+    found(&problems, "book/src/other.md:5", "does not have https://arxiv.org/abs/1406.1078");
+    found(
+        &problems,
+        "book/src/bibliography.md:4",
+        "no page cites https://arxiv.org/abs/2104.09864",
+    );
+    assert_eq!(problems.len(), 2, "{problems:#?}");
+}
+
+#[test]
 fn an_anchor_that_no_page_includes() {
     planted(
         CODE,

@@ -47,16 +47,30 @@ const PANIC: &str = "panic";
 /// How often a demonstration is looked at.
 const POLL: Duration = Duration::from_millis(20);
 
+/// What a demonstration prints, and whether all is well, which its exit status tells.
+pub struct Outcome {
+    /// What it prints.
+    pub text: String,
+    /// Whether all is well.
+    pub well: bool,
+}
+
+impl From<String> for Outcome {
+    fn from(text: String) -> Self {
+        Outcome { text, well: true }
+    }
+}
+
 /// The `main` of a demonstration that can run a learner's functions. What `run` gives is printed; a
 /// failure is told on standard error. Whoever started it says whether it is watched.
-pub fn demonstrate<E: Display>(
-    run: impl FnOnce() -> Result<String, E> + Send + 'static,
+pub fn demonstrate<T: Into<Outcome>, E: Display>(
+    run: impl FnOnce() -> Result<T, E> + Send + 'static,
 ) -> ExitCode {
-    let run = || match run() {
-        Ok(text) => {
+    let run = || match run().map(Into::into) {
+        Ok(Outcome { text, well }) => {
             // Whoever reads this may stop early, as `head` does.
             let _ = io::stdout().write_all(text.as_bytes());
-            ExitCode::SUCCESS
+            if well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -205,6 +219,8 @@ pub fn watch_demonstration(
     command
         .args(arguments)
         .env(VARIABLE, serde_json::to_string(&told)?)
+        // What goes wrong is said in one line, whatever the learner has set for programs of their own.
+        .env("RUST_BACKTRACE", "0")
         .stdin(Stdio::piped())
         .stderr(Stdio::piped());
     let mut command = CommandWrap::from(command);

@@ -25,6 +25,7 @@ mod demonstration;
 mod diagnosis;
 mod exercise;
 mod fields;
+mod gradcheck;
 mod input;
 pub mod judge;
 mod limits;
@@ -48,6 +49,7 @@ pub use demonstration::{
 };
 pub use exercise::{Check, Exercise, Inherited, Mistake, Who};
 pub use fields::{Field, Fields, Value, field};
+pub use gradcheck::{Gradcheck, gradcheck};
 pub use input::{
     Choices, Given, Input, NUDGES, SOME_MASKS, SOME_VALUES, Sizes, some_mask, some_values,
 };

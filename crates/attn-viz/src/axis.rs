@@ -12,13 +12,20 @@ pub struct Axis {
     pub(crate) title: String,
     log: bool,
     from_zero: bool,
+    at_least: Option<f64>,
     ticks: Vec<f64>,
 }
 
 impl Axis {
     /// Equal distances are equal differences. The title should name the unit, where there is one.
     pub fn linear(title: &str) -> Self {
-        Axis { title: title.into(), log: false, from_zero: false, ticks: Vec::new() }
+        Axis {
+            title: title.into(),
+            log: false,
+            from_zero: false,
+            at_least: None,
+            ticks: Vec::new(),
+        }
     }
 
     /// Equal distances are equal ratios. Points at or below zero have no place on it and are left
@@ -30,6 +37,12 @@ impl Axis {
     /// Makes zero part of a linear axis, whatever the data are.
     pub fn from_zero(mut self) -> Self {
         self.from_zero = true;
+        self
+    }
+
+    /// Goes at least as far as this value, so that two charts have the same scale.
+    pub fn at_least(mut self, value: f64) -> Self {
+        self.at_least = Some(value);
         self
     }
 
@@ -46,7 +59,8 @@ impl Axis {
     /// The axis fitted to the values that it can show; from 0 to 1 (or 1 to 10) if there are none.
     pub(crate) fn fit(&self, values: impl Iterator<Item = f64>) -> Scale {
         let zero = (self.from_zero && !self.log).then_some(0.0);
-        let all = values.chain(self.ticks.iter().copied()).chain(zero).filter(|&x| self.shows(x));
+        let all = values.chain(self.ticks.iter().copied()).chain(zero).chain(self.at_least);
+        let all = all.filter(|&x| self.shows(x));
         let (low, high) = all
             .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| (low.min(x), high.max(x)));
         let (low, high) = match (self.log, low > high) {

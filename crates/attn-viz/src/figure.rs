@@ -12,6 +12,7 @@ pub struct Figure {
     height: f64,
     enlarged: f64,
     linked: bool,
+    values: Vec<Vec<String>>,
     body: String,
 }
 
@@ -24,6 +25,7 @@ impl Figure {
             height,
             enlarged: 1.0,
             linked: false,
+            values: Vec::new(),
             body: canvas.0,
         }
     }
@@ -36,6 +38,18 @@ impl Figure {
     /// Shapes of it lead to other pages.
     pub(crate) fn with_links(self) -> Self {
         Figure { linked: true, ..self }
+    }
+
+    /// The values that are drawn but not written, as a table whose first row and first column say what
+    /// the others are.
+    pub(crate) fn with_values(self, values: Vec<Vec<String>>) -> Self {
+        Figure { values, ..self }
+    }
+
+    /// The values that can only be told by the pointer or by colour, for those who have neither: a
+    /// table whose first row and first column say what the others are. Empty where all are written.
+    pub fn values(&self) -> &[Vec<String>] {
+        &self.values
     }
 
     /// What the figure shows, in a few words: its caption.

@@ -8,7 +8,8 @@ use crate::{
 /// A matrix, one coloured cell per entry: the stronger the colour, the larger the magnitude.
 ///
 /// Negative entries have a colour of their own and a minus sign. Entries are written into the cells
-/// where they fit, and always shown when the pointer rests on a cell. Not-a-number is an empty cell
+/// where they fit, and always shown when the pointer rests on a cell. If one is not written, all are
+/// in the figure's table of values. Not-a-number is an empty cell
 /// with a question mark; infinity takes the strongest colour.
 ///
 /// ```
@@ -89,6 +90,7 @@ impl Heatmap {
         frame.labels(&mut canvas, &self.rows, &self.columns);
         let full = self.strongest();
         let size = (frame.cell, frame.cell);
+        let mut all_written = true;
         for (i, row) in self.values.iter().enumerate() {
             for (j, &value) in row.iter().enumerate() {
                 let (x, y) = frame.corner(i, j);
@@ -100,11 +102,27 @@ impl Heatmap {
                     let place = (x + frame.cell / 2.0, y + frame.cell / 2.0 + 4.0);
                     let quiet = "font-size=\"11\" pointer-events=\"none\"";
                     canvas.text(place, Anchor::Middle, quiet, &text);
+                } else {
+                    all_written = false;
                 }
             }
         }
         let wide = self.scale(&mut canvas, &frame, full);
-        Figure::new(&self.text, frame.size(52.0, wide), canvas)
+        let figure = Figure::new(&self.text, frame.size(52.0, wide), canvas);
+        if all_written { figure } else { figure.with_values(self.table(full)) }
+    }
+
+    /// The entries as text, to a hundredth of the full colour, with the names of rows and columns.
+    fn table(&self, full: f64) -> Vec<Vec<String>> {
+        let decimals = (2 - full.log10().floor() as i32).max(0) as usize;
+        let corner = format!("{} \\ {}", self.rows.title, self.columns.title);
+        let names = (0..self.columns_n).map(|j| self.columns.get(j));
+        let head = std::iter::once(corner).chain(names).collect();
+        let rows = self.values.iter().enumerate().map(|(i, row)| {
+            let values = row.iter().map(|&value| format!("{value:.decimals$}").replace('-', "−"));
+            std::iter::once(self.rows.get(i)).chain(values).collect()
+        });
+        std::iter::once(head).chain(rows).collect()
     }
 
     /// The colour scale below the matrix; answers how wide it came out.

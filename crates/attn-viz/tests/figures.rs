@@ -246,3 +246,30 @@ fn what_would_not_fit_a_phone_is_refused() {
     let area = Area::new(30.0, 0.0, 10.0, 2.0);
     Schematic::new(TITLE, ALTERNATIVE).block(area, Look::PLAIN, "out");
 }
+
+#[test]
+fn values_that_no_cell_has_room_for_are_in_a_table() {
+    let small = Heatmap::new(TITLE, ALTERNATIVE, (2, 2), |i, j| (i + j) as f64 / 4.0).figure();
+    assert!(small.values().is_empty(), "they are all written");
+    let large = Heatmap::new(TITLE, ALTERNATIVE, (40, 2), |i, j| i as f64 / 50.0 - j as f64)
+        .rows("query", ["first"])
+        .columns("key", ["a<b", "c"])
+        .full(1.0)
+        .figure();
+    assert_eq!(large.values().len(), 41);
+    assert_eq!(large.values()[0], ["query \\ key", "a<b", "c"]);
+    assert_eq!(large.values()[1], ["first", "0.00", "−1.00"]);
+    assert_eq!(large.values()[40], ["39", "0.78", "−0.22"]);
+}
+
+#[test]
+fn two_charts_can_share_a_scale() {
+    let widths = |axis: Axis| {
+        let svg = Bars::new(TITLE, ALTERNATIVE, axis).bar("one", 10.0).figure().svg("id");
+        let width = svg.split("<rect ").nth(1).and_then(|rect| rect.split("width=\"").nth(1));
+        let width = width.and_then(|rest| rest.split('"').next()).expect("a bar");
+        width.parse::<f64>().expect("a number")
+    };
+    let (alone, beside) = (widths(Axis::linear("x")), widths(Axis::linear("x").at_least(40.0)));
+    assert!((alone / beside - 4.0).abs() < 0.01, "{alone} and {beside}");
+}

@@ -79,14 +79,20 @@ pub fn with_learner(course: &Course, chapter: &Chapter, original: &str) -> Resul
     })
 }
 
-/// Builds the demonstration on the functions of a learner's file that says `original`. Those that are
+/// Builds a demonstration on the functions of a learner's file that says `original`. Those that are
 /// not solved or do not compile are the reference's; they are told with the refused ones.
 ///
 /// # Errors
 /// As for [`with_learner`].
-pub fn demonstration(course: &Course, chapter: &Chapter, original: &str) -> Result<Built> {
-    let alone = Alone::with(course, chapter, Purpose::Demonstration)?;
-    let mut answers = Answers::new(course, chapter, original, Purpose::Demonstration)?;
+pub fn demonstration(
+    course: &Course,
+    chapter: &Chapter,
+    example: &str,
+    original: &str,
+) -> Result<Built> {
+    let purpose = Purpose::Demonstration { example };
+    let alone = Alone::with(course, chapter, purpose)?;
+    let mut answers = Answers::new(course, chapter, original, purpose)?;
     for exercise in &chapter.exercises {
         if starter::is_unsolved(&answers.unsolved, &answers.original, &exercise.id) {
             answers.leave_out(exercise.id.clone(), not_begun(exercise), false)?;
@@ -106,7 +112,7 @@ fn not_begun(exercise: &Exercise) -> Verdict {
 
 /// What is compiled in place of a learner's file.
 struct Answers<'a> {
-    purpose: Purpose,
+    purpose: Purpose<'a>,
     course: &'a Course,
     chapter: &'a Chapter,
     /// The starter.
@@ -126,7 +132,7 @@ impl<'a> Answers<'a> {
         course: &'a Course,
         chapter: &'a Chapter,
         original: &str,
-        purpose: Purpose,
+        purpose: Purpose<'a>,
     ) -> Result<Self> {
         // Some editors begin a file with a mark of its encoding, which is none of its text.
         let original = original.trim_start_matches('\u{feff}').to_string();
@@ -245,7 +251,7 @@ impl<'a> Answers<'a> {
     fn leave_out(&mut self, id: String, verdict: Verdict, missing: bool) -> Result<()> {
         let stub = match self.purpose {
             Purpose::Check => starter::stub(self.chapter, &self.unsolved, &id)?,
-            Purpose::Demonstration => {
+            Purpose::Demonstration { .. } => {
                 let (_, exercise) = self.course.exercise(&id)?;
                 starter::reference_stub(self.course, self.chapter, exercise, &self.original)?
             }
@@ -289,7 +295,9 @@ impl<'a> Answers<'a> {
         let mark = lay_overlay(self.course, self.chapter, self.purpose, text)?;
         match self.purpose {
             Purpose::Check => check_program(self.course, self.chapter, Some(("overlay", &mark))),
-            Purpose::Demonstration => demonstration_on(self.course, self.chapter, &mark),
+            Purpose::Demonstration { example } => {
+                demonstration_on(self.course, self.chapter, example, &mark)
+            }
         }
     }
 }
@@ -299,7 +307,7 @@ fn overlay(chapter: &Chapter, purpose: Purpose) -> PathBuf {
     let folder = match purpose {
         Purpose::Check => "overlay",
         // A copy of its own: else each would have to be compiled again after the other.
-        Purpose::Demonstration => "mine",
+        Purpose::Demonstration { .. } => "mine",
     };
     format!(".attn/{folder}/{:02}/exercise.rs", chapter.number).into()
 }
@@ -323,9 +331,14 @@ fn lay_overlay(course: &Course, chapter: &Chapter, purpose: Purpose, text: &str)
     Ok(mark)
 }
 
-/// Builds the demonstration with the answers in the overlay of this mark.
-fn demonstration_on(course: &Course, chapter: &Chapter, mark: &str) -> Result<Outcome> {
-    let arguments = ["rustc", "--package", &chapter.package, "--example", &chapter.demo];
+/// Builds a demonstration with the answers in the overlay of this mark.
+fn demonstration_on(
+    course: &Course,
+    chapter: &Chapter,
+    example: &str,
+    mark: &str,
+) -> Result<Outcome> {
+    let arguments = ["rustc", "--package", &chapter.package, "--example", example];
     let arguments = [&arguments[..], &["--", "--cfg", "overlay"]].concat();
     let what = format!("Compiling chapter {}'s demonstration on your functions", chapter.number);
     build(&course.root, &arguments, Some(mark), &what)

@@ -57,6 +57,10 @@ pub struct Chapter {
     /// the learner's.
     #[serde(default)]
     pub demonstrates: Vec<String>,
+    /// The ids of the gradients that `cargo attn gradcheck` compares with differences, and of the
+    /// functions that they are the gradients of.
+    #[serde(default)]
+    pub gradients: Vec<String>,
     /// What the learner's file begins with.
     pub imports: String,
     /// Its exercises, in order.
@@ -71,6 +75,18 @@ pub struct Chapter {
     /// What its exercises are written in; known by the sources of the reference.
     #[serde(skip)]
     pub language: Language,
+}
+
+/// The example that `cargo attn gradcheck` starts.
+pub const GRADCHECK: &str = "gradcheck";
+
+/// A program that calls a chapter's functions.
+#[derive(Clone, Copy, Debug)]
+pub struct Demonstration<'a> {
+    /// The example's name.
+    pub example: &'a str,
+    /// The ids of the exercises whose functions it calls itself.
+    pub calls: &'a [String],
 }
 
 /// What a learner's file is written in.
@@ -242,10 +258,10 @@ impl Chapter {
                 file.display()
             );
         }
-        for id in &chapter.demonstrates {
+        for id in chapter.demonstrates.iter().chain(&chapter.gradients) {
             ensure!(
                 chapter.exercises.iter().any(|exercise| exercise.id == *id),
-                "{}: the demonstration calls {id}, which is no exercise",
+                "{}: a demonstration calls {id}, which is no exercise",
                 file.display()
             );
         }
@@ -255,9 +271,22 @@ impl Chapter {
         Ok(chapter)
     }
 
-    /// The exercises whose functions the demonstration calls itself.
+    /// Its demonstration.
+    pub fn demonstration(&self) -> Demonstration<'_> {
+        Demonstration { example: &self.demo, calls: &self.demonstrates }
+    }
+
+    /// Its check of gradients, which is one more demonstration.
+    pub fn gradcheck(&self) -> Demonstration<'_> {
+        Demonstration { example: GRADCHECK, calls: &self.gradients }
+    }
+
+    /// The exercises whose functions its demonstrations call themselves.
     pub fn demonstrated(&self) -> impl Iterator<Item = &Exercise> {
-        self.exercises.iter().filter(|exercise| self.demonstrates.contains(&exercise.id))
+        let called = |exercise: &&Exercise| {
+            [&self.demonstrates, &self.gradients].iter().any(|ids| ids.contains(&exercise.id))
+        };
+        self.exercises.iter().filter(called)
     }
 
     /// The learner's file, relative to the root.

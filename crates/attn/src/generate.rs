@@ -19,11 +19,18 @@ pub fn files(course: &Course, chapter: &Chapter) -> Result<Vec<(PathBuf, String)
         let src = chapter.dir.join("src");
         files.push((src.join("check.rs"), check_program(chapter)));
         files.push((src.join("exercises/mod.rs"), exercises(chapter)));
-        if !chapter.demonstrates.is_empty() {
-            let functions = demonstrated(chapter, &files[0].1)?;
-            let demo = chapter.dir.join("examples").join(&chapter.demo);
+        if chapter.demonstrated().next().is_some() {
             files.push((src.join("functions.rs"), reference(chapter)));
-            files.push((demo.join("functions.rs"), functions));
+        }
+        for (demonstration, command) in [
+            (chapter.demonstration(), format!("run {} --mine", chapter.number)),
+            (chapter.gradcheck(), format!("gradcheck {}", chapter.number)),
+        ] {
+            if !demonstration.calls.is_empty() {
+                let functions = demonstrated(chapter, &files[0].1, &command)?;
+                let example = chapter.dir.join("examples").join(demonstration.example);
+                files.push((example.join("functions.rs"), functions));
+            }
         }
     }
     Ok(files)
@@ -72,7 +79,7 @@ fn exercises(chapter: &Chapter) -> String {
     )
 }
 
-/// The functions that a demonstration calls, as the reference has them.
+/// The functions that the demonstrations call, as the reference has them.
 fn reference(chapter: &Chapter) -> String {
     let fields = chapter.demonstrated().map(|exercise| {
         let (id, item) = (&exercise.id, &exercise.item);
@@ -85,7 +92,7 @@ fn reference(chapter: &Chapter) -> String {
     });
     let values: String = values.collect();
     format!(
-        "//! The exercises that this chapter's demonstration calls. Written by `cargo attn dev starters` from `chapter.toml`.\n\n\
+        "//! The exercises that this chapter's demonstrations call. Written by `cargo attn dev starters` from `chapter.toml`.\n\n\
          use crate::exercises;\n\n\
          /// Somebody's answers to them.\n\
          #[derive(Clone, Copy, Debug)]\n\
@@ -98,7 +105,7 @@ fn reference(chapter: &Chapter) -> String {
 
 /// The functions that a demonstration calls: the reference's, or the learner's where these are
 /// compiled into it.
-fn demonstrated(chapter: &Chapter, starter: &str) -> Result<String> {
+fn demonstrated(chapter: &Chapter, starter: &str, command: &str) -> Result<String> {
     let krate = chapter.package.replace('-', "_");
     let number = format!("{:02}", chapter.number);
     let argument = Regex::new(r"[(,] ?(\w+): ")?;
@@ -113,7 +120,7 @@ fn demonstrated(chapter: &Chapter, starter: &str) -> Result<String> {
         );
     }
     Ok(format!(
-        r#"//! The exercises that this demonstration calls: the reference's, or with `cargo attn run {plain} --mine` the learner's.
+        r#"//! The exercises that this demonstration calls: the reference's, or with `cargo attn {command}` the learner's.
 //! Written by `cargo attn dev starters` from `chapter.toml`.
 
 #[cfg(not(overlay))]
@@ -131,7 +138,6 @@ use {{attn_exercise::entered, {krate}::functions::Functions}};
 #[rustfmt::skip]
 pub const FUNCTIONS: Functions = Functions {{
 {fields}}};
-"#,
-        plain = chapter.number
+"#
     ))
 }

@@ -15,11 +15,14 @@ use std::{
 
 /// What the learner's answers are compiled into.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Purpose {
+pub enum Purpose<'a> {
     /// The check program, where an answer that cannot be run is the starter's.
     Check,
-    /// The demonstration, where it is the reference's.
-    Demonstration,
+    /// A demonstration, where it is the reference's.
+    Demonstration {
+        /// The example's name.
+        example: &'a str,
+    },
 }
 
 /// The right to build and run a chapter's check program, or its demonstration. One process has it at a
@@ -40,7 +43,7 @@ impl Alone {
         let number = chapter.number;
         let (folder, what) = match purpose {
             Purpose::Check => ("check", "check"),
-            Purpose::Demonstration => ("demonstration", "run --mine"),
+            Purpose::Demonstration { .. } => ("demonstration", "demonstration"),
         };
         let lock = course.root.join(format!(".attn/{folder}/{number:02}.lock"));
         let lock = files::lock(&lock, || {

@@ -781,20 +781,23 @@ fn a_demonstration_runs_on_the_learners_functions() {
     let the_references = copy.attn(&["run", "3"]);
     assert_eq!(the_references.code, 0, "{the_references}");
     copy.write_answers(&copy.solved());
-    let all = "softmax_rows (3.1), allowed (3.2), attention (3.3)";
+    let all = "softmax_rows (3.1), allowed (3.2), attention (3.3), softmax_backward (3.5), \
+               attention_backward (3.6)";
     let mine = copy.attn(&["run", "3", "--mine"]);
     assert_eq!(mine.code, 0, "{mine}");
     let (unchecked, shown) = whose(&mine);
-    let wrapped = all.replace("attention ", "attention\n");
-    assert_eq!(unchecked, format!("Yours (its checks have not passed): {wrapped}"));
+    let unwrapped = |text: &str| text.replace('\n', " ");
+    assert_eq!(unwrapped(unchecked), format!("Yours (its checks have not passed): {all}"));
     assert_eq!(shown, the_references.out, "both are right");
 
     let hint = "See it at work: cargo attn run 3 --mine\n";
-    for (id, says) in [("3.4", false), ("3.1", true), ("3.2", true), ("3.3", true)] {
+    for (id, says) in
+        [("3.4", false), ("3.1", true), ("3.2", true), ("3.3", true), ("3.5", true), ("3.6", true)]
+    {
         let check = copy.attn(&["check", id]);
         assert_eq!((check.code, check.out.contains(hint)), (0, says), "{id}: {check}");
     }
-    assert_eq!(whose(&copy.attn(&["run", "3", "--mine"])).0, format!("Yours: {all}"));
+    assert_eq!(unwrapped(whose(&copy.attn(&["run", "3", "--mine"])).0), format!("Yours: {all}"));
 
     // A wrong one is run as it is.
     copy.write_answers(&copy.solved().replace(" / (d as f32).sqrt()", ""));
@@ -829,9 +832,11 @@ fn what_cannot_be_run_is_the_references_in_a_demonstration() {
     let the_references = copy.attn(&["run", "3"]).out;
     copy.attn(&[]);
     let unsolved = copy.attn(&["run", "3", "--mine"]);
-    let all = "softmax_rows (3.1), allowed (3.2),\nattention (3.3)";
+    let gradients = "softmax_backward (3.5), attention_backward (3.6)";
+    let all = format!("softmax_rows (3.1), allowed (3.2), attention (3.3), {gradients}");
     let expected = format!("The reference's (yours is not solved yet): {all}");
-    assert_eq!(whose(&unsolved), (&*expected, &*the_references));
+    let (said, shown) = whose(&unsolved);
+    assert_eq!((said.replace('\n', " "), shown), (expected, &*the_references));
 
     // The reference in its place calls what is the learner's.
     let starter = copy.answers();
@@ -840,8 +845,9 @@ fn what_cannot_be_run_is_the_references_in_a_demonstration() {
     copy.write_answers(&starter.replace(begins, &even));
     let partly = copy.attn(&["run", "3", "--mine"]);
     let expected = "Yours (its checks have not passed): softmax_rows (3.1)\n\
-                    The reference's (yours is not solved yet): allowed (3.2), attention (3.3)";
-    assert_eq!(whose(&partly).0, expected, "{partly}");
+                    The reference's (yours is not solved yet): allowed (3.2), attention (3.3), ";
+    let said = whose(&partly).0.replace('\n', " ");
+    assert_eq!(said, format!("{expected}{gradients}").replace('\n', " "), "{partly}");
     let line = |name: &str| {
         let line = partly.out.lines().find(|line| line.contains(name)).expect(name);
         line.split_whitespace().rev().nth(1).expect("an error").to_string()
@@ -852,9 +858,12 @@ fn what_cannot_be_run_is_the_references_in_a_demonstration() {
     let broken = with_line(&copy.solved(), "allowed", "if n > m {");
     copy.write_answers(&with_line(&broken, "dropout", "let p: f32 = \"half\";"));
     let run = copy.attn(&["run", "3", "--mine"]);
-    let expected = "Yours (its checks have not passed): softmax_rows (3.1), attention (3.3)\n\
-                    The reference's (yours does not compile): allowed (3.2)";
-    assert_eq!(whose(&run), (expected, &*the_references), "{run}");
+    let expected = format!(
+        "Yours (its checks have not passed): softmax_rows (3.1), attention (3.3), {gradients} \
+         The reference's (yours does not compile): allowed (3.2)"
+    );
+    let (said, shown) = whose(&run);
+    assert_eq!((said.replace('\n', " "), shown), (expected, &*the_references), "{run}");
     let renamed = copy.solved().replace("pub fn attention(", "pub fn atention(");
     copy.write_answers(&renamed);
     let run = copy.attn(&["run", "3", "--mine"]);
@@ -864,6 +873,34 @@ fn what_cannot_be_run_is_the_references_in_a_demonstration() {
     assert_eq!(run.code, 0, "{run}");
     assert!(run.out.contains("(yours does not compile): softmax_rows (3.1), allowed"), "{run}");
     assert!(run.out.ends_with(&the_references), "{run}");
+}
+
+#[test]
+fn gradients_are_checked_against_differences_of_the_learners_functions() {
+    let copy = Copy::new();
+    copy.write_answers(&copy.solved());
+    let right = copy.attn(&["gradcheck", "3"]);
+    assert_eq!(right.code, 0, "{right}");
+    assert!(right.out.contains("attention_backward (3.6) of attention (3.3), causal"), "{right}");
+    assert!(right.out.contains("dq       4×3      ✓") && !right.out.contains('✗'), "{right}");
+    let again = copy.attn(&["gradcheck", "3.6"]);
+    assert_eq!(again.out, right.out);
+    assert_ne!(copy.attn(&["gradcheck", "3", "--seed", "9"]).out, right.out);
+
+    // A gradient that has forgotten the scale.
+    copy.write_answers(&copy.solved().replace(
+        "softmax_backward(weights.view(), d_weights.view()) * scale",
+        "softmax_backward(weights.view(), d_weights.view())",
+    ));
+    let wrong = copy.attn(&["gradcheck", "3"]);
+    assert_eq!(wrong.code, 1, "{wrong}");
+    for line in wrong.out.lines().filter(|line| line.starts_with("  d")) {
+        assert_eq!(line.contains('✗'), !line.contains("dv"), "{line}");
+    }
+    assert!(wrong.out.contains("cargo attn check"), "{wrong}");
+
+    let none = copy.attn(&["gradcheck", "0"]);
+    assert!(none.code == 2 && none.err.contains("chapter 0 has no gradients"), "{none}");
 }
 
 #[test]

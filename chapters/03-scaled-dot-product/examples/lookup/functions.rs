@@ -19,4 +19,8 @@ pub const FUNCTIONS: Functions = Functions {
         let _running = entered("3.3");
         answers::attention(q, k, v, mask)
     },
+    attention_backward: |q, k, v, mask, d_out| {
+        let _running = entered("3.6");
+        answers::attention_backward(q, k, v, mask, d_out)
+    },
 };

@@ -3,30 +3,38 @@
 use super::{functions::FUNCTIONS, split::Split};
 use attn_core::{Mask, shape::expect_equal};
 use ch03_scaled_dot_product::{Output, masked_scores, softmax_rows};
-use ndarray::{Array1, Array2, ArrayView1, Axis, concatenate};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, concatenate};
 
-/// How sharply distance is punished: weights fall as exp(−scale·|q − k|²/2).
+/// Queries and keys whose weights fall with their distance, as exp(−|q − k|²/2).
 pub struct Kernel {
     /// n×(d+1).
-    q: Array2<f32>,
+    pub q: Array2<f32>,
     /// m×(d+1).
-    k: Array2<f32>,
+    pub k: Array2<f32>,
 }
 
 impl Kernel {
+    /// Distance counts the same in all columns: weights fall as exp(−scale·|q − k|²/2).
+    pub fn new(split: &Split, scale: f32) -> Self {
+        let factor = scale.sqrt();
+        Kernel::of((&split.queries * factor).view(), (&split.keys * factor).view())
+    }
+
     /// Queries and keys with one more coordinate, whose dot products are squared distances in
     /// disguise: −|q − k|²/2 = q·k − |k|²/2 − |q|²/2, and the last term is the same for every key,
     /// so the softmax does not see it.
-    pub fn new(split: &Split, scale: f32) -> Self {
-        let (queries, keys) = (&split.queries, &split.keys);
+    pub fn of(queries: ArrayView2<f32>, keys: ArrayView2<f32>) -> Self {
         let ones = Array2::ones((queries.nrows(), 1));
         let half_norms = keys.mapv(|x| x * x).sum_axis(Axis(1)) / -2.0;
-        let q = concatenate![Axis(1), *queries, ones];
-        let k = concatenate![Axis(1), *keys, half_norms.insert_axis(Axis(1))];
-        // Attention divides by √d because a dot product of d random coordinates spreads as √d. Here
-        // the scores are distances, whose unit `scale` sets, so the division is undone.
-        let undo = (q.ncols() as f32).sqrt();
-        Kernel { q: q * (scale * undo), k }
+        let q = concatenate![Axis(1), queries, ones];
+        let k = concatenate![Axis(1), keys, half_norms.insert_axis(Axis(1))];
+        Kernel { q: q * Kernel::undo(queries.ncols()), k }
+    }
+
+    /// Attention divides by √d because a dot product of d random coordinates spreads as √d. Here the
+    /// scores are distances, whose unit is chosen, so the queries are multiplied by this beforehand.
+    pub fn undo(columns: usize) -> f32 {
+        ((columns + 1) as f32).sqrt()
     }
 
     /// The average of the training targets that each query gets: n.

@@ -4,10 +4,12 @@
 //! held-out row asks (query) which known rows are like it (keys) and averages what they hold
 //! (values).
 //!
-//! `cargo attn run 3 --data your.csv --target column`
+//! `cargo attn run 3 --data your.csv --target column`; with `--learn` it learns how much each column
+//! counts.
 
 mod functions;
 pub mod kernel;
+mod learn;
 mod report;
 mod rows;
 pub mod split;
@@ -42,6 +44,14 @@ pub struct Args {
     /// The share of rows to hold out
     #[arg(long, value_name = "FRACTION", default_value_t = 0.2, value_parser = fraction)]
     hold_out: f64,
+    /// Learns one scale for each column in so many steps of gradient descent
+    #[arg(long, value_name = "STEPS", num_args = 0..=1, default_missing_value = "100", value_parser = steps)]
+    learn: Option<usize>,
+}
+
+fn steps(text: &str) -> Result<usize, String> {
+    let within = text.parse().ok().filter(|steps| (1..=10_000).contains(steps));
+    within.ok_or_else(|| "it has to be a whole number from 1 to 10000".into())
 }
 
 fn scale(text: &str) -> Result<f32, String> {

@@ -3,6 +3,7 @@
 use super::{
     Args,
     kernel::{Kernel, effective_rows, largest_weight, mean, nearest, rmse},
+    learn::learn,
     rows::{drawing, one_row},
     split::Split,
     table::Table,
@@ -26,6 +27,10 @@ pub fn report(table: &Table, args: &Args) -> Result<String> {
         "--row {}: the held-out rows are numbered 1 to {n}",
         args.row
     );
+    if let Some(steps) = args.learn {
+        let learned = learn(table, target, &split, args.scale, steps);
+        return Ok([about(table, target, &split, args), learned].join("\n"));
+    }
     let kernel = Kernel::new(&split, args.scale);
     let weights = kernel.weights();
     let parts = [
@@ -74,7 +79,7 @@ fn errors(target: &str, split: &Split, kernel: &Kernel, scale: f32) -> String {
 }
 
 /// The unit that a column's name ends in, as in `body_mass_g`.
-fn unit(column: &str) -> &str {
+pub fn unit(column: &str) -> &str {
     const UNITS: [&str; 18] = [
         "mm", "cm", "m", "km", "g", "kg", "t", "ms", "s", "min", "h", "l", "ml", "k", "c", "w",
         "usd", "eur",

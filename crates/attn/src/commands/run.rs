@@ -1,11 +1,11 @@
 //! `cargo attn run`: a chapter's demonstration.
 
 use crate::{
-    Chapter, Course, Exercise, Language, answers, compile,
+    Chapter, Course, Demonstration, Exercise, Language, Target, answers, compile,
     output::{complain, println},
     program, progress, render, source, starter,
 };
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use attn_exercise::{Demonstrated, Limits, Place, Symptom, Verdict};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -36,26 +36,56 @@ pub fn run(course: &Course, number: u32, arguments: &[String]) -> Result<bool> {
     let mine = arguments.iter().position(|argument| argument == MINE);
     if let Some(mine) = mine.filter(|_| chapter.language == Language::Rust) {
         arguments.remove(mine);
-        return run_mine(course, chapter, &arguments);
+        ensure!(
+            !chapter.demonstrates.is_empty(),
+            "chapter {number}'s demonstration calls no exercise, so there is nothing of yours in it"
+        );
+        return on_yours(course, chapter, chapter.demonstration(), &arguments);
     }
     let program = compile::example(course, chapter, &chapter.demo)?;
     program::become_it(Command::new(program).args(arguments))
 }
 
+/// Compares the gradients of a chapter, or of the chapter of an exercise, with differences of the
+/// functions that they should be the gradients of. All are the learner's, as far as they are written.
+///
+/// # Errors
+/// When the chapter has none, or the program does not compile or cannot be started.
+pub fn gradcheck(course: &Course, target: &Target, seed: u64) -> Result<bool> {
+    let with: Vec<String> = course
+        .chapters
+        .iter()
+        .filter(|chapter| !chapter.gradients.is_empty())
+        .map(|chapter| chapter.number.to_string())
+        .collect();
+    let chapter = match target {
+        Target::All => bail!("say of which chapter: {}", with.join(", ")),
+        Target::Chapter(number) => course.chapter(*number)?,
+        Target::Exercise(id) => course.exercise(id)?.0,
+    };
+    ensure!(
+        !chapter.gradients.is_empty(),
+        "chapter {} has no gradients to check; these have: {}",
+        chapter.number,
+        with.join(", ")
+    );
+    on_yours(course, chapter, chapter.gradcheck(), &[seed.to_string()])
+}
+
 /// Whose function stands for each exercise: the learner's, unless it had to be left out.
 type LeftOut = BTreeMap<String, Verdict>;
 
-fn run_mine(course: &Course, chapter: &Chapter, arguments: &[String]) -> Result<bool> {
-    ensure!(
-        !chapter.demonstrates.is_empty(),
-        "chapter {}'s demonstration calls no exercise, so there is nothing of yours in it",
-        chapter.number
-    );
+fn on_yours(
+    course: &Course,
+    chapter: &Chapter,
+    Demonstration { example, calls }: Demonstration,
+    arguments: &[String],
+) -> Result<bool> {
     let text = answers::text(course, chapter)?;
-    let built = compile::demonstration(course, chapter, &text)?;
-    say_whose(course, chapter, &text, &built.refused)?;
+    let built = compile::demonstration(course, chapter, example, &text)?;
+    say_whose(course, chapter, calls, &text, &built.refused)?;
     let Some(program) = built.program else {
-        let program = compile::example(course, chapter, &chapter.demo)?;
+        let program = compile::example(course, chapter, example)?;
         return program::become_it(Command::new(program).args(arguments));
     };
     let seconds = env::var("ATTN_DEMONSTRATION_SECONDS").ok();
@@ -96,12 +126,19 @@ fn run_mine(course: &Course, chapter: &Chapter, arguments: &[String]) -> Result<
 }
 
 /// Says whose each function is.
-fn say_whose(course: &Course, chapter: &Chapter, text: &str, left_out: &LeftOut) -> Result<()> {
+fn say_whose(
+    course: &Course,
+    chapter: &Chapter,
+    calls: &[String],
+    text: &str,
+    left_out: &LeftOut,
+) -> Result<()> {
     let progress = progress::load(course)?;
-    let called = demonstrated(chapter, |exercise| match left_out.contains_key(&exercise.id) {
-        true => starter::solution(course, chapter, exercise),
-        false => Ok(starter::section(text, &exercise.id).unwrap_or_default()),
-    })?;
+    let called =
+        demonstrated(chapter, calls, |exercise| match left_out.contains_key(&exercise.id) {
+            true => starter::solution(course, chapter, exercise),
+            false => Ok(starter::section(text, &exercise.id).unwrap_or_default()),
+        })?;
     let mut groups: Vec<(String, Vec<String>)> = Vec::new();
     for Exercise { id, item, .. } in called {
         let whose = match left_out.get(id) {
@@ -123,13 +160,15 @@ fn say_whose(course: &Course, chapter: &Chapter, text: &str, left_out: &LeftOut)
     Ok(())
 }
 
-/// The exercises that a chapter's demonstration calls, and those that they call in turn, where an
-/// answer's text is as `code` has it.
-fn demonstrated(
-    chapter: &Chapter,
+/// The exercises that a demonstration calls, and those that they call in turn, where an answer's text
+/// is as `code` has it.
+fn demonstrated<'a>(
+    chapter: &'a Chapter,
+    calls: &[String],
     code: impl Fn(&Exercise) -> Result<String>,
-) -> Result<Vec<&Exercise>> {
-    let mut called: Vec<&Exercise> = chapter.demonstrated().collect();
+) -> Result<Vec<&'a Exercise>> {
+    let is_called = |exercise: &&Exercise| calls.contains(&exercise.id);
+    let mut called: Vec<&Exercise> = chapter.exercises.iter().filter(is_called).collect();
     let mut at = 0;
     while let Some(exercise) = called.get(at) {
         at += 1;
@@ -147,7 +186,8 @@ fn demonstrated(
 /// # Errors
 /// When a reference cannot be read.
 pub fn at_work<'a>(course: &Course, chapter: &'a Chapter) -> Result<Vec<&'a Exercise>> {
-    demonstrated(chapter, |exercise| starter::solution(course, chapter, exercise))
+    let calls = &chapter.demonstrates;
+    demonstrated(chapter, calls, |exercise| starter::solution(course, chapter, exercise))
 }
 
 /// The chapter whose demonstration shows a function that has just passed, of those that were checked

@@ -1,0 +1,26 @@
+//! The exercises that this demonstration calls: the reference's, or with `cargo attn gradcheck 3` the learner's.
+//! Written by `cargo attn dev starters` from `chapter.toml`.
+
+#[cfg(not(overlay))]
+pub use ch03_scaled_dot_product::functions::REFERENCE as FUNCTIONS;
+
+#[cfg(overlay)]
+#[rustfmt::skip] // rustfmt would insist that the file exists
+#[cfg_attr(overlay, path = "../../../../.attn/mine/03/exercise.rs")]
+mod answers;
+
+#[cfg(overlay)]
+use {attn_exercise::entered, ch03_scaled_dot_product::functions::Functions};
+
+#[cfg(overlay)]
+#[rustfmt::skip]
+pub const FUNCTIONS: Functions = Functions {
+    attention: |q, k, v, mask| {
+        let _running = entered("3.3");
+        answers::attention(q, k, v, mask)
+    },
+    attention_backward: |q, k, v, mask, d_out| {
+        let _running = entered("3.6");
+        answers::attention_backward(q, k, v, mask, d_out)
+    },
+};
