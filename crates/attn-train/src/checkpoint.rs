@@ -6,21 +6,22 @@ use crate::{
     net::Net,
     run::Run,
 };
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use safetensors::{Dtype, SafeTensors};
 use std::{collections::HashMap, fs, io::ErrorKind, path::Path};
 
-const FORMAT: &str = "attn-train checkpoint 1";
+const FORMAT: &str = "attn-train checkpoint 2";
 const PARTS: [&str; 3] = ["weights", "first", "second"];
+const LOSSES: &str = "losses";
 
-/// Where a run stands: its weights, the optimiser's means, and how many steps it has taken.
+/// Where a run stands: its weights, the optimiser's means, and the losses of the steps it has taken.
 pub struct Checkpoint {
     /// The model so far.
     pub net: Net,
     /// The optimiser.
     pub adam: Adam,
-    /// How many steps have been taken.
-    pub done: u64,
+    /// The loss of each step that has been taken, in nats a character.
+    pub losses: Vec<f32>,
 }
 
 impl Checkpoint {
@@ -28,7 +29,12 @@ impl Checkpoint {
     pub fn start(run: &Run) -> Result<Self> {
         let net = Net::new(run.model, run.seed)?;
         let adam = Adam::new(&net);
-        Ok(Checkpoint { net, adam, done: 0 })
+        Ok(Checkpoint { net, adam, losses: Vec::new() })
+    }
+
+    /// How many steps have been taken.
+    pub fn done(&self) -> u64 {
+        self.losses.len() as u64
     }
 
     /// Writes it.
@@ -43,11 +49,8 @@ impl Checkpoint {
                 tensors.push((format!("{part}.{name}"), vec![values.len()], &values[..]));
             }
         }
-        let metadata = [
-            ("format", FORMAT.to_string()),
-            ("run", run.describe()),
-            ("done", self.done.to_string()),
-        ];
+        tensors.push((LOSSES.to_string(), vec![self.losses.len()], &self.losses));
+        let metadata = [("format", FORMAT.to_string()), ("run", run.describe())];
         files::write(path, &files::safetensors(&tensors, &metadata)?)
     }
 
@@ -81,22 +84,22 @@ impl Checkpoint {
         if entry("run") != run.describe() {
             bail!("it is of another run: {}, not {}", entry("run"), run.describe());
         }
-        let done: u64 = entry("done").parse().context(damaged)?;
+        let numbers = |name: &str| -> Result<Vec<f32>> {
+            let view = file.tensor(name).with_context(|| damaged)?;
+            ensure!(view.dtype() == Dtype::F32, "{name} is of {:?}, not F32", view.dtype());
+            let (numbers, _) = view.data().as_chunks();
+            Ok(numbers.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect())
+        };
+        let losses = numbers(LOSSES)?;
+        let done = losses.len() as u64;
         ensure!(done <= run.steps, "it is beyond the run: step {done} of {}", run.steps);
         let part = |part: &str| -> Result<Values> {
             let values = run.model.tensors().into_iter().map(|(name, shape)| {
                 let full = format!("{part}.{name}");
-                let view = file.tensor(&full).with_context(|| damaged)?;
-                let expected: usize = shape.iter().product();
-                if view.dtype() != Dtype::F32 || view.shape() != [expected] {
-                    return Err(anyhow!(
-                        "{full} has shape {:?} of {:?}, not [{expected}] of F32",
-                        view.shape(),
-                        view.dtype()
-                    ));
-                }
-                let (numbers, _) = view.data().as_chunks();
-                Ok((name, numbers.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()))
+                let (values, expected) = (numbers(&full)?, shape.iter().product::<usize>());
+                let found = values.len();
+                ensure!(found == expected, "{full} has {found} numbers, not {expected}");
+                Ok((name, values))
             });
             values.collect()
         };
@@ -104,7 +107,7 @@ impl Checkpoint {
         Ok(Checkpoint {
             net: Net::from_values(run.model, weights?)?,
             adam: Adam { first: first?, second: second? },
-            done,
+            losses,
         })
     }
 }

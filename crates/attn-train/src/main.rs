@@ -112,7 +112,7 @@ fn run_training(args: Train) -> Result<()> {
     println!("{}", run.describe());
     let (start, bar) = (Instant::now(), bar(run.steps)?);
     let (mut first, mut last) = (None, 0.0);
-    let net = train(&run, &checkpoint, |step, loss| {
+    let (net, losses) = train(&run, &checkpoint, |step, loss| {
         first.get_or_insert(loss);
         last = loss;
         show(&bar, step, loss);
@@ -128,6 +128,7 @@ fn run_training(args: Train) -> Result<()> {
     let lists = if args.smoke { 4 } else { measure::LISTS };
     let accuracy = measure::accuracy(&net, HeldOut::Days, lists)?;
     let path = publish::weights(&net, &run, &accuracy, &out)?;
+    publish::losses(&run, &losses, &out)?;
     println!("{}", measure::summary(&accuracy, HeldOut::Days));
     println!("wrote {}", path.display());
     // The run is over, and another one begins anew.

@@ -48,6 +48,22 @@ pub fn weights(net: &Net, run: &Run, accuracy: &[Accuracy], out: &Path) -> Resul
     Ok(path)
 }
 
+/// How many steps a loss of the file is the mean of.
+const STEPS: usize = 20;
+
+/// Writes `losses/MODEL.csv`: the mean loss of every 20 steps, beside the last of them.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn losses(run: &Run, losses: &[f32], out: &Path) -> Result<()> {
+    let mut text = "step,loss\n".to_string();
+    for (i, part) in losses.chunks(STEPS).enumerate() {
+        let mean = part.iter().map(|&loss| f64::from(loss)).sum::<f64>() / part.len() as f64;
+        writeln!(text, "{},{mean:.5}", i * STEPS + part.len())?;
+    }
+    files::write(&out.join(format!("losses/{}.csv", run.model)), text.as_bytes())
+}
+
 fn path(out: &Path, model: Model) -> PathBuf {
     out.join("weights").join(format!("{model}.safetensors"))
 }

@@ -14,12 +14,16 @@ use attn_dates::Model;
 use candle_core::{D, Tensor};
 use std::{path::Path, thread};
 
-/// Trains to the end, from the checkpoint if there is one; `report` is told of every step: how many
-/// are done, and the loss in nats a character.
+/// Trains to the end, from the checkpoint if there is one; gives the model and the loss of every step,
+/// in nats a character. `report` is told of every step: how many are done, and the loss.
 ///
 /// # Errors
 /// When the checkpoint cannot be read or written or is of another run, or the loss is no number.
-pub fn train(run: &Run, checkpoint: &Path, mut report: impl FnMut(u64, f64)) -> Result<Net> {
+pub fn train(
+    run: &Run,
+    checkpoint: &Path,
+    mut report: impl FnMut(u64, f64),
+) -> Result<(Net, Vec<f32>)> {
     let mut at = match Checkpoint::load(run, checkpoint)? {
         Some(at) => at,
         None => Checkpoint::start(run)?,
@@ -27,21 +31,18 @@ pub fn train(run: &Run, checkpoint: &Path, mut report: impl FnMut(u64, f64)) -> 
     // So that a place where nothing can be saved is known before the work, not after it.
     at.save(run, checkpoint)?;
     let batches = Batches { seed: run.seed, size: run.batch, steps: run.steps };
-    while at.done < run.steps {
-        let (loss, gradients) = loss_and_gradients(&at.net, &batches.halves(at.done)?)?;
-        ensure!(
-            loss.is_finite(),
-            "the loss of step {} is {loss}: the rate is too high",
-            at.done + 1
-        );
-        at.adam.step(&at.net, &gradients, at.done + 1, run.rate_at(at.done))?;
-        at.done += 1;
-        if at.done.is_multiple_of(run.save_every) || at.done == run.steps {
+    for done in at.done()..run.steps {
+        let step = done + 1;
+        let (loss, gradients) = loss_and_gradients(&at.net, &batches.halves(done)?)?;
+        ensure!(loss.is_finite(), "the loss of step {step} is {loss}: the rate is too high");
+        at.adam.step(&at.net, &gradients, step, run.rate_at(done))?;
+        at.losses.push(loss as f32);
+        if step.is_multiple_of(run.save_every) || step == run.steps {
             at.save(run, checkpoint)?;
         }
-        report(at.done, loss);
+        report(step, loss);
     }
-    Ok(at.net)
+    Ok((at.net, at.losses))
 }
 
 /// All logits of a batch under teacher forcing.

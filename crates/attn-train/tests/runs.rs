@@ -38,6 +38,9 @@ fn a_smoke_run_of_each_model_learns_and_writes_weights_that_load() {
         let path = folder.path().join(format!("weights/{model}.safetensors"));
         let weights = Weights::read(model, &path).unwrap();
         assert!(weights.about().command.contains(&format!("train {model} --seed 1")));
+        let losses = fs::read_to_string(folder.path().join(format!("losses/{model}.csv"))).unwrap();
+        let steps: Vec<&str> = losses.lines().map(|row| row.split(',').next().unwrap()).collect();
+        assert_eq!(steps, ["step", "20", "24"], "{losses}");
         assert!(!checkpoint.exists(), "a finished run leaves no checkpoint");
     }
 }
@@ -48,7 +51,8 @@ fn a_run_goes_on_where_it_stood() {
     let folder = tempdir().unwrap();
     let run = Run { steps: 6, save_every: 2, ..Run::smoke(Model::Fixed) };
     let mut losses = Vec::new();
-    let whole = train(&run, &folder.path().join("whole"), |_, loss| losses.push(loss)).unwrap();
+    let (whole, kept) =
+        train(&run, &folder.path().join("whole"), |_, loss| losses.push(loss)).unwrap();
 
     let checkpoint = folder.path().join("stopped");
     // As if killed after step 5: the last checkpoint is of step 4.
@@ -61,10 +65,13 @@ fn a_run_goes_on_where_it_stood() {
     });
     assert!(std::panic::catch_unwind(stop).is_err());
     let mut rest = Vec::new();
-    let resumed = train(&run, &checkpoint, |step, loss| rest.push((step, loss))).unwrap();
+    let (resumed, kept_too) =
+        train(&run, &checkpoint, |step, loss| rest.push((step, loss))).unwrap();
 
     let expected: Vec<(u64, f64)> = (5..).zip(losses[4..].iter().copied()).collect();
     assert_eq!(rest, expected);
+    assert_eq!(kept, losses.iter().map(|&loss| loss as f32).collect::<Vec<_>>());
+    assert_eq!(kept_too, kept, "the losses before the stop are in the checkpoint");
     assert_eq!(resumed.values().unwrap(), whole.values().unwrap());
 }
 
