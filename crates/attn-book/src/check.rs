@@ -84,7 +84,7 @@ pub fn check(book: &Path, registry: &Registry, scratch: &Path) -> Result<Report>
         strict: false,
         progress: |_| (),
     };
-    let site = build.run(Some(scratch))?;
+    let site = build.run_into(scratch)?;
     let built = built::built(&written, &pages, &site)?;
     problems.extend(links::check(&site, &built)?);
     problems.extend(network::check(root, book, &site, &built)?);

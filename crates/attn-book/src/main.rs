@@ -114,7 +114,7 @@ fn builder(book: PathBuf) -> Build {
 
 fn build(build: &Build) -> Result<PathBuf> {
     let start = Instant::now();
-    let folder = build.run(None)?;
+    let folder = build.run()?;
     let took = start.elapsed().as_secs_f64();
     finish(&format!("the book is built, in {took:.1} s: {}", folder.join("index.html").display()));
     Ok(folder)

@@ -9,7 +9,7 @@ use tiny::{PAGE, Tiny, registry};
 
 fn build(tiny: &Tiny, registry: Registry) -> anyhow::Result<String> {
     let build = Build { book: tiny.book(), registry, strict: true, progress: |_| () };
-    let folder = build.run(None)?;
+    let folder = build.run()?;
     Ok(fs::read_to_string(folder.join("page.html"))?)
 }
 

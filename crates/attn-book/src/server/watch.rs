@@ -28,7 +28,7 @@ pub fn watch(build: &Build, site: &Site, said: fn(&str)) -> ! {
         }
         last = now;
         let start = Instant::now();
-        site.rebuild(|| build.run(None).map(drop));
+        site.rebuild(|| build.run().map(drop));
         match site.error() {
             None => said(&format!("rebuilt in {:.1} s", start.elapsed().as_secs_f64())),
             Some(error) => said(&error),
