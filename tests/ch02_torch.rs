@@ -4,8 +4,8 @@
 use anyhow::{Result, ensure};
 use attn_exercise::judge::{Expected, close};
 use ch02_additive_attention::{
-    Additive, Concat, Pointer, additive_scores, concat_scores, finite_differences, general_scores,
-    local_weights, location_weights, oracle,
+    Additive, Concat, Pointer, Products, additive_scores, concat_scores, finite_differences,
+    general_scores, local_weights, location_weights, oracle,
 };
 use integration::{Case, Recording};
 use ndarray::{Array1, Array2, ArrayView2};
@@ -63,7 +63,7 @@ fn general_scores_are_torchs_bilinear() -> Result<()> {
             case.f64("scores")?,
             &oracle::general_scores(w.view(), q, k),
             &oracle::general_scores(w.view(), q, k),
-            &general_scores(w.view(), q, k),
+            &general_scores(w.view(), q, k, &mut Products::default()),
         )?;
     }
     Ok(())

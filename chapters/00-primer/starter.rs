@@ -8,7 +8,7 @@ use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, Zip, array, s};
 
 // ━━ 0.1 A weighted sum of rows · 5 points · about 1 minute ━━
 
-/// The sum of the rows of `values`, each times its weight: `result[c] = Σ_j weights[j] · values[j,c]`.
+/// The sum of the rows of `values`, each times its weight.
 ///
 /// Shapes: `weights` m, `values` m×d_v, the result d_v. The weights are used as they are. They sum to
 /// one; or all of them are zero, and then so is the result.
@@ -25,7 +25,7 @@ pub fn weighted_sum(weights: ArrayView1<f32>, values: ArrayView2<f32>) -> Array1
 
 // ━━ 0.2 Rows that sum to one · 5 points · about 5 minutes ━━
 
-/// Each row divided by its own sum: `y[i,j] = x[i,j] / Σ_l x[i,l]`.
+/// Each row divided by its own sum.
 ///
 /// Shapes: n×m in, n×m out. No entry of `x` is negative. Every row of the result sums to one,
 /// however small its entries were; only a row of zeros stays a row of zeros.

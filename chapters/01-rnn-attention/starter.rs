@@ -4,12 +4,14 @@
 //! Add helpers and imports as you like; keep the headings and the first line of each function.
 #![allow(unused)] // what is imported below waits to be used
 
-use ch01_rnn_attention::given::{Attended, Decoded, Gru, Rnn, expect_states};
+use ch01_rnn_attention::given::{
+    Attended, Decoded, Gru, Lstm, Readout, ReadoutGradients, Remembered, Rnn, expect_states,
+};
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, array, concatenate, s};
 
 // ━━ 1.1 From scores to weights · 5 points · about 10 minutes ━━
 
-/// Softmax of one vector: `weights[j] = exp(scores[j]) / Σ_l exp(scores[l])`.
+/// Softmax of one vector.
 ///
 /// Shapes: m in, m out; the weights are positive and sum to one. The scores are of ordinary size,
 /// between −80 and 80.
@@ -26,7 +28,7 @@ pub fn softmax(scores: ArrayView1<f32>) -> Array1<f32> {
 
 // ━━ 1.2 One step of a recurrent network · 10 points · about 15 minutes ━━
 
-/// One step of a plain recurrent network: `tanh(x W_x + state W_h + b)`.
+/// One step of a plain recurrent network: the state after reading `x`.
 ///
 /// Shapes: `x` d_in, `state` d; the state after, d. Costs 2·d·(d_in + d) FLOPs.
 ///
@@ -91,8 +93,7 @@ pub fn decode(rnn: &Rnn, z: ArrayView1<f32>, inputs: ArrayView2<f32>) -> Array2<
 
 // ━━ 1.5 A look back · 15 points · about 15 minutes ━━
 
-/// One look back: the state is compared with every state of the encoder by a dot product, the
-/// softmax of these scores gives the weights, and the context is the mean of the states under them.
+/// One look back at every state of the encoder, with dot products as scores.
 ///
 /// Shapes: `state` d, `states` m×d with m ≥ 1; `context` d, `weights` m. Costs 4·m·d FLOPs.
 ///
@@ -110,6 +111,29 @@ pub fn decode(rnn: &Rnn, z: ArrayView1<f32>, inputs: ArrayView2<f32>) -> Array2<
 pub fn attend_all(state: ArrayView1<f32>, states: ArrayView2<f32>) -> Attended {
     expect_states(state, states);
     todo!("1.5: score every state, normalise the scores, average the states")
+}
+
+// ━━ 1.10 Keep the best · 15 points · about 20 minutes ━━
+
+/// Softmax over the `keep` largest scores. Every other weight is exactly 0.
+///
+/// Of equal scores the earlier one is kept first. Where `keep` is m or more, this is the softmax. A
+/// score of −∞ gets the weight 0 even if there is room for it. Where nothing is kept, all weights
+/// are 0, and sum to 0.
+///
+/// Shapes: m in, m out, each weight at the place of its score. The scores are of ordinary size,
+/// between −80 and 80, or −∞. Costs a sort of m numbers; the m scores were computed before.
+///
+/// ```
+/// use ch01_rnn_attention::top_softmax;
+/// use ndarray::array;
+/// let scores = array![1.0, 7.0, 0.0, 7.0];
+/// assert_eq!(top_softmax(scores.view(), 2), array![0.0, 0.5, 0.0, 0.5]);
+/// assert_eq!(top_softmax(scores.view(), 1), array![0.0, 1.0, 0.0, 0.0]); // the earlier of two equals
+/// assert_eq!(top_softmax(scores.view(), 0), array![0.0, 0.0, 0.0, 0.0]);
+/// ```
+pub fn top_softmax(scores: ArrayView1<f32>, keep: usize) -> Array1<f32> {
+    todo!("1.10: weights for the largest scores, and exactly 0 for all others")
 }
 
 // ━━ 1.6 A decoder that looks back · 20 points · about 30 minutes ━━
@@ -141,15 +165,7 @@ pub fn decode_attending(rnn: &Rnn, states: ArrayView2<f32>, inputs: ArrayView2<f
 
 // ━━ 1.7 A step that can leave things alone · 15 points · about 25 minutes ━━
 
-/// One step of a gated recurrent unit, with the gates as in PyTorch's `nn.GRU`:
-///
-/// ```text
-/// reset     = σ(x W_x[reset] + b_x[reset] + state W_h[reset] + b_h[reset])
-/// update    = σ(x W_x[update] + b_x[update] + state W_h[update] + b_h[update])
-/// candidate = tanh(x W_x[candidate] + b_x[candidate]
-///                  + reset ⊙ (state W_h[candidate] + b_h[candidate]))
-/// state after = (1 − update) ⊙ candidate + update ⊙ state
-/// ```
+/// One step of a gated recurrent unit, with the gates as in PyTorch's `nn.GRU`.
 ///
 /// The two gates are `reset` and `update`, each a number between 0 and 1 for each of the d entries.
 /// PyTorch calls them r and z, and the candidate n.
@@ -169,6 +185,41 @@ pub fn decode_attending(rnn: &Rnn, states: ArrayView2<f32>, inputs: ArrayView2<f
 pub fn gru_step(gru: &Gru, x: ArrayView1<f32>, state: ArrayView1<f32>) -> Array1<f32> {
     gru.expect_shapes(x.len(), state.len());
     todo!("1.7: the two gates, the candidate, and the mixture of candidate and old state")
+}
+
+// ━━ 1.12 A step with a memory of its own · 15 points · about 20 minutes ━━
+
+/// One step of a long short-term memory, with the forget gate and PyTorch's order of the gates:
+/// input, forget, candidate, output.
+///
+/// The gates see the state, not the cell. The cell is not squeezed on its way from one step to the
+/// next; only what is shown of it is.
+///
+/// Shapes: `x` d_in, `state` d, `cell` d; both after, d each. Costs 8·d·(d_in + d) FLOPs.
+///
+/// Hochreiter and Schmidhuber, *Long Short-Term Memory*, Neural Computation 9(8), 1997, without the
+/// forget gate; with it, Gers, Schmidhuber and Cummins, *Learning to Forget*, Neural Computation
+/// 12(10), 2000.
+///
+/// ```
+/// use ch01_rnn_attention::{Lstm, lstm_step};
+/// use ndarray::{Array1, Array2, array};
+/// let (w, b) = (Array2::zeros((1, 4)), Array1::zeros(4)); // zeros: all gates are half open
+/// let lstm = Lstm { w_x: w.clone(), w_h: w, b_x: b.clone(), b_h: b };
+/// let (x, state, cell) = (array![7.0], array![0.8], array![6.0]);
+/// let after = lstm_step(&lstm, x.view(), state.view(), cell.view());
+/// assert_eq!(after.cell, array![3.0]);
+/// assert_eq!(after.state, array![0.5 * 3.0_f32.tanh()]);
+/// ```
+#[track_caller]
+pub fn lstm_step(
+    lstm: &Lstm,
+    x: ArrayView1<f32>,
+    state: ArrayView1<f32>,
+    cell: ArrayView1<f32>,
+) -> Remembered {
+    lstm.expect_shapes(x.len(), state.len(), cell.len());
+    todo!("1.12: the three gates, the candidate, the cell after, and what is shown of it")
 }
 
 // ━━ 1.8 Writing on one's own · 10 points · about 15 minutes ━━
@@ -220,4 +271,32 @@ pub fn teacher_forcing(
 ) -> f32 {
     assert!(!targets.is_empty(), "no targets, so their mean means nothing");
     todo!("1.9: the mean loss when the decoder is fed the true tokens")
+}
+
+// ━━ 1.11 Which way to learn · 20 points · about 30 minutes ━━
+
+/// The gradients of the loss at the read-out: of the mean of `−ln p` over n targets, where p is the
+/// softmax of `state W + b`, with respect to the weights, the bias and the states.
+///
+/// Shapes: `states` n×d with n ≥ 1, one target for each; `dw` d×vocab, `db` vocab, `d_states` n×d.
+/// The logits lie between −80 and 80. Costs 6·n·d·vocab FLOPs: one product to make the logits, and
+/// two of the same size to come back.
+///
+/// ```
+/// use ch01_rnn_attention::{Readout, readout_backward};
+/// use ndarray::{Array1, Array2, array};
+/// // Without weights both tokens have the probability 1/2. Token 1 is right, and should get more.
+/// let readout = Readout { w: Array2::zeros((1, 2)), b: Array1::zeros(2) };
+/// let gradients = readout_backward(&readout, array![[3.0]].view(), &[1]);
+/// assert_eq!(gradients.db, array![0.5, -0.5]);
+/// assert_eq!(gradients.dw, array![[1.5, -1.5]]);
+/// ```
+#[track_caller]
+pub fn readout_backward(
+    readout: &Readout,
+    states: ArrayView2<f32>,
+    targets: &[usize],
+) -> ReadoutGradients {
+    readout.expect_shapes(states, targets);
+    todo!("1.11: the gradients of the mean loss: of the weights, the bias and the states")
 }

@@ -1,8 +1,12 @@
 use ndarray::{Array2, ArrayView2, Axis};
 
 // ANCHOR: normalise_rows
-/// Each row divided by its own sum: `y[i,j] = x[i,j] / Σ_l x[i,l]`.
+/// Each row divided by its own sum.
 ///
+// SOLUTION
+/// `y[i,j] = x[i,j] / Σ_l x[i,l]`.
+///
+// END SOLUTION
 /// Shapes: n×m in, n×m out. No entry of `x` is negative. Every row of the result sums to one,
 /// however small its entries were; only a row of zeros stays a row of zeros.
 ///

@@ -1,8 +1,12 @@
 use ndarray::{Array1, ArrayView1, ArrayView2};
 
 // ANCHOR: weighted_sum
-/// The sum of the rows of `values`, each times its weight: `result[c] = Σ_j weights[j] · values[j,c]`.
+/// The sum of the rows of `values`, each times its weight.
 ///
+// SOLUTION
+/// `result[c] = Σ_j weights[j] · values[j,c]`.
+///
+// END SOLUTION
 /// Shapes: `weights` m, `values` m×d_v, the result d_v. The weights are used as they are. They sum to
 /// one; or all of them are zero, and then so is the result.
 ///

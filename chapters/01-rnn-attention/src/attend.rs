@@ -5,9 +5,13 @@ use crate::{
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis, concatenate};
 
 // ANCHOR: attend_all
-/// One look back: the state is compared with every state of the encoder by a dot product, the
-/// softmax of these scores gives the weights, and the context is the mean of the states under them.
+/// One look back at every state of the encoder, with dot products as scores.
 ///
+// SOLUTION
+/// The weights are the softmax of the scores `states · state`, and the context is the mean of the
+/// states under them.
+///
+// END SOLUTION
 /// Shapes: `state` d, `states` m×d with m ≥ 1; `context` d, `weights` m. Costs 4·m·d FLOPs.
 ///
 /// Bahdanau et al., arXiv:1409.0473, §3.1, Equations 5 and 6; with the dot product as the score

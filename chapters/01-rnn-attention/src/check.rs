@@ -18,9 +18,12 @@ fn main() -> ExitCode {
         encode::answered_by("1.3", answers::encode),
         decode::answered_by("1.4", answers::decode),
         attend_all::answered_by("1.5", answers::attend_all),
+        top_softmax::answered_by("1.10", answers::top_softmax),
         decode_attending::answered_by("1.6", answers::decode_attending),
         gru_step::answered_by("1.7", answers::gru_step),
+        lstm_step::answered_by("1.12", answers::lstm_step),
         greedy::answered_by("1.8", answers::greedy),
         teacher_forcing::answered_by("1.9", answers::teacher_forcing),
+        readout_backward::answered_by("1.11", answers::readout_backward),
     ])
 }

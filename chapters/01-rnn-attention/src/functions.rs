@@ -9,6 +9,8 @@ pub struct Functions {
     pub softmax: exercises::softmax::Body,
     /// Exercise 1.5.
     pub attend_all: exercises::attend_all::Body,
+    /// Exercise 1.10.
+    pub top_softmax: exercises::top_softmax::Body,
     /// Exercise 1.7.
     pub gru_step: exercises::gru_step::Body,
     /// Exercise 1.8.
@@ -20,6 +22,7 @@ pub struct Functions {
 pub const REFERENCE: Functions = Functions {
     softmax: crate::softmax,
     attend_all: crate::attend_all,
+    top_softmax: crate::top_softmax,
     gru_step: crate::gru_step,
     greedy: crate::greedy,
 };

@@ -34,6 +34,57 @@ pub struct Gru {
 }
 // ANCHOR_END: gru
 
+// ANCHOR: lstm
+/// The weights of a long short-term memory. Each holds four blocks of d columns side by side: for
+/// the input gate, the forget gate, the candidate and the output gate, in this order.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Lstm {
+    /// From the input, d_in×4d.
+    pub w_x: Array2<f32>,
+    /// From the state, d×4d.
+    pub w_h: Array2<f32>,
+    /// Bias on the input's side, 4d.
+    pub b_x: Array1<f32>,
+    /// Bias on the state's side, 4d.
+    pub b_h: Array1<f32>,
+}
+// ANCHOR_END: lstm
+
+// ANCHOR: remembered
+/// What a long short-term memory carries from one token to the next.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Remembered {
+    /// What the rest of the network sees, d. Each entry lies between −1 and 1.
+    pub state: Array1<f32>,
+    /// What only the unit itself sees, d. Its entries have no bound.
+    pub cell: Array1<f32>,
+}
+// ANCHOR_END: remembered
+
+// ANCHOR: readout
+/// The last layer of a decoder: from a state to one logit for each token of the vocabulary.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Readout {
+    /// d×vocab.
+    pub w: Array2<f32>,
+    /// One number for each token, vocab.
+    pub b: Array1<f32>,
+}
+// ANCHOR_END: readout
+
+// ANCHOR: readout_gradients
+/// The gradients of a loss, each in the shape of what it is with respect to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ReadoutGradients {
+    /// With respect to the weights, d×vocab.
+    pub dw: Array2<f32>,
+    /// With respect to the bias, vocab.
+    pub db: Array1<f32>,
+    /// With respect to the states, n×d: what the rest of the network learns from.
+    pub d_states: Array2<f32>,
+}
+// ANCHOR_END: readout_gradients
+
 // ANCHOR: attended
 /// What one look back gives.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -118,6 +169,59 @@ impl Gru {
         expect_equal(("columns of w_h", self.w_h.ncols()), three);
         expect_equal(("width of b_x", self.b_x.len()), three);
         expect_equal(("width of b_h", self.b_h.len()), three);
+    }
+}
+
+impl Lstm {
+    /// A unit with random weights, for inputs of width `d_in` and states of width `d`.
+    pub fn random(d_in: usize, d: usize, random: &mut Random) -> Self {
+        Lstm {
+            w_x: random.normal((d_in, 4 * d)) / (d_in as f32).sqrt(),
+            w_h: random.normal((d, 4 * d)) / (d as f32).sqrt(),
+            b_x: random.normal(4 * d) * 0.5,
+            b_h: random.normal(4 * d) * 0.5,
+        }
+    }
+
+    /// The width of the state, which is that of the cell.
+    pub fn width(&self) -> usize {
+        self.w_h.nrows()
+    }
+
+    /// Makes sure that the weights, an input of width `d_in`, a state of width `d` and a cell of
+    /// width `cell` belong together.
+    ///
+    /// # Panics
+    /// Names the two sizes that differ, as in `cell width 3 ≠ state width 4`.
+    #[track_caller]
+    pub fn expect_shapes(&self, d_in: usize, d: usize, cell: usize) {
+        let four = ("four times the state width", 4 * self.width());
+        expect_equal(("input width", d_in), ("rows of w_x", self.w_x.nrows()));
+        expect_equal(("state width", d), ("rows of w_h", self.w_h.nrows()));
+        expect_equal(("cell width", cell), ("state width", d));
+        expect_equal(("columns of w_x", self.w_x.ncols()), four);
+        expect_equal(("columns of w_h", self.w_h.ncols()), four);
+        expect_equal(("width of b_x", self.b_x.len()), four);
+        expect_equal(("width of b_h", self.b_h.len()), four);
+    }
+}
+
+impl Readout {
+    /// Makes sure that the weights read out `states`, that each of them has a target, and that each
+    /// target is a token.
+    ///
+    /// # Panics
+    /// Names the two sizes that differ, or the target that is no token.
+    #[track_caller]
+    pub fn expect_shapes(&self, states: ArrayView2<f32>, targets: &[usize]) {
+        let vocab = self.b.len();
+        expect_equal(("state width", states.ncols()), ("rows of w", self.w.nrows()));
+        expect_equal(("columns of w", self.w.ncols()), ("length of b", vocab));
+        expect_equal(("targets", targets.len()), ("states", states.nrows()));
+        assert!(!targets.is_empty(), "no targets, so their mean means nothing");
+        for &target in targets {
+            assert!(target < vocab, "target {target}, but the vocabulary has {vocab} tokens");
+        }
     }
 }
 

@@ -2,16 +2,18 @@ use crate::given::Gru;
 use ndarray::{Array1, ArrayView1, Axis};
 
 // ANCHOR: gru_step
-/// One step of a gated recurrent unit, with the gates as in PyTorch's `nn.GRU`:
+/// One step of a gated recurrent unit, with the gates as in PyTorch's `nn.GRU`.
 ///
+// SOLUTION
 /// ```text
-/// reset     = σ(x W_x[reset] + b_x[reset] + state W_h[reset] + b_h[reset])
-/// update    = σ(x W_x[update] + b_x[update] + state W_h[update] + b_h[update])
+/// reset     = sigmoid(x W_x[reset] + b_x[reset] + state W_h[reset] + b_h[reset])
+/// update    = sigmoid(x W_x[update] + b_x[update] + state W_h[update] + b_h[update])
 /// candidate = tanh(x W_x[candidate] + b_x[candidate]
 ///                  + reset ⊙ (state W_h[candidate] + b_h[candidate]))
 /// state after = (1 − update) ⊙ candidate + update ⊙ state
 /// ```
 ///
+// END SOLUTION
 /// The two gates are `reset` and `update`, each a number between 0 and 1 for each of the d entries.
 /// PyTorch calls them r and z, and the candidate n.
 ///

@@ -2,7 +2,7 @@
 //! the sequential order of summation that the tolerance is measured with. It shares no code with the
 //! reference.
 
-use crate::given::{Gru, Rnn};
+use crate::given::{Gru, Lstm, Readout, Rnn};
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, NdFloat};
 
 fn to<F: NdFloat>(x: f32) -> F {
@@ -43,6 +43,22 @@ pub fn gru_step<F: NdFloat>(gru: &Gru, x: &[F], state: &[F]) -> Vec<F> {
         (one - update) * candidate + update * state[c]
     };
     (0..d).map(entry).collect()
+}
+
+/// One step of a long short-term memory, with PyTorch's gates: the state and the cell after it.
+pub fn lstm_step<F: NdFloat>(lstm: &Lstm, x: &[F], state: &[F], cell: &[F]) -> (Vec<F>, Vec<F>) {
+    let d = state.len();
+    let sigmoid = |a: F| F::one() / (F::one() + (-a).exp());
+    let sum = |c: usize| {
+        product(x, &lstm.w_x, c) + to(lstm.b_x[c]) + product(state, &lstm.w_h, c) + to(lstm.b_h[c])
+    };
+    let (mut after, mut cell_after) = (Vec::new(), Vec::new());
+    for c in 0..d {
+        let written = sigmoid(sum(c)) * sum(2 * d + c).tanh();
+        cell_after.push(sigmoid(sum(d + c)) * cell[c] + written);
+        after.push(sigmoid(sum(3 * d + c)) * cell_after[c].tanh());
+    }
+    (after, cell_after)
 }
 
 /// The state after each input. A step reads its input, followed by what `context` gives for the
@@ -106,4 +122,33 @@ pub fn loss<F: NdFloat>(logits: &[ArrayView1<f32>], targets: &[usize]) -> F {
         sum -= probabilities[target].ln();
     }
     sum / F::from(targets.len()).expect("a size")
+}
+
+/// The gradients of the mean of `−ln p` over the targets, number by number: with respect to the weights, the bias and the states.
+pub fn readout_backward<F: NdFloat>(
+    readout: &Readout,
+    states: ArrayView2<f32>,
+    targets: &[usize],
+) -> (Array2<F>, Array1<F>, Array2<F>) {
+    let (d, vocab) = readout.w.dim();
+    let steps = F::from(targets.len()).expect("a size");
+    let (mut dw, mut db) = (Array2::zeros((d, vocab)), Array1::zeros(vocab));
+    let mut d_states = Array2::zeros(states.raw_dim());
+    for (t, &target) in targets.iter().enumerate() {
+        let state: Vec<F> = vector(states.row(t));
+        let logits: Vec<F> =
+            (0..vocab).map(|c| product(&state, &readout.w, c) + to(readout.b[c])).collect();
+        let (_, p) = attn_oracle::softmax(&logits);
+        for c in 0..vocab {
+            // ∂p_target/∂logit_c is p_target (δ − p_c), and ∂(−ln p)/∂p is −1/p: p_target cancels.
+            let same = if c == target { F::one() } else { F::zero() };
+            let d_logit = (p[c] - same) / steps;
+            db[c] += d_logit;
+            for r in 0..d {
+                dw[[r, c]] += state[r] * d_logit;
+                d_states[[t, r]] += to::<F>(readout.w[[r, c]]) * d_logit;
+            }
+        }
+    }
+    (dw, db, d_states)
 }

@@ -5,8 +5,12 @@ use attn_core::shape::expect_equal;
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, concatenate};
 
 // ANCHOR: rnn_step
-/// One step of a plain recurrent network: `tanh(x W_x + state W_h + b)`.
+/// One step of a plain recurrent network: the state after reading `x`.
 ///
+// SOLUTION
+/// It is `tanh(x W_x + state W_h + b)`.
+///
+// END SOLUTION
 /// Shapes: `x` d_in, `state` d; the state after, d. Costs 2·d·(d_in + d) FLOPs.
 ///
 /// Elman, *Finding Structure in Time*, 1990; PyTorch's `nn.RNN`, whose two biases are added here.

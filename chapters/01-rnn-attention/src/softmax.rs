@@ -1,8 +1,12 @@
 use ndarray::{Array1, ArrayView1};
 
 // ANCHOR: softmax
-/// Softmax of one vector: `weights[j] = exp(scores[j]) / Σ_l exp(scores[l])`.
+/// Softmax of one vector.
 ///
+// SOLUTION
+/// `weights[j] = exp(scores[j]) / Σ_l exp(scores[l])`.
+///
+// END SOLUTION
 /// Shapes: m in, m out; the weights are positive and sum to one. The scores are of ordinary size,
 /// between −80 and 80.
 ///

@@ -28,7 +28,7 @@ pub struct Translator {
     /// Its own look back; `attend_all` where there is none.
     look: Option<Look>,
     functions: Functions,
-    /// 2d×v: the state, then the context.
+    /// 2d×vocab: the state, then the context.
     w_out: Array2<f32>,
     b_out: Array1<f32>,
 }
@@ -168,7 +168,7 @@ impl Translator {
         })
     }
 
-    /// The logits under teacher forcing, (n + 1)×v, and where each step looked, (n + 1)×m: the
+    /// The logits under teacher forcing, (n + 1)×vocab, and where each step looked, (n + 1)×m: the
     /// decoder is fed the start and then the n tokens of `target`.
     pub fn forced(&self, source: &[usize], target: &[usize]) -> (Array2<f32>, Array2<f32>) {
         let states = self.read(source);

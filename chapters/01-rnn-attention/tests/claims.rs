@@ -6,12 +6,14 @@ use attn_dates::{
     results::{HeldOut, gradients},
 };
 use ch01_rnn_attention::{
-    Attended, Gru, Rnn, attend_all, decode, decode_attending, encode,
+    Attended, Gru, Lstm, Readout, ReadoutGradients, Remembered, Rnn, attend_all, decode,
+    decode_attending, encode,
     figures::trained::shares,
     greedy, gru_step,
     influence::{Influence, LONGEST, influence, network},
+    lstm_step, readout_backward,
     rnn::spectral_norm,
-    rnn_step, softmax, teacher_forcing,
+    rnn_step, softmax, teacher_forcing, top_softmax,
 };
 use ndarray::{Array1, Array2, ArrayView, ArrayView1, Dimension, array};
 
@@ -123,6 +125,109 @@ fn a_gated_step_worked_by_hand() {
     near(after.view(), array![0.525]);
     // With z and 1 − z exchanged: ¾·0.6 + ¼·0.5.
     assert!((0.75_f32 * 0.6 + 0.25 * 0.5 - 0.575).abs() < 1e-6);
+}
+
+#[test]
+fn the_best_worked_by_hand() {
+    let weights = top_softmax(array![0.0, ln(3.0), -1.0, 0.0].view(), 2);
+    near(weights.view(), array![0.25, 0.75, 0.0, 0.0]);
+    // The database: its best three rows, and the softmax of all five.
+    let (relevance, readings) =
+        (array![8.0_f32, 4.0, 4.0, 2.0, 2.0], array![5.0, 2.0, 8.0, 3.0, 6.0]);
+    let three = top_softmax(relevance.view(), 3);
+    assert!(three[3] == 0.0 && three[4] == 0.0);
+    assert!((three[0] - 0.965).abs() < 5e-4 && (three[1] - 0.018).abs() < 5e-4);
+    assert!((three.dot(&readings) - 5.0).abs() < 5e-4, "{}", three.dot(&readings));
+}
+
+#[test]
+fn a_step_with_a_memory_worked_by_hand() {
+    let lstm = Lstm {
+        w_x: array![[0.0, ln(3.0), 0.0, 0.0]],
+        w_h: array![[0.0, 0.0, 2.0 * ln(2.0), 0.0]],
+        b_x: array![0.0, 0.0, 0.0, ln(3.0)],
+        b_h: array![0.0, 0.0, 0.0, -2.0 * ln(3.0)],
+    };
+    let before = 4.0 / 3.0 * (ln(2.0) - 0.3);
+    assert!((before - 0.524).abs() < 1e-3);
+    let (x, state, cell) = (array![1.0], array![0.5], array![before]);
+    let Remembered { state, cell } = lstm_step(&lstm, x.view(), state.view(), cell.view());
+    near(cell.view(), array![ln(2.0)]);
+    near(state.view(), array![0.15]);
+    // The output gate on the cell itself, without the tanh.
+    assert!((0.25 * ln(2.0) - 0.1733).abs() < 1e-4);
+}
+
+/// A forget gate of 1 and an input gate of 0 keep the cell to the last bit, through a hundred tokens,
+/// however large it is. What is shown of it lies between −1 and 1.
+#[test]
+fn a_cell_can_be_left_alone_whatever_it_holds() {
+    let mut lstm = Lstm::random(3, 4, &mut Random::new(1));
+    lstm.b_x.slice_mut(ndarray::s![..4]).fill(-200.0); // input
+    lstm.b_x.slice_mut(ndarray::s![4..8]).fill(200.0); // forget
+    let before = array![0.5, -40.0, 1e-3, 7.0];
+    let mut after = Remembered { state: Array1::zeros(4), cell: before.clone() };
+    for x in Random::new(3).normal((100, 3)).rows() {
+        after = lstm_step(&lstm, x, after.state.view(), after.cell.view());
+        assert!(after.state.iter().all(|s| s.abs() <= 1.0));
+    }
+    assert_eq!(after.cell, before);
+}
+
+/// The unit of 1997 adds to its cell and never takes away: fed the same token, it grows without end.
+#[test]
+fn without_a_forget_gate_a_cell_grows_without_end() {
+    let steps = 100;
+    let grown = |forget: f32| {
+        let mut lstm = Lstm {
+            w_x: Array2::zeros((1, 4)),
+            w_h: Array2::zeros((1, 4)),
+            b_x: array![100.0, forget, 100.0, 100.0], // open, the candidate 1
+            b_h: Array1::zeros(4),
+        };
+        lstm.w_x.fill(0.0);
+        let mut after = Remembered { state: Array1::zeros(1), cell: Array1::zeros(1) };
+        for _ in 0..steps {
+            after = lstm_step(&lstm, array![1.0].view(), after.state.view(), after.cell.view());
+        }
+        after.cell[0]
+    };
+    assert_eq!(grown(100.0), 100.0); // the gate always open is no gate
+    assert!((grown(0.0) - 2.0).abs() < 1e-4); // half open: 1 + 1/2 + 1/4 + …
+}
+
+#[test]
+fn a_gradient_worked_by_hand() {
+    let readout = Readout { w: array![[0.0, ln(3.0)]], b: array![0.0, 0.0] };
+    let states = array![[1.0], [-1.0]];
+    let ReadoutGradients { dw, db, d_states } = readout_backward(&readout, states.view(), &[1, 1]);
+    near(dw.view(), array![[-0.25, 0.25]]);
+    near(db.view(), array![0.5, -0.5]);
+    near(d_states.view(), array![[-ln(3.0) / 8.0], [-3.0 * ln(3.0) / 8.0]]);
+    // As the sum of the losses: twice.
+    near(db.view(), array![1.0, -1.0] / 2.0);
+}
+
+/// Steps against the gradient: 200 of them, and the loss falls from ln 5 to next to nothing.
+#[test]
+fn a_read_out_learns_from_its_gradient() {
+    let states = Random::new(4).normal((8, 16));
+    let targets = [0, 1, 2, 3, 4, 0, 1, 2];
+    let mut readout = Readout { w: Array2::zeros((16, 5)), b: Array1::zeros(5) };
+    let loss = |readout: &Readout| {
+        let logits = states.dot(&readout.w) + &readout.b;
+        let losses = logits.rows().into_iter().zip(targets);
+        losses.map(|(row, target)| -softmax(row)[target].ln()).sum::<f32>() / 8.0
+    };
+    let first = loss(&readout);
+    for _ in 0..200 {
+        let gradients = readout_backward(&readout, states.view(), &targets);
+        readout.w.scaled_add(-0.5, &gradients.dw);
+        readout.b.scaled_add(-0.5, &gradients.db);
+    }
+    println!("from {first:.3} to {:.4}", loss(&readout));
+    assert!((first - ln(5.0)).abs() < 1e-5);
+    assert!(loss(&readout) < 0.02);
 }
 
 /// An update gate of 1 keeps the state to the last bit, through a hundred tokens.

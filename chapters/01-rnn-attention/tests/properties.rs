@@ -3,7 +3,9 @@
 use attn_core::random::Random;
 use attn_dates::{Model, Weights, vocabulary::encode_source};
 use ch01_rnn_attention::{
-    Attended, Gru, Rnn, attend_all, decode, decode_attending, encode, gru_step, rnn_step, softmax,
+    Attended, Gru, Lstm, Readout, Remembered, Rnn, attend_all, attend_top, decode,
+    decode_attending, encode, gru_step, lstm_step, readout_backward, rnn_step, softmax,
+    top_softmax,
     translator::{Look, Translator},
 };
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, array, concatenate, s};
@@ -44,6 +46,47 @@ fn permuting_the_states_permutes_the_weights_and_leaves_the_context() {
     assert!(furthest(one.context.view(), other.context.view()) < 1e-5);
     let permuted = one.weights.select(Axis(0), &order);
     assert!(furthest(permuted.view(), other.weights.view()) < 1e-6);
+}
+
+/// What is kept is the softmax of all, divided by its own sum; with everything kept, to the last bit.
+#[test]
+fn the_best_keep_their_proportions() {
+    let scores = Random::new(20).normal(31);
+    let all = softmax(scores.view());
+    for keep in 0..40 {
+        let weights = top_softmax(scores.view(), keep);
+        assert_eq!(weights.iter().filter(|&&w| w > 0.0).count(), keep.min(31));
+        let kept: f32 = all.iter().zip(&weights).filter(|(_, w)| **w > 0.0).map(|(a, _)| a).sum();
+        for (weight, all) in weights.iter().zip(&all) {
+            assert!(*weight == 0.0 || (weight * kept - all).abs() < 1e-6);
+        }
+        let least = all.iter().zip(&weights).filter(|(_, w)| **w > 0.0).map(|(a, _)| *a);
+        let least = least.fold(1.0, f32::min);
+        assert!(all.iter().zip(&weights).all(|(a, w)| *w > 0.0 || *a <= least));
+    }
+    assert_eq!(top_softmax(Array1::zeros(0).view(), 3).len(), 0);
+}
+
+#[test]
+fn a_look_at_the_best_with_everything_kept_is_a_look_at_all() {
+    let mut random = Random::new(21);
+    let (state, states) = (random.normal(8), random.normal((9, 8)));
+    let all = attend_all(state.view(), states.view());
+    let top = attend_top(state.view(), states.view(), 9);
+    assert!(furthest(all.weights.view(), top.weights.view()) < 1e-6);
+    assert!(furthest(all.context.view(), top.context.view()) < 1e-5);
+    let one = attend_top(state.view(), states.view(), 1);
+    assert!(states.rows().into_iter().any(|row| row == one.context));
+}
+
+/// Each row of the gradient of the logits sums to zero, so the bias's gradient does.
+#[test]
+fn what_one_token_gains_the_others_lose() {
+    let mut random = Random::new(22);
+    let readout = Readout { w: random.normal((4, 7)), b: random.normal(7) };
+    let gradients = readout_backward(&readout, random.normal((5, 4)).view(), &[0, 6, 3, 3, 1]);
+    assert!(gradients.db.sum().abs() < 1e-6);
+    assert!(gradients.dw.sum_axis(Axis(1)).iter().all(|sum| sum.abs() < 1e-6));
 }
 
 #[test]
@@ -134,6 +177,18 @@ fn a_gated_step_stays_between_minus_one_and_one() {
     }
 }
 
+/// A gate times a tanh, whatever the cell holds by then.
+#[test]
+fn what_an_lstm_shows_stays_between_minus_one_and_one() {
+    let mut random = Random::new(23);
+    let lstm = Lstm::random(5, 8, &mut random);
+    let mut after = Remembered { state: Array1::zeros(8), cell: random.normal(8) * 50.0 };
+    for x in random.normal((100, 5)).rows() {
+        after = lstm_step(&lstm, x, after.state.view(), after.cell.view());
+        assert!(after.state.iter().all(|s: &f32| s.abs() <= 1.0), "{}", after.state);
+    }
+}
+
 #[test]
 fn nothing_to_read_or_to_write_is_no_trouble() {
     assert_eq!(encode(&rnn(1, 3, 4), Array2::zeros((0, 3)).view()).dim(), (0, 4));
@@ -190,6 +245,20 @@ fn sizes_that_do_not_fit_are_named() {
     assert_eq!(
         refusal(move || gru_step(&gru(), vector(3).view(), vector(4).view())),
         "width of b_h 8 ≠ three times the state width 12"
+    );
+    let lstm = || Lstm { w_x: matrix(3, 16), w_h: matrix(4, 16), b_x: vector(16), b_h: vector(16) };
+    assert_eq!(
+        refusal(move || lstm_step(&lstm(), vector(3).view(), vector(4).view(), vector(5).view())),
+        "cell width 5 ≠ state width 4"
+    );
+    let readout = || Readout { w: matrix(4, 7), b: vector(7) };
+    assert_eq!(
+        refusal(move || readout_backward(&readout(), matrix(2, 4).view(), &[1])),
+        "targets 1 ≠ states 2"
+    );
+    assert_eq!(
+        refusal(move || readout_backward(&readout(), matrix(2, 4).view(), &[1, 7])),
+        "target 7, but the vocabulary has 7 tokens"
     );
 }
 

@@ -16,8 +16,10 @@ fn main() -> ExitCode {
         additive_scores::answered_by("2.1", answers::additive_scores),
         general_scores::answered_by("2.2", answers::general_scores),
         concat_scores::answered_by("2.3", answers::concat_scores),
+        cosine_scores::answered_by("2.8", answers::cosine_scores),
         location_weights::answered_by("2.4", answers::location_weights),
         local_weights::answered_by("2.5", answers::local_weights),
         finite_differences::answered_by("2.6", answers::finite_differences),
+        additive_backward::answered_by("2.7", answers::additive_backward),
     ])
 }

@@ -1,9 +1,13 @@
 use ndarray::{Array2, ArrayView2};
 
 // ANCHOR: finite_differences
-/// The gradient of `f` at `x`, by central differences: entry `[i,j]` is
-/// `(f(x with x[i,j] + h) − f(x with x[i,j] − h)) / (2h)`, all other entries as they are.
+/// The gradient of `f` at `x`, by central differences.
 ///
+// SOLUTION
+/// Entry `[i,j]` is `(f(x with x[i,j] + h) − f(x with x[i,j] − h)) / (2h)`, all other entries as they
+/// are.
+///
+// END SOLUTION
 /// Shapes: as `x`. Costs two evaluations of `f` for each entry; the error is of the order of h²,
 /// plus that of the rounding of `f`, divided by h.
 ///

@@ -39,6 +39,49 @@ pub struct Pointer {
 }
 // ANCHOR_END: pointer
 
+// ANCHOR: additive_gradients
+/// The gradients of an additive score's weights, each in the shape of the weights.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AdditiveGradients {
+    /// With respect to `w_q`, d_q×a.
+    pub dw_q: Array2<f32>,
+    /// With respect to `w_k`, d_k×a.
+    pub dw_k: Array2<f32>,
+    /// With respect to `v`, a.
+    pub dv: Array1<f32>,
+}
+// ANCHOR_END: additive_gradients
+
+// ANCHOR: products
+/// Multiplies matrices, and counts what that costs.
+///
+/// ```
+/// use ch02_additive_attention::Products;
+/// use ndarray::array;
+/// let mut products = Products::default();
+/// let (row, column) = (array![[1.0, 2.0, 3.0]], array![[4.0], [5.0], [6.0]]);
+/// assert_eq!(products.multiply(row.view(), column.view()), array![[32.0]]);
+/// assert_eq!(products.flop(), 6); // three multiplications, three additions
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Products {
+    flop: u64,
+}
+
+impl Products {
+    /// The product `a b`, which counts as 2 FLOP for each row of a, column of a and column of b.
+    pub fn multiply(&mut self, a: ArrayView2<f32>, b: ArrayView2<f32>) -> Array2<f32> {
+        self.flop += 2 * (a.nrows() * a.ncols() * b.ncols()) as u64;
+        a.dot(&b)
+    }
+
+    /// What all products together have cost, in FLOP.
+    pub fn flop(&self) -> u64 {
+        self.flop
+    }
+}
+// ANCHOR_END: products
+
 impl Additive {
     /// Makes sure that these weights score queries `q` against keys `k`.
     ///
@@ -52,6 +95,16 @@ impl Additive {
         expect_equal(("columns of w_q", self.w_q.ncols()), v);
         expect_equal(("columns of w_k", self.w_k.ncols()), v);
     }
+}
+
+/// Makes sure that `d_scores` is a gradient of the scores of `q` against `k`.
+///
+/// # Panics
+/// Names the two sizes that differ.
+#[track_caller]
+pub fn expect_d_scores(q: ArrayView2<f32>, k: ArrayView2<f32>, d_scores: ArrayView2<f32>) {
+    expect_equal(("gradient rows", d_scores.nrows()), ("query count", q.nrows()));
+    expect_equal(("gradient columns", d_scores.ncols()), ("key count", k.nrows()));
 }
 
 impl Concat {

@@ -2,11 +2,14 @@
 //!
 //! A look back needs a *score*: how well a query fits a key. Here is the family of scores that
 //! translation tried before the Transformer: additive, general and concat, of which the dot product
-//! is a special case; location, which does not look at the keys; and a window that decides where to
-//! look first. Then the tool that checks every gradient of the course, differences.
+//! is a special case; cosine, which looks at directions alone; location, which does not look at the
+//! keys; and a window that decides where to look first. Then the tool that checks every gradient of
+//! the course, differences, and the gradient of the additive score, which it checks.
 //!
 //! Shapes: `q` n×d_q, `k` m×d_k, one per row; scores and weights n×m.
 
+mod backward;
+mod cosine;
 pub mod cost;
 mod differences;
 pub mod exercises;
@@ -19,8 +22,10 @@ mod look;
 pub mod oracle;
 pub mod scores;
 
+pub use backward::additive_backward;
+pub use cosine::cosine_scores;
 pub use differences::finite_differences;
-pub use given::{Additive, Concat, Pointer};
+pub use given::{Additive, AdditiveGradients, Concat, Pointer, Products};
 pub use local::{local_weights, positions};
 pub use location::location_weights;
 pub use look::{additive_look, additive_translator, additive_translator_on};

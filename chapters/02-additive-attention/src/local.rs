@@ -3,15 +3,19 @@ use ch01_rnn_attention::softmax;
 use ndarray::{Array1, Array2, ArrayView2};
 
 // ANCHOR: local_weights
-/// Local weights with a predicted position (local-p). Each query i points at a position
-/// `p_i = m · sigmoid(v_p · tanh(q_i W_p))`, a real number between 0 and m. Keys are at the
-/// positions 0 … m − 1. Those further from `p_i` than `half` (D) get no weight. Among the others
+/// Local weights with a predicted position (local-p): each query points at a position, and looks at
+/// the keys that are at most `half` (D) away from it.
+///
+// SOLUTION
+/// Query i points at `p_i = m · sigmoid(v_p · tanh(q_i W_p))`, a real number between 0 and m. Keys are
+/// at the positions 0 … m − 1. Those further from `p_i` than D get no weight. Among the others
 ///
 /// ```text
 /// weights[i,j] = softmax over the window of scores[i,·], at j  ·  exp(−(j − p_i)² / (2σ²)),  σ = D/2
 /// ```
 ///
-/// and the result is *not* normalised again: a row sums to less than one.
+// END SOLUTION
+/// The result is not normalised again: a row sums to less than one.
 ///
 /// Shapes: `q` n×d_q, `scores` n×m with m ≥ 1; n×m. `half` ≥ 1. The scores are of ordinary size,
 /// between −80 and 80.

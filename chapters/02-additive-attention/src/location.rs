@@ -3,9 +3,12 @@ use ch01_rnn_attention::softmax;
 use ndarray::{Array2, ArrayView2, s};
 
 // ANCHOR: location_weights
-/// Location weights: each query has a score for each *position*, whatever the key there is, and the
-/// softmax runs over the m positions that there are: `weights[i] = softmax((q_i W)[..m])`.
+/// Location weights: each query has a score for each position, whatever the key there is.
 ///
+// SOLUTION
+/// The softmax runs over the m positions that there are: `weights[i] = softmax((q_i W)[..m])`.
+///
+// END SOLUTION
 /// Shapes: `w` d_q×s for at most s positions, `q` n×d_q, m ≤ s; n×m. Costs 2·n·d_q·s FLOPs.
 /// The scores are of ordinary size, between −80 and 80.
 ///

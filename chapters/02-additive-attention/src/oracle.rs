@@ -4,7 +4,7 @@
 
 use crate::given::{Additive, Concat, Pointer};
 use attn_oracle::{product, softmax, to};
-use ndarray::{Array2, ArrayView1, ArrayView2, Axis, NdFloat};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, NdFloat};
 
 fn number<F: NdFloat>(x: f32) -> F {
     F::from(x).expect("f32 fits every float")
@@ -22,6 +22,54 @@ pub fn additive_scores<F: NdFloat>(
     for ((i, j), score) in scores.indexed_iter_mut() {
         for (c, &v) in additive.v.iter().enumerate() {
             *score += number::<F>(v) * (from_q[[i, c]] + from_k[[j, c]]).tanh();
+        }
+    }
+    scores
+}
+
+/// The gradients of the weights of an additive score, pair by pair and number by number: with
+/// respect to `w_q`, `w_k` and `v`.
+pub fn additive_backward<F: NdFloat>(
+    additive: &Additive,
+    q: ArrayView2<f32>,
+    k: ArrayView2<f32>,
+    d_scores: ArrayView2<f32>,
+) -> (Array2<F>, Array2<F>, Array1<F>) {
+    let from_q = product::<F>(&to(q), additive.w_q.view());
+    let from_k = product::<F>(&to(k), additive.w_k.view());
+    let mut dw_q = Array2::zeros(additive.w_q.raw_dim());
+    let mut dw_k = Array2::zeros(additive.w_k.raw_dim());
+    let mut dv = Array1::zeros(additive.v.len());
+    for ((i, j), &d_score) in d_scores.indexed_iter() {
+        for (c, &v) in additive.v.iter().enumerate() {
+            let hidden = (from_q[[i, c]] + from_k[[j, c]]).tanh();
+            let d_sum =
+                number::<F>(d_score) * number(v) * (F::one() - hidden) * (F::one() + hidden);
+            dv[c] += number::<F>(d_score) * hidden;
+            for (r, &x) in q.row(i).iter().enumerate() {
+                dw_q[[r, c]] += number::<F>(x) * d_sum;
+            }
+            for (r, &x) in k.row(j).iter().enumerate() {
+                dw_k[[r, c]] += number::<F>(x) * d_sum;
+            }
+        }
+    }
+    (dw_q, dw_k, dv)
+}
+
+/// Cosine scores, n×m: each product divided by both lengths, 0 where a length is 0.
+pub fn cosine_scores<F: NdFloat>(beta: f32, q: ArrayView2<f32>, k: ArrayView2<f32>) -> Array2<F> {
+    let (q, k) = (to::<F>(q), to::<F>(k));
+    let mut scores = Array2::zeros((q.nrows(), k.nrows()));
+    for ((i, j), score) in scores.indexed_iter_mut() {
+        let [mut product, mut q_squares, mut k_squares] = [F::zero(); 3];
+        for (&x, &y) in q.row(i).iter().zip(k.row(j)) {
+            product += x * y;
+            q_squares += x * x;
+            k_squares += y * y;
+        }
+        if q_squares > F::zero() && k_squares > F::zero() {
+            *score = number::<F>(beta) * (product / q_squares.sqrt() / k_squares.sqrt());
         }
     }
     scores

@@ -1,6 +1,6 @@
 //! Scores that compare a query with a key: dot, additive, general and concat.
 
-use crate::given::{Additive, Concat, expect_between};
+use crate::given::{Additive, Concat, Products, expect_between};
 use attn_core::shape::expect_equal;
 use ndarray::{Array2, ArrayView2, Axis, concatenate, s};
 
@@ -16,8 +16,12 @@ pub fn dot_scores(q: ArrayView2<f32>, k: ArrayView2<f32>) -> Array2<f32> {
 }
 
 // ANCHOR: additive_scores
-/// Additive scores: `scores[i,j] = v · tanh(q_i W_q + k_j W_k)`.
+/// Additive scores: for each pair of a query and a key, a network of one hidden layer.
 ///
+// SOLUTION
+/// `scores[i,j] = v · tanh(q_i W_q + k_j W_k)`.
+///
+// END SOLUTION
 /// Shapes: `q` n×d_q, `k` m×d_k; n×m. Costs 2·a·(n·d_q + m·d_k) + 4·n·m·a FLOPs, a tanh counted as
 /// one.
 ///
@@ -46,31 +50,60 @@ pub fn additive_scores(additive: &Additive, q: ArrayView2<f32>, k: ArrayView2<f3
 // ANCHOR_END: additive_scores
 
 // ANCHOR: general_scores
-/// General scores: `scores[i,j] = q_i W k_jᵀ`, for all pairs at once `q W kᵀ`.
+/// General scores: `q W kᵀ`, for all pairs at once, in the order of products that costs least.
 ///
-/// Shapes: `w` d_q×d_k, `q` n×d_q, `k` m×d_k; n×m. Costs 2·n·d_q·d_k + 2·n·m·d_k FLOPs.
+/// Every product goes through `products`, which counts its FLOP.
 ///
+/// Shapes: `w` d_q×d_k, `q` n×d_q, `k` m×d_k; n×m. Costs the smaller of two numbers, which depend on
+/// n, m, d_q and d_k.
+///
+// SOLUTION
+/// From the queries' side that is 2·n·d_q·d_k + 2·n·m·d_k FLOPs, from the keys' side
+/// 2·m·d_q·d_k + 2·n·m·d_q.
+///
+// END SOLUTION
 /// Luong et al., arXiv:1508.04025, §3.1.
 ///
 /// ```
-/// use ch02_additive_attention::general_scores;
+/// use ch02_additive_attention::{Products, general_scores};
 /// use ndarray::array;
 /// // The one entry of W lets the query's first number meet the key's second one.
-/// let scores = general_scores(array![[0.0, 2.0]].view(), array![[3.0]].view(), array![[4.0, 5.0]].view());
+/// let (w, q, k) = (array![[0.0, 2.0]], array![[3.0]], array![[4.0, 5.0]]);
+/// let mut products = Products::default();
+/// let scores = general_scores(w.view(), q.view(), k.view(), &mut products);
 /// assert_eq!(scores, array![[30.0]]);
+/// assert_eq!(products.flop(), 6); // k brought over to q's side: one number instead of two
 /// ```
 #[track_caller]
-pub fn general_scores(w: ArrayView2<f32>, q: ArrayView2<f32>, k: ArrayView2<f32>) -> Array2<f32> {
+pub fn general_scores(
+    w: ArrayView2<f32>,
+    q: ArrayView2<f32>,
+    k: ArrayView2<f32>,
+    products: &mut Products,
+) -> Array2<f32> {
     expect_between(w, q, k);
-    // SOLUTION 2.2: the queries, carried over to the keys' side, times the keys
-    q.dot(&w).dot(&k.t())
+    // SOLUTION 2.2: q W kᵀ, with the brackets where they cost least
+    let ((n, d_q), (m, d_k)) = (q.dim(), k.dim());
+    let from_queries = n * d_q * d_k + n * m * d_k; // (q W) kᵀ
+    let from_keys = m * d_q * d_k + n * m * d_q; // q (W kᵀ)
+    if from_queries <= from_keys {
+        let on_the_keys_side = products.multiply(q, w); // n×d_k
+        products.multiply(on_the_keys_side.view(), k.t())
+    } else {
+        let on_the_queries_side = products.multiply(w, k.t()); // d_q×m
+        products.multiply(q, on_the_queries_side.view())
+    }
     // END SOLUTION
 }
 // ANCHOR_END: general_scores
 
 // ANCHOR: concat_scores
-/// Concat scores: `scores[i,j] = v · tanh([q_i ; k_j] W)`, with the query before the key.
+/// Concat scores: as additive scores, from query and key in one row, the query first.
 ///
+// SOLUTION
+/// `scores[i,j] = v · tanh([q_i ; k_j] W)`.
+///
+// END SOLUTION
 /// Shapes: `w` (d_q + d_k)×a, `q` n×d_q, `k` m×d_k; n×m. Written as it stands it costs
 /// 2·n·m·a·(d_q + d_k) FLOPs and more, since every pair is projected anew.
 ///

@@ -5,7 +5,8 @@ use attn_dates::{Model, Weights, results::HeldOut};
 use ch01_rnn_attention::figures::trained::shares;
 use ch01_rnn_attention::softmax;
 use ch02_additive_attention::{
-    Additive, Concat, Pointer, additive_scores, concat_scores,
+    Additive, AdditiveGradients, Concat, Pointer, Products, additive_backward, additive_scores,
+    concat_scores, cosine_scores,
     cost::Sizes,
     dot_scores,
     figures::saturation::{WIDTHS, measure},
@@ -23,6 +24,10 @@ fn near<D: Dimension>(got: ArrayView<f32, D>, printed: ndarray::Array<f32, D>) {
 
 fn ln(x: f32) -> f32 {
     x.ln()
+}
+
+fn general(w: ArrayView2<f32>, q: ArrayView2<f32>, k: ArrayView2<f32>) -> Array2<f32> {
+    general_scores(w, q, k, &mut Products::default())
 }
 
 #[test]
@@ -45,9 +50,49 @@ fn scores_worked_by_hand() {
 
     let w = array![[0.0, 3.0], [0.0, 1.0]];
     let (q, k) = (array![[1.0, 2.0]], array![[1.0, 1.0]]);
-    near(general_scores(w.view(), q.view(), k.view()).view(), array![[5.0]]);
-    near(general_scores(w.t(), q.view(), k.view()).view(), array![[8.0]]);
+    near(general(w.view(), q.view(), k.view()).view(), array![[5.0]]);
+    near(general(w.t(), q.view(), k.view()).view(), array![[8.0]]);
     near(dot_scores(q.view(), k.view()).view(), array![[3.0]]);
+}
+
+/// One query, a thousand keys, all 128 wide: from the queries' side and from the keys'.
+#[test]
+fn what_the_two_orders_of_a_general_score_cost() {
+    let mut random = Random::new(5);
+    let (w, q, k) =
+        (random.normal((128, 128)), random.normal((1, 128)), random.normal((1000, 128)));
+    let mut products = Products::default();
+    general_scores(w.view(), q.view(), k.view(), &mut products);
+    assert_eq!(products.flop(), 288_768);
+    let mut products = Products::default();
+    let moved = products.multiply(w.view(), k.t());
+    products.multiply(q.view(), moved.view());
+    assert_eq!(products.flop(), 33_024_000);
+    assert_eq!(33_024_000 / 288_768, 114);
+}
+
+#[test]
+fn cosines_worked_by_hand() {
+    let (q, k) = (array![[3.0, 4.0]], array![[4.0, 3.0], [0.0, 0.0], [-6.0, -8.0]]);
+    near(cosine_scores(5.0, q.view(), k.view()).view(), array![[4.8, 0.0, -5.0]]);
+    // With β = 1 no weight is more than e² times another.
+    assert!((1.0_f32.exp() / (-1.0_f32).exp() - 7.389).abs() < 1e-3);
+}
+
+#[test]
+fn a_gradient_worked_by_hand() {
+    let additive = Additive {
+        w_q: array![[ln(2.0), ln(3.0)]],
+        w_k: array![[0.0, -ln(3.0)]],
+        v: array![1.0, 0.5],
+    };
+    let (q, k) = (array![[1.0]], array![[0.0], [1.0]]);
+    let d_scores = array![[2.0, -1.0]];
+    let AdditiveGradients { dw_q, dw_k, dv } =
+        additive_backward(&additive, q.view(), k.view(), d_scores.view());
+    near(dv.view(), array![0.6, 1.6]);
+    near(dw_q.view(), array![[0.64, -0.14]]);
+    near(dw_k.view(), array![[-0.64, -0.5]]);
 }
 
 #[test]
@@ -88,14 +133,11 @@ fn the_family_is_a_family() {
         concat_scores(&concat, q.view(), k.view()).view(),
         additive_scores(&additive, q.view(), k.view()),
     );
-    near(
-        general_scores(Array2::eye(5).view(), q.view(), k.view()).view(),
-        dot_scores(q.view(), k.view()),
-    );
+    near(general(Array2::eye(5).view(), q.view(), k.view()).view(), dot_scores(q.view(), k.view()));
     // A general score whose matrix is a product, W = A Bᵀ, is a dot product of projections.
     let (a, b) = (random.normal((5, 3)), random.normal((5, 3)));
     near(
-        general_scores(a.dot(&b.t()).view(), q.view(), k.view()).view(),
+        general(a.dot(&b.t()).view(), q.view(), k.view()).view(),
         dot_scores(q.dot(&a).view(), k.dot(&b).view()),
     );
 }

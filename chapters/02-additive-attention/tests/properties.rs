@@ -3,8 +3,9 @@
 use attn_core::random::Random;
 use attn_dates::{Model, Weights, vocabulary::encode_source};
 use ch02_additive_attention::{
-    Additive, Concat, Pointer, additive_look, additive_scores, additive_translator, concat_scores,
-    dot_scores, finite_differences, general_scores, local_weights, location_weights, positions,
+    Additive, Concat, Pointer, Products, additive_backward, additive_look, additive_scores,
+    additive_translator, concat_scores, cosine_scores, dot_scores, finite_differences,
+    general_scores, local_weights, location_weights, positions,
 };
 use ndarray::{Array1, Array2, ArrayView2, Axis, array, s};
 use std::panic::{UnwindSafe, catch_unwind};
@@ -63,12 +64,53 @@ fn no_additive_score_exceeds_the_norm_of_v() {
     }
 }
 
+/// The same scores from either side, up to rounding, and never dearer than either.
+#[test]
+fn general_scores_take_the_cheaper_side() {
+    let mut random = Random::new(70);
+    for (n, m, d_q, d_k) in [(1, 9, 4, 4), (9, 1, 4, 4), (5, 6, 2, 64), (6, 5, 64, 2), (3, 3, 3, 3)]
+    {
+        let w = random.normal((d_q, d_k));
+        let (q, k) = (random.normal((n, d_q)), random.normal((m, d_k)));
+        let mut products = Products::default();
+        let scores = general_scores(w.view(), q.view(), k.view(), &mut products);
+        let (mut from_queries, mut from_keys) = (Products::default(), Products::default());
+        let moved = from_queries.multiply(q.view(), w.view());
+        let one = from_queries.multiply(moved.view(), k.t());
+        let moved = from_keys.multiply(w.view(), k.t());
+        let other = from_keys.multiply(q.view(), moved.view());
+        assert!(furthest(scores.view(), one.view()) < 1e-3);
+        assert!(furthest(scores.view(), other.view()) < 1e-3);
+        assert_eq!(products.flop(), from_queries.flop().min(from_keys.flop()));
+    }
+}
+
+/// However long the rows are: between −β and β, and the same for a row as for its multiples.
+#[test]
+fn cosine_scores_see_directions_alone() {
+    let mut random = Random::new(71);
+    let (q, k) = (random.normal((5, 6)), random.normal((9, 6)));
+    let scores = cosine_scores(3.0, q.view(), k.view());
+    assert!(scores.iter().all(|s| s.abs() <= 3.0 * 1.0001));
+    for factor in [1e-12, 0.1, 1e12] {
+        let other = cosine_scores(3.0, (&q * factor).view(), (&k * factor).view());
+        assert!(furthest(scores.view(), other.view()) < 1e-5, "{factor}");
+    }
+    let itself = cosine_scores(3.0, q.view(), q.view());
+    assert!(itself.diag().iter().all(|s| (s - 3.0).abs() < 1e-5));
+    assert_eq!(
+        cosine_scores(3.0, Array2::zeros((1, 6)).view(), k.view()),
+        Array2::<f32>::zeros((1, 9))
+    );
+}
+
 #[test]
 fn general_scores_are_linear_in_each_side() {
     let mut random = Random::new(7);
     let (w, k) = (random.normal((4, 3)), random.normal((9, 3)));
     let (a, b) = (random.normal((5, 4)), random.normal((5, 4)));
-    let score = |q: &Array2<f32>| general_scores(w.view(), q.view(), k.view());
+    let score =
+        |q: &Array2<f32>| general_scores(w.view(), q.view(), k.view(), &mut Products::default());
     let sum = score(&(&a + &b));
     assert!(furthest(sum.view(), (score(&a) + score(&b)).view()) < 1e-4);
 }
@@ -198,9 +240,23 @@ fn sizes_that_do_not_fit_are_named() {
         refusal(move || general_scores(
             matrix(3, 2).view(),
             matrix(5, 3).view(),
-            matrix(6, 4).view()
+            matrix(6, 4).view(),
+            &mut Products::default()
         )),
         "key width 4 ≠ columns of w 2"
+    );
+    assert_eq!(
+        refusal(move || cosine_scores(1.0, matrix(5, 3).view(), matrix(6, 2).view())),
+        "key width 2 ≠ query width 3"
+    );
+    assert_eq!(
+        refusal(move || additive_backward(
+            &additive(1, (3, 2), 4),
+            matrix(5, 3).view(),
+            matrix(6, 2).view(),
+            matrix(5, 5).view()
+        )),
+        "gradient columns 5 ≠ key count 6"
     );
     let concat = || Concat { w: Array2::zeros((5, 4)), v: Array1::zeros(4) };
     assert_eq!(

@@ -11,9 +11,15 @@ use attn_dates::{
     results::HeldOut,
     vocabulary::{encode_source, encode_target},
 };
-use ch01_rnn_attention::{figures::trained::shares, translator::Translator};
-use ch02_additive_attention::additive_translator;
+use ch01_rnn_attention::{
+    Attended,
+    figures::trained::shares,
+    top_softmax,
+    translator::{Look, Translator},
+};
+use ch02_additive_attention::{Additive, additive_scores, additive_translator};
 use clap::Parser;
+use ndarray::Axis;
 use scores::Args;
 use std::{fs, path::PathBuf};
 
@@ -100,6 +106,36 @@ fn dot_scores_lie_further_apart_than_additive_ones() {
     assert!(dot.0 > 0.85 && additive.0 < 0.75);
     assert!(dot.1 > 2.0 * additive.1);
     assert!(additive.1 < bound / 2.0);
+}
+
+/// Chapter 1 prints what becomes of this model when only the best position is looked at.
+#[test]
+fn a_single_position_at_a_time_is_not_enough_for_additive_scores() {
+    const LISTS: usize = 100;
+    let weights = Weights::trained(Model::Additive);
+    let right = |keep: usize| {
+        let additive = Additive {
+            w_q: weights.matrix("attention.query").reversed_axes().to_owned(),
+            w_k: weights.matrix("attention.key").reversed_axes().to_owned(),
+            v: weights.vector("attention.score").to_owned(),
+        };
+        let look: Look = Box::new(move |state, states| {
+            let scores = additive_scores(&additive, state.insert_axis(Axis(0)), states);
+            let weights = top_softmax(scores.row(0), keep);
+            Attended { context: weights.dot(&states), weights }
+        });
+        let translator = Translator::new(&weights, look);
+        let mut generator = Generator::new(7, Split::HeldOutDays);
+        let right = (0..LISTS).filter(|_| {
+            let example = generator.list(4);
+            translator.translate(&example.source).expect("a text").output == example.target
+        });
+        right.count()
+    };
+    let [one, all] = [1, usize::MAX].map(right);
+    println!("of {LISTS} lists of four dates: {one} with one position, {all} with all");
+    // The page prints 13 and 100; another order of summation may turn one of them.
+    assert!(one.abs_diff(13) <= 1 && all >= 99);
 }
 
 #[test]

@@ -23,6 +23,10 @@ pub const FUNCTIONS: Functions = Functions {
         let _running = entered("1.5");
         answers::attend_all(state, states)
     },
+    top_softmax: |scores, keep| {
+        let _running = entered("1.10");
+        answers::top_softmax(scores, keep)
+    },
     gru_step: |gru, x, state| {
         let _running = entered("1.7");
         answers::gru_step(gru, x, state)

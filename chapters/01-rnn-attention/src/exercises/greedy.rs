@@ -19,7 +19,7 @@ exercise! {
     /// A decoder whose logits depend on the token that it is fed and on the time: at step t (from 0) they are row `token` of
     /// `logits`, plus t times `drift`.
     crate::greedy as fn(&mut dyn FnMut(usize) -> Array1<f32>, usize, usize, usize) -> Vec<usize>: (
-        logits: Array2<f32>[v v], drift: Array1<f32>[v], start: usize, end: usize, limit: usize[limit],
+        logits: Array2<f32>[vocab vocab], drift: Array1<f32>[vocab], start: usize, end: usize, limit: usize[limit],
     ) -> Answer;
 
     answer: |greedy, c| {

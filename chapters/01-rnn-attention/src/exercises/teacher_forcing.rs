@@ -17,7 +17,7 @@ fields! { Answer { loss, fed } }
 exercise! {
     /// A decoder whose logits depend on the token that it is fed: row `token` of `logits`.
     crate::teacher_forcing as fn(&mut dyn FnMut(usize) -> Array1<f32>, usize, &[usize]) -> f32: (
-        logits: Array2<f32>[v v], start: usize, targets: Vec<usize>[n],
+        logits: Array2<f32>[vocab vocab], start: usize, targets: Vec<usize>[n],
     ) -> Answer;
 
     answer: |teacher_forcing, c| {
@@ -72,7 +72,7 @@ exercise! {
     };
 
     never {
-        "v = 1": "with a single token there is nothing to predict";
+        "vocab = 1": "with a single token there is nothing to predict";
         "logits large": "the logits lie between −80 and 80, as the scores of the softmax";
     }
 

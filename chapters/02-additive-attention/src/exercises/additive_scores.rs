@@ -149,7 +149,11 @@ pub(super) const SIZES: [(usize, usize, usize, usize, usize); 7] = [
 ];
 
 /// Weights whose hidden layer neither saturates nor stays linear.
-fn random_additive(random: &mut Random, (d_q, d_k): (usize, usize), a: usize) -> Additive {
+pub(super) fn random_additive(
+    random: &mut Random,
+    (d_q, d_k): (usize, usize),
+    a: usize,
+) -> Additive {
     Additive {
         w_q: random.normal((d_q, a)) / (d_q as f32).sqrt(),
         w_k: random.normal((d_k, a)) / (d_k as f32).sqrt(),
