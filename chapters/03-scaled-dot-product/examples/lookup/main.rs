@@ -21,7 +21,7 @@ use table::Table;
 
 /// Attention as a soft lookup: predicts one column of a table from the others.
 #[derive(Parser)]
-#[command(name = "lookup", allow_negative_numbers = true)]
+#[command(name = "lookup", bin_name = "cargo attn run 3", allow_negative_numbers = true)]
 #[command(after_help = "With --mine, it runs on your functions.")]
 pub struct Args {
     /// A CSV file of numbers with a header line [default: 342 penguins]
