@@ -161,7 +161,7 @@ pub fn attention_backward(
 // ━━ 3.7 Attention with dropout · 10 points · about 20 minutes ━━
 
 /// Attention as it runs in training, with dropout on its weights: those that `kept` does not keep
-/// are not there, and the others are scaled as in [`dropout`](fn@crate::dropout).
+/// are not there, and the others are scaled as in `dropout`.
 ///
 /// Shapes: `q` n×d, `k` m×d, `v` m×d_v, `kept` n×m; `out` n×d_v, `lse` n. `p` is the probability with
 /// which weights were dropped, in [0, 1); `kept` was drawn before, with this p. `lse` is what it was
@@ -187,14 +187,13 @@ pub fn attention_dropout(
 ) -> Output {
     expect_shapes(q, k, v, mask);
     expect_kept(kept, p, q.nrows(), k.nrows());
-    todo!("3.7: attention whose weights are dropped after the softmax")
+    todo!("3.7: attention without the weights that are not kept, and the log-sum-exp of each row")
 }
 
 // ━━ 3.8 Back through dropout · 20 points · about 35 minutes ━━
 
-/// The gradients of [`attention_dropout`](fn@crate::attention_dropout): from its inputs, with the
-/// same `kept` and `p`, and the loss's gradient with respect to `out`, those with respect to `q`, `k`
-/// and `v`.
+/// The gradients of `attention_dropout`: from its inputs, with the same `kept` and `p`, and the
+/// loss's gradient with respect to `out`, those with respect to `q`, `k` and `v`.
 ///
 /// Shapes: `q` n×d, `k` m×d, `v` m×d_v, `kept` n×m, `d_out` n×d_v; each gradient in the shape of its
 /// input. The weights are computed again from `q`, `k` and the mask. Costs five products, as without
@@ -232,9 +231,8 @@ pub fn attention_dropout_backward(
 /// The second half of attention in half precision: from scores and values in `f16`, the values'
 /// means under the softmax of each row of scores.
 ///
-/// Shapes: `scores` n×m, scaled and masked, `v` m×d_v; n×d_v out. What is stored between the steps,
-/// the weights, is in `f16` as well; what a step does to them is computed in `f32`. A row of scores
-/// that is all −∞ gives zeros. Costs 2·n·m·d_v FLOP and n·m exponentials.
+/// Shapes: `scores` n×m, scaled and masked, `v` m×d_v; n×d_v out. The array of weights is in `f16`
+/// as well. A row of scores that is all −∞ gives zeros. Costs 2·n·m·d_v FLOP and n·m exponentials.
 ///
 /// ```
 /// use {ch03_scaled_dot_product::attend_half, half::f16, ndarray::array};

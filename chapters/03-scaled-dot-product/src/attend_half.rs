@@ -7,9 +7,8 @@ use ndarray::{Array2, ArrayView2};
 /// The second half of attention in half precision: from scores and values in `f16`, the values'
 /// means under the softmax of each row of scores.
 ///
-/// Shapes: `scores` n×m, scaled and masked, `v` m×d_v; n×d_v out. What is stored between the steps,
-/// the weights, is in `f16` as well; what a step does to them is computed in `f32`. A row of scores
-/// that is all −∞ gives zeros. Costs 2·n·m·d_v FLOP and n·m exponentials.
+/// Shapes: `scores` n×m, scaled and masked, `v` m×d_v; n×d_v out. The array of weights is in `f16`
+/// as well. A row of scores that is all −∞ gives zeros. Costs 2·n·m·d_v FLOP and n·m exponentials.
 ///
 /// ```
 /// use {ch03_scaled_dot_product::attend_half, half::f16, ndarray::array};

@@ -8,7 +8,7 @@ use ndarray::{Array1, Array2, ArrayView2, Zip};
 
 // ANCHOR: attention_dropout
 /// Attention as it runs in training, with dropout on its weights: those that `kept` does not keep
-/// are not there, and the others are scaled as in [`dropout`](fn@crate::dropout).
+/// are not there, and the others are scaled as in `dropout`.
 ///
 /// Shapes: `q` n×d, `k` m×d, `v` m×d_v, `kept` n×m; `out` n×d_v, `lse` n. `p` is the probability with
 /// which weights were dropped, in [0, 1); `kept` was drawn before, with this p. `lse` is what it was
@@ -34,7 +34,7 @@ pub fn attention_dropout(
 ) -> Output {
     expect_shapes(q, k, v, mask);
     expect_kept(kept, p, q.nrows(), k.nrows());
-    // SOLUTION 3.7: attention whose weights are dropped after the softmax
+    // SOLUTION 3.7: attention without the weights that are not kept, and the log-sum-exp of each row
     let scores = masked_scores(q, k, mask); // n×m
     let weights = softmax_rows(scores.view()); // n×m; the dropped keys are in its denominators
     let lse = scores.rows().into_iter().map(log_sum_exp).collect();
@@ -52,9 +52,8 @@ fn thin_out(x: ArrayView2<f32>, kept: ArrayView2<bool>, p: f32) -> Array2<f32> {
 // ANCHOR_END: attention_dropout
 
 // ANCHOR: attention_dropout_backward
-/// The gradients of [`attention_dropout`](fn@crate::attention_dropout): from its inputs, with the
-/// same `kept` and `p`, and the loss's gradient with respect to `out`, those with respect to `q`, `k`
-/// and `v`.
+/// The gradients of `attention_dropout`: from its inputs, with the same `kept` and `p`, and the
+/// loss's gradient with respect to `out`, those with respect to `q`, `k` and `v`.
 ///
 /// Shapes: `q` n×d, `k` m×d, `v` m×d_v, `kept` n×m, `d_out` n×d_v; each gradient in the shape of its
 /// input. The weights are computed again from `q`, `k` and the mask. Costs five products, as without

@@ -3,7 +3,7 @@
 use super::{functions::FUNCTIONS, split::Split};
 use attn_core::{Mask, shape::expect_equal};
 use ch03_scaled_dot_product::{Output, masked_scores, softmax_rows};
-use ndarray::{Array1, Array2, ArrayView1, Axis, concatenate};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, concatenate, s};
 
 /// How sharply distance is punished: weights fall as exp(−scale·|q − k|²/2).
 pub struct Kernel {
@@ -18,11 +18,14 @@ impl Kernel {
     /// disguise: −|q − k|²/2 = q·k − |k|²/2 − |q|²/2, and the last term is the same for every key,
     /// so the softmax does not see it.
     pub fn new(split: &Split, scale: f32) -> Self {
-        let (queries, keys) = (&split.queries, &split.keys);
+        Self::of(split.queries.view(), split.keys.view(), scale)
+    }
+
+    fn of(queries: ArrayView2<f32>, keys: ArrayView2<f32>, scale: f32) -> Self {
         let ones = Array2::ones((queries.nrows(), 1));
         let half_norms = keys.mapv(|x| x * x).sum_axis(Axis(1)) / -2.0;
-        let q = concatenate![Axis(1), *queries, ones];
-        let k = concatenate![Axis(1), *keys, half_norms.insert_axis(Axis(1))];
+        let q = concatenate![Axis(1), queries, ones];
+        let k = concatenate![Axis(1), keys, half_norms.insert_axis(Axis(1))];
         // Attention divides by √d because a dot product of d random coordinates spreads as √d. Here
         // the scores are distances, whose unit `scale` sets, so the division is undone.
         let undo = (q.ncols() as f32).sqrt();
@@ -52,6 +55,22 @@ impl Kernel {
         expect_equal(("columns of out", columns), ("value width", values.ncols()));
         output
     }
+}
+
+/// Of these scales the one with which known rows are predicted best, each from all others. The rows
+/// that are held out have no say. At most 500 rows are tried.
+pub fn chosen_scale(split: &Split, scales: &[f32]) -> f32 {
+    let m = split.keys.nrows();
+    let tried = m.min(500);
+    let others = Mask::Dense(Array2::from_shape_fn((tried, m), |(i, j)| i != j));
+    let error = |scale: f32| {
+        let kernel = Kernel::of(split.keys.slice(s![..tried, ..]), split.keys.view(), scale);
+        let weights = softmax_rows(masked_scores(kernel.q.view(), kernel.k.view(), &others).view());
+        let predicted = weights.dot(&split.values);
+        (predicted - split.values.slice(s![..tried, ..])).mapv(|e| e * e).sum()
+    };
+    let errors = scales.iter().map(|&scale| (scale, error(scale)));
+    errors.min_by(|a, b| a.1.total_cmp(&b.1)).map_or(1.0, |(scale, _)| scale)
 }
 
 /// The target of the nearest training row, for each query: n.

@@ -30,9 +30,10 @@ pub struct Args {
     /// The column to predict [default: the last]
     #[arg(long, value_name = "COLUMN")]
     target: Option<String>,
-    /// How sharply distance counts: weights fall as exp(−X·distance²/2)
-    #[arg(long, value_name = "X", default_value_t = 4.0, value_parser = scale)]
-    scale: f32,
+    /// How sharply distance counts: weights fall as exp(−X·distance²/2) [default: the best for the
+    /// rows that are not held out]
+    #[arg(long, value_name = "X", value_parser = scale)]
+    scale: Option<f32>,
     /// The held-out row to look into, from 1
     #[arg(long, value_name = "N", default_value_t = 1)]
     row: usize,

@@ -2,7 +2,7 @@
 
 use super::{
     Args,
-    kernel::{Kernel, effective_rows, largest_weight, mean, nearest, rmse},
+    kernel::{Kernel, chosen_scale, effective_rows, largest_weight, mean, nearest, rmse},
     rows::{drawing, one_row},
     split::Split,
     table::Table,
@@ -26,11 +26,12 @@ pub fn report(table: &Table, args: &Args) -> Result<String> {
         "--row {}: the held-out rows are numbered 1 to {n}",
         args.row
     );
-    let kernel = Kernel::new(&split, args.scale);
+    let scale = args.scale.unwrap_or_else(|| chosen_scale(&split, &SCALES));
+    let kernel = Kernel::new(&split, scale);
     let weights = kernel.weights();
     let parts = [
         about(table, target, &split, args),
-        errors(&table.columns[target], &split, &kernel, args.scale),
+        errors(&table.columns[target], &split, &kernel, scale),
         scales(&split),
         one_row(table, target, &split, &weights, args.row - 1),
         drawing(&split, &weights, args.row - 1),
@@ -46,7 +47,8 @@ fn about(table: &Table, target: usize, split: &Split, args: &Args) -> String {
     format!(
         "{source}{}: {} rows, {} columns\n\
          Predicts {} from the rest: {} rows held out (seed {}),\n\
-         looked up in the {} that remain.\n",
+         looked up in the {} that remain. Measurements count by their distance, each\n\
+         column scaled to mean 0 and variance 1 over those.\n",
         table.file,
         table.rows.nrows(),
         table.columns.len(),
@@ -104,8 +106,8 @@ fn scales(split: &Split) -> String {
         );
     }
     text + "A small scale makes all rows alike: the mean. A large one leaves a single row:\n\
-            the nearest neighbour. (The best scale of this table was seen on the held-out\n\
-            rows; to choose one honestly, hold out others.)\n"
+            the nearest neighbour. Without --scale the one is taken with which the known\n\
+            rows predict each other best; the held-out rows have no say in it.\n"
 }
 
 /// Four significant digits or the whole number, whichever is longer; in scientific notation if it
