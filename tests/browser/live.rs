@@ -16,7 +16,7 @@ const WARM: Duration = Duration::from_secs(120);
 pub fn nothing_is_solved_at_first(world: &World) -> Result<()> {
     world.course.save(&world.course.starter()?)?;
     let page = world.chapter()?;
-    boxes::wait(&page, "six unsolved exercises", COLD, boxes::every(UNSOLVED))?;
+    boxes::wait(&page, "nine unsolved exercises", COLD, boxes::every(UNSOLVED))?;
     Ok(())
 }
 
@@ -27,7 +27,7 @@ pub fn a_save_is_judged_at_once(world: &World) -> Result<()> {
     ensure!(wrong != solved, "the reference is written differently now");
     // The first save pays for the dependencies.
     world.course.save(&solved)?;
-    boxes::wait(&page, "six passes", COLD, boxes::every(PASSED))?;
+    boxes::wait(&page, "nine passes", COLD, boxes::every(PASSED))?;
 
     world.course.save(&wrong)?;
     let diagnosis = "the scores are not divided by √d";
@@ -47,8 +47,8 @@ pub fn a_save_is_judged_at_once(world: &World) -> Result<()> {
     })?;
     let [r, g, b] = boxes::of(&boxes::all(&page)?, "3.3")?.colour;
     ensure!(g > r && g > b, "({r}, {g}, {b}) is not green");
-    boxes::wait(&page, "six passes again", WARM, boxes::every(PASSED))?;
-    let all = "Chapter 3: 6 of 6 solved";
+    boxes::wait(&page, "nine passes again", WARM, boxes::every(PASSED))?;
+    let all = "Chapter 3: 9 of 9 solved";
     boxes::wait(&page, all, SOON, |boxes| boxes.iter().all(|shown| shown.text.contains(all)))?;
     eprintln!("  from a save to the page: {red:.1?} until red, {green:.1?} until green");
     Ok(())
@@ -92,7 +92,7 @@ pub fn hints_come_one_by_one(world: &World) -> Result<()> {
 pub fn a_reset_asks_and_keeps_a_backup(world: &World) -> Result<()> {
     let page = world.chapter()?;
     world.course.save(&world.course.solved()?)?;
-    boxes::wait(&page, "six passes", COLD, boxes::every(PASSED))?;
+    boxes::wait(&page, "nine passes", COLD, boxes::every(PASSED))?;
     page.click(r#"[aria-label="Reset exercise 3.3"]"#)?;
     let reset = boxes::wait(&page, "3.3 to be unsolved again", COLD, |boxes| {
         boxes::of(boxes, "3.3").is_ok_and(|shown| shown.words == UNSOLVED)

@@ -1,6 +1,7 @@
 //! The figures and tables of the book's page on this chapter, computed by the chapter's own code.
 
 pub mod cost;
+mod halves;
 mod lookup;
 mod masks;
 mod scale;
@@ -31,5 +32,10 @@ pub fn figures() -> Vec<Drawn> {
 
 /// The tables of this chapter.
 pub fn tables() -> Vec<Written> {
-    vec![("ch03/saturation", scale::table), ("ch03/cost", cost::table)]
+    vec![
+        ("ch03/saturation", scale::table),
+        ("ch03/held", scale::held),
+        ("ch03/cost", cost::table),
+        ("ch03/halves", halves::table),
+    ]
 }

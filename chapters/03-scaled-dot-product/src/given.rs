@@ -63,3 +63,18 @@ pub fn expect_mask(mask: &Mask, n: usize, m: usize) {
         }
     }
 }
+
+/// Makes sure that a table of kept weights is one for `n` queries and `m` keys, and that the
+/// probability of dropping a weight leaves some.
+///
+/// # Panics
+/// Names the two sizes that differ, or the probability.
+#[track_caller]
+pub fn expect_kept(kept: ArrayView2<bool>, p: f32, n: usize, m: usize) {
+    expect_equal(("rows of kept", kept.nrows()), ("query count", n));
+    expect_equal(("columns of kept", kept.ncols()), ("key count", m));
+    assert!(
+        (0.0..1.0).contains(&p),
+        "probability {p} is not in [0, 1): 1/(1 − p) has to be finite"
+    );
+}

@@ -3,12 +3,14 @@
 //! `out = softmax(q kᵀ / √d + mask) v`: each query is compared with every key, the scores become
 //! weights that sum to one, and the values are averaged with those weights. Here are its parts, one
 //! a file: the stable softmax, what a mask means, attention itself with its log-sum-exp, dropout on
-//! the weights, and the way back for gradients.
+//! the weights, the way back for gradients, and attention from scores in half precision.
 //!
 //! Shapes: `q` n×d, `k` m×d, `v` m×d_v, `out` n×d_v, one sequence at a time. `true` in a mask means
 //! *may attend*.
 
+mod attend_half;
 mod attention;
+mod attention_dropout;
 mod backward;
 mod dropout;
 pub mod exercises;
@@ -19,7 +21,9 @@ mod mask;
 pub mod saturation;
 mod softmax;
 
+pub use attend_half::attend_half;
 pub use attention::{attention, masked_scores};
+pub use attention_dropout::{attention_dropout, attention_dropout_backward};
 pub use backward::{attention_backward, softmax_backward};
 pub use dropout::dropout;
 pub use given::{Gradients, Output};

@@ -7,8 +7,8 @@ use ndarray::{Array2, Zip};
 /// `i` may attend to key `j`.
 ///
 /// * `Mask::None`: all of them.
-/// * `Mask::Causal`: keys `j ≤ m − n + i`, so that the last query sees the last key. With more
-///   queries than keys the limit of the first ones is negative, and they see nothing.
+/// * `Mask::Causal`: the keys up to the query's own. The last query belongs to the last key, the one
+///   before it to the key before; with more queries than keys the first ones see nothing.
 /// * `Mask::Prefix(p)`: the first `p` keys, and also whatever `Causal` allows.
 /// * `Mask::Padding(keys)`: keys `j` with `keys[j]`.
 /// * `Mask::Dense(table)`: the table itself.

@@ -3,7 +3,7 @@
 
 use attn_core::random::Random;
 use attn_oracle as oracle;
-use ndarray::ArrayView1;
+use ndarray::{Array2, ArrayView1, Axis};
 
 /// How far the softmax of one query is from spreading its weight.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -35,19 +35,39 @@ const QUERIES_A_SET: usize = 16;
 /// assert!(largest(false) > 0.5 && largest(true) < 0.2);
 /// ```
 pub fn saturation(d: usize, scaled: bool, queries: usize, seed: u64) -> Vec<Saturation> {
-    let mut random = Random::new(seed);
     let scale = if scaled { (d as f32).sqrt() } else { 1.0 };
+    saturation_of(d, queries, seed, |q, k| q.dot(&k.t()) / scale)
+}
+
+/// The same, with scores n×m that are made of the queries n×d and keys m×d in some other way.
+pub fn saturation_of(
+    d: usize,
+    queries: usize,
+    seed: u64,
+    scores: impl Fn(Array2<f32>, Array2<f32>) -> Array2<f32>,
+) -> Vec<Saturation> {
+    let mut random = Random::new(seed);
     let mut sample = Vec::with_capacity(queries);
     while sample.len() < queries {
-        let q = random.normal((QUERIES_A_SET, d));
-        let k = random.normal((KEYS, d));
-        let scores = q.dot(&k.t()) / scale; // n×m
+        let scores = scores(random.normal((QUERIES_A_SET, d)), random.normal((KEYS, d)));
         // In f64: in f32, 1 − w is lost where the softmax is saturated.
         let weights = oracle::softmax_rows::<f64>(scores.view());
         let left = queries - sample.len();
         sample.extend(weights.rows().into_iter().take(left).map(of_row));
     }
     sample
+}
+
+/// Each row divided by the root of its mean square, so that its length is √d.
+///
+/// ```
+/// use ndarray::array;
+/// let normed = ch03_scaled_dot_product::saturation::normalised(array![[30.0, 40.0]]);
+/// assert!((normed.mapv(|x| x * x).sum() - 2.0_f32).abs() < 1e-6);
+/// ```
+pub fn normalised(x: Array2<f32>) -> Array2<f32> {
+    let mean_square = x.mapv(|x| x * x).mean_axis(Axis(1)).expect("a width");
+    x / mean_square.sqrt().insert_axis(Axis(1))
 }
 
 fn of_row(weights: ArrayView1<f64>) -> Saturation {

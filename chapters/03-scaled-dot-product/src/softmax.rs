@@ -1,7 +1,7 @@
 use ndarray::{Array2, ArrayView2};
 
 // ANCHOR: softmax_rows
-/// Softmax of each row: `y[i,j] = exp(x[i,j]) / Σ_j exp(x[i,j])`.
+/// Softmax of each row: the exponential of each score over the sum of its row's exponentials.
 ///
 /// Shapes: n×m in, n×m out; every row of the result sums to one. Scores of ±10 000 must neither
 /// overflow nor give NaN. A row in which every score is −∞ (nothing may be attended to) becomes

@@ -2,14 +2,16 @@
 
 use attn_core::{Mask, random::Random};
 use ch03_scaled_dot_product::{
-    attention, attention_backward, dropout,
+    attend_half, attention, attention_backward, attention_dropout, attention_dropout_backward,
+    dropout,
     figures::cost::Sizes,
     given::Output,
     masked_scores,
-    saturation::{Saturation, jacobian_norm, quantile, saturation},
+    saturation::{Saturation, jacobian_norm, normalised, quantile, saturation, saturation_of},
     softmax_backward, softmax_rows,
 };
-use ndarray::{Array2, ArrayView2, array};
+use half::{bf16, f16};
+use ndarray::{Array2, ArrayView2, array, s};
 
 /// Refuses an array that is not the printed one.
 #[track_caller]
@@ -67,14 +69,22 @@ fn dropout_worked_by_hand() {
     let draws = Random::new(1).uniform((1, 4));
     near(draws.view(), array![[0.54938, 0.40249, 0.98460, 0.08038]]);
     let even = array![[0.25_f32; 4]];
-    near(dropout(even.view(), 0.5, 1).view(), array![[0.5, 0.0, 0.5, 0.0]]);
+    near(dropout(even.view(), 0.5, 1, 0).view(), array![[0.5, 0.0, 0.5, 0.0]]);
+    // The same four as the next row of their table.
+    let draws = Random::new(1).uniform((2, 4));
+    near(draws.slice(s![1.., ..]), array![[0.21104, 0.59656, 0.38684, 0.21932]]);
+    near(dropout(even.view(), 0.5, 1, 1).view(), array![[0.0, 0.5, 0.0, 0.0]]);
 }
 
 /// Tasks 5 and 6; and the gradient of the first coordinate of q once more, by a difference.
 #[test]
 fn the_way_back_worked_by_hand() {
-    let d_scores = softmax_backward(array![[0.25, 0.75]].view(), array![[4.0, 0.0]].view());
-    near(d_scores.view(), array![[0.75, -0.75]]);
+    let back = |d_lse: f32| {
+        let (weights, d_weights) = (array![[0.25, 0.75]], array![[4.0, 0.0]]);
+        softmax_backward(weights.view(), d_weights.view(), array![d_lse].view())
+    };
+    near(back(0.0).view(), array![[0.75, -0.75]]);
+    near(back(2.0).view(), array![[1.25, 0.75]]);
 
     let [q, k, v] = two_keys();
     let gradients =
@@ -91,6 +101,77 @@ fn the_way_back_worked_by_hand() {
     };
     let difference = (out(0.01) - out(-0.01)) / 0.02;
     assert!((difference - slope).abs() < 1e-3, "{difference} against {slope}");
+}
+
+/// Tasks 7 and 8: the first of the two keys is dropped, with p = 1/2.
+#[test]
+fn dropout_inside_attention_worked_by_hand() {
+    let [q, k, _] = two_keys();
+    let v = array![[8.0_f32], [4.0]];
+    let (q, k, v, kept) = (q.view(), k.view(), v.view(), array![[false, true]]);
+    let out = |mask: &Mask| attention(q, k, v, mask).out;
+    near(out(&Mask::None).view(), array![[5.0]]);
+    near(out(&Mask::padding([false, true])).view(), array![[4.0]]); // hidden is not dropped
+    let dropped = attention_dropout(q, k, v, &Mask::None, kept.view(), 0.5);
+    near(dropped.out.view(), array![[6.0]]);
+    assert!((dropped.lse[0] - 4.0_f32.ln()).abs() < 1e-6);
+    let nothing = attention_dropout(q, k, v, &Mask::None, array![[false, false]].view(), 0.5);
+    assert_eq!((nothing.out, nothing.lse), (array![[0.0]], dropped.lse));
+
+    let one = array![[1.0]];
+    let gradients = attention_dropout_backward(q, k, v, &Mask::None, kept.view(), 0.5, one.view());
+    near(gradients.dq.view(), array![[1.5 * 3.0_f32.ln(), 0.0, 0.0, 0.0]]);
+    near(gradients.dk.view(), array![[-0.75; 4], [0.75; 4]]);
+    near(gradients.dv.view(), array![[0.0], [1.5]]);
+}
+
+/// Rounds to half precision.
+fn half(x: f32) -> f32 {
+    f16::from_f32(x).to_f32()
+}
+
+/// Task 9's four reasons, and what its first wrong try does to 4,096 equal scores.
+#[test]
+fn a_softmax_in_half_precision_overflows_stalls_and_rounds() {
+    assert!(half(half(11.086).exp()).is_finite() && half(half(11.1).exp()).is_infinite());
+    let sum = (0..4096).fold(0.0, |sum, _| half(sum + 1.0));
+    assert_eq!(sum, 2048.0);
+    let bf16_sum = (0..4096).fold(0.0, |sum: f32, _| bf16::from_f32(sum + 1.0).to_f32());
+    assert_eq!(bf16_sum, 256.0);
+    let mean = (0..4096).fold(0.0, |sum, _| half(sum + 1.0 / 4096.0));
+    println!("the mean of ones is {mean}");
+    assert_eq!(mean, 0.5);
+    let (score, maximum) = (half(0.2537), half(8.797));
+    let (exact, rounded) = (score - maximum, half(score - maximum));
+    let error = (rounded - exact).exp() - 1.0;
+    println!("{score} − {maximum} = {exact}, rounded {rounded}, relative error {error}");
+    let ones = Array2::from_elem((4096, 1), f16::ONE);
+    let out = attend_half(Array2::from_elem((1, 4096), f16::ONE).view(), ones.view());
+    assert_eq!(out, array![[f16::ONE]]);
+    println!("ln 3 is {}", half(3.0_f32.ln()));
+    let (scores, v) = (array![[0.0, 3.0_f32.ln()]], array![[0.0, 4.0]]);
+    let out = attend_half(scores.mapv(f16::from_f32).view(), v.t().mapv(f16::from_f32).view());
+    assert_eq!(out, array![[f16::from_f32(3.0)]]);
+}
+
+/// Queries and keys with entries of variance 1/√d give the scores of the division by √d. Where both
+/// have grown, the division does not hold the softmax, and normalising does.
+#[test]
+fn smaller_queries_and_keys_at_the_start_do_what_the_division_does() {
+    let largest = |sample: Vec<Saturation>| mean(sample.iter().map(|s| s.largest_weight));
+    for d in [16, 64, 256] {
+        let smaller = (d as f32).powf(-0.25);
+        let initialised =
+            saturation_of(d, QUERIES, 3, |q, k| (q * smaller).dot(&(k * smaller).t()));
+        let difference = largest(initialised) - largest(sample(d, true));
+        assert!(difference.abs() < 1e-5, "d = {d}: {difference}");
+    }
+    let normed = |growth: f32| {
+        largest(saturation_of(64, QUERIES, 3, |q, k| {
+            normalised(q * growth).dot(&normalised(k * growth).t()) / 8.0
+        }))
+    };
+    assert!((normed(8.0) - normed(1.0)).abs() < 1e-5);
 }
 
 /// One query that comes after five cached keys: aligned top-left it sees only the first of them.

@@ -75,6 +75,23 @@ fn a_small_scale_gives_the_mean_and_a_large_one_the_nearest_row() {
     assert!(same.iter().filter(|x| x.abs() < 0.5).count() > 60, "{same}");
 }
 
+/// Chosen on the known rows alone.
+#[test]
+fn the_scale_is_chosen_without_the_held_out_rows() {
+    let table =
+        table::Table::parse("penguins.csv", include_bytes!("../data/penguins.csv")).unwrap();
+    for seed in 1..=5 {
+        let mut split = split::Split::new(&table, 3, 0.2, seed).unwrap();
+        let scales = [0.25, 1.0, 4.0, 16.0, 64.0];
+        let chosen = kernel::chosen_scale(&split, &scales);
+        println!("seed {seed}: scale {chosen}");
+        split.answers.fill(0.0);
+        split.queries.fill(0.0);
+        assert_eq!(kernel::chosen_scale(&split, &scales), chosen);
+        assert!((1.0..=16.0).contains(&chosen));
+    }
+}
+
 #[test]
 fn what_is_printed_fits_80_columns_and_names_the_unit() {
     let text = run(&["--row", "3"]).unwrap();

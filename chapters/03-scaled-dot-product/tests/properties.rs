@@ -3,7 +3,8 @@
 use attn_core::{Mask, random::Random};
 use attn_oracle as oracle;
 use ch03_scaled_dot_product::{
-    Output, attention, attention_backward, dropout, softmax_backward, softmax_rows,
+    Output, attention, attention_backward, attention_dropout, dropout, masked_scores,
+    softmax_backward, softmax_rows,
 };
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, array, s};
 use std::panic::{UnwindSafe, catch_unwind};
@@ -49,13 +50,14 @@ fn softmax_of_scores_of_1e4_is_finite_and_sums_to_one() {
 }
 
 #[test]
-fn rows_of_softmax_backward_sum_to_zero() {
+fn rows_of_softmax_backward_sum_to_the_gradient_of_the_log_sum_exp() {
     for seed in 1..=3 {
         let mut random = Random::new(seed);
         let weights = softmax_rows(random.normal((33, 129)).view());
-        let d_scores = softmax_backward(weights.view(), random.normal((33, 129)).view());
-        for sum in d_scores.sum_axis(Axis(1)) {
-            assert!(sum.abs() < 1e-6, "{sum}");
+        let (d_weights, d_lse) = (random.normal((33, 129)), random.normal(33));
+        let d_scores = softmax_backward(weights.view(), d_weights.view(), d_lse.view());
+        for (sum, d_lse) in d_scores.sum_axis(Axis(1)).iter().zip(&d_lse) {
+            assert!((sum - d_lse).abs() < 1e-5, "{sum}, not {d_lse}");
         }
     }
 }
@@ -304,13 +306,30 @@ fn gradients_of_the_wrong_shape_panic_with_both_sizes() {
     };
     assert_eq!(backward((3, 5)), "gradient rows 3 ≠ query count 2");
     assert_eq!(backward((2, 4)), "gradient width 4 ≠ value width 5");
-    let softmax = |d_weights: (usize, usize)| {
+    let softmax = |d_weights: (usize, usize), d_lse: usize| {
         panic_of(move || {
-            softmax_backward(Array2::zeros((2, 3)).view(), Array2::zeros(d_weights).view())
+            let (weights, d_weights) = (Array2::zeros((2, 3)), Array2::zeros(d_weights));
+            softmax_backward(weights.view(), d_weights.view(), Array1::zeros(d_lse).view())
         })
     };
-    assert_eq!(softmax((1, 3)), "gradient rows 1 ≠ weight rows 2");
-    assert_eq!(softmax((2, 2)), "gradient columns 2 ≠ weight columns 3");
+    assert_eq!(softmax((1, 3), 2), "gradient rows 1 ≠ weight rows 2");
+    assert_eq!(softmax((2, 2), 2), "gradient columns 2 ≠ weight columns 3");
+    assert_eq!(softmax((2, 3), 3), "log-sum-exp gradients 3 ≠ weight rows 2");
+}
+
+#[test]
+fn kept_weights_of_the_wrong_shape_or_probability_panic() {
+    let attend = |kept: (usize, usize), p: f32| {
+        panic_of(move || {
+            let [q, k, v] = [(2, 4), (3, 4), (3, 5)].map(Array2::zeros);
+            let kept = Array2::from_elem(kept, true);
+            attention_dropout(q.view(), k.view(), v.view(), &Mask::None, kept.view(), p)
+        })
+    };
+    assert_eq!(attend((3, 3), 0.5), "rows of kept 3 ≠ query count 2");
+    assert_eq!(attend((2, 2), 0.5), "columns of kept 2 ≠ key count 3");
+    let one = "probability 1 is not in [0, 1): 1/(1 − p) has to be finite";
+    assert_eq!(attend((2, 3), 1.0), one);
 }
 
 #[test]
@@ -320,7 +339,7 @@ fn a_probability_that_is_none_panics_with_its_value() {
         (-0.1, "probability -0.1 is not in [0, 1]"),
         (f32::NAN, "probability NaN is not in [0, 1]"),
     ] {
-        assert_eq!(panic_of(move || dropout(array![[1.0]].view(), p, 1)), message);
+        assert_eq!(panic_of(move || dropout(array![[1.0]].view(), p, 1, 0)), message);
     }
 }
 
@@ -334,7 +353,7 @@ fn dropout_keeps_the_expectation() {
     for p in [0.1_f32, 0.5, 0.9] {
         let mut sum = Array2::<f32>::zeros(weights.raw_dim());
         for seed in 0..SEEDS {
-            sum += &dropout(weights.view(), p, seed);
+            sum += &dropout(weights.view(), p, seed, 0);
         }
         let mean = sum / SEEDS as f32;
         // A weight is w/(1 − p) with probability 1 − p: its standard deviation is w·√(p/(1 − p)).
@@ -349,6 +368,131 @@ fn dropout_keeps_the_expectation() {
 #[test]
 fn dropout_keeps_all_at_zero_and_nothing_at_one() {
     let weights = softmax_rows(Random::new(1).normal((4, 5)).view());
-    assert_eq!(dropout(weights.view(), 0.0, 1), weights);
-    assert_eq!(dropout(weights.view(), 1.0, 1), Array2::<f32>::zeros((4, 5)));
+    assert_eq!(dropout(weights.view(), 0.0, 1, 0), weights);
+    assert_eq!(dropout(weights.view(), 1.0, 1, 0), Array2::<f32>::zeros((4, 5)));
+}
+
+/// However a table is cut into blocks of rows.
+#[test]
+fn dropout_in_blocks_of_rows_is_dropout_of_the_whole() {
+    let weights = softmax_rows(Random::new(1).normal((7, 5)).view());
+    let whole = dropout(weights.view(), 0.4, 3, 0);
+    for rows in 1..=7 {
+        for first in (0..7).step_by(rows) {
+            let of_block = s![first..(first + rows).min(7), ..];
+            let block = dropout(weights.slice(of_block), 0.4, 3, first);
+            assert_eq!(block, whole.slice(of_block));
+        }
+    }
+}
+
+/// Queries, keys, values, a mask, which weights are kept, p, and the gradient of out.
+type Dropped = ([Array2<f32>; 3], Mask, Array2<bool>, f32, Array2<f32>);
+
+fn dropped_cases() -> Vec<Dropped> {
+    let sizes =
+        [((5, 7), Mask::None, 0.5), ((4, 6), Mask::Causal, 0.25), ((6, 4), Mask::Causal, 0.1)];
+    let case = |(seed, (sizes, mask, p)): (usize, ((usize, usize), Mask, f32))| {
+        let mut random = Random::new(100 + seed as u64);
+        let kept = random.uniform(sizes).mapv(|draw| draw >= p);
+        (inputs(seed as u64, sizes, (3, 2)), mask, kept, p, random.normal((sizes.0, 2)))
+    };
+    sizes.into_iter().enumerate().map(case).collect()
+}
+
+/// Dropped weights are draws like any: their mean over many tables is attention, and the log-sum-exp
+/// is that of attention in each.
+#[test]
+fn the_mean_over_many_dropouts_is_attention() {
+    const TABLES: usize = 4000;
+    for (inputs, mask, _, p, _) in dropped_cases() {
+        let [q, k, v] = &inputs;
+        let plain = attend(&inputs, &mask);
+        let mut random = Random::new(7);
+        let mut sum = Array2::<f32>::zeros(plain.out.raw_dim());
+        for _ in 0..TABLES {
+            let kept = random.uniform((q.nrows(), k.nrows())).mapv(|draw| draw >= p);
+            let one = attention_dropout(q.view(), k.view(), v.view(), &mask, kept.view(), p);
+            assert_eq!(one.lse, plain.lse);
+            sum += &one.out;
+        }
+        let mean = sum / TABLES as f32;
+        assert!(furthest(mean.view(), plain.out.view()) < 0.1, "{mask}: {mean}, not {}", plain.out);
+    }
+}
+
+/// The row's number: weights · d_weights, after the dropout on both ways, is d_out · out.
+#[test]
+fn the_rows_number_is_d_out_times_out_with_dropout_too() {
+    for (inputs, mask, kept, p, d_out) in dropped_cases() {
+        let [q, k, v] = &inputs;
+        let out = attention_dropout(q.view(), k.view(), v.view(), &mask, kept.view(), p).out;
+        let weights = softmax_rows(masked_scores(q.view(), k.view(), &mask).view());
+        let factors = kept.mapv(|kept| if kept { 1.0 / (1.0 - p) } else { 0.0 });
+        let from_weights = (weights * (d_out.dot(&v.t()) * factors)).sum_axis(Axis(1));
+        let from_out = (d_out * out).sum_axis(Axis(1));
+        for (a, b) in from_weights.iter().zip(&from_out) {
+            assert!((a - b).abs() < 1e-5, "{mask}: {a}, not {b}");
+        }
+    }
+}
+
+/// As for attention above: steps of 2⁻¹⁰ are exact on multiples of it.
+#[test]
+fn the_oracles_gradients_through_dropout_agree_with_central_differences() {
+    const STEP: f32 = 1.0 / 1024.0;
+    for (inputs, mask, kept, p, d_out) in dropped_cases() {
+        let inputs = inputs.map(|x| x.mapv(|x| (x / STEP).round() * STEP));
+        let [q, k, v] = &inputs;
+        let gradients = oracle::attention_dropout_backward::<f64>(
+            q.view(),
+            k.view(),
+            v.view(),
+            &mask,
+            kept.view(),
+            p,
+            d_out.view(),
+        );
+        for (which, gradient) in [gradients.dq, gradients.dk, gradients.dv].iter().enumerate() {
+            for (at, &exact) in gradient.indexed_iter() {
+                let loss = |step: f32| {
+                    let mut inputs = inputs.clone();
+                    inputs[which][at] += step;
+                    let [q, k, v] = &inputs;
+                    let (q, k, v) = (q.view(), k.view(), v.view());
+                    let out = oracle::attention_dropout::<f64>(q, k, v, &mask, kept.view(), p).out;
+                    (out * oracle::to::<f64>(d_out.view())).sum()
+                };
+                let quotient = (loss(STEP) - loss(-STEP)) / (2.0 * f64::from(STEP));
+                let name = ["dq", "dk", "dv"][which];
+                assert!(
+                    (quotient - exact).abs() < 1e-5,
+                    "{mask}: {name}{at:?} is {exact}, not {quotient}"
+                );
+            }
+        }
+    }
+}
+
+/// The way back through weights and log-sum-exp, against differences of the scores.
+#[test]
+fn the_oracles_softmax_gradient_agrees_with_central_differences() {
+    const STEP: f64 = 1e-4;
+    let mut random = Random::new(5);
+    let scores = random.normal((3, 5)).mapv(f64::from);
+    let (d_weights, d_lse) =
+        (random.normal((3, 5)).mapv(f64::from), random.normal(3).mapv(f64::from));
+    let weights = scores.map_axis(Axis(1), |row| Array1::from(oracle::softmax(&row.to_vec()).1));
+    let weights = Array2::from_shape_fn((3, 5), |(i, j)| weights[i][j]);
+    let d_scores = oracle::softmax_backward(&weights, &d_weights, &d_lse);
+    for ((i, j), exact) in d_scores.indexed_iter() {
+        let loss = |step: f64| {
+            let mut row = scores.row(i).to_vec();
+            row[j] += step;
+            let (lse, weights) = oracle::softmax(&row);
+            d_lse[i] * lse + d_weights.row(i).dot(&Array1::from(weights))
+        };
+        let quotient = (loss(STEP) - loss(-STEP)) / (2.0 * STEP);
+        assert!((quotient - exact).abs() < 1e-7, "[{i},{j}] is {exact}, not {quotient}");
+    }
 }

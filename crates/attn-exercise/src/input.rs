@@ -151,6 +151,41 @@ impl<D: Dimension + 'static> Input for Array<f64, D> {
     }
 }
 
+/// A table of yes and no, such as which weights are kept.
+impl<D: Dimension> Given for Array<bool, D> {
+    fn shape(&self) -> Vec<usize> {
+        ndarray::ArrayBase::shape(self).to_vec()
+    }
+
+    fn fields(&self, name: &'static str, _sizes: &Sizes) -> Vec<Field> {
+        vec![field(name, self)]
+    }
+
+    fn kinds(&self, _sizes: &Sizes) -> Vec<&'static str> {
+        let all = |flag: bool| self.iter().all(|&x| x == flag);
+        let mut kinds = Vec::new();
+        kinds.extend(all(true).then_some("all true"));
+        kinds.extend(all(false).then_some("all false"));
+        kinds
+    }
+
+    fn required_kinds(&self) -> &'static [&'static str] {
+        &["all true", "all false"]
+    }
+}
+
+impl<D: Dimension + 'static> Input for Array<bool, D> {
+    type Passed<'a> = ArrayView<'a, bool, D>;
+
+    fn pass(&self) -> Self::Passed<'_> {
+        self.view()
+    }
+
+    fn altered(&self) -> Vec<Self> {
+        vec![self.mapv(|flag| !flag)]
+    }
+}
+
 impl Given for bool {
     fn fields(&self, name: &'static str, _sizes: &Sizes) -> Vec<Field> {
         vec![field(name, self.to_string())]

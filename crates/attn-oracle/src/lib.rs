@@ -134,10 +134,16 @@ pub fn attention<F: NdFloat>(
     result
 }
 
-/// The gradient of a row-wise softmax through its whole Jacobian: `∂w_l/∂s_j = w_l (δ_lj − w_j)`.
-pub fn softmax_backward<F: NdFloat>(weights: &Array2<F>, d_weights: &Array2<F>) -> Array2<F> {
+/// The gradient of a row-wise softmax through its whole Jacobian, `∂w_l/∂s_j = w_l (δ_lj − w_j)`, and
+/// of the log-sum-exp of each row, `∂lse/∂s_j = w_j`.
+pub fn softmax_backward<F: NdFloat>(
+    weights: &Array2<F>,
+    d_weights: &Array2<F>,
+    d_lse: &Array1<F>,
+) -> Array2<F> {
     let mut d_scores = Array2::zeros(weights.raw_dim());
     for ((i, j), d_score) in d_scores.indexed_iter_mut() {
+        *d_score = d_lse[i] * weights[[i, j]];
         for l in 0..weights.ncols() {
             let delta = if l == j { F::one() } else { F::zero() };
             *d_score += d_weights[[i, l]] * weights[[i, l]] * (delta - weights[[i, j]]);
@@ -154,6 +160,64 @@ pub fn attention_backward<F: NdFloat>(
     mask: &Mask,
     d_out: ArrayView2<f32>,
 ) -> Gradients<F> {
+    let factors = Array2::from_elem((q.nrows(), k.nrows()), F::one());
+    attention_backward_with(q, k, v, mask, &factors, d_out)
+}
+
+/// The factor by which each weight is multiplied between the softmax and the values: 1/(1 − p) where
+/// it is kept, 0 where it is dropped.
+fn dropout_factors<F: NdFloat>(kept: ArrayView2<bool>, p: f32) -> Array2<F> {
+    let p = F::from(p).expect("f32 fits every float");
+    kept.mapv(|kept| if kept { F::one() / (F::one() - p) } else { F::zero() })
+}
+
+/// Attention with dropout on its weights, score by score. The log-sum-exp is that of all scores.
+pub fn attention_dropout<F: NdFloat>(
+    q: ArrayView2<f32>,
+    k: ArrayView2<f32>,
+    v: ArrayView2<f32>,
+    mask: &Mask,
+    kept: ArrayView2<bool>,
+    p: f32,
+) -> Output<F> {
+    let (scores, factors) = (scores::<F>(q, k, mask), dropout_factors::<F>(kept, p));
+    let v = to::<F>(v);
+    let mut result =
+        Output { out: Array2::zeros((q.nrows(), v.ncols())), lse: Array1::zeros(q.nrows()) };
+    for (i, row) in scores.rows().into_iter().enumerate() {
+        let (lse, weights) = softmax(&row.to_vec());
+        result.lse[i] = lse;
+        for (j, &weight) in weights.iter().enumerate() {
+            for c in 0..v.ncols() {
+                result.out[[i, c]] += weight * factors[[i, j]] * v[[j, c]];
+            }
+        }
+    }
+    result
+}
+
+/// The gradients of attention with dropout on its weights, product by product.
+pub fn attention_dropout_backward<F: NdFloat>(
+    q: ArrayView2<f32>,
+    k: ArrayView2<f32>,
+    v: ArrayView2<f32>,
+    mask: &Mask,
+    kept: ArrayView2<bool>,
+    p: f32,
+    d_out: ArrayView2<f32>,
+) -> Gradients<F> {
+    attention_backward_with(q, k, v, mask, &dropout_factors(kept, p), d_out)
+}
+
+/// The gradients of attention whose weights are multiplied by constant factors after the softmax.
+fn attention_backward_with<F: NdFloat>(
+    q: ArrayView2<f32>,
+    k: ArrayView2<f32>,
+    v: ArrayView2<f32>,
+    mask: &Mask,
+    factors: &Array2<F>,
+    d_out: ArrayView2<f32>,
+) -> Gradients<F> {
     let weights = weights::<F>(q, k, mask);
     let (q, k, v, d_out) = (to::<F>(q), to::<F>(k), to::<F>(v), to::<F>(d_out));
     let root_d = F::from(q.ncols()).expect("a size").sqrt();
@@ -161,11 +225,11 @@ pub fn attention_backward<F: NdFloat>(
     let mut dv = Array2::zeros(v.raw_dim());
     for ((i, j), &weight) in weights.indexed_iter() {
         for c in 0..v.ncols() {
-            d_weights[[i, j]] += d_out[[i, c]] * v[[j, c]];
-            dv[[j, c]] += weight * d_out[[i, c]];
+            d_weights[[i, j]] += factors[[i, j]] * d_out[[i, c]] * v[[j, c]];
+            dv[[j, c]] += factors[[i, j]] * weight * d_out[[i, c]];
         }
     }
-    let d_scores = softmax_backward(&weights, &d_weights);
+    let d_scores = softmax_backward(&weights, &d_weights, &Array1::zeros(weights.nrows()));
     let (mut dq, mut dk) = (Array2::zeros(q.raw_dim()), Array2::zeros(k.raw_dim()));
     for ((i, j), &d_score) in d_scores.indexed_iter() {
         for c in 0..q.ncols() {

@@ -182,13 +182,13 @@ fn a_newcomer_is_told_what_to_do_and_nothing_is_solved() {
 
     let check = copy.attn(&["check", "3"]);
     assert_eq!(check.code, 1, "{check}");
-    assert_eq!(check.out.matches("todo: ").count(), 6, "{check}");
+    assert_eq!(check.out.matches("todo: ").count(), 9, "{check}");
     assert!(check.out.contains("Next: 3.1 softmax_rows, in chapters"), "{check}");
     assert!(!check.out.contains('\u{1b}'), "no colours where nobody is watching");
 
     let solution = copy.attn(&["check", "3", "--solution"]);
     assert_eq!(solution.code, 0, "{solution}");
-    assert!(solution.out.contains("6 of 6 solved, 100 points"), "{solution}");
+    assert!(solution.out.contains("9 of 9 solved, 140 points"), "{solution}");
     assert_eq!(copy.json(&["--json"])["points"], 0, "the reference earns nothing");
 }
 
@@ -267,7 +267,7 @@ fn what_does_not_compile_costs_one_exercise() {
 
     // A syntax error that the compiler only notices at the end of the file.
     copy.write_answers(&solved.replacen("table.clone(),", "{ table.clone(),", 1));
-    assert_eq!(copy.states(), [PASSED, BROKEN, WAITS, PASSED, PASSED, WAITS]);
+    assert_eq!(copy.states(), [PASSED, BROKEN, WAITS, PASSED, PASSED, WAITS, WAITS, WAITS, PASSED]);
     let check = copy.attn(&["check", "3"]);
     assert!(check.out.contains("unclosed delimiter"), "{check}");
     assert!(check.out.contains("waits on 3.2"), "{check}");
@@ -275,21 +275,27 @@ fn what_does_not_compile_costs_one_exercise() {
     // A type error in a helper that a later exercise calls.
     let wrong_type = solved.replace("row_max + row.mapv", "\"three\" + row.mapv");
     copy.write_answers(&wrong_type);
-    assert_eq!(copy.states(), [PASSED, PASSED, BROKEN, PASSED, PASSED, WAITS]);
+    assert_eq!(
+        copy.states(),
+        [PASSED, PASSED, BROKEN, PASSED, PASSED, WAITS, WAITS, WAITS, PASSED]
+    );
 
     // A function that is not there, and one whose first line was changed.
     let renamed = solved
         .replace("pub fn dropout(", "pub fn dropuot(")
         .replace("pub fn softmax_backward(", "fn softmax_backward(");
     copy.write_answers(&renamed);
-    assert_eq!(copy.states(), [PASSED, PASSED, PASSED, BROKEN, BROKEN, WAITS]);
+    assert_eq!(
+        copy.states(),
+        [PASSED, PASSED, PASSED, BROKEN, BROKEN, WAITS, PASSED, WAITS, PASSED]
+    );
     let check = copy.attn(&["check", "3.4"]);
     assert!(check.out.contains("`dropout` is not there. Its first line:"), "{check}");
     assert!(check.out.contains("pub fn dropout(weights: ArrayView2<f32>, p: f32"), "{check}");
 
     // An import, which is nobody's in particular.
     copy.write_answers(&solved.replace("use ndarray::", "use nonsense::"));
-    assert_eq!(copy.states(), [BROKEN; 6]);
+    assert_eq!(copy.states(), [BROKEN; 9]);
     let check = copy.attn(&["check", "3.5"]);
     assert!(check.out.contains("unresolved import `nonsense`"), "{check}");
     assert!(check.out.contains("03-scaled-dot-product/exercise.rs:"), "{check}");
@@ -318,7 +324,7 @@ fn a_broken_or_missing_file_leaves_the_rest_usable() {
         cargo(&[&["check", "--quiet", "--all-features", "--all-targets"], &package[..]].concat());
     }
     copy.write_answers("this is not Rust");
-    assert_eq!(copy.states(), [BROKEN; 6]);
+    assert_eq!(copy.states(), [BROKEN; 9]);
 }
 
 #[test]
@@ -351,11 +357,14 @@ fn reset_keeps_a_backup_and_spares_the_other_exercises() {
     assert_eq!(copy.json(&["--json"])["points"], 0, "no longer solved");
     let again = copy.attn(&["reset", "3.2"]);
     assert!(again.out.contains("It was so already."), "{again}");
-    assert_eq!(copy.states(), [PASSED, UNSOLVED, WAITS, PASSED, PASSED, WAITS]);
+    assert_eq!(
+        copy.states(),
+        [PASSED, UNSOLVED, WAITS, PASSED, PASSED, WAITS, WAITS, WAITS, PASSED]
+    );
     let backup = copy.root.join(".attn/backups/03/exercise.1.rs");
     assert_eq!(fs::read_to_string(backup).expect("a backup"), solved);
     copy.attn(&["reset", "3"]);
-    assert_eq!(copy.states(), [UNSOLVED; 6]);
+    assert_eq!(copy.states(), [UNSOLVED; 9]);
     assert!(copy.root.join(".attn/backups/03/exercise.2.rs").is_file());
 
     let headless = solved.replace("// ━━ 3.2", "// 3.2");
@@ -533,11 +542,11 @@ fn a_verdict_follows_the_content_whatever_the_time() {
         set.expect("an older time");
     };
     put(&solved, 0);
-    assert_eq!(copy.states(), [PASSED; 6]);
+    assert_eq!(copy.states(), [PASSED; 9]);
     put(&with_line(&solved, "softmax_rows", "return x.to_owned();"), 48);
     assert_eq!(copy.states()[0], FAILED, "older, and wrong");
     put(&solved, 72);
-    assert_eq!(copy.states(), [PASSED; 6], "older still, and right");
+    assert_eq!(copy.states(), [PASSED; 9], "older still, and right");
     assert_eq!(copy.attn(&["try", "3.1"]).code, 0);
 
     // Back by the way that `reset` prints.
@@ -545,7 +554,7 @@ fn a_verdict_follows_the_content_whatever_the_time() {
     assert_eq!(copy.states()[0], UNSOLVED);
     let backup = copy.root.join(".attn/backups/03/exercise.1.rs");
     fs::rename(backup, copy.path("exercise.rs")).expect("moved back");
-    assert_eq!(copy.states(), [PASSED; 6]);
+    assert_eq!(copy.states(), [PASSED; 9]);
 }
 
 #[test]
@@ -564,7 +573,7 @@ fn what_is_left_open_costs_the_exercise_that_it_is_in() {
         let at = 1 + text.lines().position(|it| it.trim() == line).expect("the line");
         let checked = copy.attn(&["check", "3", "--json"]);
         let json: Value = serde_json::from_str(&checked.out).expect("JSON");
-        let expected = [PASSED, BROKEN, WAITS, BROKEN, PASSED, WAITS];
+        let expected = [PASSED, BROKEN, WAITS, BROKEN, PASSED, WAITS, WAITS, WAITS, PASSED];
         assert_eq!(states(&json), expected, "{line}");
         let errors = json["exercises"][1]["verdict"]["errors"].to_string();
         assert!(errors.contains(says), "{line}: {errors}");
@@ -595,7 +604,7 @@ fn a_file_that_cannot_be_read_costs_its_own_chapter() {
     let says = "chapters/00-primer/exercise.rs, line 2, is not UTF-8: save as UTF-8";
     let check = copy.attn(&["check"]);
     assert_eq!(check.code, 1, "{check}");
-    assert!(check.out.contains("6 of 8 solved, 100 points"), "{check}");
+    assert!(check.out.contains("9 of 11 solved, 140 points"), "{check}");
     assert_eq!(check.out.matches(says).count(), 1, "{check}");
     let status = copy.attn(&[]);
     assert_eq!(status.code, 1, "{status}");
@@ -668,7 +677,7 @@ fn flags_for_an_editor_or_for_lints_change_no_verdict() {
         .env("RUSTFLAGS", "--cfg learner -D warnings")
         .env("CARGO_BUILD_TARGET", "wasm32-unknown-unknown");
     let check = Ended::from(check.output().expect("attn starts"));
-    assert!(check.out.contains("5 of 6 solved"), "{check}");
+    assert!(check.out.contains("8 of 9 solved"), "{check}");
 }
 
 #[cfg(target_os = "linux")]
@@ -765,7 +774,7 @@ fn what_a_linker_says_is_said_and_what_is_broken_is_mended() {
         "softmax_rows",
         "if x.len() > 100_000 { mine() }",
     ));
-    assert_eq!(copy.states(), [BROKEN; 6]);
+    assert_eq!(copy.states(), [BROKEN; 9]);
     let check = copy.attn(&["check", "3.1"]);
     assert!(check.out.contains("nowhere"), "{check}");
 }

@@ -3,7 +3,7 @@
 use super::{functions::FUNCTIONS, split::Split};
 use attn_core::{Mask, shape::expect_equal};
 use ch03_scaled_dot_product::{Output, masked_scores, softmax_rows};
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, concatenate};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, concatenate, s};
 
 /// Queries and keys whose weights fall with their distance, as exp(−|q − k|²/2).
 pub struct Kernel {
@@ -60,6 +60,23 @@ impl Kernel {
         expect_equal(("columns of out", columns), ("value width", values.ncols()));
         output
     }
+}
+
+/// Of these scales the one with which known rows are predicted best, each from all others. The rows
+/// that are held out have no say. At most 500 rows are tried.
+pub fn chosen_scale(split: &Split, scales: &[f32]) -> f32 {
+    let m = split.keys.nrows();
+    let tried = m.min(500);
+    let others = Mask::Dense(Array2::from_shape_fn((tried, m), |(i, j)| i != j));
+    let error = |scale: f32| {
+        let keys = &split.keys * scale.sqrt();
+        let kernel = Kernel::of(keys.slice(s![..tried, ..]), keys.view());
+        let weights = softmax_rows(masked_scores(kernel.q.view(), kernel.k.view(), &others).view());
+        let predicted = weights.dot(&split.values);
+        (predicted - split.values.slice(s![..tried, ..])).mapv(|e| e * e).sum()
+    };
+    let errors = scales.iter().map(|&scale| (scale, error(scale)));
+    errors.min_by(|a, b| a.1.total_cmp(&b.1)).map_or(1.0, |(scale, _)| scale)
 }
 
 /// The target of the nearest training row, for each query: n.

@@ -23,7 +23,7 @@ use table::Table;
 
 /// Attention as a soft lookup: predicts one column of a table from the others.
 #[derive(Parser)]
-#[command(name = "lookup", allow_negative_numbers = true)]
+#[command(name = "lookup", bin_name = "cargo attn run 3", allow_negative_numbers = true)]
 #[command(after_help = "With --mine, it runs on your functions.")]
 pub struct Args {
     /// A CSV file of numbers with a header line [default: 342 penguins]
@@ -32,9 +32,10 @@ pub struct Args {
     /// The column to predict [default: the last]
     #[arg(long, value_name = "COLUMN")]
     target: Option<String>,
-    /// How sharply distance counts: weights fall as exp(−X·distance²/2)
-    #[arg(long, value_name = "X", default_value_t = 4.0, value_parser = scale)]
-    scale: f32,
+    /// How sharply distance counts: weights fall as exp(−X·distance²/2) [default: the best for the
+    /// rows that are not held out]
+    #[arg(long, value_name = "X", value_parser = scale)]
+    scale: Option<f32>,
     /// The held-out row to look into, from 1
     #[arg(long, value_name = "N", default_value_t = 1)]
     row: usize,

@@ -2,7 +2,7 @@
 
 use super::{
     Args,
-    kernel::{Kernel, effective_rows, largest_weight, mean, nearest, rmse},
+    kernel::{Kernel, chosen_scale, effective_rows, largest_weight, mean, nearest, rmse},
     learn::learn,
     rows::{drawing, one_row},
     split::Split,
@@ -13,6 +13,9 @@ use std::fmt::Write;
 
 /// Each four times the last: the kernel's width halves.
 const SCALES: [f32; 9] = [1.0 / 64.0, 1.0 / 16.0, 0.25, 1.0, 4.0, 16.0, 64.0, 256.0, 1024.0];
+
+/// Where learning begins: all rows count nearly alike.
+const FIRST_SCALE: f32 = 0.1;
 
 /// The whole demonstration.
 pub fn report(table: &Table, args: &Args) -> Result<String> {
@@ -27,15 +30,10 @@ pub fn report(table: &Table, args: &Args) -> Result<String> {
         "--row {}: the held-out rows are numbered 1 to {n}",
         args.row
     );
-    if let Some(steps) = args.learn {
-        let learned = learn(table, target, &split, args.scale, steps);
-        return Ok([about(table, target, &split, args), learned].join("\n"));
-    }
-    let kernel = Kernel::new(&split, args.scale);
     let weights = kernel.weights();
     let parts = [
         about(table, target, &split, args),
-        errors(&table.columns[target], &split, &kernel, args.scale),
+        errors(&table.columns[target], &split, &kernel, scale),
         scales(&split),
         one_row(table, target, &split, &weights, args.row - 1),
         drawing(&split, &weights, args.row - 1),
@@ -51,7 +49,8 @@ fn about(table: &Table, target: usize, split: &Split, args: &Args) -> String {
     format!(
         "{source}{}: {} rows, {} columns\n\
          Predicts {} from the rest: {} rows held out (seed {}),\n\
-         looked up in the {} that remain.\n",
+         looked up in the {} that remain. Measurements count by their distance, each\n\
+         column scaled to mean 0 and variance 1 over those.\n",
         table.file,
         table.rows.nrows(),
         table.columns.len(),
@@ -109,8 +108,8 @@ fn scales(split: &Split) -> String {
         );
     }
     text + "A small scale makes all rows alike: the mean. A large one leaves a single row:\n\
-            the nearest neighbour. (The best scale of this table was seen on the held-out\n\
-            rows; to choose one honestly, hold out others.)\n"
+            the nearest neighbour. Without --scale the one is taken with which the known\n\
+            rows predict each other best; the held-out rows have no say in it.\n"
 }
 
 /// Four significant digits or the whole number, whichever is longer; in scientific notation if it

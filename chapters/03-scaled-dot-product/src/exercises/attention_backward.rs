@@ -5,7 +5,7 @@ use crate::{Gradients, Output, attention, masked_scores, softmax_backward, softm
 use attn_core::{Mask, random::Random};
 use attn_exercise::{Given, SOME_VALUES, Sizes, exercise, field, fields, some_values};
 use attn_oracle as oracle;
-use ndarray::{Array2, ArrayView2, Axis};
+use ndarray::{Array1, Array2, ArrayView2, Axis};
 
 fields! { Gradients { dq, dk, dv } }
 
@@ -194,12 +194,12 @@ exercise! {
         "scores-for-weights": "softmax_backward is given the scores; it takes the weights"
             => {
                 let scores = masked_scores(q, k, mask);
-                parts(q, k, v, mask, d_out).with(|p| softmax_backward(scores.view(), p.d_weights.view())).gradients(q, k, d_out, both)
+                parts(q, k, v, mask, d_out).with(|p| back(&scores, &p.d_weights)).gradients(q, k, d_out, both)
             };
         "finite-scores-for-weights": "softmax_backward is given the scores; it takes the weights"
             => {
                 let scores = masked_scores(q, k, mask).mapv(|s| if s.is_finite() { s } else { 0.0 });
-                parts(q, k, v, mask, d_out).with(|p| softmax_backward(scores.view(), p.d_weights.view())).gradients(q, k, d_out, both)
+                parts(q, k, v, mask, d_out).with(|p| back(&scores, &p.d_weights)).gradients(q, k, d_out, both)
             };
     }
 
@@ -210,7 +210,8 @@ exercise! {
         };
         softmax_backward: |softmax_backward, (q, k, v, mask, d_out)| {
             let parts = parts(q, k, v, mask, d_out);
-            let d_scores = softmax_backward(parts.weights.view(), parts.d_weights.view());
+            let d_lse = Array1::zeros(q.nrows());
+            let d_scores = softmax_backward(parts.weights.view(), parts.d_weights.view(), d_lse.view());
             parts.with(|_| d_scores.clone()).gradients(q, k, d_out, both)
         };
     }
@@ -317,6 +318,11 @@ fn parts(
     Parts::of(weights, q.ncols(), v, d_out)
 }
 
+/// Back through the softmax, with a loss that does not look at the log-sum-exp.
+fn back(weights: &Array2<f32>, d_weights: &Array2<f32>) -> Array2<f32> {
+    softmax_backward(weights.view(), d_weights.view(), Array1::zeros(weights.nrows()).view())
+}
+
 /// The right factors for dq and dk.
 fn both(scale: f32) -> (f32, f32) {
     (scale, scale)
@@ -327,7 +333,7 @@ impl Parts {
     fn of(weights: Array2<f32>, d: usize, v: ArrayView2<f32>, d_out: ArrayView2<f32>) -> Self {
         let d_weights = d_out.dot(&v.t());
         Parts {
-            d_scores: softmax_backward(weights.view(), d_weights.view()),
+            d_scores: back(&weights, &d_weights),
             scale: 1.0 / (d as f32).sqrt(),
             weights,
             d_weights,

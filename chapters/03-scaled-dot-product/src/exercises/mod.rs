@@ -2,8 +2,11 @@
 //! oracles that share no code with the reference. Written by `cargo attn dev starters` from `chapter.toml`.
 
 pub mod allowed;
+pub mod attend_half;
 pub mod attention;
 pub mod attention_backward;
+pub mod attention_dropout;
+pub mod attention_dropout_backward;
 pub mod dropout;
 pub mod softmax_backward;
 pub mod softmax_rows;

@@ -1,6 +1,6 @@
 //! Why 1/√d, measured.
 
-use crate::saturation::{KEYS, Saturation, quantile, saturation};
+use crate::saturation::{KEYS, Saturation, normalised, quantile, saturation, saturation_of};
 use attn_viz::{Axis, Figure, Lines};
 use std::sync::LazyLock;
 
@@ -89,6 +89,26 @@ pub fn table() -> String {
             both.iter().flat_map(|sample| [quantile(norms(sample), 0.5), mean(norms(sample))]);
         let cells: Vec<String> = cells.map(digits).collect();
         table += &format!("| {d} | {} |\n", cells.join(" | "));
+    }
+    table
+}
+
+/// The mean largest weight at d = 64, when queries and keys have grown.
+pub fn held() -> String {
+    const D: usize = 64;
+    let root_d = (D as f32).sqrt();
+    let mut table = String::from(
+        "| `q` and `k` larger by | divided by √d | normalised, then divided by √d |\n\
+         | ---: | ---: | ---: |\n",
+    );
+    for growth in [1.0_f32, 2.0, 4.0, 8.0] {
+        let largest = |sample: Vec<Saturation>| mean(sample.iter().map(|s| s.largest_weight));
+        let divided =
+            saturation_of(D, QUERIES, SEED, |q, k| (q * growth).dot(&(k * growth).t()) / root_d);
+        let bound = saturation_of(D, QUERIES, SEED, |q, k| {
+            normalised(q * growth).dot(&normalised(k * growth).t()) / root_d
+        });
+        table += &format!("| {growth} | {:.2} | {:.2} |\n", largest(divided), largest(bound));
     }
     table
 }
