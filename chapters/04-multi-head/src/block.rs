@@ -6,12 +6,12 @@ use attn_core::Mask;
 use ndarray::{Array2, ArrayView2};
 
 // ANCHOR: decoder_block
-/// One block of a decoder: causal self-attention with rotated positions, then cross-attention to
-/// the memory (without positions), then the feed-forward network. Each is added to `x`, and each
-/// sees `x` normalised; the memory is used as it is.
+/// One block of a decoder: self-attention with positions, cross-attention to the memory without,
+/// and the feed-forward network, one after the other, each behind its norm and beside a residual.
 ///
-/// Shapes: `x` n × d_model, `memory` m × d_memory, out n × d_model. `memory_mask` says which rows
-/// of the memory the cross-attention may see, n×m.
+/// Shapes: `x` n × d_model, `memory` m × d_memory, out n × d_model. Row i of the result depends on
+/// the rows up to i of `x`, and on the rows of the memory that row i of `memory_mask`, n×m, allows.
+/// The memory has been normalised by the encoder.
 ///
 /// Source: Vaswani et al., arXiv:1706.03762, §3.1; the norm stands before each part, as in Xiong et
 /// al., arXiv:2002.04745, Figure 1(b).
@@ -44,7 +44,7 @@ pub fn decoder_block(
     memory_mask: &Mask,
 ) -> Array2<f32> {
     expect_fit(&block.cross_attention, x, memory, memory_mask);
-    // SOLUTION 4.7: three times: normalise, transform, add
+    // SOLUTION 4.7: the three parts, each on what the one before has left
     let seen = layer_norm(x, &block.norm_1);
     let layer = &block.self_attention;
     let x = &x + &rotary_self_attention(layer, seen.view(), block.rotary, &Mask::Causal);

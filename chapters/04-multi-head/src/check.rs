@@ -20,5 +20,9 @@ fn main() -> ExitCode {
         rotary_self_attention::answered_by("4.5", answers::rotary_self_attention),
         layer_norm::answered_by("4.6", answers::layer_norm),
         decoder_block::answered_by("4.7", answers::decoder_block),
+        decode_step::answered_by("4.8", answers::decode_step),
+        bounded_attention::answered_by("4.9", answers::bounded_attention),
+        alibi_attention::answered_by("4.10", answers::alibi_attention),
+        gated_attention::answered_by("4.11", answers::gated_attention),
     ])
 }

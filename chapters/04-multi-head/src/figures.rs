@@ -1,6 +1,7 @@
 //! The figures and tables of the book's page on this chapter, computed by the chapter's own code.
 
 mod accuracy;
+pub mod alike;
 mod blocks;
 pub mod cost;
 mod dealing;
@@ -37,6 +38,7 @@ pub fn figures() -> Vec<Drawn> {
 pub fn tables() -> Vec<Written> {
     vec![
         ("ch04/accuracy", accuracy::table),
+        ("ch04/alike", alike::table),
         ("ch04/cost", cost::table),
         ("ch04/diagonal", diagonal::table),
     ]

@@ -15,6 +15,8 @@ pub struct Functions {
     pub layer_norm: exercises::layer_norm::Body,
     /// Exercise 4.7.
     pub decoder_block: exercises::decoder_block::Body,
+    /// Exercise 4.8.
+    pub decode_step: exercises::decode_step::Body,
 }
 
 /// The reference's.
@@ -25,4 +27,5 @@ pub const REFERENCE: Functions = Functions {
     rotary_self_attention: crate::rotary_self_attention,
     layer_norm: crate::layer_norm,
     decoder_block: crate::decoder_block,
+    decode_step: crate::decode_step,
 };

@@ -1,9 +1,12 @@
 //! What the exercises are given: the weights of the layers, and the checks that they fit together.
 
 use crate::error::{LayerError, divides, expect};
-use attn_core::{Mask, shape::equal};
-use ch03_scaled_dot_product::given::expect_mask;
-use ndarray::{Array1, Array2, ArrayView2};
+use attn_core::{
+    Mask,
+    shape::{equal, expect_equal},
+};
+use ch03_scaled_dot_product::given::{expect_mask, expect_shapes};
+use ndarray::{Array1, Array2, Array3, ArrayView1, ArrayView2, ArrayView3, Axis};
 use serde::{Deserialize, Serialize};
 
 // ANCHOR: attention_layer
@@ -92,6 +95,47 @@ pub struct Rotary {
     pub layout: Layout,
 }
 // ANCHOR_END: layout
+
+// ANCHOR: kept
+/// What a layer has kept of the tokens so far: their keys and values, head by head.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Kept {
+    /// Turned by their positions already, (h, m, d).
+    pub keys: Array3<f32>,
+    /// (h, m, d_v).
+    pub values: Array3<f32>,
+    /// How many of the m places, from the left, hold no token.
+    pub padding: usize,
+}
+
+/// What one step of decoding gives.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Decoded {
+    /// What the layer gives for the new token, d_model.
+    pub out: Array1<f32>,
+    /// The new token's key, turned by its position, (h, d).
+    pub key: Array2<f32>,
+    /// Its value, (h, d_v).
+    pub value: Array2<f32>,
+}
+// ANCHOR_END: kept
+
+// ANCHOR: bound
+/// What keeps a head's scores from growing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Bound {
+    /// QK-norm: queries and keys are normalised before they are compared, and each column is
+    /// multiplied by its gain, d numbers each.
+    Norm {
+        /// Of the queries.
+        q_gain: Array1<f32>,
+        /// Of the keys.
+        k_gain: Array1<f32>,
+    },
+    /// Soft-capping: no score is larger than this number, or smaller than minus this number.
+    Cap(f32),
+}
+// ANCHOR_END: bound
 
 // ANCHOR: layer_norm_weights
 /// The weights of layer normalisation, one of each per column.
@@ -186,4 +230,58 @@ pub fn expect_pairs(d: usize) {
     if !d.is_multiple_of(2) {
         expect(Err(LayerError::OddHead(d)))
     }
+}
+
+/// Makes sure that a layer of self-attention, a new token and what is kept belong together.
+///
+/// # Panics
+/// Names what does not fit.
+#[track_caller]
+pub fn expect_kept(layer: &AttentionLayer, x: ArrayView1<f32>, kept: &Kept) {
+    let row = x.insert_axis(Axis(0));
+    expect(layer.fits(row, row));
+    let ((h, m, d), (h_v, m_v, d_v)) = (kept.keys.dim(), kept.values.dim());
+    expect_equal(("kept key heads", h), ("heads", layer.h));
+    expect_equal(("kept value heads", h_v), ("heads", layer.h));
+    expect_equal(("kept key width", d), ("key width", layer.w_k.ncols() / layer.h));
+    expect_equal(("kept value width", d_v), ("value width", layer.w_v.ncols() / layer.h));
+    expect_equal(("kept values", m_v), ("kept keys", m));
+    assert!(kept.padding <= m, "padding {} is more than the {m} kept keys", kept.padding);
+}
+
+/// Makes sure that one head's tensors, a mask and a bound belong together: gains as wide as the
+/// queries, a cap that is positive.
+///
+/// # Panics
+/// Says what does not fit.
+#[track_caller]
+pub fn expect_bounded(
+    q: ArrayView2<f32>,
+    k: ArrayView2<f32>,
+    v: ArrayView2<f32>,
+    bound: &Bound,
+    mask: &Mask,
+) {
+    expect_shapes(q, k, v, mask);
+    match bound {
+        Bound::Norm { q_gain, k_gain } => {
+            expect_equal(("q_gain length", q_gain.len()), ("query width", q.ncols()));
+            expect_equal(("k_gain length", k_gain.len()), ("query width", q.ncols()));
+        }
+        Bound::Cap(cap) => assert!(*cap > 0.0, "a cap of {cap} is not positive"),
+    }
+}
+
+/// Makes sure that the heads of `q` (h, n, d), `k` (h, m, d) and `v` (h, m, d_v) belong together.
+///
+/// # Panics
+/// Names the two sizes that differ.
+#[track_caller]
+pub fn expect_all_heads(q: ArrayView3<f32>, k: ArrayView3<f32>, v: ArrayView3<f32>) {
+    let ((h, _, d), (h_k, m, d_k), (h_v, m_v, _)) = (q.dim(), k.dim(), v.dim());
+    expect_equal(("key heads", h_k), ("query heads", h));
+    expect_equal(("value heads", h_v), ("query heads", h));
+    expect_equal(("key width", d_k), ("query width", d));
+    expect_equal(("value count", m_v), ("key count", m));
+    assert!(d > 0, "query width is 0, so 1/√d means nothing");
 }

@@ -2,11 +2,10 @@ use crate::given::expect_heads;
 use ndarray::{Array2, Array3, ArrayView2, ArrayView3};
 
 // ANCHOR: split_heads
-/// Deals the columns of a sequence out to `h` heads: `result[head,i,c] = x[i, head·d + c]`, where
-/// d = width / h.
+/// Deals the columns of a sequence out to `h` heads: each head gets every token, and of each token
+/// its own d = width / h columns, which lie side by side.
 ///
-/// Shapes: n × h·d in, (h, n, d) out. Each head gets every token, and d consecutive columns of it.
-/// Copies n·h·d numbers, computes nothing.
+/// Shapes: n × h·d in, (h, n, d) out. Copies n·h·d numbers, computes nothing.
 ///
 /// ```
 /// use ch04_multi_head::split_heads;
@@ -26,8 +25,7 @@ pub fn split_heads(x: ArrayView2<f32>, h: usize) -> Array3<f32> {
 // ANCHOR_END: split_heads
 
 // ANCHOR: merge_heads
-/// Puts the heads of each token side by side again: `result[i, head·d + c] = x[head,i,c]`. The
-/// inverse of [`split_heads`].
+/// Puts the heads of each token side by side again, the inverse of [`split_heads`].
 ///
 /// Shapes: (h, n, d) in, n × h·d out.
 ///

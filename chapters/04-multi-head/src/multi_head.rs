@@ -8,8 +8,7 @@ use ndarray::{Array2, Array3, ArrayView2, ArrayView3, Axis};
 
 // ANCHOR: multi_head_attention
 /// Multi-head attention from `x` to `memory`: every head attends with queries, keys and values of
-/// its own, `head_i = attention(x W_q[i], memory W_k[i], memory W_v[i])`, and `W_o` mixes what they
-/// found: `out = [head_1 … head_h] W_o`.
+/// its own, and `W_o` mixes what they found, side by side.
 ///
 /// Shapes: `x` n × d_model, `memory` m × d_memory; out n × d_model. With `memory = x` it is
 /// self-attention, otherwise cross-attention. All heads obey the same mask, n×m.

@@ -4,10 +4,10 @@ use ndarray::{Array2, ArrayView2};
 
 // ANCHOR: layer_norm
 /// Layer normalisation: each row is moved to mean 0 and scaled to variance 1, then every column
-/// gets its own gain and bias: `y = (x − mean) / √(variance + ε) · gain + bias`.
+/// is multiplied by its gain, and its bias is added.
 ///
-/// Shapes: n × d_model in and out. Mean and variance are those of one row; the variance is the mean
-/// of the squares (divided by d_model, not d_model − 1), and ε = 1e-5 keeps a constant row finite.
+/// Shapes: n × d_model in and out. Mean and variance are those of one row; [`EPSILON`] keeps a
+/// constant row finite.
 ///
 /// Source: Ba, Kiros, Hinton, arXiv:1607.06450, §3, Equation 3.
 ///

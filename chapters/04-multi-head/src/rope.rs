@@ -2,14 +2,12 @@ use crate::given::{Layout, Rotary, expect_pairs};
 use ndarray::{Array2, ArrayView2};
 
 // ANCHOR: rope
-/// Rotary position embedding: row `r` of `x` stands at position `p = start + r`, and each pair of
-/// its numbers is turned by an angle that grows with the position. Pair `i` of d/2 turns by
-/// `p · base^(−2i/d)`:
+/// Rotary position embedding: row `r` of `x` stands at position `start + r`, and each pair of its
+/// numbers is turned, as a point in the plane, by an angle that grows with the position. Pair 0 turns
+/// by one radian per position, the others slower and slower; the layout says which two numbers form
+/// a pair.
 ///
-/// `(a, b) ↦ (a cos − b sin, a sin + b cos)`.
-///
-/// Which two numbers form pair `i` is the layout's: 2i and 2i + 1 (interleaved), or i and i + d/2
-/// (half). Shapes: n×d in and out, d even. The dot product of two rows then depends on the
+/// Shapes: n×d in and out, d even. The dot product of two rows then depends on the
 /// difference of their positions alone. Costs 3·n·d FLOPs and n·d/2 sines and cosines.
 ///
 /// Source: Su et al., arXiv:2104.09864, §3.4.2, Equation 34.

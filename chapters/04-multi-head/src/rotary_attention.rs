@@ -7,11 +7,12 @@ use attn_core::Mask;
 use ndarray::{Array2, Array3, ArrayView2, Axis};
 
 // ANCHOR: rotary_self_attention
-/// Multi-head self-attention that knows about order: in every head, the queries and the keys are
-/// turned by their positions before they are compared. The values are not turned.
+/// Multi-head self-attention that knows about order: in every head, the score of two tokens depends
+/// on the tokens and on how far apart they stand, and on nothing else about their positions. What is
+/// fetched from a token does not depend on its position.
 ///
-/// Shapes: `x` n × d_model, out n × d_model. Row i of `x` stands at position i; each head is turned
-/// by itself, with the pairs of its own d columns.
+/// Shapes: `x` n × d_model, out n × d_model. Row i of `x` stands at position i; each head has all the
+/// speeds of `rotary`, in its own d columns.
 ///
 /// Source: Su et al., arXiv:2104.09864, §3.2.2 and §3.4.2.
 ///
@@ -33,7 +34,7 @@ pub fn rotary_self_attention(
     mask: &Mask,
 ) -> Array2<f32> {
     expect_fit(layer, x, x, mask);
-    // SOLUTION 4.5: as multi-head attention, with the queries and keys of every head turned
+    // SOLUTION 4.5: multi-head self-attention whose scores depend on the distance
     let q = turned(split_heads(x.dot(&layer.w_q).view(), layer.h), rotary); // (h, n, d)
     let k = turned(split_heads(x.dot(&layer.w_k).view(), layer.h), rotary); // (h, n, d)
     let v = split_heads(x.dot(&layer.w_v).view(), layer.h); // (h, n, d_v)
@@ -44,9 +45,14 @@ pub fn rotary_self_attention(
 
 // SOLUTION
 /// Every head turned by itself, from position 0: (h, n, d) in and out.
-pub fn turned(mut heads: Array3<f32>, rotary: Rotary) -> Array3<f32> {
+pub fn turned(heads: Array3<f32>, rotary: Rotary) -> Array3<f32> {
+    turned_from(0, heads, rotary)
+}
+
+/// Every head turned by itself, from position `start`: (h, n, d) in and out.
+pub fn turned_from(start: usize, mut heads: Array3<f32>, rotary: Rotary) -> Array3<f32> {
     for mut head in heads.axis_iter_mut(Axis(0)) {
-        let turned = rope(head.view(), 0, rotary);
+        let turned = rope(head.view(), start, rotary);
         head.assign(&turned);
     }
     heads

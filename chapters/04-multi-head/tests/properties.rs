@@ -3,10 +3,11 @@
 use attn_core::{Mask, random::Random};
 use ch03_scaled_dot_product::attention;
 use ch04_multi_head::{
-    AttentionLayer, LayerError, LayerNorm, Layout, Rotary, head_weights, layer_norm, merge_heads,
+    AttentionLayer, Bound, Kept, LayerError, LayerNorm, Layout, Rotary, alibi_attention,
+    bounded_attention, decode_step, gated_attention, head_weights, layer_norm, merge_heads,
     multi_head_attention, rope, rotary_self_attention, split_heads,
 };
-use ndarray::{Array1, Array2, ArrayView2, Axis, concatenate, s};
+use ndarray::{Array1, Array2, Array3, ArrayView2, Axis, concatenate, s};
 use std::panic::{UnwindSafe, catch_unwind};
 
 /// A layer of h heads of width d between sequences of these widths.
@@ -326,4 +327,85 @@ fn widths_that_cannot_be_split_or_turned_are_refused() {
     let norm = LayerNorm { gain: Array1::ones(5), bias: Array1::zeros(4) };
     let said = complaint(|| layer_norm(x.view(), &norm));
     assert_eq!(said, "bias length 4 ≠ x width 5");
+}
+
+// Decoding
+
+/// Token by token, with what was kept, come the rows that one causal pass gives: with padding before
+/// the first token too, and wherever the first one stands.
+#[test]
+fn decoding_step_by_step_gives_the_rows_of_one_causal_pass() {
+    let (h, d, n) = (3, 4, 9);
+    let layer = layer(31, h, d, 12, 12);
+    let x = normal(32, n, 12);
+    for rotary in BOTH.map(rotary) {
+        let whole = rotary_self_attention(&layer, x.view(), rotary, &Mask::Causal);
+        for (padding, first) in [(0, 0), (2, 0), (0, 40), (3, 7)] {
+            let rubbish: Array3<f32> = Random::new(33).normal((h, padding, d)) * 50.0;
+            let mut kept = Kept { keys: rubbish.clone(), values: rubbish, padding };
+            for (i, token) in x.rows().into_iter().enumerate() {
+                let step = decode_step(&layer, token, &kept, first + i, rotary);
+                near(step.out.view().insert_axis(Axis(0)), whole.slice(s![i..=i, ..]), 1e-5);
+                let (key, value) = (step.key.insert_axis(Axis(1)), step.value.insert_axis(Axis(1)));
+                kept.keys = concatenate![Axis(1), kept.keys, key];
+                kept.values = concatenate![Axis(1), kept.values, value];
+            }
+        }
+    }
+}
+
+// What is added today
+
+/// With gains of 1, the scores of normalised queries and keys lie between −√d and √d: here both ends
+/// are reached, by keys along the query and against it.
+#[test]
+fn after_a_qk_norm_no_score_is_larger_than_the_root_of_d() {
+    let q = normal(34, 1, 128) * 1000.0;
+    let k = concatenate![Axis(0), q, -&q];
+    let bound = Bound::Norm { q_gain: Array1::ones(128), k_gain: Array1::ones(128) };
+    let weights = bounded_attention(q.view(), k.view(), Array2::eye(2).view(), &bound, &Mask::None);
+    let apart = (weights[[0, 0]] / weights[[0, 1]]).ln();
+    assert!((apart - 2.0 * 128.0_f32.sqrt()).abs() < 0.01, "{apart}");
+    assert!((128.0_f32.sqrt() - 11.3).abs() < 0.05);
+}
+
+/// The query's share of the bias is the same for a whole row. And what the page says of the ranges.
+#[test]
+fn of_a_linear_bias_only_the_place_of_the_key_is_felt() {
+    let (h, n, m, d) = (8, 5, 7, 4);
+    let mut random = Random::new(35);
+    let (q, k): (Array3<f32>, Array3<f32>) = (random.normal((h, n, d)), random.normal((h, m, d)));
+    let v: Array3<f32> = random.normal((h, m, 3));
+    let out = alibi_attention(q.view(), k.view(), v.view());
+    for head in 0..h {
+        // A key moved by √d · slope · j along a query that is 1 there.
+        let slope = 0.5_f32.powi(head as i32 + 1);
+        let places = Array2::from_shape_fn((m, 1), |(j, _)| slope * j as f32);
+        let root = ((d as f32 + 1.0) / d as f32).sqrt();
+        let q = concatenate![
+            Axis(1),
+            &q.index_axis(Axis(0), head) * root,
+            Array2::from_elem((n, 1), (d as f32 + 1.0).sqrt())
+        ];
+        let k = concatenate![Axis(1), k.index_axis(Axis(0), head), places];
+        let alone = attention(q.view(), k.view(), v.index_axis(Axis(0), head), &Mask::Causal).out;
+        near(alone.view(), out.index_axis(Axis(0), head), 3e-6);
+    }
+    let half_life = |slope: f64| 2.0_f64.ln() / slope;
+    assert!((half_life(0.5) - 1.4).abs() < 0.05);
+    assert!((half_life(1.0 / 256.0) - 177.0).abs() < 0.5);
+}
+
+/// A gate that is open everywhere changes nothing, and one that is shut leaves nothing.
+#[test]
+fn a_gate_opens_and_shuts() {
+    let layer = layer(36, 2, 4, 8, 8);
+    let x = normal(37, 6, 8).mapv(f32::abs);
+    let gated = |z: f32| {
+        let w_gate = Array2::from_elem((8, 8), z);
+        gated_attention(&layer, w_gate.view(), x.view(), x.view(), &Mask::Causal)
+    };
+    let plain = multi_head_attention(&layer, x.view(), x.view(), &Mask::Causal);
+    near(gated(1e3).view(), plain.view(), 1e-6);
+    near(gated(-1e3).view(), Array2::zeros((6, 8)).view(), 1e-6);
 }

@@ -5,7 +5,9 @@ use attn_dates::{
     LONGEST_TARGET, Model, POSITIONS, Weights, fixture,
     vocabulary::{START, decode_target, encode_source, encode_target},
 };
-use ch04_multi_head::{LayerError, Transformer, Written, looks, step_by_step, teacher_forced};
+use ch04_multi_head::{
+    LayerError, Transformer, Written, looks, row_by_row, step_by_step, teacher_forced,
+};
 use ndarray::{Array2, Axis, s};
 
 fn trained() -> Transformer {
@@ -34,6 +36,9 @@ fn teacher_forcing_and_step_by_step_decoding_give_the_same_logits() {
             let written = step_by_step(&model, memory.view(), LONGEST_TARGET - 1).unwrap();
             let forced = teacher_forced(&model, memory.view(), &written.tokens).unwrap();
             near(text, &written.logits, &forced, 1e-4);
+            // With its keys and values kept, the decoder computes one row per step.
+            let rows = row_by_row(&model, memory.view(), &written.tokens).unwrap();
+            near(text, &written.logits, &rows, 1e-4);
         }
     }
 }

@@ -35,4 +35,8 @@ pub const FUNCTIONS: Functions = Functions {
         let _running = entered("4.7");
         answers::decoder_block(block, x, memory, memory_mask)
     },
+    decode_step: |layer, x, kept, start, rotary| {
+        let _running = entered("4.8");
+        answers::decode_step(layer, x, kept, start, rotary)
+    },
 };
