@@ -45,7 +45,7 @@ pub struct Args {
     /// The share of rows to hold out
     #[arg(long, value_name = "FRACTION", default_value_t = 0.2, value_parser = fraction)]
     hold_out: f64,
-    /// Learns one scale for each column in so many steps of gradient descent
+    /// Learns one scale for each column, from --scale or 0.1 on, in so many steps of gradient descent
     #[arg(long, value_name = "STEPS", num_args = 0..=1, default_missing_value = "100", value_parser = steps)]
     learn: Option<usize>,
 }

@@ -30,6 +30,13 @@ pub fn report(table: &Table, args: &Args) -> Result<String> {
         "--row {}: the held-out rows are numbered 1 to {n}",
         args.row
     );
+    if let Some(steps) = args.learn {
+        let scale = args.scale.unwrap_or(FIRST_SCALE);
+        let learned = learn(table, target, &split, scale, steps);
+        return Ok([about(table, target, &split, args), learned].join("\n"));
+    }
+    let scale = args.scale.unwrap_or_else(|| chosen_scale(&split, &SCALES));
+    let kernel = Kernel::new(&split, scale);
     let weights = kernel.weights();
     let parts = [
         about(table, target, &split, args),
