@@ -15,6 +15,8 @@ pub struct Functions {
     pub gru_step: exercises::gru_step::Body,
     /// Exercise 1.8.
     pub greedy: exercises::greedy::Body,
+    /// Exercise 1.11.
+    pub readout_backward: exercises::readout_backward::Body,
 }
 
 /// The reference's.
@@ -25,4 +27,5 @@ pub const REFERENCE: Functions = Functions {
     top_softmax: crate::top_softmax,
     gru_step: crate::gru_step,
     greedy: crate::greedy,
+    readout_backward: crate::readout_backward,
 };

@@ -7,13 +7,19 @@ use crate::exercises;
 pub struct Functions {
     /// Exercise 8.2.
     pub online: exercises::online::Body,
+    /// Exercise 8.3.
+    pub flash_forward: exercises::flash_forward::Body,
     /// Exercise 8.4.
     pub flash_heads: exercises::flash_heads::Body,
+    /// Exercise 8.5.
+    pub flash_backward: exercises::flash_backward::Body,
 }
 
 /// The reference's.
 #[rustfmt::skip]
 pub const REFERENCE: Functions = Functions {
     online: crate::online,
+    flash_forward: crate::flash_forward,
     flash_heads: crate::flash_heads,
+    flash_backward: crate::flash_backward,
 };

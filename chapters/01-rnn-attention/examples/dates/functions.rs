@@ -35,4 +35,8 @@ pub const FUNCTIONS: Functions = Functions {
         let _running = entered("1.8");
         answers::greedy(step, start, end, limit)
     },
+    readout_backward: |readout, states, targets| {
+        let _running = entered("1.11");
+        answers::readout_backward(readout, states, targets)
+    },
 };

@@ -19,4 +19,8 @@ pub const FUNCTIONS: Functions = Functions {
         let _running = entered("2.1");
         answers::additive_scores(additive, q, k)
     },
+    additive_backward: |additive, q, k, d_scores| {
+        let _running = entered("2.7");
+        answers::additive_backward(additive, q, k, d_scores)
+    },
 };

@@ -19,8 +19,16 @@ pub const FUNCTIONS: Functions = Functions {
         let _running = entered("8.2");
         answers::online(q, k, v, causal)
     },
+    flash_forward: |q, k, v, causal, block, traffic| {
+        let _running = entered("8.3");
+        answers::flash_forward(q, k, v, causal, block, traffic)
+    },
     flash_heads: |q, k, v, causal, block, traffic| {
         let _running = entered("8.4");
         answers::flash_heads(q, k, v, causal, block, traffic)
+    },
+    flash_backward: |q, k, v, causal, forward, d_out, block, traffic| {
+        let _running = entered("8.5");
+        answers::flash_backward(q, k, v, causal, forward, d_out, block, traffic)
     },
 };
