@@ -304,11 +304,7 @@ pub fn bounded_attention(
 /// assert!(out[[0, 0, 0]] > 0.5);
 /// ```
 #[track_caller]
-pub fn alibi_attention(
-    q: ArrayView3<f32>,
-    k: ArrayView3<f32>,
-    v: ArrayView3<f32>,
-) -> Array3<f32> {
+pub fn alibi_attention(q: ArrayView3<f32>, k: ArrayView3<f32>, v: ArrayView3<f32>) -> Array3<f32> {
     expect_all_heads(q, k, v);
     todo!("4.10: a slope for every head, and a bias for every pair of query and key")
 }
