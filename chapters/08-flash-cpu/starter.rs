@@ -10,13 +10,8 @@ use ndarray::{Array1, Array2, Array3, ArrayView1, ArrayView2, ArrayView3, Axis, 
 
 // ━━ 8.1 One state from two · 10 points · about 20 minutes ━━
 
-/// Joins what is known of one query after two sets of keys into what is known after both:
-///
-/// ```text
-/// row_max = max(a.row_max, b.row_max)
-/// row_sum = e^(a.row_max − row_max) a.row_sum + e^(b.row_max − row_max) b.row_sum
-/// out     = e^(a.row_max − row_max) a.out     + e^(b.row_max − row_max) b.out
-/// ```
+/// Joins what is known of one query after two sets of keys into what is known after both. The maximum
+/// is the larger of the two; sums and outputs are brought to it before they are added.
 ///
 /// The empty state (−∞, 0, 0) on either side changes nothing, two empty states give an empty one.
 /// Both states have the same d_v. Costs 2·d_v multiplications and two exponentials. (Milakov and
@@ -127,17 +122,8 @@ pub fn flash_heads(
 ///
 /// As on the way forward, queries are outside: each tile of `block.q` rows of `q`, `out` and `d_out`
 /// is loaded once. For it, tiles of `block.k` keys and values are loaded in order, as far as its
-/// last query sees. With `D[i] = Σ_c d_out[i,c] · out[i,c]`, for each pair of tiles:
-///
-/// ```text
-/// weights  = exp(q kᵀ/√d − lse)              rows × keys, 0 where hidden
-/// dv      += weightsᵀ · d_out
-/// d_scores = weights ∘ (d_out · vᵀ − D)
-/// dq      += d_scores · k / √d
-/// dk      += d_scoresᵀ · q / √d
-/// ```
-///
-/// The shares of `dk` and `dv` are added in slow memory; a tile of `dq` is stored once, when it is
+/// last query sees, and the weights of each pair of tiles are made again from `forward.lse`. The
+/// shares of `dk` and `dv` are added in slow memory; a tile of `dq` is stored once, when it is
 /// complete.
 ///
 /// Shapes: `q` n×d, `k` m×d, `v` m×d_v, `d_out` n×d_v; `forward` is what the forward pass gave;
@@ -264,4 +250,62 @@ pub fn varlen(
 pub fn push(state: &mut State, score: f32, value: ArrayView1<f32>) {
     expect_equal(("value width", value.len()), ("output width", state.out.len()));
     todo!("8.8: bring the state to the new maximum where it grows, then add the key")
+}
+
+// ━━ 8.9 A sink for what no key deserves · 10 points · about 20 minutes ━━
+
+/// Attention of one head with a *sink*: a number that joins each query's scores, takes its share of
+/// the softmax, and has no value to give. Scores are divided by √d, the sink is taken as it is. The
+/// weights of the keys sum to less than one.
+///
+/// Shapes: `q` n×d, `k` m×d, `v` m×d_v; `out` n×d_v, `lse` n, in which the sink counts. Causal is
+/// aligned bottom-right. A query that sees no key gives zeros, and its log-sum-exp is the sink. A sink
+/// of −∞ is none. Costs one exponential per query more than
+/// attention without.
+///
+/// Source: the reference implementation of gpt-oss (OpenAI, 2025), which has a learned sink for each
+/// head; a sink of 0 is Miller's “softmax₁”.
+///
+/// ```
+/// use ndarray::array;
+/// // A key with the score 0 and a sink of 0 share evenly.
+/// let (q, k, v) = (array![[1.0]], array![[0.0]], array![[4.0]]);
+/// let result = ch08_flash_cpu::sink_attention(q.view(), k.view(), v.view(), false, 0.0);
+/// assert_eq!(result.out, array![[2.0]]);
+/// ```
+#[track_caller]
+pub fn sink_attention(
+    q: ArrayView2<f32>,
+    k: ArrayView2<f32>,
+    v: ArrayView2<f32>,
+    causal: bool,
+    sink: f32,
+) -> Output {
+    expect_shapes(q, k, v);
+    todo!("8.9: attention in a single pass, from a state that holds the sink")
+}
+
+// ━━ 8.10 The gradient of the sink · 5 points · about 10 minutes ━━
+
+/// The gradient of the loss with respect to the sink of [`sink_attention`], from what that gave and
+/// from the gradient with respect to its output. Queries, keys and values are not needed. A sink of
+/// −∞ has the gradient 0.
+///
+/// Shapes: `forward` and `d_out` as they were on the way forward, n×d_v. Costs n exponentials and
+/// 2·n·d_v FLOPs.
+///
+/// ```
+/// use ch08_flash_cpu::{sink_attention, sink_gradient};
+/// use ndarray::array;
+/// // out = 4 · 1 / (1 + e^sink): at 0, its slope is −1.
+/// let (q, k, v) = (array![[1.0]], array![[0.0]], array![[4.0]]);
+/// let forward = sink_attention(q.view(), k.view(), v.view(), false, 0.0);
+/// let d_sink = sink_gradient(&forward, array![[1.0]].view(), 0.0);
+/// assert!((d_sink + 1.0).abs() < 1e-6);
+/// ```
+#[track_caller]
+pub fn sink_gradient(forward: &Output, d_out: ArrayView2<f32>, sink: f32) -> f32 {
+    expect_equal(("gradient rows", d_out.nrows()), ("output rows", forward.out.nrows()));
+    expect_equal(("gradient width", d_out.ncols()), ("output width", forward.out.ncols()));
+    todo!("8.10: how much of each row's gradient the sink has taken")
 }

@@ -9,17 +9,8 @@ use ndarray::{Array2, ArrayView2, Axis, s};
 ///
 /// As on the way forward, queries are outside: each tile of `block.q` rows of `q`, `out` and `d_out`
 /// is loaded once. For it, tiles of `block.k` keys and values are loaded in order, as far as its
-/// last query sees. With `D[i] = Σ_c d_out[i,c] · out[i,c]`, for each pair of tiles:
-///
-/// ```text
-/// weights  = exp(q kᵀ/√d − lse)              rows × keys, 0 where hidden
-/// dv      += weightsᵀ · d_out
-/// d_scores = weights ∘ (d_out · vᵀ − D)
-/// dq      += d_scores · k / √d
-/// dk      += d_scoresᵀ · q / √d
-/// ```
-///
-/// The shares of `dk` and `dv` are added in slow memory; a tile of `dq` is stored once, when it is
+/// last query sees, and the weights of each pair of tiles are made again from `forward.lse`. The
+/// shares of `dk` and `dv` are added in slow memory; a tile of `dq` is stored once, when it is
 /// complete.
 ///
 /// Shapes: `q` n×d, `k` m×d, `v` m×d_v, `d_out` n×d_v; `forward` is what the forward pass gave;

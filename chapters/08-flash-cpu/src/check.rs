@@ -21,5 +21,7 @@ fn main() -> ExitCode {
         split_kv::answered_by("8.6", answers::split_kv),
         varlen::answered_by("8.7", answers::varlen),
         push::answered_by("8.8", answers::push),
+        sink_attention::answered_by("8.9", answers::sink_attention),
+        sink_gradient::answered_by("8.10", answers::sink_gradient),
     ])
 }

@@ -1,13 +1,8 @@
 use crate::given::State;
 
 // ANCHOR: merge
-/// Joins what is known of one query after two sets of keys into what is known after both:
-///
-/// ```text
-/// row_max = max(a.row_max, b.row_max)
-/// row_sum = e^(a.row_max − row_max) a.row_sum + e^(b.row_max − row_max) b.row_sum
-/// out     = e^(a.row_max − row_max) a.out     + e^(b.row_max − row_max) b.out
-/// ```
+/// Joins what is known of one query after two sets of keys into what is known after both. The maximum
+/// is the larger of the two; sums and outputs are brought to it before they are added.
 ///
 /// The empty state (−∞, 0, 0) on either side changes nothing, two empty states give an empty one.
 /// Both states have the same d_v. Costs 2·d_v multiplications and two exponentials. (Milakov and

@@ -25,7 +25,7 @@ pub struct Args {
     #[arg(allow_negative_numbers = true)]
     text: Vec<String>,
     /// Which block of the decoder to look into, 0 or 1
-    #[arg(long, value_name = "B", default_value_t = 1, value_parser = clap::value_parser!(u8).range(0..2))]
+    #[arg(long, value_name = "B", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..2))]
     block: u8,
     /// Look at self-attention instead of cross-attention
     #[arg(long)]

@@ -7,5 +7,7 @@ pub mod flash_heads;
 pub mod merge;
 pub mod online;
 pub mod push;
+pub mod sink_attention;
+pub mod sink_gradient;
 pub mod split_kv;
 pub mod varlen;
