@@ -62,7 +62,7 @@ fn differences_confirm_the_gradient_at_the_read_out() {
     let gradients = readout_backward(&readout, states.view(), &targets);
 
     let loss = |w: ArrayView2<f64>, b: ArrayView1<f64>, states: ArrayView2<f64>| {
-        let logits = states.dot(&w) + &b;
+        let logits = states.dot(&w) + b;
         let losses = logits.rows().into_iter().zip(targets);
         let losses = losses.map(|(row, target)| row.mapv(f64::exp).sum().ln() - row[target]);
         losses.sum::<f64>() / targets.len() as f64
