@@ -3,6 +3,7 @@
 mod encoder_decoder;
 mod forgetting;
 mod gates;
+mod memory;
 pub mod trained;
 
 use attn_viz::Figure;
@@ -19,6 +20,7 @@ pub fn figures() -> Vec<Drawn> {
         ("ch01/fixed", encoder_decoder::fixed),
         ("ch01/looking-back", encoder_decoder::looking_back),
         ("ch01/gates", gates::figure),
+        ("ch01/memory", memory::figure),
         ("ch01/forgetting", forgetting::figure),
         ("ch01/exact", trained::exact),
         ("ch01/gradient", trained::gradient),

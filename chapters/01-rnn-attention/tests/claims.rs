@@ -327,6 +327,11 @@ fn a_recurrence_that_is_not_contractive_may_forget_or_not() {
 fn the_two_models_were_trained_for_as_many_steps() {
     let steps = |model| Weights::trained(model).about().steps.clone();
     assert_eq!(steps(Model::Fixed), steps(Model::Dot));
+    assert_eq!(steps(Model::Dot), "2400");
+    let weights = Weights::trained(Model::Dot);
+    assert!(weights.about().command.contains("--batch 96"));
+    assert_eq!(weights.matrix("encoder.embedding").ncols(), 32);
+    assert_eq!(weights.matrix("decoder.embedding").ncols(), 32);
 }
 
 /// What the page says of its figure of lists that come out right.

@@ -113,9 +113,9 @@ exercise! {
             => with_epsilon(beta, q, k, |q, k| (q + 1e-8) * (k + 1e-8));
         "epsilon to the product": "a small number is added to the product of the lengths: small rows lose their scores"
             => with_epsilon(beta, q, k, |q, k| q * k + 1e-8);
-        "epsilon as a floor": "the product of the lengths is held at 1e-8 or more, as PyTorch does: small rows lose their scores"
+        "epsilon as a floor": "the product of the lengths is held at 1e-8 or more: small rows lose their scores"
             => with_epsilon(beta, q, k, |q, k| (q * k).max(1e-8));
-        "floor of each": "each length is held at 1e-8 or more: smaller rows lose their scores"
+        "floor of each": "each length is held at 1e-8 or more, as PyTorch's function does: smaller rows lose their scores"
             => with_epsilon(beta, q, k, |q, k| q.max(1e-8) * k.max(1e-8));
         "floor of each, 1e-12": "each length is held at 1e-12 or more: smaller rows lose their scores"
             => with_epsilon(beta, q, k, |q, k| q.max(1e-12) * k.max(1e-12));
