@@ -51,7 +51,7 @@ fn thin_out(x: ArrayView2<f32>, kept: ArrayView2<bool>, p: f32) -> Array2<f32> {
 // END SOLUTION
 // ANCHOR_END: attention_dropout
 
-// ANCHOR: attention_dropout_backward
+// ANCHOR: dropout_backward
 /// The gradients of `attention_dropout`: from its inputs, with the same `kept` and `p`, and the
 /// loss's gradient with respect to `out`, those with respect to `q`, `k` and `v`.
 ///
@@ -60,17 +60,17 @@ fn thin_out(x: ArrayView2<f32>, kept: ArrayView2<bool>, p: f32) -> Array2<f32> {
 /// dropout.
 ///
 /// ```
-/// use {attn_core::Mask, ch03_scaled_dot_product::attention_dropout_backward, ndarray::array};
+/// use {attn_core::Mask, ch03_scaled_dot_product::dropout_backward, ndarray::array};
 /// // One key: its weight is 1 whatever its score, so only the value gets a gradient: doubled.
 /// let [q, k, v, d_out] = [array![[1.0]], array![[2.0]], array![[3.0]], array![[5.0]]];
 /// let (kept, mask) = (array![[true]], Mask::None);
-/// let gradients = attention_dropout_backward(
+/// let gradients = dropout_backward(
 ///     q.view(), k.view(), v.view(), &mask, kept.view(), 0.5, d_out.view(),
 /// );
 /// assert_eq!((gradients.dq, gradients.dv), (array![[0.0]], array![[10.0]]));
 /// ```
 #[track_caller]
-pub fn attention_dropout_backward(
+pub fn dropout_backward(
     q: ArrayView2<f32>,
     k: ArrayView2<f32>,
     v: ArrayView2<f32>,
@@ -95,4 +95,4 @@ pub fn attention_dropout_backward(
     Gradients { dq: d_products.dot(&k), dk: d_products.t().dot(&q), dv: dropped.t().dot(&d_out) }
     // END SOLUTION
 }
-// ANCHOR_END: attention_dropout_backward
+// ANCHOR_END: dropout_backward

@@ -20,7 +20,7 @@ fn main() -> ExitCode {
         softmax_backward::answered_by("3.5", answers::softmax_backward),
         attention_backward::answered_by("3.6", answers::attention_backward),
         attention_dropout::answered_by("3.7", answers::attention_dropout),
-        attention_dropout_backward::answered_by("3.8", answers::attention_dropout_backward),
+        dropout_backward::answered_by("3.8", answers::dropout_backward),
         attend_half::answered_by("3.9", answers::attend_half),
     ])
 }

@@ -23,7 +23,7 @@ mod softmax;
 
 pub use attend_half::attend_half;
 pub use attention::{attention, masked_scores};
-pub use attention_dropout::{attention_dropout, attention_dropout_backward};
+pub use attention_dropout::{attention_dropout, dropout_backward};
 pub use backward::{attention_backward, softmax_backward};
 pub use dropout::dropout;
 pub use given::{Gradients, Output};

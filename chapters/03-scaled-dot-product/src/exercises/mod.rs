@@ -6,7 +6,7 @@ pub mod attend_half;
 pub mod attention;
 pub mod attention_backward;
 pub mod attention_dropout;
-pub mod attention_dropout_backward;
 pub mod dropout;
+pub mod dropout_backward;
 pub mod softmax_backward;
 pub mod softmax_rows;

@@ -1,4 +1,4 @@
-//! 3.8 `attention_dropout_backward`: the way back through dropout
+//! 3.8 `dropout_backward`: the way back through dropout
 
 use super::{
     attention::dense_with_empty_row,
@@ -13,7 +13,7 @@ use ndarray::{Array1, Array2, ArrayView2, Axis, array};
 
 exercise! {
     /// The inputs of attention with dropout, and the gradient with respect to its output.
-    crate::attention_dropout_backward: (
+    crate::dropout_backward: (
         q: Array2<f32>[n d], k: Array2<f32>[m d], v: Array2<f32>[m d_v], mask: Mask, kept: Array2<bool>[n m], p: f32,
         d_out: Array2<f32>[n d_v],
     ) -> Gradients;
@@ -43,7 +43,7 @@ exercise! {
             case(about, (q, k, v, mask, kept, p, random.normal((n, d_v))))
         };
         let mut cases = vec![
-            case("by hand: the dropped key has a gradient", (
+            case("by hand: −3/2 and 3/2", (
                 array![[1.0, 1.0, 1.0, 1.0]],
                 array![[0.0; 4], [2.0 * 3.0_f32.ln(), 0.0, 0.0, 0.0]],
                 array![[8.0], [4.0]],
@@ -132,12 +132,12 @@ exercise! {
             => with_dv(q, k, v, mask, kept, p, d_out, |p| factor(p.weights.view(), kept, 1.0, 0.0));
         "both-unscaled": "1/(1 − p) is missing on the way back: in dv and in the gradient of the weights"
             => {
-                let Gradients { dq, dk, dv } = crate::attention_dropout_backward(q, k, v, mask, kept, p, d_out);
+                let Gradients { dq, dk, dv } = crate::dropout_backward(q, k, v, mask, kept, p, d_out);
                 Gradients { dq: dq * (1.0 - p), dk: dk * (1.0 - p), dv: dv * (1.0 - p) }
             };
         "scaled-twice": "1/(1 − p) is in the gradient of the weights twice"
             => {
-                let Gradients { dq, dk, dv } = crate::attention_dropout_backward(q, k, v, mask, kept, p, d_out);
+                let Gradients { dq, dk, dv } = crate::dropout_backward(q, k, v, mask, kept, p, d_out);
                 Gradients { dq: dq / (1.0 - p), dk: dk / (1.0 - p), dv }
             };
         "dv-undropped": "dv is computed from the weights before the dropout; the values were multiplied by those after it"
@@ -147,45 +147,45 @@ exercise! {
         "as-hidden": "dropped keys are hidden before the softmax, like masked ones"
             => crate::attention_backward(q, k, v, &without(mask, kept), d_out);
         "flipped": "the polarity is flipped: the weights that `kept` keeps are dropped"
-            => crate::attention_dropout_backward(q, k, v, mask, kept.mapv(|kept| !kept).view(), p, d_out);
+            => crate::dropout_backward(q, k, v, mask, kept.mapv(|kept| !kept).view(), p, d_out);
         "times-1-p": "1 − p is multiplied with instead of divided by"
             => {
-                let Gradients { dq, dk, dv } = crate::attention_dropout_backward(q, k, v, mask, kept, p, d_out);
+                let Gradients { dq, dk, dv } = crate::dropout_backward(q, k, v, mask, kept, p, d_out);
                 let factor = (1.0 - p).powi(2);
                 Gradients { dq: dq * factor, dk: dk * factor, dv: dv * factor }
             };
         "mask-forgotten": "the weights are computed again without the mask"
-            => crate::attention_dropout_backward(q, k, v, &Mask::None, kept, p, d_out);
+            => crate::dropout_backward(q, k, v, &Mask::None, kept, p, d_out);
         "dk-unscaled": "dk is not divided by √d"
             => {
-                let gradients = crate::attention_dropout_backward(q, k, v, mask, kept, p, d_out);
+                let gradients = crate::dropout_backward(q, k, v, mask, kept, p, d_out);
                 Gradients { dk: gradients.dk * (q.ncols() as f32).sqrt(), ..gradients }
             };
         "dq-unscaled": "dq is not divided by √d"
             => {
-                let gradients = crate::attention_dropout_backward(q, k, v, mask, kept, p, d_out);
+                let gradients = crate::dropout_backward(q, k, v, mask, kept, p, d_out);
                 Gradients { dq: gradients.dq * (q.ncols() as f32).sqrt(), ..gradients }
             };
         "root-d-forgotten": "neither dq nor dk is divided by √d"
             => {
-                let Gradients { dq, dk, dv } = crate::attention_dropout_backward(q, k, v, mask, kept, p, d_out);
+                let Gradients { dq, dk, dv } = crate::dropout_backward(q, k, v, mask, kept, p, d_out);
                 let root_d = (q.ncols() as f32).sqrt();
                 Gradients { dq: dq * root_d, dk: dk * root_d, dv }
             };
         "unscaled-weights": "the weights are computed again from scores that are not divided by √d"
             => {
                 let root_d = (q.ncols() as f32).sqrt();
-                let gradients = crate::attention_dropout_backward((&q * root_d).view(), k, v, mask, kept, p, d_out);
+                let gradients = crate::dropout_backward((&q * root_d).view(), k, v, mask, kept, p, d_out);
                 Gradients { dk: gradients.dk / root_d, ..gradients }
             };
         "dv-transposed-where-square": "the dropped weights are not transposed for dv where there are as many queries as keys"
             => match kept.is_square() {
                 true => with_dv(q, k, v, mask, kept, p, d_out, |p| p.dropped.t().to_owned()),
-                false => crate::attention_dropout_backward(q, k, v, mask, kept, p, d_out),
+                false => crate::dropout_backward(q, k, v, mask, kept, p, d_out),
             };
         "swapped": "dq and dk stand in each other's place"
             => {
-                let Gradients { dq, dk, dv } = crate::attention_dropout_backward(q, k, v, mask, kept, p, d_out);
+                let Gradients { dq, dk, dv } = crate::dropout_backward(q, k, v, mask, kept, p, d_out);
                 Gradients { dq: dk, dk: dq, dv }
             };
     }
