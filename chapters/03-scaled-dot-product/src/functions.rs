@@ -16,7 +16,7 @@ pub struct Functions {
     /// Exercise 3.7.
     pub attention_dropout: exercises::attention_dropout::Body,
     /// Exercise 3.8.
-    pub attention_dropout_backward: exercises::attention_dropout_backward::Body,
+    pub dropout_backward: exercises::dropout_backward::Body,
 }
 
 /// The reference's.
@@ -27,5 +27,5 @@ pub const REFERENCE: Functions = Functions {
     softmax_backward: crate::softmax_backward,
     attention_backward: crate::attention_backward,
     attention_dropout: crate::attention_dropout,
-    attention_dropout_backward: crate::attention_dropout_backward,
+    dropout_backward: crate::dropout_backward,
 };

@@ -35,8 +35,8 @@ pub const FUNCTIONS: Functions = Functions {
         let _running = entered("3.7");
         answers::attention_dropout(q, k, v, mask, kept, p)
     },
-    attention_dropout_backward: |q, k, v, mask, kept, p, d_out| {
+    dropout_backward: |q, k, v, mask, kept, p, d_out| {
         let _running = entered("3.8");
-        answers::attention_dropout_backward(q, k, v, mask, kept, p, d_out)
+        answers::dropout_backward(q, k, v, mask, kept, p, d_out)
     },
 };
