@@ -48,7 +48,7 @@ pub fn lstm_step(
     let sums = x.dot(&lstm.w_x) + &lstm.b_x + state.dot(&lstm.w_h) + &lstm.b_h; // 4d
     let block = |k: usize| sums.slice(s![k * d..(k + 1) * d]);
     let (input, forget, output) =
-        (block(0).mapv(sigmoid), block(1).mapv(sigmoid), block(3).mapv(sigmoid));
+        (block(0).mapv(logistic), block(1).mapv(logistic), block(3).mapv(logistic));
     let candidate = block(2).mapv(f32::tanh);
     let cell: Array1<f32> = forget * cell + input * candidate;
     Remembered { state: output * cell.mapv(f32::tanh), cell }
@@ -56,8 +56,8 @@ pub fn lstm_step(
 }
 
 // SOLUTION
-/// `1 / (1 + exp(−a))`: between 0 and 1.
-fn sigmoid(a: f32) -> f32 {
+/// `1 / (1 + exp(−a))`: the sigmoid, under its other name, since 1.7 has a helper of that name.
+fn logistic(a: f32) -> f32 {
     1.0 / (1.0 + (-a).exp())
 }
 // END SOLUTION
