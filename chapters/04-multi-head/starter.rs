@@ -7,7 +7,7 @@
 use attn_core::{Mask, shape::expect_equal};
 use ch03_scaled_dot_product::{allowed, attention, masked_scores, softmax_rows};
 use ch04_multi_head::given::*;
-use ndarray::{Array1, Array2, Array3, ArrayView1, ArrayView2, ArrayView3, Axis, concatenate, s, stack};
+use ndarray::{Array1, Array2, Array3, ArrayView1, ArrayView2, ArrayView3, Axis, Zip, concatenate, s, stack};
 
 // ━━ 4.1 Split a sequence into heads · 10 points · about 15 minutes ━━
 

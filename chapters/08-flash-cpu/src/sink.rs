@@ -1,4 +1,7 @@
-use crate::given::{Output, State, expect_shapes, seen};
+use crate::{
+    given::{Output, State, expect_shapes, seen},
+    push,
+};
 use attn_core::shape::expect_equal;
 use ndarray::{Array1, Array2, ArrayView2};
 
@@ -39,7 +42,7 @@ pub fn sink_attention(
         // A key of score `sink` whose value is zero.
         let mut state = State::of_key(sink, Array1::zeros(d_v).view());
         for j in 0..seen(i, n, m, causal) {
-            crate::push(&mut state, q.row(i).dot(&k.row(j)) * scale, v.row(j));
+            push(&mut state, q.row(i).dot(&k.row(j)) * scale, v.row(j));
         }
         let (out, lse) = state.finish();
         result.out.row_mut(i).assign(&out);

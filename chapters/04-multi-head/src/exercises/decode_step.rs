@@ -21,7 +21,7 @@ use ndarray::{
 use std::f32::consts::FRAC_PI_2;
 
 given! { Kept { keys [h m d], values [h m d_v], padding [padding] } }
-fields! { Decoded { key, value, out } }
+fields! { Decoded { out, key, value } }
 
 exercise! {
     /// A layer, the new token, what was kept of those before, its position, and how positions turn.
@@ -287,7 +287,7 @@ where
     let kept = (&keys, &values);
     let (out, key, value) =
         oracle::decode_step(&c.layer, &x, kept, c.kept.padding, c.start, c.rotary);
-    vec![field("key", &key), field("value", &value), field("out", &out)]
+    vec![field("out", &out), field("key", &key), field("value", &value)]
 }
 
 /// The query, key and value of the new token, not turned, each (h, 1, d).
