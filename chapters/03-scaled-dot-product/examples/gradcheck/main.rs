@@ -18,6 +18,7 @@ const D_V: usize = 2;
 /// What dropout drops with.
 const P: f32 = 0.25;
 
+/// All gradients of the chapter.
 pub fn compare(random: &mut Random, check: &mut Gradcheck) {
     softmax(random, check);
     attention(random, check);
