@@ -29,9 +29,9 @@ pub fn figure() -> Figure {
         }
     }
 
-    let reset = drawing.block(Area::new(11.0, 9.1, 11.4, 3.0), Look::FIRST, "r = sigmoid(+)");
-    let update = drawing.block(Area::new(11.0, 15.1, 10.0, 3.0), Look::SECOND, "u = sigmoid(+)");
-    let candidate = drawing.block(Area::new(13.0, 21.1, 6.0, 3.0), Look::FOURTH, "tanh(+)");
+    let reset = drawing.block(Area::new(11.0, 9.1, 11.4, 3.0), Look::FIRST, "r = sigmoid");
+    let update = drawing.block(Area::new(11.0, 15.1, 9.4, 3.0), Look::SECOND, "u = sigmoid");
+    let candidate = drawing.block(Area::new(13.0, 21.1, 6.0, 3.0), Look::FOURTH, "tanh");
     for gate in [(0, reset), (1, update)] {
         drawing.arrow(row(from_x, gate.0), gate.1, "");
         drawing.arrow(row(from_state, gate.0), gate.1, "");
