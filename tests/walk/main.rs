@@ -26,13 +26,20 @@ fn main() -> Result<()> {
     let asked = |place: &str| names.is_empty() || names.iter().any(|name| place.contains(name));
     let newcomer = Newcomer::arrive()?;
     let pages = pages::all(&newcomer.root)?;
-    let mut replayed = 0;
+    let (mut replayed, mut changed) = (0, Vec::new());
     let commands = pages.iter().flat_map(|page| &page.commands);
     for printed in commands.filter(|printed| asked(&printed.place)) {
         println!("{}: {}", printed.place, printed.command);
-        replay(&newcomer, printed, write).with_context(|| printed.place.clone())?;
+        match replay(&newcomer, printed).with_context(|| printed.place.clone())? {
+            Said::AsThePage => {}
+            Said::Otherwise { output, .. } if write => {
+                changed.push((printed, pages::anew(printed, &output)?));
+            }
+            Said::Otherwise { error, .. } => return Err(error.context(printed.place.clone())),
+        }
         replayed += 1;
     }
+    pages::rewrite(changed)?;
     if write || !names.is_empty() {
         println!("{replayed} commands replayed");
         return Ok(());
@@ -61,11 +68,16 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// Runs a command that a page prints, and compares what comes of it with what the page says; or
-/// writes it into the page.
-fn replay(newcomer: &Newcomer, printed: &Printed, write: bool) -> Result<()> {
+/// What a command printed.
+enum Said {
+    AsThePage,
+    Otherwise { output: String, error: anyhow::Error },
+}
+
+/// Runs a command that a page prints, and compares what comes of it with what the page says.
+fn replay(newcomer: &Newcomer, printed: &Printed) -> Result<Said> {
     match &printed.outcome {
-        Outcome::Elsewhere => return Ok(()),
+        Outcome::Elsewhere => return Ok(Said::AsThePage),
         Outcome::Answer { id, mistake, .. } => {
             newcomer.write_answers(|course, chapter| {
                 answers::with_mistake(course, chapter, id, mistake)
@@ -82,11 +94,13 @@ fn replay(newcomer: &Newcomer, printed: &Printed, write: bool) -> Result<()> {
             printed.command.starts_with("cargo ") || printed.command.starts_with("bash .ci/"),
             "the walk-through knows only cargo"
         );
-        return newcomer.run(&printed.command)?.expect(0);
+        newcomer.run(&printed.command)?.expect(0)?;
+        return Ok(Said::AsThePage);
     };
     let arguments: Vec<&str> = arguments.split_whitespace().collect();
     if is_server(&arguments) {
-        return newcomer.serve(&arguments);
+        newcomer.serve(&arguments)?;
+        return Ok(Said::AsThePage);
     }
     let ended = newcomer.attn(&arguments)?;
     ended.expect(match printed.outcome {
@@ -94,10 +108,10 @@ fn replay(newcomer: &Newcomer, printed: &Printed, write: bool) -> Result<()> {
         Outcome::Fails | Outcome::Unsolved => 1,
         Outcome::Answer { code, .. } => code,
     })?;
-    match ended.expect_lines(&printed.output) {
-        Err(_) if write => pages::rewrite(printed, &ended.output),
-        compared => compared,
-    }
+    Ok(match ended.expect_lines(&printed.output) {
+        Ok(()) => Said::AsThePage,
+        Err(error) => Said::Otherwise { output: ended.output, error },
+    })
 }
 
 /// Tries a command that a page mentions in passing: it has to be one, and must not fail with a

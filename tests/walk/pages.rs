@@ -102,22 +102,19 @@ fn read(root: &Path, file: &str) -> Result<Page> {
     Ok(page)
 }
 
-/// Writes into the page of the course what a command prints now: from the line that begins as the
-/// page's first one does, up to the advice where the page leaves that out.
-pub fn rewrite(printed: &Printed, output: &str) -> Result<()> {
-    let (file, line) = printed.place.rsplit_once(':').context("file:line")?;
-    let command: usize = line.parse()?;
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(file);
-    let text = fs::read_to_string(&page)?;
-    let mut lines: Vec<String> = text.lines().map(String::from).collect();
+/// What a command prints now, to stand in its page: from the line that begins as the page's first one
+/// does, up to the advice where the page leaves that out.
+pub fn anew(printed: &Printed, output: &str) -> Result<Vec<String>> {
     let old = &printed.output;
     let beginning = |line: &str| line.chars().take(6).collect::<String>();
     let first = old.iter().find(|line| *line != "…").context("a line")?;
     let shown = output.lines().skip_while(|line| beginning(line) != beginning(first));
     let is_cut = old.last().is_some_and(|line| line == "…");
     // What cargo says itself is not the command's.
-    let cargos =
-        |line: &&str| line.starts_with("    Finished ") || line.starts_with("     Running ");
+    let cargos = |line: &&str| {
+        let words = ["    Finished ", "     Running ", "   Compiling "];
+        words.iter().any(|word| line.starts_with(word))
+    };
     let shown = shown
         .filter(|line| !cargos(line))
         .take_while(|line| !is_cut || !line.starts_with("  See the case"));
@@ -131,9 +128,23 @@ pub fn rewrite(printed: &Printed, output: &str) -> Result<()> {
     if is_cut {
         new.push("…".into());
     }
-    println!("{}: written\n{}", printed.place, new.join("\n"));
-    lines.splice(command..command + old.len(), new);
-    fs::write(&page, lines.join("\n") + "\n")?;
+    Ok(new)
+}
+
+/// Writes into the pages of the course what the commands print now.
+pub fn rewrite(mut changed: Vec<(&Printed, Vec<String>)>) -> Result<()> {
+    // From the end of a page to its beginning, so that no line moves that is still to be found.
+    changed.reverse();
+    for (printed, new) in changed {
+        println!("{}: written\n{}", printed.place, new.join("\n"));
+        let (file, line) = printed.place.rsplit_once(':').context("file:line")?;
+        let command: usize = line.parse()?;
+        let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(file);
+        let text = fs::read_to_string(&page)?;
+        let mut lines: Vec<String> = text.lines().map(String::from).collect();
+        lines.splice(command..command + printed.output.len(), new);
+        fs::write(&page, lines.join("\n") + "\n")?;
+    }
     Ok(())
 }
 
