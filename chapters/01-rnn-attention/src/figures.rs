@@ -3,6 +3,7 @@
 mod encoder_decoder;
 mod forgetting;
 mod gates;
+mod learning;
 mod memory;
 pub mod trained;
 
@@ -22,6 +23,7 @@ pub fn figures() -> Vec<Drawn> {
         ("ch01/gates", gates::figure),
         ("ch01/memory", memory::figure),
         ("ch01/forgetting", forgetting::figure),
+        ("ch01/learning", learning::figure),
         ("ch01/exact", trained::exact),
         ("ch01/gradient", trained::gradient),
         ("ch01/alignment", trained::alignment),

@@ -3,7 +3,7 @@
 use attn_core::random::Random;
 use attn_dates::{
     Model, Weights,
-    results::{HeldOut, gradients},
+    results::{HeldOut, gradients, losses},
 };
 use ch01_rnn_attention::{
     Attended, Gru, Lstm, Readout, ReadoutGradients, Remembered, Rnn, attend_all, decode,
@@ -378,5 +378,21 @@ fn the_gradient_vanishes_before_training_without_attention_alone() {
         let times = share(Model::Dot, true, slope.clone()) / valley;
         println!("trained, dot, {slope:?}: {times:.1} times the valley");
         assert!(times > 4.0, "{slope:?}: {times}");
+    }
+}
+
+/// The short run that the reader can start: only the model that looks back goes on learning.
+#[test]
+fn the_loss_of_a_short_run_is_the_printed_one() {
+    let last = losses().map(|(model, rows)| {
+        let last = rows.last().expect("a loss");
+        (model, last.step, format!("{:.2}", last.loss))
+    });
+    let printed = [(Model::Fixed, 300, "0.98".into()), (Model::Dot, 300, "0.54".into())];
+    assert_eq!(last, printed);
+    // An even guess, where both begin.
+    assert_eq!(format!("{:.2}", 14_f64.ln()), "2.64");
+    for (_, rows) in losses() {
+        assert!((rows[0].loss - 14_f64.ln()).abs() < 0.2);
     }
 }

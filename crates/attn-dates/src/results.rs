@@ -84,6 +84,29 @@ pub fn gradients() -> Vec<Gradient> {
     rows(include_str!("../data/gradients.csv")).map(row).collect()
 }
 
+/// The loss of a training run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Loss {
+    /// The last of the steps that it is the mean of.
+    pub step: usize,
+    /// In nats per character.
+    pub loss: f64,
+}
+
+/// How the loss falls in a run of 300 steps, one that a reader can start: of the models with a fixed
+/// context and with dot attention.
+pub fn losses() -> [(Model, Vec<Loss>); 2] {
+    let files = [
+        (Model::Fixed, include_str!("../losses/gru-fixed.csv")),
+        (Model::Dot, include_str!("../losses/gru-dot.csv")),
+    ];
+    let row = |fields: Vec<&str>| Loss {
+        step: whole(fields[0]),
+        loss: fields[1].parse().expect("a number"),
+    };
+    files.map(|(model, csv)| (model, rows(csv).map(row).collect()))
+}
+
 fn whole(field: &str) -> usize {
     field.parse().expect("a whole number")
 }
