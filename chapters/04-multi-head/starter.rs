@@ -272,7 +272,7 @@ pub fn bounded_attention(
     mask: &Mask,
 ) -> Array2<f32> {
     expect_bounded(q, k, v, bound, mask);
-    todo!("4.9: normalise queries and keys, or cap the scores before the mask hides any")
+    todo!("4.9: attention whose scores are bounded in one of two ways")
 }
 
 // ━━ 4.10 Distance as a bias · 15 points · about 25 minutes ━━

@@ -282,7 +282,7 @@ pub fn sink_attention(
     sink: f32,
 ) -> Output {
     expect_shapes(q, k, v);
-    todo!("8.9: attention in a single pass, from a state that holds the sink")
+    todo!("8.9: attention in a single pass, with a sink")
 }
 
 // ━━ 8.10 The gradient of the sink · 5 points · about 10 minutes ━━

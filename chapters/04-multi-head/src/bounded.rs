@@ -36,7 +36,7 @@ pub fn bounded_attention(
     mask: &Mask,
 ) -> Array2<f32> {
     expect_bounded(q, k, v, bound, mask);
-    // SOLUTION 4.9: normalise queries and keys, or cap the scores before the mask hides any
+    // SOLUTION 4.9: attention whose scores are bounded in one of two ways
     match bound {
         Bound::Norm { q_gain, k_gain } => {
             let (q, k) = (rms_norm(q, q_gain), rms_norm(k, k_gain));

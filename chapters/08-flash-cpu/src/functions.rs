@@ -13,6 +13,10 @@ pub struct Functions {
     pub flash_heads: exercises::flash_heads::Body,
     /// Exercise 8.5.
     pub flash_backward: exercises::flash_backward::Body,
+    /// Exercise 8.9.
+    pub sink_attention: exercises::sink_attention::Body,
+    /// Exercise 8.10.
+    pub sink_gradient: exercises::sink_gradient::Body,
 }
 
 /// The reference's.
@@ -22,4 +26,6 @@ pub const REFERENCE: Functions = Functions {
     flash_forward: crate::flash_forward,
     flash_heads: crate::flash_heads,
     flash_backward: crate::flash_backward,
+    sink_attention: crate::sink_attention,
+    sink_gradient: crate::sink_gradient,
 };

@@ -34,7 +34,7 @@ pub fn sink_attention(
     sink: f32,
 ) -> Output {
     expect_shapes(q, k, v);
-    // SOLUTION 8.9: attention in a single pass, from a state that holds the sink
+    // SOLUTION 8.9: attention in a single pass, with a sink
     let ((n, d), (m, d_v)) = (q.dim(), v.dim());
     let scale = 1.0 / (d as f32).sqrt();
     let mut result = Output { out: Array2::zeros((n, d_v)), lse: Array1::zeros(n) };

@@ -45,6 +45,10 @@ impl<B, C, A: Fields> Answered<B, C, A> {
     }
 }
 
+/// Numbers that are no further apart than this are the same. Where the right answer is zero, what is left
+/// of a sum that cancels depends on the order of its terms, and says nothing about a mistake.
+const NOISE: f64 = 1e-10;
+
 /// Whether a mistake's run explains an answer's: the same answers, and the same panics on the same
 /// cases.
 fn explains<A: Fields>(mistake: &Run<A>, answer: &Run<A>) -> bool {
@@ -58,7 +62,7 @@ fn explains<A: Fields>(mistake: &Run<A>, answer: &Run<A>) -> bool {
     mistake.failed.len() == answer.failed.len()
         && mistake.answers.len() == answer.answers.len()
         && mistake.failed.iter().zip(&answer.failed).all(fails_alike)
-        && mistake.answers.iter().zip(&answer.answers).all(|(a, b)| agree(a, b, 0.0))
+        && mistake.answers.iter().zip(&answer.answers).all(|(a, b)| agree(a, b, NOISE))
 }
 
 /// The parts of the answers to all cases; none if a case gave no answer.
@@ -79,9 +83,9 @@ fn explains_but_for_overflows(wrong: &Answers, came: &Answers, right: &Answers) 
     for ((wrong, came), right) in wrong.iter().zip(came).zip(right) {
         if came.iter().zip(right).any(|(came, right)| overflows_in(&came.value, &right.value)) {
             overflows += 1;
-        } else if !all_the_same(wrong, came, 0.0) {
+        } else if !all_the_same(wrong, came, NOISE) {
             return None;
-        } else if !all_the_same(wrong, right, 0.0) {
+        } else if !all_the_same(wrong, right, NOISE) {
             told += 1;
         }
     }
@@ -109,7 +113,7 @@ fn explained_part<'a>(wrong: &Answers, came: &'a Answers, right: &Answers) -> Op
     }
     let in_all = |a: &Answers, b: &Answers, part: usize| {
         a.iter().zip(b).all(|(a, b)| match (a.get(part), b.get(part)) {
-            (Some(a), Some(b)) => a.name == b.name && same(&a.value, &b.value, 0.0),
+            (Some(a), Some(b)) => a.name == b.name && same(&a.value, &b.value, NOISE),
             (a, b) => a.is_none() && b.is_none(),
         })
     };

@@ -106,9 +106,13 @@ impl Display for Gradcheck {
         for line in &self.lines {
             writeln!(f, "{line}")?;
         }
+        writeln!(
+            f,
+            "\nThe step is {STEP}. Allowed are {ALLOWED} times the largest entry, or {ALLOWED}."
+        )?;
         if self.disagreed {
             f.write_str(
-                "\nWhere they disagree, either the gradient is wrong or the function that it should\n\
+                "Where they disagree, either the gradient is wrong or the function that it should\n\
                  be the gradient of. `cargo attn check` says which.\n",
             )?;
         }

@@ -167,13 +167,16 @@ impl Expected {
             worst <= rounding + 100.0 * moved,
             "a plain f32 result is off by {worst:e} where the largest entry is {scale:e}: it is wrong"
         );
-        // Exactly zero stays exact: nothing was rounded.
+        // Zero, and nothing was rounded on the way; but another order may leave something of it.
         if scale == 0.0 && worst == 0.0 && moved == 0.0 {
-            return 0.0;
+            return CANCELLED * largest_input;
         }
         (4.0 * worst).max(10.0 * moved) + 1e-6 * scale + SMALLEST
     }
 }
+
+/// What may be left where a result is zero, as a share of the largest input.
+const CANCELLED: f64 = 1e-10;
 
 /// The smallest normal f32.
 const SMALLEST: f64 = f32::MIN_POSITIVE as f64;

@@ -49,6 +49,9 @@ exercise! {
             sure.readout.w[[t, target]] = 12.0;
         }
         cases.push(sure);
+        let mut low = of("all logits are about −60", (3, 2, 4), 0, 0.0);
+        low.readout.b -= 60.0;
+        cases.push(low);
         let mut same = of("every target is the same token", (6, 3, 4), 0, 1.0);
         same.targets = vec![2; 6];
         cases.push(same);

@@ -35,6 +35,8 @@ exercise! {
             case("some scores are −∞", (array![none, 1.0, none, 0.5, -2.0], 2)),
             case("two are kept, one score is not −∞", (array![none, none, -3.0, none], 2)),
             case("all scores are −∞", (array![none, none, none], 2)),
+            case("all scores are −∞, and more may be kept", (array![none, none, none], 5)),
+            case("many equal scores", (Array1::from_shape_fn(60, |j| (j * 7 % 3) as f32), 25)),
             case("all below zero", (random.normal(9).mapv(|s: f32| -3.0 - s.abs()), 3)),
             case("the largest magnitudes are below zero", (array![-9.0, 1.0, -8.0, 0.5, 2.0, -7.0], 3)),
             case("the best stand last", (array![-1.0, 0.0, 0.5, 1.0, 3.0], 2)),

@@ -82,7 +82,15 @@ exercise! {
         "slope-in-dv": "the slope of the tanh is multiplied into the gradient of v: v comes after the tanh"
             => back(additive, q, k, d_scores, |hidden, v| (hidden * (1.0 - hidden * hidden), v * (1.0 - hidden * hidden)));
         "dv-of-the-sum": "the gradient of v is made of the sums before the tanh"
-            => back(additive, q, k, d_scores, |hidden, v| (hidden.atanh(), v * (1.0 - hidden * hidden)));
+            => {
+                let (from_q, from_k) = (q.dot(&additive.w_q), k.dot(&additive.w_k));
+                let mut gradients = crate::additive_backward(additive, q, k, d_scores);
+                gradients.dv.fill(0.0);
+                for ((i, j), &d_score) in d_scores.indexed_iter() {
+                    gradients.dv.scaled_add(d_score, &(&from_q.row(i) + &from_k.row(j)));
+                }
+                gradients
+            };
         "hidden-for-slope": "the hidden layer itself stands where its slope belongs"
             => back(additive, q, k, d_scores, |hidden, v| (hidden, v * hidden));
         "d-scores-unused": "the gradient with respect to the scores is not used, as if it were 1 for every pair"

@@ -56,7 +56,15 @@ exercise! {
         let direction = same.q.row(0).to_owned();
         same.k.row_mut(1).assign(&(&direction * 7.0));
         same.k.row_mut(2).assign(&(&direction * -0.25));
-        cases.extend([zeros, all_zeros, small, both_small, wide, same]);
+        let mut smallest = of("queries and keys of about 10⁻¹⁷", (3, 4, 4), [0; 2], 2.0);
+        smallest.q *= 1e-17;
+        smallest.k *= 1e-17;
+        let some_zeros = case("rows that hold zeros, and one that sums to zero", (
+            2.0,
+            array![[3.0, 0.0], [0.0, 2.0]],
+            array![[1.0, 0.0], [1.0, -1.0], [0.0, -4.0]],
+        ));
+        cases.extend([zeros, all_zeros, small, both_small, wide, same, smallest, some_zeros]);
         let kinds = [3, 3, 3, SOME_VALUES, SOME_VALUES, 3];
         cases.extend(pairwise(kinds).into_iter().map(|[n, m, d, of_q, of_k, beta]| {
             of("small", (n + 1, m + 1, d + 1), [of_q, of_k], [0.5, 1.0, 8.0][beta])

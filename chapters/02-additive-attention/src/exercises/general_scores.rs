@@ -63,6 +63,8 @@ exercise! {
         cases.push(of("many queries, one key", (64, 1, 16, 16), [0; 3]));
         cases.push(of("fewer queries than keys, and wide keys", (5, 6, 2, 64), [0; 3]));
         cases.push(of("fewer keys than queries, and wide queries", (6, 5, 64, 2), [0; 3]));
+        cases.push(of("", (8, 2, 2, 1), [0; 3]));
+        cases.push(of("the costs are nearly equal", (10, 9, 9, 9), [0; 3]));
         let mut identity = of("W the identity: dot scores", (3, 4, 5, 5), [0; 3]);
         identity.w = Array2::eye(5);
         cases.push(identity);

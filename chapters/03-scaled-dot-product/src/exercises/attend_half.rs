@@ -37,6 +37,8 @@ exercise! {
         // The differences to the maximum lie between two halves, and all of them on the same side.
         let score = |j: usize| if j == 0 { 8.796875 } else { 0.25 + 15.0 / 4096.0 };
         cases.push(of("one score 8.5 above many", Array2::from_shape_fn((1, 65), |(_, j)| score(j)), Array2::from_shape_fn((65, 1), |(j, _)| if j == 0 { 0.0 } else { 1.0 })));
+        cases.push(of("values in the thousands", array![[0.0, 1.0, -1.0]], array![[3000.0], [-2000.0], [5000.0]]));
+        cases.push(of("a single key, hidden", array![[f32::NEG_INFINITY]], array![[2.0]]));
         let mut masked = normal("some scores −∞, row 1 all of them", (4, 6), 3, 1.0);
         masked.scores.mapv_inplace(|s| if s > 0.8 { f32::NEG_INFINITY } else { s });
         masked.scores.row_mut(1).fill(f32::NEG_INFINITY);
@@ -110,7 +112,7 @@ exercise! {
         "mean-in-half": "the weighted sum of the values is made in f16: it is rounded after each key"
             => in_half(scores, v, Half { subtract: false, exp: false, sum: false, mean: true, maximum: true });
         "columns": "the softmax runs over the queries (columns) instead of the keys (rows)"
-            => narrow(&softmax_rows(wide(scores).t()).t().dot(&wide(v)));
+            => narrow(&rounded(softmax_rows(wide(scores).t()).t()).dot(&wide(v)));
         "no-softmax": "the scores themselves weigh the values: there is no softmax"
             => narrow(&wide(scores).mapv(|s| if s.is_finite() { s } else { 0.0 }).dot(&wide(v)));
         "sum-not-mean": "the exponentials are not divided by their sum"
@@ -118,7 +120,7 @@ exercise! {
                 let scores = wide(scores);
                 let row_max = scores.fold_axis(Axis(1), f32::NEG_INFINITY, |max, &s| max.max(s));
                 let row_max = row_max.mapv(|max| if max.is_finite() { max } else { 0.0 }).insert_axis(Axis(1));
-                narrow(&(scores - row_max).exp().dot(&wide(v)))
+                narrow(&rounded((scores - row_max).exp().view()).dot(&wide(v)))
             };
         "empty-row-nan": "a row of scores that is all −∞ is not taken out: −∞ − (−∞) is NaN"
             => {
@@ -133,9 +135,14 @@ exercise! {
         "empty-row-mean": "a row of scores that is all −∞ gets the plain mean of the values instead of zeros"
             => {
                 let scores = scores.mapv(|s| s.to_f32().max(-65504.0));
-                narrow(&softmax_rows(scores.view()).dot(&wide(v)))
+                narrow(&rounded(softmax_rows(scores.view()).view()).dot(&wide(v)))
             };
     }
+}
+
+/// As an array of f16 keeps it.
+fn rounded(x: ArrayView2<f32>) -> Array2<f32> {
+    x.mapv(|x| f16::from_f32(x).to_f32())
 }
 
 fn wide(x: ArrayView2<f16>) -> Array2<f32> {

@@ -42,6 +42,8 @@ exercise! {
             of((31, 33), 0.1, 6, 65),
             of((127, 129), 0.9, 7, 0),
             of((127, 129), 0.999, 9, 128),
+            of((3, 5), 0.25, 3, 300),
+            of((31, 65), 0.005, 12, 1),
             case("the first draw is p", (array![[0.25, 0.25, 0.25, 0.25]], Random::new(1).uniform(4)[0], 1, 0)),
         ];
         // Half of the keys are hidden, and their weights 0: they have draws all the same.

@@ -57,6 +57,8 @@ exercise! {
             of("", (2, 5), (2, 4, 4, 8), 3, Interleaved, 0),
             of("only padding is kept", (4, 4), (2, 4, 2, 6), 0, Half, 0),
             of("old tokens were dropped", (0, 6), (3, 6, 4, 9), 40, Interleaved, 0),
+            of("nothing is kept, and it is not the first token", (0, 0), (2, 4, 3, 6), 9, Half, 0),
+            of("far on in a text", (0, 6), (2, 4, 3, 6), 1500, Interleaved, 0),
             of("", (7, 31), (4, 8, 8, 32), 24, Half, 0),
             of("", (0, 127), (4, 8, 8, 32), 127, Interleaved, 0),
         ];

@@ -118,11 +118,12 @@ exercise! {
             } else {
                 crate::gated_attention(layer, w_gate, x, memory, mask)
             };
-        "after-w-o": "the gate stands after W_o, where its width allows that; it stands before"
-            => if w_gate.ncols() == layer.w_o.ncols() {
-                crate::multi_head_attention(layer, x, memory, mask) * x.dot(&w_gate).mapv(sigmoid)
-            } else {
-                crate::gated_attention(layer, w_gate, x, memory, mask)
+        "after-w-o": "the gate stands after W_o, where the widths need not even fit; it stands before"
+            => crate::multi_head_attention(layer, x, memory, mask) * x.dot(&w_gate).mapv(sigmoid);
+        "after-w-o-where-it-fits": "the gate stands after W_o, and is left out where the widths do not fit; it stands before"
+            => {
+                let result = crate::multi_head_attention(layer, x, memory, mask);
+                if w_gate.ncols() == layer.w_o.ncols() { result * x.dot(&w_gate).mapv(sigmoid) } else { result }
             };
         "from-what-was-found": "the gate is made from what the heads found, where its width allows that; it is made from x"
             => {

@@ -49,6 +49,9 @@ exercise! {
             of("", 127, (4, 8, 8, 32), Interleaved, &|_| Mask::Causal, 0),
             of("", 7, (2, 4, 3, 5), Half, &|_| Mask::None, 0),
         ];
+        let mut wide_base = of("the base 500,000 of Llama 3", 6, (2, 4, 3, 5), Half, &|_| Mask::Causal, 0);
+        wide_base.rotary.base = 500_000.0;
+        cases.push(wide_base);
         let levels = [3, 3, 2, 2, 3, 2, SOME_MASKS, SOME_VALUES];
         cases.extend(pairwise(levels).into_iter().map(|[n, h, d, d_v, d_model, layout, mask, kind]| {
             let n = n + 1;

@@ -31,4 +31,12 @@ pub const FUNCTIONS: Functions = Functions {
         let _running = entered("8.5");
         answers::flash_backward(q, k, v, causal, forward, d_out, block, traffic)
     },
+    sink_attention: |q, k, v, causal, sink| {
+        let _running = entered("8.9");
+        answers::sink_attention(q, k, v, causal, sink)
+    },
+    sink_gradient: |forward, d_out, sink| {
+        let _running = entered("8.10");
+        answers::sink_gradient(forward, d_out, sink)
+    },
 };
