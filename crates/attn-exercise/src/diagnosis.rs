@@ -32,6 +32,11 @@ impl<B, C, A: Fields> Answered<B, C, A> {
         let right = fields(&known.reference, known)?;
         let mistakes: Vec<_> =
             named().filter_map(|(name, run)| Some((name, fields(run, known)?))).collect();
+        if let Some((name, _)) =
+            mistakes.iter().find(|(_, wrong)| explains_but_for_what_cancels(wrong, &came, &right))
+        {
+            return Some(diagnosis(*name, 0, None));
+        }
         let but_for_overflows = mistakes.iter().find_map(|(name, wrong)| {
             let overflows = explains_but_for_overflows(wrong, &came, &right)?;
             Some(diagnosis(*name, overflows, None))
@@ -44,10 +49,6 @@ impl<B, C, A: Fields> Answered<B, C, A> {
         })
     }
 }
-
-/// Numbers that are no further apart than this are the same. Where the right answer is zero, what is left
-/// of a sum that cancels depends on the order of its terms, and says nothing about a mistake.
-const NOISE: f64 = 1e-10;
 
 /// Whether a mistake's run explains an answer's: the same answers, and the same panics on the same
 /// cases.
@@ -62,7 +63,7 @@ fn explains<A: Fields>(mistake: &Run<A>, answer: &Run<A>) -> bool {
     mistake.failed.len() == answer.failed.len()
         && mistake.answers.len() == answer.answers.len()
         && mistake.failed.iter().zip(&answer.failed).all(fails_alike)
-        && mistake.answers.iter().zip(&answer.answers).all(|(a, b)| agree(a, b, NOISE))
+        && mistake.answers.iter().zip(&answer.answers).all(|(a, b)| agree(a, b, 0.0))
 }
 
 /// The parts of the answers to all cases; none if a case gave no answer.
@@ -71,6 +72,28 @@ type Answers = Vec<Vec<Field>>;
 fn fields<A: Fields>(run: &Run<A>, known: &Known<A>) -> Option<Answers> {
     let all_came_back = run.answers.len() == known.reference.answers.len();
     all_came_back.then(|| run.answers.iter().map(A::fields).collect())
+}
+
+/// What may be left of a sum that cancels. It depends on the order of the terms, and says nothing about a
+/// mistake.
+const CANCELLED: f64 = 1e-10;
+
+/// Whether the mistake explains all answers, where what is left in the place of a right zero does not
+/// count.
+fn explains_but_for_what_cancels(wrong: &Answers, came: &Answers, right: &Answers) -> bool {
+    let is_zero = |value: &Value| match value {
+        Value::Numbers(numbers) => numbers.iter().all(|&x| x == 0.0),
+        _ => false,
+    };
+    let alike = |((wrong, came), right): ((&Field, &Field), &Field)| {
+        let floor = if is_zero(&right.value) { CANCELLED } else { 0.0 };
+        wrong.name == came.name && same(&wrong.value, &came.value, floor)
+    };
+    wrong.iter().zip(came).zip(right).all(|((wrong, came), right)| {
+        wrong.len() == came.len()
+            && came.len() == right.len()
+            && wrong.iter().zip(came).zip(right).all(alike)
+    })
 }
 
 /// In how many cases the answer overflows, where the right one does not, if the mistake explains all
@@ -83,9 +106,9 @@ fn explains_but_for_overflows(wrong: &Answers, came: &Answers, right: &Answers) 
     for ((wrong, came), right) in wrong.iter().zip(came).zip(right) {
         if came.iter().zip(right).any(|(came, right)| overflows_in(&came.value, &right.value)) {
             overflows += 1;
-        } else if !all_the_same(wrong, came, NOISE) {
+        } else if !all_the_same(wrong, came, 0.0) {
             return None;
-        } else if !all_the_same(wrong, right, NOISE) {
+        } else if !all_the_same(wrong, right, 0.0) {
             told += 1;
         }
     }
@@ -113,7 +136,7 @@ fn explained_part<'a>(wrong: &Answers, came: &'a Answers, right: &Answers) -> Op
     }
     let in_all = |a: &Answers, b: &Answers, part: usize| {
         a.iter().zip(b).all(|(a, b)| match (a.get(part), b.get(part)) {
-            (Some(a), Some(b)) => a.name == b.name && same(&a.value, &b.value, NOISE),
+            (Some(a), Some(b)) => a.name == b.name && same(&a.value, &b.value, 0.0),
             (a, b) => a.is_none() && b.is_none(),
         })
     };
