@@ -53,7 +53,7 @@ pub fn masked_scores(q: ArrayView2<f32>, k: ArrayView2<f32>, mask: &Mask) -> Arr
 
 /// `ln Σ exp(s)`, with the maximum taken out so that nothing overflows; −∞ if there is nothing to
 /// sum.
-pub(crate) fn log_sum_exp(row: ArrayView1<f32>) -> f32 {
+pub fn log_sum_exp(row: ArrayView1<f32>) -> f32 {
     if row.iter().all(|&s| s == f32::NEG_INFINITY) {
         return f32::NEG_INFINITY;
     }

@@ -1,7 +1,6 @@
 use crate::{
-    attention::log_sum_exp,
     given::{Gradients, Output, expect_kept, expect_shapes},
-    masked_scores, softmax_backward, softmax_rows,
+    log_sum_exp, masked_scores, softmax_backward, softmax_rows,
 };
 use attn_core::{Mask, shape::expect_equal};
 use ndarray::{Array1, Array2, ArrayView2, Zip};
@@ -45,7 +44,7 @@ pub fn attention_dropout(
 
 // SOLUTION
 /// `x/(1 − p)` where kept, 0 elsewhere: n×m. The way back through it is the same function.
-fn thin_out(x: ArrayView2<f32>, kept: ArrayView2<bool>, p: f32) -> Array2<f32> {
+pub fn thin_out(x: ArrayView2<f32>, kept: ArrayView2<bool>, p: f32) -> Array2<f32> {
     Zip::from(x).and(kept).map_collect(|&x, &kept| if kept { x / (1.0 - p) } else { 0.0 })
 }
 // END SOLUTION

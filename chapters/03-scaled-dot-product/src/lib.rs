@@ -22,8 +22,8 @@ pub mod saturation;
 mod softmax;
 
 pub use attend_half::attend_half;
-pub use attention::{attention, masked_scores};
-pub use attention_dropout::{attention_dropout, dropout_backward};
+pub use attention::{attention, log_sum_exp, masked_scores};
+pub use attention_dropout::{attention_dropout, dropout_backward, thin_out};
 pub use backward::{attention_backward, softmax_backward};
 pub use dropout::dropout;
 pub use given::{Gradients, Output};
