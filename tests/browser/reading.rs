@@ -138,7 +138,7 @@ pub fn a_page_opened_from_disk_can_be_read(world: &World) -> Result<()> {
         "[...document.querySelectorAll('.exercise')].map(e => [
             e.dataset.exercise, e.querySelectorAll('.exercise-button').length, e.innerText])",
     )?;
-    ensure!(boxes.len() == 6, "{} boxes", boxes.len());
+    ensure!(boxes.len() == 9, "{} boxes", boxes.len());
     for (id, buttons, text) in boxes {
         ensure!(buttons == 0, "{id} has buttons that can do nothing");
         let command = format!("cargo attn check {id}");
