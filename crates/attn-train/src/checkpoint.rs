@@ -20,7 +20,7 @@ pub struct Checkpoint {
     pub net: Net,
     /// The optimiser.
     pub adam: Adam,
-    /// The loss of each step that has been taken, in nats a character.
+    /// The loss of each step that has been taken, in nats per character.
     pub losses: Vec<f32>,
 }
 

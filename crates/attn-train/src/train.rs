@@ -15,7 +15,7 @@ use candle_core::{D, Tensor};
 use std::{path::Path, thread};
 
 /// Trains to the end, from the checkpoint if there is one; gives the model and the loss of every step,
-/// in nats a character. `report` is told of every step: how many are done, and the loss.
+/// in nats per character. `report` is told of every step: how many are done, and the loss.
 ///
 /// # Errors
 /// When the checkpoint cannot be read or written or is of another run, or the loss is no number.

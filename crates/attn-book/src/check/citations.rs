@@ -2,7 +2,7 @@
 
 use crate::{Page, Problem};
 use regex::Regex;
-use std::{collections::BTreeSet, path::Path, sync::LazyLock};
+use std::{collections::BTreeSet, sync::LazyLock};
 
 /// The page that lists the papers.
 const BIBLIOGRAPHY: &str = "bibliography.md";
@@ -15,8 +15,7 @@ static PAPER: LazyLock<Regex> = LazyLock::new(|| {
 
 /// Nothing to check where the book has no bibliography.
 pub fn check(pages: &[Page]) -> Vec<Problem> {
-    let is_list = |page: &&Page| page.path.file_name() == Path::new(BIBLIOGRAPHY).file_name();
-    let Some(list) = pages.iter().find(is_list) else {
+    let Some(list) = pages.iter().find(|page| page.path.ends_with(BIBLIOGRAPHY)) else {
         return Vec::new();
     };
     let cited = |page: &Page| {
