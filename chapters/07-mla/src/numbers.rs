@@ -1,0 +1,1 @@
+//! The sizes of DeepSeek-V2, and what follows from them.
