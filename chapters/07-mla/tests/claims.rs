@@ -1,17 +1,18 @@
 //! What the chapter's text says, as tests: the numbers printed there are asserted here.
 
+use attn_core::random::Random;
 use ch07_mla::{
     cheaper_form, compress,
     figures::between::moved,
-    given::{Down, Form, QueryWeights, Shape, Source},
+    given::{Down, Form, QueryWeights, Shape, Source, causal_softmax},
     numbers::{
         CACHES, Cache, DEEPSEEK_67B, DEEPSEEK_V2, Deployed, V2, V2_D_MODEL, V2_D_Q, V2_LAYERS,
         apart_and_together, crossover, flops_per_number, flops_per_pair, flops_through, saved,
         three,
     },
-    queries,
+    queries, seeded,
 };
-use ndarray::{Array2, array};
+use ndarray::{Array2, Axis, array, concatenate};
 use std::f64::consts::FRAC_PI_2;
 
 #[track_caller]
@@ -114,7 +115,7 @@ fn the_crossover_is_at_a_171st() {
     let last =
         |m| (1..=m).take_while(|&n| cheaper_form(&V2, n, m).cheaper == Form::Absorbed).count();
     assert_eq!((last(4096), last(512), last(1_000_000)), (163, 127, 170));
-    // At n = 128 and m = 512 the two differ by less than a thousandth.
+    // At n = 128 and m = 512 they are equal.
     let [naive, absorbed, _] = three(V2, 128, 512);
     assert_eq!(naive, absorbed);
 }
@@ -138,6 +139,57 @@ fn flops_per_byte() {
     let per_byte: Vec<f64> =
         CACHES.iter().map(|(_, cache)| (flops_per_number(*cache, V2.h) / 2.0).round()).collect();
     assert_eq!(per_byte, [1.0, 1.0, 16.0, 242.0, 128.0]);
+}
+
+/// How many rows of a matrix are independent, by elimination.
+fn rank(mut x: Array2<f64>) -> usize {
+    let mut rank = 0;
+    for column in 0..x.ncols() {
+        let largest = (rank..x.nrows())
+            .max_by(|&a, &b| x[[a, column]].abs().total_cmp(&x[[b, column]].abs()));
+        let Some(pivot) = largest.filter(|&row| x[[row, column]].abs() > 1e-9) else { continue };
+        for other in 0..x.ncols() {
+            x.swap([rank, other], [pivot, other]);
+        }
+        for row in rank + 1..x.nrows() {
+            let factor = x[[row, column]] / x[[rank, column]];
+            let taken = factor * &x.row(rank);
+            let mut row = x.row_mut(row);
+            row -= &taken;
+        }
+        rank += 1;
+    }
+    rank
+}
+
+/// Keys of all heads lie in the space of the latents. Scores are of low rank with and without
+/// latents; the weights are not.
+#[test]
+fn what_has_low_rank() {
+    let mut random = Random::new(7);
+    let shape = Shape { h: 3, d: 4, d_r: 2, d_v: 4, d_c: 4 };
+    let (queries, kept) = seeded::attention(&mut random, shape, (16, 16));
+    let up = seeded::up(&mut random, shape);
+    let keys: Vec<Array2<f64>> = up.w_uk.outer_iter().map(|w| kept.c.dot(&w)).collect();
+    let all = concatenate![Axis(1), keys[0], keys[1], keys[2]];
+    assert_eq!((all.dim(), rank(all)), ((16, 12), 4));
+    let q = queries.content.index_axis(Axis(0), 0).to_owned();
+    let rotary = queries.rotary.index_axis(Axis(0), 0).dot(&kept.k_r.t());
+    let scores = q.dot(&keys[0].t()) + rotary;
+    let weights = causal_softmax((&scores / 6.0_f64.sqrt()).view());
+    assert_eq!((rank(scores), rank(weights)), (6, 16));
+}
+
+/// The norm of the latent takes back a factor of W_DKV, but for ε.
+#[test]
+fn a_factor_of_the_way_down_is_taken_back() {
+    let mut random = Random::new(8);
+    let down = seeded::down(&mut random, 6, 5, 4);
+    let x = seeded::normal(&mut random, (3, 6));
+    let doubled = Down { w_dkv: 2.0 * &down.w_dkv, ..down.clone() };
+    let [a, b] = [&down, &doubled].map(|down| compress(down, x.view(), 0).c);
+    let apart = (&a - &b).fold(0.0_f64, |most, x| most.max(x.abs()));
+    assert!(apart < 1e-4 && apart > 0.0, "{apart:e}");
 }
 
 #[test]
