@@ -150,8 +150,8 @@ pub struct AsMla {
 }
 // ANCHOR_END: as_mla
 
-/// Added to the mean of the squares in [`rms_norm`]; DeepSeek-V2's `rms_norm_eps`.
-pub const EPSILON: f64 = 1e-6;
+/// Added to the mean of the squares in [`rms_norm`], as in chapter 4; DeepSeek's code has 1e-6.
+pub const EPSILON: f64 = 1e-5;
 
 // ANCHOR: rms_norm
 /// Each row divided by the root of the mean of its squares; then each column times its gain.

@@ -33,9 +33,9 @@ fn the_latents_and_queries_worked_by_hand() {
     let kept = compress(&down, array![[1.0, 7.0], [7.0, 1.0]].view(), 1);
     let c = array![[1.0, 14.0], [7.0, 2.0]];
     let k_r = array![[0.0, 0.0, -2.0, 1.0], [0.0, 0.0, -7.0, -14.0]];
-    assert!((&kept.c - &c).iter().all(|x| x.abs() < 1e-6));
+    assert!((&kept.c - &c).iter().all(|x| x.abs() < 1e-5));
     assert!((&kept.k_r - &k_r).iter().all(|x| x.abs() < 1e-12));
-    // ε moves the last one in the seventh decimal.
+    // ε moves it in the sixth decimal.
     assert!((kept.c[[0, 1]] - 14.0).abs() > 1e-8);
     let weights = QueryWeights {
         source: Source::Latent { w_dq: Array2::eye(2), gain: array![5.0, 10.0] },
@@ -47,7 +47,7 @@ fn the_latents_and_queries_worked_by_hand() {
         base,
     };
     let both = queries(&weights, array![[1.0, 7.0]].view(), 1);
-    assert!((&both.content - &array![[[1.0]], [[14.0]]]).iter().all(|x| x.abs() < 1e-6));
+    assert!((&both.content - &array![[[1.0]], [[14.0]]]).iter().all(|x| x.abs() < 1e-5));
     let rotary = array![[[0.0, 0.0, -2.0, 1.0]], [[0.0, 0.0, -1.0, 0.0]]];
     assert!((&both.rotary - &rotary).iter().all(|x| x.abs() < 1e-5));
 }
@@ -196,7 +196,8 @@ fn a_factor_of_the_way_down_is_taken_back() {
 fn the_matrix_between_changes_with_the_distance() {
     let moved = moved(0..=64);
     assert_eq!(moved[0].1, 0.0);
-    assert!(moved[1].1 > 0.2 && moved[4].1 > 0.5, "{moved:?}");
+    near(moved[1].1, 0.28, 0.01);
+    assert!(moved[4].1 > 0.5, "{moved:?}");
     assert!(moved.iter().skip(1).all(|(_, moved)| *moved > 0.2));
 }
 

@@ -10,7 +10,7 @@ pub fn kept() -> Figure {
          queries, which is not kept; from that, each head makes a content query by W_UQ, and a rotary query by W_QR and \
          a rotation.",
     );
-    let x = drawing.block(Area::new(12.0, 0.0, 10.0, 4.0), Look::PLAIN, "x\none token, d_model");
+    let x = drawing.block(Area::new(12.0, 0.0, 10.0, 4.0), Look::PLAIN, "x\nd_model");
     let level = 8.4;
     let latent =
         drawing.block(Area::new(0.0, level, 10.4, 4.0), Look::PLAIN, "W_DKV, norm\nno position");
@@ -30,11 +30,7 @@ pub fn kept() -> Figure {
         drawing.block(Area::new(12.6, 18.8, 9.0, 4.4), Look::FIRST.strong(), "k_r\nd_r, all heads");
     drawing.arrow(latent, c, "");
     drawing.arrow(rotary, k_r, "");
-    let q = drawing.block(
-        Area::new(23.6, 18.8, 10.4, 4.4),
-        Look::SECOND,
-        "each head's q, q_r\nW_UQ; W_QR, turn",
-    );
+    let q = drawing.block(Area::new(23.6, 18.8, 10.4, 4.4), Look::SECOND, "q, q_r\nof each head");
     drawing.arrow(source, q, "");
     drawing.figure()
 }
@@ -52,47 +48,49 @@ pub fn forms() -> Figure {
     drawing.figure()
 }
 
-const BOX: (f64, f64) = (7.4, 4.0);
+const BOX: (f64, f64) = (8.0, 4.0);
+/// Where the second column of a form begins.
+const SECOND: f64 = 9.0;
 
 fn naive(drawing: &mut Schematic) {
     let at = |x: f64, y: f64| Area::new(x, y, BOX.0, BOX.1);
-    drawing.centred((8.0, 0.8), "naive");
+    drawing.centred((8.5, 0.8), "naive");
     let q = drawing.block(at(0.0, 2.4), Look::SECOND, "q, q_r\nn queries");
-    let c = drawing.block(at(8.6, 2.4), Look::FIRST.strong(), "c, k_r\nm tokens");
-    let k = drawing.block(at(4.3, 10.2), Look::THIRD, "k = c W_UK\nm keys");
-    let scores = drawing.block(
-        Area::new(0.0, 17.6, 11.7, BOX.1),
-        Look::PLAIN,
-        "q · k + q_r · k_r\n/ √(d + d_r), softmax",
-    );
-    let v = drawing.block(at(8.6, 25.0), Look::THIRD, "v = c W_UV\nm values");
-    let head = drawing.block(Area::new(0.0, 32.6, 11.7, BOX.1), Look::PLAIN, "head\nweights · v");
-    drawing.path(&[(q.x + 2.0, q.bottom().1), (q.x + 2.0, scores.y)], "");
-    drawing.path(&[(c.x + 1.6, c.bottom().1), (c.x + 1.6, k.y)], "");
+    let c = drawing.block(at(SECOND, 2.4), Look::FIRST.strong(), "c, k_r\nm tokens");
+    let k = drawing.block(at(4.2, 10.0), Look::THIRD, "m keys\nk = c W_UK");
+    let scores = Area::new(0.0, 17.6, 12.2, BOX.1);
+    let scores = drawing.block(scores, Look::PLAIN, "q · k + q_r · k_r\nover √(d + d_r)");
+    let v = drawing.block(at(SECOND, 25.0), Look::THIRD, "m values\nv = c W_UV");
+    let head = Area::new(0.0, 32.6, 12.2, BOX.1);
+    let head = drawing.block(head, Look::PLAIN, "head\nweights · v");
+    drawing.path(&[(2.1, q.bottom().1), (2.1, scores.y)], "");
+    drawing.path(&[(10.6, c.bottom().1), (10.6, k.y)], "");
     drawing.arrow(k, scores, "");
-    drawing.path(&[(14.0, c.bottom().1), (14.0, v.y)], "");
+    let (x, level) = (13.6, scores.middle().1);
+    drawing.path(&[(x, c.bottom().1), (x, level), scores.right()], "");
+    drawing.path(&[(15.6, c.bottom().1), (15.6, v.y)], "");
     drawing.path(&[(4.0, scores.bottom().1), (4.0, head.y)], "");
-    drawing.path(&[(10.2, v.bottom().1), (10.2, head.y)], "");
+    drawing.path(&[(10.6, v.bottom().1), (10.6, head.y)], "");
+    drawing.note((4.7, 23.4), "softmax");
 }
 
 fn absorbed(drawing: &mut Schematic) {
-    let left = 18.6;
+    let left = 18.0;
     let at = |x: f64, y: f64| Area::new(left + x, y, BOX.0, BOX.1);
-    drawing.centred((left + 8.0, 0.8), "absorbed");
+    drawing.centred((left + 8.5, 0.8), "absorbed");
     let q = drawing.block(at(0.0, 2.4), Look::SECOND, "q, q_r\nn queries");
-    let c = drawing.block(at(8.6, 2.4), Look::FIRST.strong(), "c, k_r\nm tokens");
-    let carried = drawing.block(at(0.0, 10.2), Look::THIRD, "q W_UKᵀ\nn rows");
-    let scores = drawing.block(
-        Area::new(left, 17.6, 12.6, BOX.1),
-        Look::PLAIN,
-        "(q W_UKᵀ) · c + q_r · k_r\n/ √(d + d_r), softmax",
-    );
-    let sum = drawing.block(at(0.0, 25.0), Look::PLAIN, "weights · c\nn sums");
+    let c = drawing.block(at(SECOND, 2.4), Look::FIRST.strong(), "c, k_r\nm tokens");
+    let carried = drawing.block(at(0.0, 10.0), Look::THIRD, "n queries q̃\nq̃ = q W_UKᵀ");
+    let scores = Area::new(left, 17.6, 12.2, BOX.1);
+    let scores = drawing.block(scores, Look::PLAIN, "q̃ · c + q_r · k_r\nover √(d + d_r)");
+    let sum = drawing.block(at(0.0, 25.0), Look::PLAIN, "sum\nweights · c");
     let head = drawing.block(at(0.0, 32.6), Look::THIRD, "head\nsum · W_UV");
     drawing.arrow(q, carried, "");
     drawing.arrow(carried, scores, "");
     drawing.path(&[(left + 10.6, c.bottom().1), (left + 10.6, scores.y)], "");
-    drawing.path(&[(left + 3.7, scores.bottom().1), (left + 3.7, sum.y)], "");
-    drawing.path(&[(left + 14.8, c.bottom().1), (left + 14.8, sum.middle().1), sum.right()], "");
+    drawing.path(&[(left + 4.0, scores.bottom().1), (left + 4.0, sum.y)], "");
+    let (x, level) = (left + 15.0, sum.middle().1);
+    drawing.path(&[(x, c.bottom().1), (x, level), sum.right()], "");
     drawing.arrow(sum, head, "");
+    drawing.note((left + 4.7, 23.4), "softmax");
 }
