@@ -165,7 +165,6 @@ pub fn rms_norm(x: ArrayView2<f64>, gain: ArrayView1<f64>) -> Array2<f64> {
 }
 // ANCHOR_END: rms_norm
 
-// ANCHOR: rope
 /// The rotation of chapter 4, interleaved: row r stands at position `start + r`.
 #[track_caller]
 pub fn rope(x: ArrayView2<f64>, start: usize, base: f64) -> Array2<f64> {
@@ -183,7 +182,6 @@ pub fn rope(x: ArrayView2<f64>, start: usize, base: f64) -> Array2<f64> {
     }
     turned
 }
-// ANCHOR_END: rope
 
 // ANCHOR: causal_softmax
 /// The weights that scores n×m give in causal attention: the last query stands at the last key, and

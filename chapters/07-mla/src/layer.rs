@@ -54,7 +54,6 @@ pub fn mixed(heads: ArrayView3<f64>, w_o: ArrayView3<f64>) -> Array2<f64> {
 }
 // ANCHOR_END: layer
 
-// ANCHOR: expanded
 /// The third way: keys and values are made once, when a token comes, and kept.
 #[derive(Clone, Debug)]
 pub struct Expanded {
@@ -114,4 +113,3 @@ impl Expanded {
         self.k.len() + self.k_r.len() + self.v.len()
     }
 }
-// ANCHOR_END: expanded

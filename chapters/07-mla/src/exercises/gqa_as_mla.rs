@@ -18,8 +18,8 @@ exercise! {
         let repeated = |x: &Array3<f64>| Array3::from_shape_fn((c.h, m, x.dim().2), |(a, j, l)| x[[group(a), j, l]]);
         vec![
             field("numbers kept per token", h_kv * (d + c.v.dim().2)),
-            field("the keys that w_uk makes", &repeated(&c.k)),
-            field("the values that w_uv makes", &repeated(&c.v)),
+            field("c·w_uk", &repeated(&c.k)),
+            field("c·w_uv", &repeated(&c.v)),
         ]
     };
     first: |c, answer| {
@@ -173,8 +173,8 @@ impl Fields for AsMla {
         };
         vec![
             field("numbers kept per token", self.c.ncols()),
-            field("the keys that w_uk makes", &made(&self.up.w_uk)),
-            field("the values that w_uv makes", &made(&self.up.w_uv)),
+            field("c·w_uk", &made(&self.up.w_uk)),
+            field("c·w_uv", &made(&self.up.w_uv)),
         ]
     }
 }
