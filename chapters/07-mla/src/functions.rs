@@ -13,6 +13,8 @@ pub struct Functions {
     pub mla_naive: exercises::mla_naive::Body,
     /// Exercise 7.5.
     pub mla_absorbed: exercises::mla_absorbed::Body,
+    /// Exercise 7.8.
+    pub cheaper_form: exercises::cheaper_form::Body,
 }
 
 /// The reference's.
@@ -22,4 +24,5 @@ pub const REFERENCE: Functions = Functions {
     queries: crate::queries,
     mla_naive: crate::mla_naive,
     mla_absorbed: crate::mla_absorbed,
+    cheaper_form: crate::cheaper_form,
 };

@@ -108,6 +108,16 @@ impl Expanded {
         out
     }
 
+    /// How many tokens are kept.
+    pub fn len(&self) -> usize {
+        self.k_r.nrows()
+    }
+
+    /// Whether no token is kept.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// How many numbers are kept.
     pub fn numbers(&self) -> usize {
         self.k.len() + self.k_r.len() + self.v.len()

@@ -31,4 +31,8 @@ pub const FUNCTIONS: Functions = Functions {
         let _running = entered("7.5");
         answers::mla_absorbed(queries, kept, up)
     },
+    cheaper_form: |shape, n, m| {
+        let _running = entered("7.8");
+        answers::cheaper_form(shape, n, m)
+    },
 };
