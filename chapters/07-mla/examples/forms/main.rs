@@ -12,7 +12,7 @@ mod report;
 
 use anyhow::{Result, ensure};
 use attn_exercise::demonstrate;
-use attn_lm::{CONTEXT, LanguageModel, Model, text};
+use attn_lm::{CONTEXT, LanguageModel, Model, Weights, text};
 use clap::Parser;
 use model::{Way, written};
 use std::process::ExitCode;
@@ -28,6 +28,9 @@ pub struct Args {
     /// How many characters it writes
     #[arg(long, value_name = "N", default_value_t = 96)]
     length: usize,
+    /// Random weights in place of the trained ones: the forms are equal all the same
+    #[arg(long)]
+    untrained: bool,
 }
 
 impl Args {
@@ -53,7 +56,10 @@ pub fn run(args: &Args) -> Result<String> {
         read.len(),
         args.length
     );
-    let model = LanguageModel::trained(Model::Mla);
+    let model = match args.untrained {
+        false => LanguageModel::trained(Model::Mla),
+        true => LanguageModel::new(&Weights::random(Model::Mla, 7)),
+    };
     let layers = model::layers(&model);
     let runs: Vec<_> =
         Way::ALL.map(|way| (way, written(&model, &layers, way, &read, args.length))).into();

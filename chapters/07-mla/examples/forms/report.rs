@@ -54,6 +54,9 @@ pub fn report(beginning: &str, layers: &[Mla], runs: &[(Way, Run)]) -> String {
     });
     let apart = apart.fold(0.0, f64::max);
     match texts.len() {
+        1 if apart == 0.0 => {
+            out += "\nAll four wrote the same text, with the same scores to the last bit of f32.\n";
+        }
         1 => {
             let _ = writeln!(
                 out,
@@ -68,27 +71,28 @@ pub fn report(beginning: &str, layers: &[Mla], runs: &[(Way, Run)]) -> String {
             );
         }
     }
-    let _ = writeln!(out, "\nTime of the attention, on this machine and in f64:");
+    let _ = writeln!(
+        out,
+        "\nTime of the whole attention, projections included, in f64 on this machine:"
+    );
     for (way, run) in runs {
         let _ = writeln!(out, "{:<28} {:>10.1} ms", way.name(), run.time.as_secs_f64() * 1e3);
     }
     out
 }
 
-/// Text in lines of at most 80 columns, its line breaks shown as spaces.
+/// Text in lines of at most 80 columns, broken at spaces where there are any.
 fn folded(label: &str, text: &str) -> String {
-    let (mut out, mut line) = (String::new(), label.to_string());
-    let indent = " ".repeat(label.chars().count());
-    for word in text.split_inclusive([' ', '\n']) {
-        let shown = word.replace('\n', "⏎ ");
-        if line.chars().count() + shown.trim_end().chars().count() > 80 && line != indent {
-            out += line.trim_end();
-            out.push('\n');
-            line = indent.clone();
-        }
-        line += &shown;
+    const WIDTH: usize = 71;
+    let mut rest: Vec<char> = text.trim_end().replace('\n', " ⏎ ").chars().collect();
+    let mut lines = Vec::new();
+    while rest.len() > WIDTH {
+        let space = rest[..=WIDTH].iter().rposition(|&character| character == ' ');
+        let end = space.filter(|&space| space > 0).unwrap_or(WIDTH);
+        let after = rest.split_off(end);
+        lines.push(rest.iter().collect::<String>());
+        rest = after.into_iter().skip_while(|&character| character == ' ').collect();
     }
-    out += line.trim_end();
-    out.push('\n');
-    out
+    lines.push(rest.iter().collect());
+    format!("{label}{}\n", lines.join(&format!("\n{:>9}", "")))
 }
