@@ -161,7 +161,7 @@ pub fn rms_norm(x: ArrayView2<f64>, gain: ArrayView1<f64>) -> Array2<f64> {
         let mean = row.dot(&row) / row.len() as f64;
         row /= (mean + EPSILON).sqrt();
     }
-    y * &gain
+    y * gain
 }
 // ANCHOR_END: rms_norm
 

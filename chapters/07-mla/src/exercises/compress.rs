@@ -99,7 +99,7 @@ exercise! {
         "latent-turned": "the latent is turned too where its width is even; only the rotary key has a position"
             => latent(weights, x, start, |c| {
                 let c = rms_norm(c.view(), weights.gain.view());
-                if c.ncols() % 2 == 0 { rope(c.view(), start, weights.base) } else { c }
+                if c.ncols().is_multiple_of(2) { rope(c.view(), start, weights.base) } else { c }
             });
         "x-normalised": "x is normalised before W_DKV, instead of the latent after it"
             => latent(weights, x, start, |_| rms_norm(x, Array1::ones(x.ncols()).view()).dot(&weights.w_dkv) * &weights.gain);

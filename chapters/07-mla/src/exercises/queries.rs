@@ -103,7 +103,7 @@ exercise! {
         "content-turned": "the content part is turned too where its width is even; W_UK could not be absorbed into it then"
             => {
                 let right = crate::queries(weights, x, start);
-                let turn = |q: ArrayView2<f64>| if q.ncols() % 2 == 0 { rope(q, start, weights.base) } else { q.to_owned() };
+                let turn = |q: ArrayView2<f64>| if q.ncols().is_multiple_of(2) { rope(q, start, weights.base) } else { q.to_owned() };
                 Queries { content: right.content.outer_iter().map(turn).collect::<Heads>().0, ..right }
             };
         "before-split": "the rotary parts of all heads are turned as one row: the pairs and their speeds are those of the whole width, instead of each head's own"
@@ -136,7 +136,7 @@ exercise! {
         "source-turned": "what the queries are made of is turned before W_QR where its width is even, instead of the rotary part after it"
             => {
                 let source = source(weights, x);
-                let turned = if source.ncols() % 2 == 0 { rope(source.view(), start, weights.base) } else { source };
+                let turned = if source.ncols().is_multiple_of(2) { rope(source.view(), start, weights.base) } else { source };
                 Queries { rotary: times(&turned, &weights.w_qr), ..crate::queries(weights, x, start) }
             };
         "halves": "the rotary part is turned in the other layout: pair i is the numbers i and i + d_r/2, where it should be 2i and 2i + 1"

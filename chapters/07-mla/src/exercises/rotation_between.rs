@@ -78,7 +78,7 @@ exercise! {
         "product-turned": "the product W_UQ W_UKᵀ is turned where its width is even, instead of what stands between the two"
             => {
                 let product = w_uq.dot(&w_uk.t());
-                if product.ncols() % 2 == 0 { turned(product.view(), distance, base) } else { product }
+                if product.ncols().is_multiple_of(2) { turned(product.view(), distance, base) } else { product }
             };
         "scaled": "the matrix is divided by √d"
             => crate::rotation_between(w_uq, w_uk, distance, base) / (w_uq.ncols() as f64).sqrt();
@@ -90,7 +90,7 @@ exercise! {
         "by-column": "the columns of W_UQ are turned, in pairs of rows where there are any, instead of its rows"
             => {
                 let w = w_uq.t();
-                let by_column = if w.ncols() % 2 == 0 { turned(w, distance, base).reversed_axes() } else { w_uq.to_owned() };
+                let by_column = if w.ncols().is_multiple_of(2) { turned(w, distance, base).reversed_axes() } else { w_uq.to_owned() };
                 by_column.dot(&w_uk.t())
             };
     }
