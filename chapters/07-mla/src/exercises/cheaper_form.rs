@@ -82,6 +82,8 @@ exercise! {
             => counted(shape, n, m, |s| (s.up() * m, s.up() * m, s.naive_pair(), s.absorbed_pair()));
         "keys-only": "only W_UK is counted, and W_UV is not"
             => counted(shape, n, m, |s| (2 * s.d_c * s.d * m, 2 * s.d_c * s.d * n, s.naive_pair(), s.absorbed_pair()));
+        "new-tokens-beside": "the new tokens are counted beside the m that are kept; they are among them"
+            => crate::cheaper_form(shape, n, m + n);
         "multiplications-only": "additions are not counted; a multiplication and an addition are two FLOPs"
             => counted(shape, n, m, |s| (s.up() * m / 2, s.up() * n / 2, s.naive_pair() / 2, s.absorbed_pair() / 2));
         "one-head": "one head is counted; there are h"

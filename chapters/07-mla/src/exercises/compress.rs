@@ -124,6 +124,18 @@ exercise! {
             });
         "halves": "the rotary key is turned in the other layout: pair i is the numbers i and i + d_r/2, where it should be 2i and 2i + 1"
             => key(weights, x, start, |k| halves(&k, |k| rope(k, start, weights.base)));
+        "base-fixed": "the base is always 10,000, whatever `weights.base` says"
+            => crate::compress(&Down { base: 10_000.0, ..weights.clone() }, x, start);
+        "no-epsilon": "nothing is added to the mean of the squares: a latent of zeros becomes NaN, and small ones too large"
+            => latent(weights, x, start, |c| each_row(&c, |row| {
+                let mean = row.mapv(|x| x * x).mean().expect("columns");
+                &row / mean.sqrt() * &weights.gain
+            }));
+        "epsilon-outside": "the small number is added to the root, instead of to the mean of the squares under it"
+            => latent(weights, x, start, |c| each_row(&c, |row| {
+                let mean = row.mapv(|x| x * x).mean().expect("columns");
+                &row / (mean.sqrt() + EPSILON) * &weights.gain
+            }));
         "backwards": "the rotary key is turned the other way"
             => key(weights, x, start, |k| swapped(&rope(swapped(&k).view(), start, weights.base)));
     }

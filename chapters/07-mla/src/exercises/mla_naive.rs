@@ -75,6 +75,14 @@ exercise! {
             => with_scores(queries, kept, up, |head| {
                 head.content() / (head.d() as f64).sqrt() + head.rotary() / (head.k_r.ncols() as f64).sqrt()
             });
+        "content-unscaled": "only the rotary scores are divided by √(d + d_r), as when the brackets around the sum are missing"
+            => with_scores(queries, kept, up, |head| head.content() + head.rotary() / head.root());
+        "rotary-unscaled": "only the content scores are divided by √(d + d_r); the sum is"
+            => with_scores(queries, kept, up, |head| head.content() / head.root() + head.rotary());
+        "no-root": "the scores are divided by d + d_r, without the root"
+            => with_scores(queries, kept, up, |head| (head.content() + head.rotary()) / head.root().powi(2));
+        "multiplied": "the scores are multiplied by √(d + d_r) instead of divided"
+            => with_scores(queries, kept, up, |head| (head.content() + head.rotary()) * head.root());
         "w-uk-for-values": "the values are made with W_UK; that is for keys, and W_UV for values"
             => each(queries, kept, up, |head| head.weights().dot(&head.k()));
         "no-rotary": "the rotary scores are left out"

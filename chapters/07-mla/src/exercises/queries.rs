@@ -141,6 +141,8 @@ exercise! {
             };
         "halves": "the rotary part is turned in the other layout: pair i is the numbers i and i + d_r/2, where it should be 2i and 2i + 1"
             => rotary(weights, x, start, |_, q| halves(&q, |q| rope(q, start, weights.base)));
+        "base-fixed": "the base is always 10,000, whatever `weights.base` says"
+            => crate::queries(&QueryWeights { base: 10_000.0, ..weights.clone() }, x, start);
         "backwards": "the rotary part is turned the other way, unlike the keys"
             => rotary(weights, x, start, |_, q| swapped(&rope(swapped(&q).view(), start, weights.base)));
         "heads-reversed": "the heads come in reverse order"

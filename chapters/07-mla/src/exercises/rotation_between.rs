@@ -61,6 +61,8 @@ exercise! {
             => rope(w_uq, distance, base).dot(&w_uk.t());
         "rows-as-positions-of-both": "`rope` turns row r of both matrices by its number: the rows are numbers of latents, not tokens"
             => rope(w_uq, distance, base).dot(&rope(w_uk, 0, base).t());
+        "rows-as-positions-alike": "`rope` turns row r of both matrices by its number, and the distance cancels: the rows are numbers of latents, not tokens"
+            => rope(w_uq, distance, base).dot(&rope(w_uk, distance, base).t());
         "no-rotation": "there is no rotation between the two, as when none is turned or both are turned alike: this is the matrix that could be computed once"
             => w_uq.dot(&w_uk.t());
         "backwards": "the turn is the wrong way round: the query is ahead of the key, so that it is the query that is turned by the distance, or the key by minus the distance"
