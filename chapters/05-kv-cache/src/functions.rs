@@ -11,6 +11,10 @@ pub struct Functions {
     pub cached_layer: exercises::cached_layer::Body,
     /// Exercise 5.5.
     pub generate: exercises::generate::Body,
+    /// Exercise 5.8.
+    pub largest_batch: exercises::largest_batch::Body,
+    /// Exercise 5.9.
+    pub decode_cost: exercises::decode_cost::Body,
 }
 
 /// The reference's.
@@ -19,4 +23,6 @@ pub const REFERENCE: Functions = Functions {
     cache_bytes: crate::cache_bytes,
     cached_layer: crate::cached_layer,
     generate: crate::generate,
+    largest_batch: crate::largest_batch,
+    decode_cost: crate::decode_cost,
 };

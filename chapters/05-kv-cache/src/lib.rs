@@ -10,15 +10,21 @@
 //! Shapes: heads lead, (h, n, d); a cache has room for `capacity` tokens, of which `len` are held.
 
 mod append;
+pub mod budget;
 mod cache_bytes;
 mod cached_attention;
 mod cached_layer;
+pub mod concatenating;
 mod cross_attention;
 mod decode_cost;
 pub mod exercises;
+pub mod figures;
+pub mod functions;
 mod generate;
 pub mod given;
 mod largest_batch;
+pub mod models;
+pub mod recomputed;
 mod rewind;
 mod window_attention;
 

@@ -27,4 +27,12 @@ pub const FUNCTIONS: Functions = Functions {
         let _running = entered("5.5");
         answers::generate(step, prompt, stop, context)
     },
+    largest_batch: |model, memory, tokens| {
+        let _running = entered("5.8");
+        answers::largest_batch(model, memory, tokens)
+    },
+    decode_cost: |model, machine, tokens, batch| {
+        let _running = entered("5.9");
+        answers::decode_cost(model, machine, tokens, batch)
+    },
 };

@@ -42,12 +42,13 @@ exercise! {
         let (llama_2, llama_3) = ([32, 4096, 32, 32, 128], [32, 4096, 32, 8, 128]);
         let h100 = (3.35e12, 989e12);
         let mut cases = vec![
-            of("by hand: 124 bytes in 62 s, 340 FLOP in 34 s", [1, 6, 4, 2, 3], 50, 2, (2.0, 10.0), 5, 1),
-            of("by hand: with three texts, 1020 FLOP in 102 s and 172 bytes in 86 s", [1, 6, 4, 2, 3], 50, 2, (2.0, 10.0), 5, 3),
+            of("by hand: 220 bytes in 110 s, 340 FLOP in 34 s", [1, 6, 4, 2, 3], 50, 2, (2.0, 10.0), 5, 1),
+            of("by hand: 220 bytes in 22 s, 340 FLOP in 34 s", [1, 6, 4, 2, 3], 50, 2, (10.0, 10.0), 5, 1),
             of("Llama-2-7B on an H100", llama_2, 6_738_415_616, 2, h100, 1024, 1),
             of("Llama-2-7B on an H100", llama_2, 6_738_415_616, 2, h100, 4096, 16),
             of("Llama-3-8B on an H100", llama_3, 8_030_261_248, 2, h100, 8192, 64),
             of("short texts, many of them: computing takes longer", llama_3, 8_030_261_248, 2, h100, 16, 1024),
+            of("four texts", [1, 6, 4, 2, 3], 50, 2, (2.0, 10.0), 5, 4),
             of("8 bits", llama_3, 8_030_261_248, 1, h100, 2048, 512),
             of("a slow memory", [3, 12, 6, 2, 5], 1000, 4, (100.0, 1e6), 70, 11),
         ];

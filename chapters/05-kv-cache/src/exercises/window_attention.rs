@@ -183,7 +183,7 @@ exercise! {
                 for i in 0..n {
                     let position = tokens - n + i;
                     // The latest position in a slot.
-                    let held = |slot: usize| (slot..tokens).step_by(w).last();
+                    let held = |slot: usize| (slot..tokens).step_by(w).next_back();
                     let mask = Mask::padding((0..w).map(|slot| held(slot).is_some_and(|held| held <= position && held + w > position)));
                     attend(ring, q, i, &mask, &mut out);
                 }
