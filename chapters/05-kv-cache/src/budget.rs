@@ -1,9 +1,7 @@
 //! What fits on a card, and how fast it can be: a table for the terminal.
 
 use crate::{
-    decode_cost,
-    given::Model,
-    largest_batch,
+    functions::Functions,
     models::{CARDS, Card, MODELS, card},
 };
 use std::fmt::Write;
