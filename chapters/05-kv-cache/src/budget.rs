@@ -84,7 +84,7 @@ pub fn budget(
     );
     text += "                                cache                    one text    all texts\n";
     text += "model           weights   a token     a text   texts       a step    tokens/s\n";
-    for published in MODELS.iter().filter(|model| model.windows.is_none()) {
+    for published in MODELS.iter().filter(|model| model.windows.is_none() && !model.round) {
         let model = &published.model;
         let texts = largest_batch(model, memory, tokens);
         let _ = write!(

@@ -11,6 +11,8 @@ pub struct Published {
     pub model: Model,
     /// Layers with a window, if there are some.
     pub windows: Option<Windows>,
+    /// Whether its parameters are known in round numbers only, so that its weights are not weighed.
+    pub round: bool,
     /// Where the sizes are published.
     pub source: &'static str,
 }
@@ -34,49 +36,56 @@ const fn model(
     Model { layers, d_model, heads, kv_heads, head_dim, parameters, number_bytes: 2 }
 }
 
-/// Parameters are those of the published weights where [`parameters`] computes them, and otherwise
-/// what the source says in round numbers.
+/// Parameters are those of the published weights, as [`parameters`] computes them, except where they are
+/// marked as round: those are what the model's name says.
 pub const MODELS: [Published; 7] = [
     Published {
         name: "Llama-2-7B",
         model: model(32, 4096, (32, 32), 128, 6_738_415_616),
         windows: None,
-        source: "[arXiv:2307.09288](https://arxiv.org/abs/2307.09288), Table 1; `config.json`",
+        round: false,
+        source: "[arXiv:2307.09288](https://arxiv.org/abs/2307.09288), Table 1; [`config.json`](https://huggingface.co/meta-llama/Llama-2-7b-hf/blob/main/config.json)",
     },
     Published {
         name: "LLaMA-65B",
         model: model(80, 8192, (64, 64), 128, 65_285_660_672),
         windows: None,
+        round: false,
         source: "[arXiv:2302.13971](https://arxiv.org/abs/2302.13971), Table 2",
     },
     Published {
         name: "Llama-3-8B",
         model: model(32, 4096, (32, 8), 128, 8_030_261_248),
         windows: None,
+        round: false,
         source: "[arXiv:2407.21783](https://arxiv.org/abs/2407.21783), Table 3",
     },
     Published {
         name: "Qwen2.5-7B",
         model: model(28, 3584, (28, 4), 128, 7_615_616_512),
         windows: None,
-        source: "[arXiv:2412.15115](https://arxiv.org/abs/2412.15115), Table 1; `config.json`",
+        round: false,
+        source: "[arXiv:2412.15115](https://arxiv.org/abs/2412.15115), Table 1; [`config.json`](https://huggingface.co/Qwen/Qwen2.5-7B/blob/main/config.json)",
     },
     Published {
         name: "Falcon-40B",
         model: model(60, 8192, (128, 8), 64, 40_000_000_000),
         windows: None,
-        source: "`config.json`",
+        round: true,
+        source: "[`config.json`](https://huggingface.co/tiiuae/falcon-40b/blob/main/config.json)",
     },
     Published {
         name: "Mistral 7B",
         model: model(32, 4096, (32, 8), 128, 7_241_732_096),
         windows: Some(Windows { layers: 32, window: 4096 }),
+        round: false,
         source: "[arXiv:2310.06825](https://arxiv.org/abs/2310.06825), Table 1",
     },
     Published {
         name: "Gemma 3 27B",
         model: model(62, 5376, (32, 16), 128, 27_000_000_000),
         windows: Some(Windows { layers: 52, window: 1024 }),
+        round: true,
         source: "[Hugging Face’s conversion](https://github.com/huggingface/transformers/blob/main/src/transformers/models/gemma3/convert_gemma3_weights.py); five layers of six have a window",
     },
 ];
@@ -87,6 +96,7 @@ pub const GPT_OSS: Published = Published {
     name: "gpt-oss-120b",
     model: model(36, 2880, (64, 8), 64, 117_000_000_000),
     windows: Some(Windows { layers: 18, window: 128 }),
+    round: true,
     source: "[its code](https://github.com/openai/gpt-oss/blob/main/gpt_oss/torch/model.py); every other layer has a window",
 };
 

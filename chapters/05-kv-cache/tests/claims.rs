@@ -155,14 +155,24 @@ fn a_single_text_waits_for_memory() {
     );
 }
 
-/// However many texts there are, with long ones the FLOPs per byte stay below what the caches allow.
+/// However many texts there are, the FLOPs per byte stay below what the caches allow.
 #[test]
 fn caches_bound_the_intensity() {
-    for (name, bound) in [("Llama-2-7B", 1.0), ("Llama-3-8B", 4.0)] {
+    let h100 = card("h100").unwrap().machine;
+    for (name, of_the_cache, short, long) in
+        [("Llama-2-7B", 1.0, 26.0, 4.0), ("Llama-3-8B", 4.0, 124.0, 19.0)]
+    {
         let model = model(name);
         let of_a_key = 4 * model.layers * model.heads * model.head_dim;
-        let per_byte = of_a_key as f64 / cache_bytes(model, 1, 1) as f64;
-        assert_eq!(per_byte, bound, "{name}");
+        assert_eq!(of_a_key as f64 / cache_bytes(model, 1, 1) as f64, of_the_cache, "{name}");
+        for (tokens, printed) in [(1024, short), (8192, long)] {
+            let limit =
+                2.0 * model.parameters as f64 / cache_bytes(model, tokens, 1) as f64 + of_the_cache;
+            assert_eq!(limit.round(), printed, "{name}, {tokens} tokens");
+            let cost = decode_cost(model, h100, tokens, 1_000_000);
+            let intensity = cost.flop as f64 / cost.bytes as f64;
+            assert!((0.99 * limit..limit).contains(&intensity), "{intensity}, {limit}");
+        }
     }
 }
 

@@ -32,7 +32,7 @@ pub fn figure() -> Figure {
         let named = match chunk {
             0 => "prefill:\nthe prompt",
             1 => "decode:\none token",
-            _ => "any chunk,\nin the same way",
+            _ => "any chunk,\nlikewise",
         };
         drawing.note((0.0, rows.middle().1 - 0.7), named);
         for i in 0..tokens {

@@ -45,7 +45,7 @@ pub(super) fn models() -> String {
             model.kv_heads,
             model.head_dim,
             thousands(cache_bytes(&model, 1, 1)),
-            cache_bytes(&model, 1024, 1) >> 20,
+            thousands(cache_bytes(&model, 1024, 1) >> 20),
             published.source,
         );
     }
@@ -81,7 +81,7 @@ pub(super) fn cards() -> String {
         names.join(" | "),
         " ---: |".repeat(CARDS.len())
     );
-    for published in MODELS.iter().filter(|model| model.windows.is_none()) {
+    for published in MODELS.iter().filter(|model| model.windows.is_none() && !model.round) {
         let model = published.model;
         let weights = model.parameters * model.number_bytes;
         table += &format!("| {} | {:.1}\u{a0}GB |", published.name, weights as f64 / 1e9);
