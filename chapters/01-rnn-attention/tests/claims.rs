@@ -325,11 +325,11 @@ fn a_recurrence_that_is_not_contractive_may_forget_or_not() {
 /// The page compares two models that were trained alike.
 #[test]
 fn the_two_models_were_trained_for_as_many_steps() {
-    let steps = |model| Weights::trained(model).about().steps.clone();
+    let steps = |model| Weights::trained(model).about("steps").to_string();
     assert_eq!(steps(Model::Fixed), steps(Model::Dot));
     assert_eq!(steps(Model::Dot), "2400");
     let weights = Weights::trained(Model::Dot);
-    assert!(weights.about().command.contains("--batch 96"));
+    assert!(weights.about("command").contains("--batch 96"));
     assert_eq!(weights.matrix("encoder.embedding").ncols(), 32);
     assert_eq!(weights.matrix("decoder.embedding").ncols(), 32);
 }

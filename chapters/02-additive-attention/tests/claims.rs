@@ -326,7 +326,7 @@ fn the_additive_model_is_right_more_often_than_the_dot_one() {
     for ((dates, dot), (_, additive)) in dot.iter().zip(&additive).skip(1) {
         assert!(additive > dot, "{dates} dates: {additive}, {dot}");
     }
-    let steps = |model| Weights::trained(model).about().steps.clone();
+    let steps = |model| Weights::trained(model).about("steps").to_string();
     assert_eq!(steps(Model::Additive), steps(Model::Dot));
     let numbers = |model: Model| -> usize {
         let shapes = model.tensors();

@@ -22,11 +22,12 @@ pub mod generator;
 mod model;
 pub mod results;
 pub mod vocabulary;
-mod weights;
 
-pub use model::Model;
-pub use model::{ATTENTION, EMBEDDING, FEED_FORWARD, HEADS, LAYERS, STATE, WIDTH};
-pub use weights::{About, FORMAT, Weights, WeightsError};
+pub use attn_weights::WeightsError;
+pub use model::{ATTENTION, EMBEDDING, FEED_FORWARD, FORMAT, HEADS, LAYERS, Model, STATE, WIDTH};
+
+/// The weights of one of the four models.
+pub type Weights = attn_weights::Weights<Model>;
 
 /// How many positions a model can tell apart: the size of the table of rotations in the
 /// Transformer, and the longest sequence that any of the models takes.

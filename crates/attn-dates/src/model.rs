@@ -63,6 +63,26 @@ impl Model {
     }
 }
 
+/// The version of the files with weights.
+pub const FORMAT: &str = "attn-dates 1";
+
+impl attn_weights::Model for Model {
+    const FORMAT: &'static str = FORMAT;
+
+    fn tensors(self) -> Vec<(String, Vec<usize>)> {
+        Model::tensors(self)
+    }
+
+    fn trained(self) -> &'static [u8] {
+        match self {
+            Model::Fixed => include_bytes!("../weights/gru-fixed.safetensors"),
+            Model::Dot => include_bytes!("../weights/gru-dot.safetensors"),
+            Model::Additive => include_bytes!("../weights/gru-additive.safetensors"),
+            Model::Transformer => include_bytes!("../weights/transformer.safetensors"),
+        }
+    }
+}
+
 impl fmt::Display for Model {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.write_str(self.name())

@@ -84,14 +84,14 @@ impl Step<'_> {
     }
 }
 
-fn contiguous<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
+pub(crate) fn contiguous<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
     let Some((from, to)) = layout.contiguous_offsets() else {
-        bail!("the GRU takes contiguous tensors");
+        bail!("this operation takes contiguous tensors");
     };
     Ok(&storage.as_slice()?[from..to])
 }
 
-fn values(tensor: &Tensor) -> Result<Vec<f32>> {
+pub(crate) fn values(tensor: &Tensor) -> Result<Vec<f32>> {
     tensor.flatten_all()?.to_vec1()
 }
 

@@ -3,10 +3,11 @@
 use crate::{
     batch::{Batch, column, tensor},
     cell::{Cell, Sequence},
+    model::Model,
     net::{Net, Output, project, softmax},
 };
 use anyhow::Result;
-use attn_dates::{EMBEDDING, Model, STATE};
+use attn_dates::{EMBEDDING, Model as DateModel, STATE};
 use candle_core::{DType, Device, Tensor};
 
 /// All logits of a batch under teacher forcing.
@@ -117,13 +118,13 @@ struct Additive {
 impl<'a> Attention<'a> {
     fn new(net: &'a Net, batch: &Batch, states: &'a Tensor) -> Result<Option<Self>> {
         let additive = match net.model {
-            Model::Fixed | Model::Transformer => return Ok(None),
-            Model::Dot => None,
-            Model::Additive => Some(Additive {
+            Model::Dates(DateModel::Dot) => None,
+            Model::Dates(DateModel::Additive) => Some(Additive {
                 query: turned(net.get("attention.query")?)?,
                 keys: project(states, net.get("attention.key")?)?,
                 score: net.get("attention.score")?.unsqueeze(1)?,
             }),
+            _ => return Ok(None),
         };
         Ok(Some(Attention { states, mask: batch.source_mask()?, additive }))
     }

@@ -1,7 +1,8 @@
-//! Trains the models of chapters 1, 2 and 4 on written dates, with candle's gradients.
+//! Trains the models of chapters 1, 2 and 4 on written dates and those of chapters 5 to 7 on a novel, with
+//! candle's gradients.
 //!
-//! The task and the models' equations are those of [`attn_dates`]; what this program writes there
-//! is all that the chapters need, so that nobody has to train anything to read them. These commands
+//! The tasks and the models' equations are those of [`attn_dates`] and [`attn_lm`]; what this program writes
+//! there is all that the chapters need, so that nobody has to train anything to read them. These commands
 //! made it, each from anywhere in the workspace:
 //!
 //! ```text
@@ -30,12 +31,16 @@
 
 pub mod adam;
 pub mod batch;
+pub mod causal_softmax;
 pub mod cell;
 pub mod checkpoint;
+pub mod decoder;
 pub mod files;
 pub mod gru;
 pub mod measure;
+pub mod model;
 pub mod net;
+pub mod passages;
 pub mod publish;
 pub mod run;
 pub mod threads;

@@ -1,8 +1,8 @@
 //! `attn-train`: see the library's front page.
 
 use anyhow::{Context, Result, ensure};
-use attn_dates::{Model, results::HeldOut};
-use attn_train::{measure, publish, run::Run, threads, train::train};
+use attn_dates::results::HeldOut;
+use attn_train::{measure, model::Model, net::Net, publish, run::Run, threads, train::train};
 use clap::{Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::{
@@ -13,7 +13,7 @@ use std::{
     time::Instant,
 };
 
-/// Trains the models of chapters 1, 2 and 4 on written dates.
+/// Trains the models of chapters 1, 2 and 4 on written dates, and those of chapters 5 to 7 on a novel.
 #[derive(Parser)]
 #[command(name = "attn-train")]
 struct Args {
@@ -25,20 +25,21 @@ struct Args {
 enum Command {
     /// Trains a model and writes its weights; a run that was stopped goes on where it stood
     Train(Train),
-    /// Measures the models whose weights are there: accuracy, gradients, logits to compare with
+    /// Measures the models of the dates whose weights are there: accuracy, gradients, logits to compare
+    /// with
     Measure {
         /// How many held-out lists of each length
         #[arg(long, value_name = "N", default_value_t = measure::LISTS)]
         lists: usize,
         /// The folder with weights/, which data/ and fixtures/ are written beside
-        #[arg(long, value_name = "DIR", default_value_os_t = published())]
+        #[arg(long, value_name = "DIR", default_value_os_t = published(attn_dates::Model::Dot.into()))]
         out: PathBuf,
     },
 }
 
 #[derive(clap::Args)]
 struct Train {
-    /// gru-fixed, gru-dot, gru-additive or transformer
+    /// gru-fixed, gru-dot, gru-additive or transformer for dates; mha, gqa, mqa or mla for the novel
     model: Model,
     /// Determines the first weights and the examples
     #[arg(long, value_name = "S", default_value_t = 1)]
@@ -46,7 +47,7 @@ struct Train {
     /// How many batches [default: by the model]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     steps: Option<u64>,
-    /// About how many dates a batch holds [default: by the model]
+    /// About how many dates a batch holds, or how many passages [default: by the model]
     #[arg(long, value_name = "N")]
     batch: Option<usize>,
     /// The highest learning rate [default: by the model]
@@ -58,15 +59,19 @@ struct Train {
     /// Where the run is saved while it lasts [default: under target/attn-train]
     #[arg(long, value_name = "FILE")]
     checkpoint: Option<PathBuf>,
-    /// The folder that weights/ is written to [default: crates/attn-dates; of a smoke run under
-    /// target/attn-train]
+    /// The folder that weights/ is written to [default: crates/attn-dates or crates/attn-lm; of a smoke
+    /// run under target/attn-train]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }
 
 /// Where the course keeps what the chapters load.
-fn published() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../attn-dates")
+fn published(model: Model) -> PathBuf {
+    let folder = match model {
+        Model::Dates(_) => "../attn-dates",
+        Model::Text(_) => "../attn-lm",
+    };
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)
 }
 
 /// Out of git's sight.
@@ -104,7 +109,7 @@ fn run_training(args: Train) -> Result<()> {
     let kind = if args.smoke { "smoke" } else { "run" };
     let out = args.out.unwrap_or_else(|| match args.smoke {
         true => scratch().join("smoke"),
-        false => published(),
+        false => published(run.model),
     });
     let checkpoint = args
         .checkpoint
@@ -125,15 +130,35 @@ fn run_training(args: Train) -> Result<()> {
             first.context("the smoke run was over before it began; remove its checkpoint")?;
         ensure!(last < 0.8 * first, "the loss did not fall: {first:.4}, then {last:.4}");
     }
-    let lists = if args.smoke { 4 } else { measure::LISTS };
-    let accuracy = measure::accuracy(&net, HeldOut::Days, lists)?;
-    let path = publish::weights(&net, &run, &accuracy, &out)?;
-    publish::losses(&run, &losses, &out)?;
-    println!("{}", measure::summary(&accuracy, HeldOut::Days));
-    println!("wrote {}", path.display());
+    match run.model {
+        Model::Dates(_) => {
+            let lists = if args.smoke { 4 } else { measure::LISTS };
+            let accuracy = measure::accuracy(&net, HeldOut::Days, lists)?;
+            let measured = ("accuracy", measure::shares(&accuracy, HeldOut::Days));
+            publish::losses(&run, &losses, &out)?;
+            println!("{}", measure::summary(&accuracy, HeldOut::Days));
+            let path = publish::weights(&net, &run, measured, &out)?;
+            println!("wrote {}", path.display());
+        }
+        Model::Text(_) => publish_text(&run, &net, args.smoke, &out)?,
+    }
     // The run is over, and another one begins anew.
     fs::remove_file(&checkpoint)
         .with_context(|| format!("{} cannot be removed", checkpoint.display()))
+}
+
+/// The weights of the first seed are kept; of the others, how well they do.
+fn publish_text(run: &Run, net: &Net, smoke: bool, out: &Path) -> Result<()> {
+    let passages = if smoke { 2 } else { usize::MAX };
+    let loss = measure::held_out_loss(net, passages)?;
+    println!("the loss on held-out text is {loss:.4} nats a character");
+    publish::loss(run, loss, out)?;
+    if run.seed == 1 {
+        publish::text_fixtures(net, out)?;
+        let path = publish::weights(net, run, ("loss", format!("{loss:.4}")), out)?;
+        println!("wrote {}", path.display());
+    }
+    Ok(())
 }
 
 fn run_measure(lists: usize, out: &Path) -> Result<()> {

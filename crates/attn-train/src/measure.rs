@@ -3,12 +3,14 @@
 use crate::{
     batch::{Batch, tensor},
     gru,
+    model::Model,
     net::Net,
-    train::{forward, loss},
+    passages::Passages,
+    train::{Part, forward, loss},
 };
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use attn_dates::{
-    Model,
+    Model as DateModel,
     generator::{Example, Generator, LONGEST_LIST, Split},
     results::{Accuracy, HeldOut},
 };
@@ -24,7 +26,11 @@ const AT_A_TIME: usize = 50;
 
 /// Exact matches on held-out days or forms, `lists` of each length; and, with the days, on texts that
 /// are no date.
+///
+/// # Errors
+/// When the model reads no dates.
 pub fn accuracy(net: &Net, held_out: HeldOut, lists: usize) -> Result<Vec<Accuracy>> {
+    let model = dates_model(net)?;
     // Texts that are no date have no form to hold out.
     let first = match held_out {
         HeldOut::Days => 0,
@@ -33,9 +39,16 @@ pub fn accuracy(net: &Net, held_out: HeldOut, lists: usize) -> Result<Vec<Accura
     let rows = (first..=LONGEST_LIST).map(|dates| {
         let mut examples = examples(held_out, dates, lists);
         examples.sort_by_key(|example| example.source.len());
-        Ok(Accuracy { model: net.model, held_out, dates, exact: exact(net, &examples)?, lists })
+        Ok(Accuracy { model, held_out, dates, exact: exact(net, &examples)?, lists })
     });
     rows.collect()
+}
+
+fn dates_model(net: &Net) -> Result<DateModel> {
+    match net.model {
+        Model::Dates(model) => Ok(model),
+        Model::Text(model) => bail!("{model} reads no dates"),
+    }
 }
 
 /// How many of the examples come out exactly right, counted on two threads.
@@ -50,6 +63,24 @@ fn exact(net: &Net, examples: &[Example]) -> Result<usize> {
         let two = scope.spawn(|| count(two));
         Ok(count(one)? + two.join().expect("candle does not panic")?)
     })
+}
+
+/// The mean loss on the first `passages` of the held-out part of the novel, in nats per character, each
+/// passage read without what comes before it. Computed on two threads.
+///
+/// # Errors
+/// When the model continues no text.
+pub fn held_out_loss(net: &Net, passages: usize) -> Result<f64> {
+    let passages: Vec<Passages> = Passages::held_out(passages).chunks(8).collect();
+    let sum = |parts: &[Passages]| -> Result<f64> {
+        parts.iter().map(|part| Ok(f64::from(part.loss(net)?.to_scalar::<f32>()?))).sum()
+    };
+    let (one, two) = passages.split_at(passages.len() / 2);
+    let sum = thread::scope(|scope| -> Result<f64> {
+        let two = scope.spawn(|| sum(two));
+        Ok(sum(one)? + two.join().expect("candle does not panic")?)
+    })?;
+    Ok(sum / passages.iter().map(Part::predicted).sum::<usize>() as f64)
 }
 
 /// Held-out lists of so many dates; of none, texts that are no date.
@@ -101,7 +132,7 @@ pub fn summary(rows: &[Accuracy], held_out: HeldOut) -> String {
 #[derive(Clone, Debug, PartialEq)]
 pub struct GradientRow {
     /// The model.
-    pub model: Model,
+    pub model: DateModel,
     /// Whether its weights are trained, or those that training begins with.
     pub trained: bool,
     /// How many positions before the end marker the character stands.
@@ -118,12 +149,13 @@ pub struct GradientRow {
 /// with trained weights and with those that training begins with. None for models other than those
 /// with a fixed context and with dot attention.
 pub fn gradients(net: &Net) -> Result<Vec<GradientRow>> {
-    if !matches!(net.model, Model::Fixed | Model::Dot) {
+    let model = dates_model(net)?;
+    if !matches!(model, DateModel::Fixed | DateModel::Dot) {
         return Ok(vec![]);
     }
     let mut rows = Vec::new();
     for trained in [false, true] {
-        let first = Net::new(net.model, 1)?;
+        let first = Net::new(model, 1)?;
         let net = if trained { net } else { &first };
         let lists = lists_of_norms(net)?;
         let shortest = lists.iter().map(Vec::len).min().unwrap_or(0);
@@ -133,7 +165,7 @@ pub fn gradients(net: &Net) -> Result<Vec<GradientRow>> {
                 lists.iter().map(|norms| f(norms, distance)).sum::<f64>() / count
             };
             rows.push(GradientRow {
-                model: net.model,
+                model,
                 trained,
                 distance,
                 norm: mean(|norms, distance| norms[distance]),

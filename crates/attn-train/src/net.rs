@@ -1,8 +1,8 @@
 //! A model's tensors as variables that gradients can be taken of, and what all models share.
 
+use crate::model::Model;
 use anyhow::{Result, anyhow};
 use attn_core::random::Random;
-use attn_dates::Model;
 use candle_core::{D, Device, Tensor, Var};
 use std::collections::BTreeMap;
 
@@ -17,7 +17,8 @@ pub struct Net {
 impl Net {
     /// Before training. Norms begin as the identity, their biases at zero; embeddings are standard
     /// normal; everything else is uniform within ±1/√fan-in, the fan-in of a GRU being its state.
-    pub fn new(model: Model, seed: u64) -> Result<Self> {
+    pub fn new(model: impl Into<Model>, seed: u64) -> Result<Self> {
+        let model = model.into();
         let mut random = Random::new(seed);
         let mut values = BTreeMap::new();
         for (name, shape) in model.tensors() {
@@ -42,7 +43,11 @@ impl Net {
     }
 
     /// With these values; every tensor of the model has to be there.
-    pub fn from_values(model: Model, mut values: BTreeMap<String, Vec<f32>>) -> Result<Self> {
+    pub fn from_values(
+        model: impl Into<Model>,
+        mut values: BTreeMap<String, Vec<f32>>,
+    ) -> Result<Self> {
+        let model = model.into();
         let vars = model.tensors().into_iter().map(|(name, shape)| {
             let numbers = values.remove(&name).ok_or_else(|| anyhow!("{name} is missing"))?;
             let var = Var::from_vec(numbers, shape, &Device::Cpu)?;

@@ -2,28 +2,31 @@
 
 use crate::{
     batch::Batch,
-    files,
+    decoder, files,
     measure::{self, GradientRow},
+    model::Model,
     net::Net,
     run::Run,
     train::forward,
 };
 use anyhow::{Context, Result, ensure};
 use attn_dates::{
-    FORMAT, Model, Weights,
+    Weights,
     generator::{Example, fingerprint},
     results::{Accuracy, HeldOut},
 };
 use std::{
-    fmt::Write,
+    fmt::{Display, Write},
+    fs,
+    io::ErrorKind,
     path::{Path, PathBuf},
 };
 
-/// Writes `weights/MODEL.safetensors` with where it comes from; gives its path.
+/// Writes `weights/MODEL.safetensors` with where it comes from and what was `measured`; gives its path.
 ///
 /// # Errors
 /// When the file cannot be written.
-pub fn weights(net: &Net, run: &Run, accuracy: &[Accuracy], out: &Path) -> Result<PathBuf> {
+pub fn weights(net: &Net, run: &Run, measured: (&str, String), out: &Path) -> Result<PathBuf> {
     let values = net.values()?;
     let tensors: Vec<(String, Vec<usize>, &[f32])> = net
         .model
@@ -34,14 +37,18 @@ pub fn weights(net: &Net, run: &Run, accuracy: &[Accuracy], out: &Path) -> Resul
             (name, shape, values)
         })
         .collect();
+    let (format, data) = match net.model {
+        Model::Dates(_) => (attn_dates::FORMAT, fingerprint(run.seed)),
+        Model::Text(_) => (attn_lm::FORMAT, attn_lm::text::TITLE.to_string()),
+    };
     let metadata = [
-        ("format", FORMAT.to_string()),
+        ("format", format.to_string()),
         ("model", net.model.to_string()),
         ("command", format!("attn-train {}", run.describe())),
         ("seed", run.seed.to_string()),
         ("steps", run.steps.to_string()),
-        ("data", fingerprint(run.seed)),
-        ("accuracy", measure::shares(accuracy, HeldOut::Days)),
+        ("data", data),
+        measured,
     ];
     let path = path(out, net.model);
     files::write(&path, &files::safetensors(&tensors, &metadata)?)?;
@@ -64,17 +71,17 @@ pub fn losses(run: &Run, losses: &[f32], out: &Path) -> Result<()> {
     files::write(&out.join(format!("losses/{}.csv", run.model)), text.as_bytes())
 }
 
-fn path(out: &Path, model: Model) -> PathBuf {
+fn path(out: &Path, model: impl Display) -> PathBuf {
     out.join("weights").join(format!("{model}.safetensors"))
 }
 
-/// The models whose weights are there.
+/// The models of the dates whose weights are there.
 ///
 /// # Errors
 /// When there are none, or one of the files is damaged.
 pub fn nets(out: &Path) -> Result<Vec<Net>> {
     let mut nets = Vec::new();
-    for model in Model::ALL {
+    for model in attn_dates::Model::ALL {
         let path = path(out, model);
         if path.exists() {
             let weights =
@@ -123,7 +130,61 @@ pub fn fixtures(net: &Net, out: &Path) -> Result<()> {
         let tensor = tensor.squeeze(0)?;
         Ok((name, tensor.dims().to_vec(), tensor.flatten_all()?.to_vec1::<f32>()?))
     });
-    let tensors = tensors.collect::<Result<Vec<_>>>()?;
+    write_fixtures(net, &tensors.collect::<Result<Vec<_>>>()?, &metadata, out)
+}
+
+/// Writes a language model's loss on held-out text into `data/losses.csv`, in place of that of an earlier run
+/// with the same seed.
+///
+/// # Errors
+/// When the file cannot be read or written.
+pub fn loss(run: &Run, loss: f64, out: &Path) -> Result<()> {
+    let path = out.join("data/losses.csv");
+    let text = match fs::read_to_string(&path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
+        text => text.with_context(|| format!("{} cannot be read", path.display()))?,
+    };
+    let key = format!("{},{},", run.model, run.seed);
+    let earlier = text.lines().skip(1).filter(|row| !row.starts_with(&key)).map(String::from);
+    let mut rows: Vec<String> = earlier.collect();
+    rows.push(format!("{key}{},{loss:.4}", run.steps));
+    rows.sort();
+    let text = format!("model,seed,steps,loss\n{}\n", rows.join("\n"));
+    files::write(&path, text.as_bytes())
+}
+
+/// The beginnings whose logits are kept: of the held-out text, and single characters.
+const BEGINNINGS: [usize; 3] = [1, 40, attn_lm::CONTEXT];
+
+/// Writes `fixtures/MODEL.safetensors`: the logits after some beginnings of the held-out text.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn text_fixtures(net: &Net, out: &Path) -> Result<()> {
+    let (mut tensors, mut metadata) = (Vec::new(), Vec::new());
+    for (i, length) in BEGINNINGS.into_iter().enumerate() {
+        let text = &attn_lm::text::held_out()[..length];
+        let numbers = attn_lm::text::encode(text)?.into_iter().map(|number| number as u32);
+        // The last rows are enough: each depends on all before it.
+        let logits = decoder::forward(net, &[numbers.collect()])?.squeeze(0)?;
+        let rows = length.min(8);
+        let logits = logits.narrow(0, length - rows, rows)?;
+        tensors.push((
+            format!("{i}.logits"),
+            logits.dims().to_vec(),
+            logits.flatten_all()?.to_vec1::<f32>()?,
+        ));
+        metadata.push((format!("{i}.text"), text.to_string()));
+    }
+    write_fixtures(net, &tensors, &metadata, out)
+}
+
+fn write_fixtures(
+    net: &Net,
+    tensors: &[(String, Vec<usize>, Vec<f32>)],
+    metadata: &[(String, String)],
+    out: &Path,
+) -> Result<()> {
     let tensors: Vec<_> = tensors
         .iter()
         .map(|(name, shape, values)| (name.clone(), shape.clone(), &values[..]))

@@ -1,6 +1,6 @@
 //! What determines a training run, and its learning rate.
 
-use attn_dates::Model;
+use crate::model::Model;
 use std::f64::consts::PI;
 
 /// What determines a run.
@@ -12,7 +12,7 @@ pub struct Run {
     pub seed: u64,
     /// How many batches it sees.
     pub steps: u64,
-    /// How many lists a batch holds.
+    /// How many lists or passages a batch holds.
     pub batch: usize,
     /// The highest learning rate.
     pub rate: f64,
@@ -25,13 +25,21 @@ const WARM_UP: u64 = 100;
 
 impl Run {
     /// The runs that made the course's weights.
-    pub fn usual(model: Model) -> Self {
-        Run { model, seed: 1, steps: 2400, batch: 96, rate: 0.003, save_every: 50 }
+    pub fn usual(model: impl Into<Model>) -> Self {
+        match model.into() {
+            model @ Model::Dates(_) => {
+                Run { model, seed: 1, steps: 2400, batch: 96, rate: 0.003, save_every: 50 }
+            }
+            model @ Model::Text(_) => {
+                Run { model, seed: 1, steps: 600, batch: 16, rate: 0.003, save_every: 50 }
+            }
+        }
     }
 
     /// A run of seconds.
-    pub fn smoke(model: Model) -> Self {
-        Run { steps: 24, batch: 16, ..Run::usual(model) }
+    pub fn smoke(model: impl Into<Model>) -> Self {
+        let usual = Run::usual(model);
+        Run { steps: 24, batch: usual.batch / 6, ..usual }
     }
 
     /// The run in words, as the command's options.

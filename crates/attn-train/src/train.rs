@@ -5,12 +5,13 @@ use crate::{
     batch::{Batch, Batches, tensor},
     checkpoint::Checkpoint,
     gru,
+    model::Model,
     net::{Net, Output, log_softmax},
+    passages,
     run::Run,
     transformer,
 };
 use anyhow::{Result, ensure};
-use attn_dates::Model;
 use candle_core::{D, Tensor};
 use std::{path::Path, thread};
 
@@ -22,6 +23,24 @@ use std::{path::Path, thread};
 pub fn train(
     run: &Run,
     checkpoint: &Path,
+    report: impl FnMut(u64, f64),
+) -> Result<(Net, Vec<f32>)> {
+    match run.model {
+        Model::Dates(_) => {
+            let batches = Batches { seed: run.seed, size: run.batch, steps: run.steps };
+            train_on(run, checkpoint, |step| batches.halves(step), report)
+        }
+        Model::Text(_) => {
+            let batches = passages::Batches::new(run.seed, run.batch);
+            train_on(run, checkpoint, |step| Ok(batches.halves(step)), report)
+        }
+    }
+}
+
+fn train_on<P: Part>(
+    run: &Run,
+    checkpoint: &Path,
+    halves: impl Fn(u64) -> Result<[Vec<P>; 2]>,
     mut report: impl FnMut(u64, f64),
 ) -> Result<(Net, Vec<f32>)> {
     let mut at = match Checkpoint::load(run, checkpoint)? {
@@ -30,10 +49,9 @@ pub fn train(
     };
     // So that a place where nothing can be saved is known before the work, not after it.
     at.save(run, checkpoint)?;
-    let batches = Batches { seed: run.seed, size: run.batch, steps: run.steps };
     for done in at.done()..run.steps {
         let step = done + 1;
-        let (loss, gradients) = loss_and_gradients(&at.net, &batches.halves(done)?)?;
+        let (loss, gradients) = loss_and_gradients(&at.net, &halves(done)?)?;
         ensure!(loss.is_finite(), "the loss of step {step} is {loss}: the rate is too high");
         at.adam.step(&at.net, &gradients, step, run.rate_at(done))?;
         at.losses.push(loss as f32);
@@ -48,7 +66,7 @@ pub fn train(
 /// All logits of a batch under teacher forcing.
 pub fn forward(net: &Net, batch: &Batch) -> Result<Output> {
     match net.model {
-        Model::Transformer => transformer::forward(net, batch),
+        Model::Dates(attn_dates::Model::Transformer) => transformer::forward(net, batch),
         _ => gru::forward(net, batch),
     }
 }
@@ -60,11 +78,33 @@ pub fn loss(output: &Output, batch: &Batch) -> Result<Tensor> {
     Ok((log.squeeze(2)? * batch.target_weights()?)?.sum_all()?.neg()?)
 }
 
+/// A part of a batch.
+pub trait Part: Sync {
+    /// How many characters are predicted.
+    fn predicted(&self) -> usize;
+
+    /// The sum of the losses of all of them, in nats.
+    ///
+    /// # Errors
+    /// When the model is of the other task.
+    fn loss(&self, net: &Net) -> Result<Tensor>;
+}
+
+impl Part for Batch {
+    fn predicted(&self) -> usize {
+        self.characters()
+    }
+
+    fn loss(&self, net: &Net) -> Result<Tensor> {
+        loss(&forward(net, self)?, self)
+    }
+}
+
 /// The mean loss a character and its gradients. The halves are computed side by side; their sum
 /// does not depend on which is ready first.
-pub fn loss_and_gradients(net: &Net, halves: &[Vec<Batch>; 2]) -> Result<(f64, Values)> {
-    let half = |parts: &[Batch]| -> Result<(f64, Values)> {
-        let losses = parts.iter().map(|batch| loss(&forward(net, batch)?, batch));
+pub fn loss_and_gradients<P: Part>(net: &Net, halves: &[Vec<P>; 2]) -> Result<(f64, Values)> {
+    let half = |parts: &[P]| -> Result<(f64, Values)> {
+        let losses = parts.iter().map(|part| part.loss(net));
         let loss = Tensor::stack(&losses.collect::<Result<Vec<_>>>()?, 0)?.sum_all()?;
         let gradients = loss.backward()?;
         let values = net.vars.iter().map(|(name, var)| {
@@ -81,7 +121,7 @@ pub fn loss_and_gradients(net: &Net, halves: &[Vec<Batch>; 2]) -> Result<(f64, V
         (half(&halves[0]), two.join().expect("candle does not panic"))
     });
     let ((loss, mut gradients), (other_loss, others)) = (one?, two?);
-    let characters = halves.iter().flatten().map(Batch::characters).sum::<usize>();
+    let characters = halves.iter().flatten().map(Part::predicted).sum::<usize>();
     for (sum, other) in gradients.values_mut().zip(others.values()) {
         for (x, y) in sum.iter_mut().zip(other) {
             *x = (*x + y) / characters as f32;

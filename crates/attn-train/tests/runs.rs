@@ -1,7 +1,7 @@
 //! Whole runs, of a few steps: they learn, they can be stopped, and they say what is wrong.
 
-use attn_dates::{Model, Weights};
-use attn_train::{run::Run, train::train};
+use attn_dates::{Model as DateModel, Weights};
+use attn_train::{model::Model, run::Run, train::train};
 use std::{
     fs,
     path::Path,
@@ -20,7 +20,7 @@ fn text(path: &Path) -> &str {
 
 #[test]
 fn a_smoke_run_of_each_model_learns_and_writes_weights_that_load() {
-    for model in Model::ALL {
+    for model in Model::all() {
         let folder = tempdir().unwrap();
         let checkpoint = folder.path().join("checkpoint");
         let (out, checkpoint_text) = (text(folder.path()), text(&checkpoint));
@@ -36,11 +36,28 @@ fn a_smoke_run_of_each_model_learns_and_writes_weights_that_load() {
         let error = String::from_utf8_lossy(&run.stderr);
         assert!(run.status.success(), "{model}: {error}");
         let path = folder.path().join(format!("weights/{model}.safetensors"));
-        let weights = Weights::read(model, &path).unwrap();
-        assert!(weights.about().command.contains(&format!("train {model} --seed 1")));
-        let losses = fs::read_to_string(folder.path().join(format!("losses/{model}.csv"))).unwrap();
-        let steps: Vec<&str> = losses.lines().map(|row| row.split(',').next().unwrap()).collect();
-        assert_eq!(steps, ["step", "20", "24"], "{losses}");
+        let (command, losses) = match model {
+            Model::Dates(model) => {
+                let weights = Weights::read(model, &path).unwrap();
+                (weights.about("command").to_string(), format!("losses/{model}.csv"))
+            }
+            Model::Text(model) => {
+                let weights = attn_lm::Weights::read(model, &path).unwrap();
+                (weights.about("command").to_string(), "data/losses.csv".into())
+            }
+        };
+        assert!(command.contains(&format!("train {model} --seed 1")), "{command}");
+        let losses = fs::read_to_string(folder.path().join(losses)).unwrap();
+        match model {
+            Model::Dates(_) => {
+                let steps = losses.lines().map(|row| row.split(',').next().unwrap());
+                assert_eq!(steps.collect::<Vec<_>>(), ["step", "20", "24"], "{losses}");
+            }
+            Model::Text(_) => {
+                assert!(losses.starts_with("model,seed,steps,loss\n"), "{losses}");
+                assert!(losses.contains(&format!("\n{model},1,24,")), "{losses}");
+            }
+        }
         assert!(!checkpoint.exists(), "a finished run leaves no checkpoint");
     }
 }
@@ -49,7 +66,7 @@ fn a_smoke_run_of_each_model_learns_and_writes_weights_that_load() {
 #[test]
 fn a_run_goes_on_where_it_stood() {
     let folder = tempdir().unwrap();
-    let run = Run { steps: 6, save_every: 2, ..Run::smoke(Model::Fixed) };
+    let run = Run { steps: 6, save_every: 2, ..Run::smoke(DateModel::Fixed) };
     let mut losses = Vec::new();
     let (whole, kept) =
         train(&run, &folder.path().join("whole"), |_, loss| losses.push(loss)).unwrap();
@@ -79,7 +96,7 @@ fn a_run_goes_on_where_it_stood() {
 fn a_checkpoint_of_another_run_or_a_damaged_one_is_refused() {
     let folder = tempdir().unwrap();
     let checkpoint = folder.path().join("checkpoint");
-    let run = Run { steps: 2, ..Run::smoke(Model::Fixed) };
+    let run = Run { steps: 2, ..Run::smoke(DateModel::Fixed) };
     train(&run, &checkpoint, |_, _| {}).unwrap();
     let refusal = |run: &Run| {
         let error = train(run, &checkpoint, |_, _| {}).err().expect("a refusal");
@@ -134,7 +151,7 @@ fn an_unknown_model_is_answered_with_the_ones_there_are() {
     let run = attn_train(&["train", "lstm"]);
     let error = String::from_utf8_lossy(&run.stderr).into_owned();
     assert!(!run.status.success());
-    let names =
-        "there is no model lstm; the models are gru-fixed, gru-dot, gru-additive, transformer";
+    let names = "there is no model lstm; the models are gru-fixed, gru-dot, gru-additive, \
+                 transformer, mha, gqa, mqa, mla";
     assert!(error.contains(names), "{error}");
 }

@@ -62,7 +62,7 @@ exercise! {
     };
 
     right (q, k, v, mask, d_out) {
-        "D = rowsum(dO∘O) and the log-sum-exp" => by_d_and_lse(q, k, v, mask, d_out);
+        "D = rowsum(dO⊙O) and the log-sum-exp" => by_d_and_lse(q, k, v, mask, d_out);
         "from the log-sum-exp of attention" => from_lse(attention(q, k, v, mask), q, k, v, mask, d_out);
         "through whole Jacobians, backwards" => by_jacobians(q, k, v, mask, d_out);
         "f64 inside" => {
@@ -260,7 +260,7 @@ fn by_jacobians(
 }
 
 /// Without weights kept: each is computed again from the log-sum-exp, and the sum of a row is
-/// D = rowsum(dO∘O). Where scores are large, the log-sum-exp has lost digits.
+/// D = rowsum(dO⊙O). Where scores are large, the log-sum-exp has lost digits.
 fn by_d_and_lse(
     q: ArrayView2<f32>,
     k: ArrayView2<f32>,

@@ -83,7 +83,7 @@ exercise! {
     };
 
     right (q, k, v, mask, kept, p, d_out) {
-        "D = rowsum(dO∘O), weights from the log-sum-exp" => by_d_and_lse(q, k, v, mask, kept, p, d_out);
+        "D = rowsum(dO⊙O), weights from the log-sum-exp" => by_d_and_lse(q, k, v, mask, kept, p, d_out);
         "through whole Jacobians" => by_jacobians(q, k, v, mask, kept, p, d_out);
         "a table of factors" => {
             let factors = kept.mapv(|kept| f32::from(u8::from(kept)) / (1.0 - p));
@@ -277,7 +277,7 @@ fn row_sums(a: &Array2<f32>, b: &Array2<f32>) -> Array2<f32> {
 }
 
 /// Without weights kept: each is computed again from the log-sum-exp, and the sum of a row is
-/// D = rowsum(dO∘O) with the output that the dropout gave.
+/// D = rowsum(dO⊙O) with the output that the dropout gave.
 fn by_d_and_lse(
     q: ArrayView2<f32>,
     k: ArrayView2<f32>,

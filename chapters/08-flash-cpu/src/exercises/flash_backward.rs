@@ -89,13 +89,13 @@ exercise! {
     }
 
     mistakes (q, k, v, causal, forward, d_out, block, traffic) {
-        "no-row-term": "D is forgotten: the gradient of the scores is weights ∘ (d_weights − D)"
+        "no-row-term": "D is forgotten: the gradient of the scores is weights ⊙ (d_weights − D)"
             => crate::flash_backward(q, k, v, causal, &with_out(forward, |_| 0.0), d_out, block, traffic);
         "row-term-added": "D is added to d_out · vᵀ instead of subtracted"
             => crate::flash_backward(q, k, v, causal, &with_out(forward, |x| -x), d_out, block, traffic);
-        "row-term-of-d-out": "D is the sum of the row of d_out alone; it is the sum of d_out ∘ out"
+        "row-term-of-d-out": "D is the sum of the row of d_out alone; it is the sum of d_out ⊙ out"
             => crate::flash_backward(q, k, v, causal, &with_out(forward, |_| 1.0), d_out, block, traffic);
-        "row-term-of-squares": "D is the sum of d_out²; it is the sum of d_out ∘ out"
+        "row-term-of-squares": "D is the sum of d_out²; it is the sum of d_out ⊙ out"
             => {
                 let forward = Output { out: d_out.to_owned(), lse: forward.lse.clone() };
                 crate::flash_backward(q, k, v, causal, &forward, d_out, block, traffic)
@@ -108,7 +108,7 @@ exercise! {
                 let first = Output { out: forward.out.select(Axis(0), &rows), lse: forward.lse.clone() };
                 crate::flash_backward(q, k, v, causal, &first, d_out, block, traffic)
             };
-        "d-scores-unweighted": "the gradient of the scores is d_out · vᵀ − D, without the weights: it is weights ∘ (d_out · vᵀ − D)"
+        "d-scores-unweighted": "the gradient of the scores is d_out · vᵀ − D, without the weights: it is weights ⊙ (d_out · vᵀ − D)"
             => Parts { d_scores: |_, d, row_dot| d - row_dot, ..RIGHT }.run(q, k, v, causal, forward, d_out, block, traffic);
         "dk-unscaled": "dk is not divided by √d"
             => unscaled(crate::flash_backward(q, k, v, causal, forward, d_out, block, traffic), [false, true]);

@@ -89,11 +89,11 @@ exercise! {
             => sum(forward, d_out, sink, |w, d| -w * (1.0 - w) * d);
         "what-is-left": "D is multiplied by 1 − w, what the sink leaves to the keys, instead of w, what it takes"
             => sum(forward, d_out, sink, |w, d| -(1.0 - w) * d);
-        "without-out": "D is the sum of the row of d_out alone; it is the sum of d_out ∘ out"
+        "without-out": "D is the sum of the row of d_out alone; it is the sum of d_out ⊙ out"
             => with_out(forward, d_out, sink, |_, _| 1.0);
-        "squares-of-out": "D is the sum of out²; it is the sum of d_out ∘ out"
+        "squares-of-out": "D is the sum of out²; it is the sum of d_out ⊙ out"
             => sum_of(forward, d_out, sink, |out, _| out * out);
-        "squares-of-d-out": "D is the sum of d_out²; it is the sum of d_out ∘ out"
+        "squares-of-d-out": "D is the sum of d_out²; it is the sum of d_out ⊙ out"
             => sum_of(forward, d_out, sink, |_, d_out| d_out * d_out);
         "weight-without-sink": "the weight is e^(−lse), without the sink in the exponent"
             => crate::sink_gradient(&Output { out: forward.out.clone(), lse: &forward.lse + sink.max(-1e30) }, d_out, sink);

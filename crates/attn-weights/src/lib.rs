@@ -1,39 +1,33 @@
-//! The values of a model's tensors, from a safetensors file that says where it comes from.
+//! The values of a model's tensors, from a safetensors file that says which model it is of and where
+//! it comes from.
 
-use crate::Model;
 use attn_core::random::Random;
 use ndarray::{ArrayD, ArrayView1, ArrayView2, ArrayViewD, Ix1, Ix2};
 use safetensors::{Dtype, SafeTensors};
 use std::{
     collections::{BTreeMap, HashMap},
-    fs, io,
+    fmt, fs, io,
     path::Path,
 };
 
-/// The version of the files. It changes when a tensor's name, shape or meaning does.
-pub const FORMAT: &str = "attn-dates 1";
+/// A model whose weights are kept in a file. It is written by its name, in files and in errors.
+pub trait Model: Copy + fmt::Display {
+    /// The version of the files. It changes when a tensor's name, shape or meaning does.
+    const FORMAT: &'static str;
 
-/// A model's weights. Every tensor of [`Model::tensors`] is there, with its shape.
-#[derive(Clone, Debug)]
-pub struct Weights {
-    model: Model,
-    tensors: BTreeMap<String, ArrayD<f32>>,
-    about: About,
+    /// The tensors that the model consists of: their names and shapes. None has no axis.
+    fn tensors(self) -> Vec<(String, Vec<usize>)>;
+
+    /// The file with the weights that the course trained, which is part of the program.
+    fn trained(self) -> &'static [u8];
 }
 
-/// Where weights come from: the metadata of their file.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct About {
-    /// The command that trained them.
-    pub command: String,
-    /// Its seed.
-    pub seed: String,
-    /// How many batches it took.
-    pub steps: String,
-    /// The fingerprint of the examples that it was trained on.
-    pub data: String,
-    /// The share of held-out lists that come out exactly right, for lists of 1 to 8 dates.
-    pub accuracy: String,
+/// The weights of a model of type `M`. Every tensor of [`Model::tensors`] is there, with its shape.
+#[derive(Clone, Debug)]
+pub struct Weights<M> {
+    model: M,
+    tensors: BTreeMap<String, ArrayD<f32>>,
+    about: HashMap<String, String>,
 }
 
 /// Why a file does not hold a model's weights.
@@ -46,10 +40,12 @@ pub enum WeightsError {
     #[error("the weights are cut off or damaged: {0}")]
     Damaged(String),
     /// The file is of another version.
-    #[error("the weights are of version “{found}”, not “{FORMAT}”")]
+    #[error("the weights are of version “{found}”, not “{expected}”")]
     Version {
         /// What the file says.
         found: String,
+        /// The version that is read here.
+        expected: &'static str,
     },
     /// The file holds another model.
     #[error("these are weights of the model “{found}”, not of {expected}")]
@@ -57,7 +53,7 @@ pub enum WeightsError {
         /// What the file says.
         found: String,
         /// Which model was asked for.
-        expected: Model,
+        expected: String,
     },
     /// A tensor is missing.
     #[error("the tensor {tensor} {expected:?} is missing")]
@@ -99,14 +95,14 @@ pub enum WeightsError {
     },
 }
 
-impl Weights {
+impl<M: Model> Weights<M> {
     /// Reads a file.
     ///
     /// # Errors
     /// When the file cannot be read, is damaged, is of another version or model, or when one of
     /// its tensors is missing, unknown, or of another shape or type. The error names the tensor
     /// and both shapes.
-    pub fn read(model: Model, path: &Path) -> Result<Self, WeightsError> {
+    pub fn read(model: M, path: &Path) -> Result<Self, WeightsError> {
         let bytes = fs::read(path)
             .map_err(|error| WeightsError::Read(path.display().to_string(), error))?;
         Weights::parse(model, &bytes)
@@ -116,19 +112,19 @@ impl Weights {
     ///
     /// # Errors
     /// As [`Weights::read`].
-    pub fn parse(model: Model, bytes: &[u8]) -> Result<Self, WeightsError> {
+    pub fn parse(model: M, bytes: &[u8]) -> Result<Self, WeightsError> {
         let damaged =
             |error: safetensors::SafeTensorError| WeightsError::Damaged(error.to_string());
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
-        let none = HashMap::new();
-        let metadata = header.metadata().as_ref().unwrap_or(&none);
-        let entry = |key: &str| metadata.get(key).cloned().unwrap_or_default();
+        let about = header.metadata().clone().unwrap_or_default();
+        let entry = |key: &str| about.get(key).cloned().unwrap_or_default();
         // Version and model first: they explain what would be wrong with the tensors.
-        if entry("format") != FORMAT {
-            return Err(WeightsError::Version { found: entry("format") });
+        if entry("format") != M::FORMAT {
+            return Err(WeightsError::Version { found: entry("format"), expected: M::FORMAT });
         }
-        if entry("model") != model.name() {
-            return Err(WeightsError::OtherModel { found: entry("model"), expected: model });
+        let (found, expected) = (entry("model"), model.to_string());
+        if found != expected {
+            return Err(WeightsError::OtherModel { found, expected });
         }
         let file = SafeTensors::deserialize(bytes).map_err(damaged)?;
         let mut tensors = BTreeMap::new();
@@ -139,46 +135,34 @@ impl Weights {
         if let Some(name) = file.names().into_iter().find(|name| !tensors.contains_key(*name)) {
             return Err(WeightsError::Unknown { tensor: name.to_string() });
         }
-        let about = About {
-            command: entry("command"),
-            seed: entry("seed"),
-            steps: entry("steps"),
-            data: entry("data"),
-            accuracy: entry("accuracy"),
-        };
         Ok(Weights { model, tensors, about })
     }
 
     /// The weights that the course trained; they are part of the program.
-    pub fn trained(model: Model) -> Self {
-        let bytes = match model {
-            Model::Fixed => include_bytes!("../weights/gru-fixed.safetensors").as_slice(),
-            Model::Dot => include_bytes!("../weights/gru-dot.safetensors"),
-            Model::Additive => include_bytes!("../weights/gru-additive.safetensors"),
-            Model::Transformer => include_bytes!("../weights/transformer.safetensors"),
-        };
-        Weights::parse(model, bytes).expect("this file is part of the program")
+    pub fn trained(model: M) -> Self {
+        Weights::parse(model, model.trained()).expect("this file is part of the program")
     }
 
     /// Untrained weights: normal, divided by the square root of the last axis. For tests of a
     /// forward pass that need no trained model.
-    pub fn random(model: Model, seed: u64) -> Self {
+    pub fn random(model: M, seed: u64) -> Self {
         let mut random = Random::new(seed);
         let tensors = model.tensors().into_iter().map(|(name, shape)| {
             let inputs = *shape.last().expect("no tensor is a single number") as f32;
             (name, random.normal(shape) / inputs.sqrt())
         });
-        Weights { model, tensors: tensors.collect(), about: About::default() }
+        Weights { model, tensors: tensors.collect(), about: HashMap::new() }
     }
 
     /// Which model they are of.
-    pub fn model(&self) -> Model {
+    pub fn model(&self) -> M {
         self.model
     }
 
-    /// Where they come from.
-    pub fn about(&self) -> &About {
-        &self.about
+    /// Where they come from: the `command` that trained them, its `seed` and `steps`, a fingerprint
+    /// of its `data`, and what was measured. Empty if the file does not say.
+    pub fn about(&self, key: &str) -> &str {
+        self.about.get(key).map_or("", String::as_str)
     }
 
     /// All tensors by name.

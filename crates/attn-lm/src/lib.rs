@@ -1,0 +1,23 @@
+//! Small language models of the course's own, which write one character at a time: chapters 5 to 7.
+//!
+//! They differ in their attention alone: multi-head, grouped-query, multi-query, or multi-head latent.
+//! So their caches have different sizes, and how well they predict can be compared.
+//!
+//! * [`text`]: the novel that they are trained on, what is held out of it, and characters as numbers.
+//! * [`Model`], [`Weights`]: the models, what their tensors are called, and their trained values.
+//! * [`LanguageModel`]: everything around the attention. **The attention is a parameter, its
+//!   projections, positions and cache with it ([`Attention`]): the chapters write it.**
+#![doc = include_str!("../MODELS.md")]
+
+mod language_model;
+mod model;
+pub mod text;
+
+pub use attn_weights::WeightsError;
+pub use language_model::{Attention, AttentionWeights, Grouped, LanguageModel, Latent, rms_norm};
+pub use model::{
+    CONTEXT, FEED_FORWARD, FORMAT, HEAD, HEADS, LATENT, LAYERS, Model, ROPE_BASE, ROTARY, WIDTH,
+};
+
+/// The weights of one of the models.
+pub type Weights = attn_weights::Weights<Model>;
