@@ -1,0 +1,225 @@
+//! 6.3 `grouped_decode`
+
+use super::kv_head::HEADS;
+use crate::{Cache, kv_head, oracle};
+use attn_core::Mask;
+use attn_exercise::{SOME_VALUES, exercise, field, fields, judge::require, pairwise, some_values};
+use ch03_scaled_dot_product::softmax_rows;
+use ndarray::{Array2, Array3, ArrayView2, Axis, array, s};
+use serde::{Deserialize, Serialize};
+
+/// What the heads found, and how many numbers of the cache were read.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Answer {
+    out: Array2<f32>,
+    numbers_read: usize,
+}
+
+fields! { Answer { out, numbers_read } }
+
+exercise! {
+    /// The queries of one token (h × d), and the keys (h_kv, m, d) and values (h_kv, m, d_v) in the cache.
+    crate::grouped_decode as fn(ArrayView2<f32>, &Cache) -> Array2<f32>: (
+        q: Array2<f32>[h d], keys: Array3<f32>[h_kv m d], values: Array3<f32>[h_kv m d_v],
+    ) -> Answer;
+
+    answer: |grouped_decode, c| {
+        let cache = Cache::new(c.keys.clone(), c.values.clone());
+        let out = grouped_decode(c.q.view(), &cache);
+        Answer { out, numbers_read: cache.numbers_read() }
+    };
+
+    exact: |c| vec![field("out", &attend::<f64>(c))];
+    plain: |c| [vec![field("out", &attend::<f32>(c))], vec![field("out", &decoded(c, online))]];
+    then: |c, answer| {
+        let least = c.keys.len() + c.values.len();
+        require(answer.numbers_read != 0, || "nothing was read from the cache: `read` gives the keys and values of a head".into())?;
+        require(answer.numbers_read == least, || {
+            format!("{} numbers of the cache were read; it holds {least}, and each has to be read once", answer.numbers_read)
+        })
+    };
+    steps: |c| {
+        let group = c.q.nrows() / c.keys.dim().0;
+        [field("query heads of each group", group), field("numbers in the cache", c.keys.len() + c.values.len())]
+    };
+
+    cases: |random| {
+        let mut of = |about: &str, (h, h_kv), m, (d, d_v), kinds: [usize; 3]| case(about, (
+            some_values(kinds[0], (h, d), random),
+            some_values(kinds[1], (h_kv, m, d), random),
+            some_values(kinds[2], (h_kv, m, d_v), random),
+        ));
+        let ln3 = 3.0_f32.ln();
+        let mut cases = vec![
+            case("by hand: 3, 1, 30 and 10", (
+                array![[1.0], [-1.0], [1.0], [-1.0]],
+                array![[[0.0], [ln3]], [[0.0], [ln3]]],
+                array![[[0.0], [4.0]], [[0.0], [40.0]]],
+            )),
+            of("", (4, 2), 5, (4, 3), [0; 3]),
+            of("MQA", (8, 1), 7, (8, 8), [0; 3]),
+            of("MHA", (4, 4), 9, (4, 4), [0; 3]),
+            of("a long text", (8, 2), 257, (16, 16), [0; 3]),
+            of("", (12, 4), 33, (6, 5), [0; 3]),
+        ];
+        let levels = [HEADS.len(), 3, 3, 3, SOME_VALUES, SOME_VALUES, SOME_VALUES];
+        cases.extend(pairwise(levels).into_iter().map(|[heads, m, d, d_v, of_q, of_k, of_v]| {
+            of("small", HEADS[heads], [1, 3, 5][m], ([1, 3, 4][d], [1, 3, 4][d_v]), [of_q, of_k, of_v])
+        }));
+        cases
+    };
+
+    never { "h < h_kv": "a key/value head without a query head would be of no use"; }
+
+    right (q, cache) {
+        "key by key, online" => online(q, cache);
+        "scaled queries" => {
+            let q = &q / (q.ncols() as f32).sqrt();
+            group_by_group(q.view(), cache, |q, keys, values| softmax_rows(q.dot(&keys.t()).view()).dot(&values))
+        };
+        "keys times queries" => group_by_group(q, cache, |q, keys, values| {
+            let scores = keys.dot(&q.t()) / (q.ncols() as f32).sqrt();
+            softmax_rows(scores.t()).dot(&values)
+        });
+    }
+
+    mistakes (q, cache) {
+        "read-for-each-head": "the keys and values are read once for each query head; the heads of a group are to share one reading"
+            => {
+                let mut out = Array2::zeros((q.nrows(), cache.value_width()));
+                for i in 0..q.nrows() {
+                    let (keys, values) = cache.read(kv_head(i, q.nrows(), cache.kv_heads()));
+                    let own = q.slice(s![i..=i, ..]);
+                    out.slice_mut(s![i..=i, ..]).assign(&weigh(own, keys, values));
+                }
+                out
+            };
+        "read-twice": "a head is read twice, once for its keys and once for its values; `read` gives both"
+            => {
+                for shared in 0..cache.kv_heads() {
+                    cache.read(shared);
+                }
+                crate::grouped_decode(q, cache)
+            };
+        "modulo": "the queries of a group are h_kv apart; a group is made of neighbours"
+            => {
+                let (h, h_kv) = (q.nrows(), cache.kv_heads());
+                let mut out = Array2::zeros((h, cache.value_width()));
+                for shared in 0..h_kv {
+                    let (keys, values) = cache.read(shared);
+                    let own = q.slice(s![shared..;h_kv, ..]);
+                    out.slice_mut(s![shared..;h_kv, ..]).assign(&weigh(own, keys, values));
+                }
+                out
+            };
+        "first-head-only": "only the first head of the cache is read, and all queries meet it"
+            => {
+                let (keys, values) = cache.read(0);
+                weigh(q, keys, values)
+            };
+        "no-scale": "the scores are not divided by √d"
+            => crate::grouped_decode((&q * (q.ncols() as f32).sqrt()).view(), cache);
+        "scale-of-all-heads": "the scores are divided by √(h·d) instead of √d"
+            => crate::grouped_decode((&q / (q.nrows() as f32).sqrt()).view(), cache);
+        "scale-by-d": "the scores are divided by d instead of √d"
+            => crate::grouped_decode((&q / (q.ncols() as f32).sqrt()).view(), cache);
+        "softmax-over-the-group": "the softmax runs over the queries of a group instead of the keys"
+            => group_by_group(q, cache, |q, keys, values| {
+                let scores = keys.dot(&q.t()) / (q.ncols() as f32).sqrt();
+                softmax_rows(scores.view()).t().dot(&values)
+            });
+        "softmax-over-both": "a single softmax runs over all scores of a group; each query has one of its own"
+            => group_by_group(q, cache, |q, keys, values| {
+                let scores = q.dot(&keys.t()) / (q.ncols() as f32).sqrt();
+                let flat: Vec<f32> = scores.iter().copied().collect();
+                let weights = softmax_rows(ArrayView2::from_shape((1, flat.len()), &flat).expect("a row"));
+                let weights = weights.into_shape_with_order(scores.dim()).expect("as many");
+                weights.dot(&values)
+            });
+        "no-softmax": "the scores weigh the values as they are, without a softmax"
+            => group_by_group(q, cache, |q, keys, values| (q.dot(&keys.t()) / (q.ncols() as f32).sqrt()).dot(&values));
+        "one-query-per-group": "only the first query of each group attends; the others get its output"
+            => {
+                let group = q.nrows() / cache.kv_heads();
+                let right = crate::grouped_decode(q, cache);
+                let first: Vec<usize> = (0..q.nrows()).map(|i| i / group * group).collect();
+                right.select(Axis(0), &first)
+            };
+        "mean-of-queries": "the queries of a group are averaged before they meet the keys"
+            => group_by_group(q, cache, |q, keys, values| {
+                let mean = q.mean_axis(Axis(0)).expect("a query");
+                weigh(mean.broadcast(q.dim()).expect("rows"), keys, values)
+            });
+        "last-key-missing": "the last key is not attended to"
+            => group_by_group(q, cache, |q, keys, values| {
+                let m = keys.nrows().max(2) - 1;
+                let m = m.min(keys.nrows());
+                weigh(q, keys.slice(s![..m, ..]), values.slice(s![..m, ..]))
+            });
+        "next-heads-values": "the values of the next head of the cache are weighed"
+            => {
+                let h_kv = cache.kv_heads();
+                let heads: Vec<_> = (0..h_kv).map(|shared| cache.read(shared)).collect();
+                let group = q.nrows() / h_kv;
+                let mut out = Array2::zeros((q.nrows(), cache.value_width()));
+                for shared in 0..h_kv {
+                    let own = s![shared * group..(shared + 1) * group, ..];
+                    out.slice_mut(own).assign(&weigh(q.slice(own), heads[shared].0, heads[(shared + 1) % h_kv].1));
+                }
+                out
+            };
+    }
+}
+
+/// Attention of some queries to the keys and values of one head.
+fn weigh(q: ArrayView2<f32>, keys: ArrayView2<f32>, values: ArrayView2<f32>) -> Array2<f32> {
+    softmax_rows((q.dot(&keys.t()) / (q.ncols() as f32).sqrt()).view()).dot(&values)
+}
+
+/// Each group's queries with what is read for them.
+fn group_by_group(
+    q: ArrayView2<f32>,
+    cache: &Cache,
+    attend: impl Fn(ArrayView2<f32>, ArrayView2<f32>, ArrayView2<f32>) -> Array2<f32>,
+) -> Array2<f32> {
+    let mut out = Array2::zeros((q.nrows(), cache.value_width()));
+    let group = q.nrows() / cache.kv_heads();
+    let parts = out.axis_chunks_iter_mut(Axis(0), group).zip(q.axis_chunks_iter(Axis(0), group));
+    for (shared, (mut out, q)) in parts.enumerate() {
+        let (keys, values) = cache.read(shared);
+        out.assign(&attend(q, keys, values));
+    }
+    out
+}
+
+/// Each key meets the queries of its group, whose sums are rescaled whenever a maximum grows.
+fn online(q: ArrayView2<f32>, cache: &Cache) -> Array2<f32> {
+    group_by_group(q, cache, |q, keys, values| {
+        let mut out = Array2::zeros((q.nrows(), values.ncols()));
+        for (q, mut out) in q.rows().into_iter().zip(out.rows_mut()) {
+            let (mut max, mut sum) = (f32::NEG_INFINITY, 0.0);
+            for (key, value) in keys.rows().into_iter().zip(values.rows()) {
+                let score = q.dot(&key) / (q.len() as f32).sqrt();
+                let larger = score.max(max);
+                let (old, new) = ((max - larger).exp(), (score - larger).exp());
+                sum = old * sum + new;
+                out *= old;
+                out.scaled_add(new, &value);
+                max = larger;
+            }
+            out /= sum;
+        }
+        out
+    })
+}
+
+fn decoded(c: &Case, decode: fn(ArrayView2<f32>, &Cache) -> Array2<f32>) -> Array2<f32> {
+    decode(c.q.view(), &Cache::new(c.keys.clone(), c.values.clone()))
+}
+
+/// By the oracle of the whole: one query per head.
+fn attend<F: ndarray::NdFloat>(c: &Case) -> Array2<F> {
+    let q = c.q.view().insert_axis(Axis(1));
+    let out: Array3<F> = oracle::attention(q, c.keys.view(), c.values.view(), &Mask::None);
+    out.index_axis_move(Axis(1), 0)
+}

@@ -1,0 +1,133 @@
+//! 6.6 `shard_kv_heads`
+
+use crate::{given::expect_ranks, kv_head};
+use attn_exercise::{Field, Fields, exercise, field};
+use serde::{Deserialize, Serialize};
+use std::ops::Range;
+
+/// The key/value heads of each device, first and last.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Answer {
+    held: String,
+}
+
+impl Fields for Answer {
+    fn fields(&self) -> Vec<Field> {
+        vec![field("held", self.held.clone())]
+    }
+}
+
+exercise! {
+    /// Query heads, key/value heads, and devices.
+    crate::shard_kv_heads as fn(usize, usize, usize) -> Vec<Range<usize>>: (h: usize[h], h_kv: usize[h_kv], ranks: usize[ranks]) -> Answer;
+    answer: |shard_kv_heads, c| {
+        expect_ranks(c.h, c.h_kv, c.ranks);
+        Answer { held: text(&shard_kv_heads(c.h, c.h_kv, c.ranks)) }
+    };
+
+    exact: |c| {
+        // Which heads the queries of each device ask for, one by one.
+        let own = c.h / c.ranks;
+        let held = (0..c.ranks).map(|rank| {
+            let mut asked: Vec<usize> = (rank * own..(rank + 1) * own).map(|i| i / (c.h / c.h_kv)).collect();
+            asked.dedup();
+            asked[0]..asked[asked.len() - 1] + 1
+        });
+        vec![field("held", text(&held.collect::<Vec<_>>()))]
+    };
+
+    cases: |_random| {
+        let of = |about: &str, h, h_kv, ranks| case(about, (h, h_kv, ranks));
+        vec![
+            of("by hand: two devices, two heads each", 8, 4, 2),
+            of("by hand: a copy each", 8, 2, 4),
+            of("one device", 8, 2, 1),
+            of("one of everything", 1, 1, 1),
+            of("as many devices as key/value heads", 8, 4, 4),
+            of("as many devices as query heads", 8, 2, 8),
+            of("MQA", 8, 1, 4),
+            of("MHA", 4, 4, 2),
+            of("MHA, a device for each head", 4, 4, 4),
+            of("threes", 12, 3, 6),
+            of("Llama-3-70B on 16 devices", 64, 8, 16),
+            of("Qwen2.5-7B on 2 devices", 28, 4, 2),
+            of("", 2, 1, 1),
+            of("", 2, 2, 1),
+            of("", 2, 1, 2),
+            of("", 6, 2, 3),
+            of("", 16, 8, 2),
+        ]
+        .into_iter()
+        .filter(|c| c.h_kv.is_multiple_of(c.ranks) || c.ranks.is_multiple_of(c.h_kv))
+        .collect()
+    };
+
+    never {
+        "h < h_kv": "a key/value head without a query head would be of no use";
+        "h < ranks": "each device computes a query head at least";
+    }
+
+    right (h, h_kv, ranks) {
+        "by the reference of 6.1" => (0..ranks).map(|rank| {
+            let (first, last) = (rank * h / ranks, (rank + 1) * h / ranks - 1);
+            kv_head(first, h, h_kv)..kv_head(last, h, h_kv) + 1
+        }).collect();
+        "two formulas" => (0..ranks).map(|rank| match ranks <= h_kv {
+            true => rank * (h_kv / ranks)..(rank + 1) * (h_kv / ranks),
+            false => rank / (ranks / h_kv)..rank / (ranks / h_kv) + 1,
+        }).collect();
+        "asked for one by one" => (0..ranks).map(|rank| {
+            let asked = (0..h).filter(|i| i * ranks / h == rank).map(|i| i * h_kv / h);
+            let asked: Vec<usize> = asked.collect();
+            asked[0]..asked[asked.len() - 1] + 1
+        }).collect();
+    }
+
+    mistakes (h, h_kv, ranks) {
+        "copies-dealt-out": "with more devices than key/value heads, these are dealt out one by one, rank mod h_kv; a device needs the one that its own query heads use"
+            => (0..ranks).map(|rank| match ranks <= h_kv {
+                true => rank * (h_kv / ranks)..(rank + 1) * (h_kv / ranks),
+                false => rank % h_kv..rank % h_kv + 1,
+            }).collect();
+        "no-copies": "the devices beyond the number of key/value heads get none; they need a copy"
+            => (0..ranks).map(|rank| match ranks <= h_kv {
+                true => rank * (h_kv / ranks)..(rank + 1) * (h_kv / ranks),
+                false => rank.min(h_kv)..(rank + 1).min(h_kv),
+            }).collect();
+        "copies-of-the-last": "the devices beyond the number of key/value heads all get a copy of the last one"
+            => (0..ranks).map(|rank| match ranks <= h_kv {
+                true => rank * (h_kv / ranks)..(rank + 1) * (h_kv / ranks),
+                false => rank.min(h_kv - 1)..rank.min(h_kv - 1) + 1,
+            }).collect();
+        "copies-of-the-first": "with more devices than key/value heads, all get the first one"
+            => (0..ranks).map(|rank| match ranks <= h_kv {
+                true => rank * (h_kv / ranks)..(rank + 1) * (h_kv / ranks),
+                false => 0..1,
+            }).collect();
+        "all-everywhere": "every device holds all key/value heads: nothing is saved"
+            => vec![0..h_kv; ranks];
+        "one-each": "every device gets one key/value head, even where there are more heads than devices"
+            => (0..ranks).map(|rank| {
+                let first = rank * h_kv / ranks;
+                first..first + 1
+            }).collect();
+        "query-heads": "the ranges are those of the query heads; asked for are the key/value heads"
+            => (0..ranks).map(|rank| rank * (h / ranks)..(rank + 1) * (h / ranks)).collect();
+        "first-and-last": "a range ends with the last head instead of after it"
+            => crate::shard_kv_heads(h, h_kv, ranks).into_iter().map(|held| held.start..held.end - 1).collect();
+        "one-too-many": "a range ends one head too late"
+            => crate::shard_kv_heads(h, h_kv, ranks).into_iter().map(|held| held.start..held.end + 1).collect();
+        "per-head": "there is a range for each key/value head instead of each device"
+            => (0..h_kv).map(|head| head..head + 1).collect();
+        "backwards": "the devices are served from the last to the first"
+            => crate::shard_kv_heads(h, h_kv, ranks).into_iter().rev().collect();
+        "group-each": "every device gets as many key/value heads as a group has query heads"
+            => (0..ranks).map(|rank| rank * (h / h_kv)..(rank + 1) * (h / h_kv)).collect();
+    }
+}
+
+/// As a reader sees it: `0..2, 2..4`.
+fn text(held: &[Range<usize>]) -> String {
+    let held: Vec<String> = held.iter().map(|range| format!("{range:?}")).collect();
+    held.join(", ")
+}

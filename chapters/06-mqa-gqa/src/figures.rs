@@ -1,0 +1,27 @@
+//! The figures and tables of the book's page on this chapter.
+
+pub mod cited;
+mod groups;
+pub mod intensity;
+
+use attn_viz::Figure;
+
+/// A figure's name in the book, and what draws it.
+pub type Drawn = (&'static str, fn() -> Figure);
+
+/// A table's name in the book, and what writes it as Markdown.
+pub type Written = (&'static str, fn() -> String);
+
+/// The figures of this chapter.
+pub fn figures() -> Vec<Drawn> {
+    vec![("ch06/groups", groups::figure), ("ch06/time", cited::time)]
+}
+
+/// The tables of this chapter.
+pub fn tables() -> Vec<Written> {
+    vec![
+        ("ch06/intensity", intensity::table),
+        ("ch06/quality", cited::quality),
+        ("ch06/models", cited::models),
+    ]
+}
