@@ -5,6 +5,7 @@ use ch01_rnn_attention::figures as ch01;
 use ch02_additive_attention::figures as ch02;
 use ch03_scaled_dot_product::figures as ch03;
 use ch04_multi_head::figures as ch04;
+use ch05_kv_cache::figures as ch05;
 use ch06_mqa_gqa::figures as ch06;
 use ch07_mla::figures as ch07;
 use ch08_flash_cpu::figures as ch08;
@@ -47,6 +48,8 @@ impl Registry {
         registry.tables.extend(ch03::tables());
         registry.figures.extend(ch04::figures());
         registry.tables.extend(ch04::tables());
+        registry.figures.extend(ch05::figures());
+        registry.tables.extend(ch05::tables());
         registry.figures.extend(ch06::figures());
         registry.tables.extend(ch06::tables());
         registry.figures.extend(ch07::figures());

@@ -1,0 +1,439 @@
+//! 5.6 `window_attention`
+
+use crate::given::RingCache;
+use attn_core::Mask;
+use attn_exercise::{
+    Field, Fields, SOME_VALUES, Trace, Value, exercise, field, pairwise, some_values,
+};
+use attn_oracle as oracle;
+use ch03_scaled_dot_product::attention;
+use ndarray::{Array2, Array3, ArrayView3, Axis, NdFloat, array, concatenate, s};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// What can be seen of a ring.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Seen<F> {
+    out: Array3<F>,
+    keys: Array3<F>,
+    values: Array3<F>,
+    tokens: usize,
+}
+
+impl<F> Fields for Seen<F>
+where
+    for<'a> Value: From<&'a Array3<F>>,
+{
+    fn fields(&self) -> Vec<Field> {
+        vec![
+            field("out", &self.out),
+            field("keys in the slots", &self.keys),
+            field("values in the slots", &self.values),
+            field("tokens", self.tokens.to_string()),
+        ]
+    }
+}
+
+exercise! {
+    /// The window, queries, keys and values of t tokens, and the lengths of the chunks that they come in.
+    crate::window_attention as fn(&mut RingCache, ArrayView3<f32>, ArrayView3<f32>, ArrayView3<f32>) -> Array3<f32>: (
+        w: usize[w], q: Array3<f32>[h t d], k: Array3<f32>[h t d], v: Array3<f32>[h t d_v], cuts: Vec<usize>,
+    ) -> Trace<Seen<f32>>;
+    answer: |window_attention, c| trace(c, window_attention);
+
+    exact: |c| expected::<f64>(c);
+    plain: |c| [expected::<f32>(c), trace(c, by_positions)];
+    steps: |c| {
+        let (t, w) = (c.q.dim().1, c.w);
+        let may = Array2::from_shape_fn((t, t), |(p, r)| r <= p && p < r + w);
+        let slots: Vec<String> = (0..t).map(|p| format!("token {p} in slot {}", p % w)).collect();
+        [field("may attend, of the whole text", &may), field("slots", slots.join(", "))]
+    };
+
+    cases: |random| {
+        let mut of = |about: &str, w: usize, cuts: &[usize], (h, d, d_v): (usize, usize, usize), [of_q, of_k, of_v]: [usize; 3]| {
+            let t = cuts.iter().sum();
+            let (q, k) = (some_values(of_q, (h, t, d), random), some_values(of_k, (h, t, d), random));
+            case(about, (w, q, k, some_values(of_v, (h, t, d_v), random), cuts.to_vec()))
+        };
+        let mut cases = vec![
+            by_hand(),
+            of("once around, token by token", 3, &[1; 7], (2, 4, 3), [0; 3]),
+            of("all at once, longer than the window", 3, &[8], (2, 4, 3), [0; 3]),
+            of("shorter than the window", 9, &[3, 1, 1], (2, 3, 4), [0; 3]),
+            of("as long as the window", 4, &[4, 4, 1], (2, 4, 4), [0; 3]),
+            of("uneven chunks", 5, &[2, 6, 1, 3], (3, 4, 5), [0; 3]),
+            of("a window of one: each token sees itself", 1, &[2, 1, 3], (2, 4, 3), [0; 3]),
+            of("a window of two", 2, &[1, 4, 2], (1, 4, 2), [0; 3]),
+            of("", 16, &[33, 1, 1, 29], (4, 8, 8), [0; 3]),
+        ];
+        let levels = [3, 3, 3, 3, 3, 3, SOME_VALUES, SOME_VALUES, SOME_VALUES];
+        let small = pairwise(levels).into_iter().map(|[w, first, second, h, d, d_v, of_q, of_k, of_v]| {
+            let cuts = if second == 0 { vec![first + 1] } else { vec![first + 1, second] };
+            of("small", w + 1, &cuts, (h + 1, d + 1, d_v + 1), [of_q, of_k, of_v])
+        });
+        cases.extend(small.collect::<Vec<_>>());
+        cases
+    };
+
+    right (ring, q, k, v) {
+        "the old in order, then the new, with a table" => by_positions(ring, q, k, v);
+        "all slots, with those in use named" => {
+            let (h, n, _) = q.dim();
+            let mut out = Array3::zeros((h, n, v.dim().2));
+            for i in 0..n {
+                put(ring, ring.tokens % ring.window(), k, v, i);
+                ring.tokens += 1;
+                let mask = Mask::padding((0..ring.window()).map(|slot| slot < ring.tokens));
+                attend(ring, q, i, &mask, &mut out);
+            }
+            out
+        };
+        "a slot that is counted and starts again" => {
+            let (h, n, _) = q.dim();
+            let w = ring.window();
+            let mut slot = ring.tokens % w;
+            let mut out = Array3::zeros((h, n, v.dim().2));
+            for i in 0..n {
+                put(ring, slot, k, v, i);
+                ring.tokens += 1;
+                slot = if slot + 1 == w { 0 } else { slot + 1 };
+                let used = if ring.tokens < w { ring.tokens } else { w };
+                for head in 0..h {
+                    let scores: Vec<f32> = (0..used).map(|s| {
+                        q.slice(s![head, i, ..]).dot(&ring.keys.slice(s![head, s, ..])) / (q.dim().2 as f32).sqrt()
+                    }).collect();
+                    let most = scores.iter().fold(f32::NEG_INFINITY, |most, &x| most.max(x));
+                    let sum: f32 = scores.iter().map(|x| (x - most).exp()).sum();
+                    for (s, x) in scores.iter().enumerate() {
+                        out.slice_mut(s![head, i, ..]).scaled_add((x - most).exp() / sum, &ring.values.slice(s![head, s, ..]));
+                    }
+                }
+            }
+            out
+        };
+    }
+
+    mistakes (ring, q, k, v) {
+        "slot-is-position": "the position is taken for the slot, which panics as soon as the ring is full: the slot is its remainder by the window"
+            => stepwise(ring, q, k, v, |ring, _| ring.tokens, all_in_use);
+        "last-slot": "once the ring is full, every token goes into the last slot"
+            => stepwise(ring, q, k, v, |ring, _| ring.tokens.min(ring.window() - 1), all_in_use);
+        "first-slot": "once the ring is full, every token goes into slot 0"
+            => stepwise(ring, q, k, v, |ring, _| if ring.tokens < ring.window() { ring.tokens } else { 0 }, all_in_use);
+        "one-slot-ahead": "the slot is one too far: `tokens` is counted up before it is used, and the first token belongs into slot 0"
+            => stepwise(ring, q, k, v, |ring, _| (ring.tokens + 1) % ring.window(), all_in_use);
+        "slots-from-the-chunk": "the slot is counted from the beginning of the chunk: each chunk starts at slot 0"
+            => stepwise(ring, q, k, v, |ring, i| i % ring.window(), all_in_use);
+        "empty-slots": "all slots are attended to from the beginning, and zeros weigh e⁰ where no token has been"
+            => stepwise(ring, q, k, v, |ring, _| ring.tokens % ring.window(), |ring| Mask::padding(vec![true; ring.window()]));
+        "causal-over-slots": "a causal mask is laid over the slots: a token sees those up to its own, and of the older ones behind it nothing"
+            => stepwise(ring, q, k, v, |ring, _| ring.tokens % ring.window(), |ring| {
+                let own = (ring.tokens - 1) % ring.window();
+                Mask::padding((0..ring.window()).map(|slot| slot <= own))
+            });
+        "oldest-hidden": "the window is one too short: once the ring is full, the oldest of its tokens is not seen"
+            => stepwise(ring, q, k, v, |ring, _| ring.tokens % ring.window(), |ring| {
+                let (w, tokens) = (ring.window(), ring.tokens);
+                Mask::padding((0..w).map(|slot| slot < tokens && (w == 1 || tokens < w || slot != tokens % w)))
+            });
+        "itself-hidden": "a token does not see itself"
+            => stepwise(ring, q, k, v, |ring, _| ring.tokens % ring.window(), |ring| {
+                let own = (ring.tokens - 1) % ring.window();
+                Mask::padding((0..ring.window()).map(|slot| slot < ring.tokens && slot != own))
+            });
+        "itself-only": "a token sees its own slot alone"
+            => stepwise(ring, q, k, v, |ring, _| ring.tokens % ring.window(), |ring| {
+                let own = (ring.tokens - 1) % ring.window();
+                Mask::padding((0..ring.window()).map(|slot| slot == own))
+            });
+        "attends-first": "a token attends before it is put into the ring: it does not see itself, and sees one that has left the window"
+            => {
+                let (h, n, _) = q.dim();
+                let mut out = Array3::zeros((h, n, v.dim().2));
+                for i in 0..n {
+                    let mask = all_in_use(ring);
+                    attend(ring, q, i, &mask, &mut out);
+                    put(ring, ring.tokens % ring.window(), k, v, i);
+                    ring.tokens += 1;
+                }
+                out
+            };
+        "chunk-first": "the whole chunk is put into the ring before it attends: its tokens see those behind them, and the last ones have taken the slots of what the first ones should see"
+            => {
+                let (h, n, _) = q.dim();
+                for i in 0..n {
+                    put(ring, ring.tokens % ring.window(), k, v, i);
+                    ring.tokens += 1;
+                }
+                let mut out = Array3::zeros((h, n, v.dim().2));
+                let mask = all_in_use(ring);
+                (0..n).for_each(|i| attend(ring, q, i, &mask, &mut out));
+                out
+            };
+        "chunk-first-masked": "the whole chunk is put into the ring before it attends, and what is behind a token is hidden: but the last ones have taken the slots of what the first ones should see"
+            => {
+                let (h, n, _) = q.dim();
+                for i in 0..n {
+                    put(ring, ring.tokens % ring.window(), k, v, i);
+                    ring.tokens += 1;
+                }
+                let mut out = Array3::zeros((h, n, v.dim().2));
+                let (w, tokens) = (ring.window(), ring.tokens);
+                for i in 0..n {
+                    let position = tokens - n + i;
+                    // The latest position in a slot.
+                    let held = |slot: usize| (slot..tokens).step_by(w).next_back();
+                    let mask = Mask::padding((0..w).map(|slot| held(slot).is_some_and(|held| held <= position && held + w > position)));
+                    attend(ring, q, i, &mask, &mut out);
+                }
+                out
+            };
+        "no-window": "a token sees everything before it, as without a window, as long as its own chunk goes"
+            => {
+                let kept = ring.clone();
+                crate::window_attention(ring, q, k, v);
+                let joined = |old: &Array3<f32>, new: ArrayView3<f32>| {
+                    let w = kept.window();
+                    let first = kept.tokens.saturating_sub(w);
+                    let slots: Vec<usize> = (first..kept.tokens).map(|p| p % w).collect();
+                    concatenate![Axis(1), old.select(Axis(1), &slots), new]
+                };
+                let (keys, values) = (joined(&kept.keys, k), joined(&kept.values, v));
+                let mut out = Array3::zeros((q.dim().0, q.dim().1, v.dim().2));
+                for (head, mut out) in out.outer_iter_mut().enumerate() {
+                    let [q, k, v] = [q, keys.view(), values.view()].map(|x| x.index_axis_move(Axis(0), head));
+                    out.assign(&attention(q, k, v, &Mask::Causal).out);
+                }
+                out
+            };
+        "shifted": "everything in the ring is moved up one place for each new token, which goes into the last slot: the outputs are right, and all that is held is copied in every step"
+            => {
+                let (h, n, _) = q.dim();
+                let w = ring.window();
+                let mut out = Array3::zeros((h, n, v.dim().2));
+                for i in 0..n {
+                    if ring.tokens >= w {
+                        let old = ring.clone();
+                        ring.keys.slice_mut(s![.., ..w - 1, ..]).assign(&old.keys.slice(s![.., 1.., ..]));
+                        ring.values.slice_mut(s![.., ..w - 1, ..]).assign(&old.values.slice(s![.., 1.., ..]));
+                    }
+                    put(ring, ring.tokens.min(w - 1), k, v, i);
+                    ring.tokens += 1;
+                    let mask = all_in_use(ring);
+                    attend(ring, q, i, &mask, &mut out);
+                }
+                out
+            };
+        "full-ring-keeps": "a full ring takes nothing more: the first tokens stay, and new ones are dropped"
+            => {
+                let (h, n, _) = q.dim();
+                let mut out = Array3::zeros((h, n, v.dim().2));
+                for i in 0..n {
+                    if ring.tokens < ring.window() {
+                        put(ring, ring.tokens, k, v, i);
+                    }
+                    ring.tokens += 1;
+                    let mask = all_in_use(ring);
+                    attend(ring, q, i, &mask, &mut out);
+                }
+                out
+            };
+        "tokens-wrapped": "`tokens` starts again at 0 when the ring is full, so that a full ring looks nearly empty; it counts all tokens"
+            => {
+                let (h, n, _) = q.dim();
+                let mut out = Array3::zeros((h, n, v.dim().2));
+                for i in 0..n {
+                    put(ring, ring.tokens, k, v, i);
+                    let mask = Mask::padding((0..ring.window()).map(|slot| slot <= ring.tokens));
+                    attend(ring, q, i, &mask, &mut out);
+                    ring.tokens = (ring.tokens + 1) % ring.window();
+                }
+                out
+            };
+        "tokens-capped": "`tokens` stays at the window when the ring is full, so that every new token goes into slot 0; it counts all tokens"
+            => {
+                let (h, n, _) = q.dim();
+                let mut out = Array3::zeros((h, n, v.dim().2));
+                for i in 0..n {
+                    put(ring, ring.tokens % ring.window(), k, v, i);
+                    ring.tokens = (ring.tokens + 1).min(ring.window());
+                    let mask = all_in_use(ring);
+                    attend(ring, q, i, &mask, &mut out);
+                }
+                out
+            };
+        "values-elsewhere": "the value goes into another slot than its key: `tokens` was counted up in between"
+            => {
+                let (h, n, _) = q.dim();
+                let mut out = Array3::zeros((h, n, v.dim().2));
+                for i in 0..n {
+                    let w = ring.window();
+                    ring.keys.slice_mut(s![.., ring.tokens % w, ..]).assign(&k.slice(s![.., i, ..]));
+                    ring.tokens += 1;
+                    ring.values.slice_mut(s![.., ring.tokens % w, ..]).assign(&v.slice(s![.., i, ..]));
+                    let mask = all_in_use(ring);
+                    attend(ring, q, i, &mask, &mut out);
+                }
+                out
+            };
+        "no-scale": "the scores are not divided by √d"
+            => {
+                let root = (q.dim().2 as f32).sqrt();
+                crate::window_attention(ring, (&q * root).view(), k, v)
+            };
+        "scaled-twice": "the scores are divided by √d twice: attention of chapter 3 has done it already"
+            => {
+                let root = (q.dim().2 as f32).sqrt();
+                crate::window_attention(ring, (&q / root).view(), k, v)
+            };
+    }
+}
+
+/// A chunk of tokens.
+struct Chunk(std::ops::Range<usize>);
+
+/// `a chunk of 3 tokens`
+impl fmt::Display for Chunk {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let plural = if self.0.len() == 1 { "" } else { "s" };
+        write!(f, "a chunk of {} token{plural}", self.0.len())
+    }
+}
+
+fn chunks(c: &Case) -> impl Iterator<Item = Chunk> {
+    c.cuts.iter().scan(0, |first, &tokens| {
+        *first += tokens;
+        Some(Chunk(*first - tokens..*first))
+    })
+}
+
+/// What is seen after each chunk.
+fn trace(
+    c: &Case,
+    window_attention: impl Fn(
+        &mut RingCache,
+        ArrayView3<f32>,
+        ArrayView3<f32>,
+        ArrayView3<f32>,
+    ) -> Array3<f32>,
+) -> Trace<Seen<f32>> {
+    let (h, _, d) = c.k.dim();
+    Trace::of(chunks(c), RingCache::new(h, c.w, d, c.v.dim().2), |ring, Chunk(rows)| {
+        let [q, k, v] = [&c.q, &c.k, &c.v].map(|x| x.slice(s![.., rows.clone(), ..]));
+        let out = window_attention(ring, q, k, v);
+        Seen { out, keys: ring.keys.clone(), values: ring.values.clone(), tokens: ring.tokens }
+    })
+}
+
+/// Attention over the whole text, with a table that says who is in whose window.
+fn expected<F: NdFloat>(c: &Case) -> Trace<Seen<F>> {
+    let ((h, t, _), w) = (c.q.dim(), c.w);
+    let table = Array2::from_shape_fn((t, t), |(p, r)| r <= p && p - r < w);
+    let mut whole = Array3::<F>::zeros((h, t, c.v.dim().2));
+    for (head, mut out) in whole.outer_iter_mut().enumerate() {
+        let [q, k, v] = [&c.q, &c.k, &c.v].map(|x| x.index_axis(Axis(0), head));
+        out.assign(&oracle::attention::<F>(q, k, v, &Mask::Dense(table.clone())).out);
+    }
+    Trace::of(chunks(c), (), |(), Chunk(rows)| {
+        let slots = |of: &Array3<f32>| {
+            let mut slots = Array3::zeros((h, w, of.dim().2));
+            for p in 0..rows.end {
+                let row =
+                    of.index_axis(Axis(1), p).mapv(|x| F::from(x).expect("f32 fits every float"));
+                slots.index_axis_mut(Axis(1), p % w).assign(&row);
+            }
+            slots
+        };
+        Seen {
+            out: whole.slice(s![.., rows.clone(), ..]).to_owned(),
+            keys: slots(&c.k),
+            values: slots(&c.v),
+            tokens: rows.end,
+        }
+    })
+}
+
+/// Puts token i of a chunk into a slot.
+fn put(ring: &mut RingCache, slot: usize, k: ArrayView3<f32>, v: ArrayView3<f32>, i: usize) {
+    ring.keys.index_axis_mut(Axis(1), slot).assign(&k.index_axis(Axis(1), i));
+    ring.values.index_axis_mut(Axis(1), slot).assign(&v.index_axis(Axis(1), i));
+}
+
+/// Row i of the output: attention of token i to the slots that are not hidden.
+fn attend(ring: &RingCache, q: ArrayView3<f32>, i: usize, mask: &Mask, out: &mut Array3<f32>) {
+    for head in 0..q.dim().0 {
+        let q = q.slice(s![head, i..=i, ..]);
+        let found = attention(
+            q,
+            ring.keys.index_axis(Axis(0), head),
+            ring.values.index_axis(Axis(0), head),
+            mask,
+        );
+        out.slice_mut(s![head, i, ..]).assign(&found.out.row(0));
+    }
+}
+
+fn all_in_use(ring: &RingCache) -> Mask {
+    Mask::padding((0..ring.window()).map(|slot| slot < ring.tokens))
+}
+
+/// Token by token: into the slot that `slot` names for token i of the chunk, then attention.
+fn stepwise(
+    ring: &mut RingCache,
+    q: ArrayView3<f32>,
+    k: ArrayView3<f32>,
+    v: ArrayView3<f32>,
+    slot: fn(&RingCache, usize) -> usize,
+    seen: fn(&RingCache) -> Mask,
+) -> Array3<f32> {
+    let mut out = Array3::zeros((q.dim().0, q.dim().1, v.dim().2));
+    for i in 0..q.dim().1 {
+        let slot = slot(ring, i);
+        put(ring, slot, k, v, i);
+        ring.tokens += 1;
+        let mask = seen(ring);
+        attend(ring, q, i, &mask, &mut out);
+    }
+    out
+}
+
+/// What the ring holds in the order of the positions, the chunk behind it, and a table of windows.
+fn by_positions(
+    ring: &mut RingCache,
+    q: ArrayView3<f32>,
+    k: ArrayView3<f32>,
+    v: ArrayView3<f32>,
+) -> Array3<f32> {
+    let (w, start, n) = (ring.window(), ring.tokens, q.dim().1);
+    let first = start.saturating_sub(w);
+    let slots: Vec<usize> = (first..start).map(|position| position % w).collect();
+    let keys = concatenate![Axis(1), ring.keys.select(Axis(1), &slots), k];
+    let values = concatenate![Axis(1), ring.values.select(Axis(1), &slots), v];
+    let table = Array2::from_shape_fn((n, keys.dim().1), |(i, j)| {
+        let (query, key) = (start + i, first + j);
+        key <= query && query < key + w
+    });
+    let mut out = Array3::zeros((q.dim().0, n, v.dim().2));
+    for (head, mut out) in out.outer_iter_mut().enumerate() {
+        let [q, k, v] = [q, keys.view(), values.view()].map(|x| x.index_axis_move(Axis(0), head));
+        out.assign(&attention(q, k, v, &Mask::Dense(table.clone())).out);
+    }
+    for i in n.saturating_sub(w)..n {
+        put(ring, (start + i) % w, k, v, i);
+    }
+    ring.tokens += n;
+    out
+}
+
+/// A window of two, three tokens: the third does not see the first, which had the same key.
+fn by_hand() -> Case {
+    let ln3 = 3.0_f32.ln();
+    let q = array![[[0.0], [1.0], [1.0]]];
+    let k = array![[[ln3], [0.0], [ln3]]];
+    let v = array![[[0.0], [4.0], [8.0]]];
+    case(
+        "by hand: 0, 1 and 7; the third token takes the slot of the first",
+        (2, q, k, v, vec![2, 1]),
+    )
+}
