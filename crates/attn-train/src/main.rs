@@ -4,7 +4,14 @@ use anyhow::{Context, Result, ensure};
 use attn_dates::results::HeldOut;
 use attn_train::{
     convert::{Conversion, convert_and_train},
-    measure, model::Model, net::Net, publish, run::Run, threads, train::train};
+    measure,
+    model::Model,
+    net::Net,
+    publish,
+    run::Run,
+    threads,
+    train::train,
+};
 use clap::{Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::{
