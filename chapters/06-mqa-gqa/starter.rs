@@ -38,14 +38,14 @@ pub fn kv_head(i: usize, h: usize, h_kv: usize) -> usize {
 /// Ainslie et al., arXiv:2305.13245, §2.2.
 ///
 /// ```
-/// use {attn_core::Mask, ch06_mqa_gqa::grouped_query_attention, ndarray::array};
+/// use {attn_core::Mask, ch06_mqa_gqa::grouped_attention, ndarray::array};
 /// // Two query heads on one head of keys and values, which holds a single key.
 /// let (q, k, v) = (array![[[1.0]], [[-1.0]]], array![[[2.0]]], array![[[5.0]]]);
-/// let out = grouped_query_attention(q.view(), k.view(), v.view(), &Mask::None);
+/// let out = grouped_attention(q.view(), k.view(), v.view(), &Mask::None);
 /// assert_eq!(out, array![[[5.0]], [[5.0]]]);
 /// ```
 #[track_caller]
-pub fn grouped_query_attention(
+pub fn grouped_attention(
     q: ArrayView3<f32>,
     k: ArrayView3<f32>,
     v: ArrayView3<f32>,
@@ -82,7 +82,7 @@ pub fn grouped_decode(q: ArrayView2<f32>, cache: &Cache) -> Array2<f32> {
 
 // ━━ 6.4 Back to what is shared · 15 points · about 20 minutes ━━
 
-/// The gradients of [`grouped_query_attention`], from the loss's gradient with respect to its output.
+/// The gradients of [`grouped_attention`], from the loss's gradient with respect to its output.
 ///
 /// Shapes: as there, `d_out` (h, n, d_v). What several query heads share has the *sum* of their gradients.
 ///

@@ -14,7 +14,7 @@ mod answers;
 fn main() -> ExitCode {
     attn_exercise::main(vec![
         kv_head::answered_by("6.1", answers::kv_head),
-        grouped_query_attention::answered_by("6.2", answers::grouped_query_attention),
+        grouped_attention::answered_by("6.2", answers::grouped_attention),
         grouped_decode::answered_by("6.3", answers::grouped_decode),
         grouped_backward::answered_by("6.4", answers::grouped_backward),
         mean_pool_kv_heads::answered_by("6.5", answers::mean_pool_kv_heads),

@@ -3,6 +3,7 @@
 pub mod cited;
 mod groups;
 pub mod intensity;
+pub mod own;
 
 use attn_viz::Figure;
 
@@ -22,6 +23,8 @@ pub fn tables() -> Vec<Written> {
     vec![
         ("ch06/intensity", intensity::table),
         ("ch06/quality", cited::quality),
+        ("ch06/own", own::table),
+        ("ch06/converted", own::converted),
         ("ch06/models", cited::models),
     ]
 }

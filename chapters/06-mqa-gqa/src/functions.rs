@@ -6,7 +6,7 @@ use crate::exercises;
 #[derive(Clone, Copy, Debug)]
 pub struct Functions {
     /// Exercise 6.2.
-    pub grouped_query_attention: exercises::grouped_query_attention::Body,
+    pub grouped_attention: exercises::grouped_attention::Body,
     /// Exercise 6.3.
     pub grouped_decode: exercises::grouped_decode::Body,
     /// Exercise 6.5.
@@ -16,7 +16,7 @@ pub struct Functions {
 /// The reference's.
 #[rustfmt::skip]
 pub const REFERENCE: Functions = Functions {
-    grouped_query_attention: crate::grouped_query_attention,
+    grouped_attention: crate::grouped_attention,
     grouped_decode: crate::grouped_decode,
     mean_pool_kv_heads: crate::mean_pool_kv_heads,
 };

@@ -6,7 +6,7 @@ use attn_core::Mask;
 use ch03_scaled_dot_product::{attention, attention_backward};
 use ndarray::{Array3, ArrayView3, Axis};
 
-// ANCHOR: grouped_query_attention
+// ANCHOR: grouped_attention
 /// Attention of `h` query heads to `h_kv` heads of keys and values: head `i` is attention with the keys
 /// and values of [`kv_head`]`(i, h, h_kv)`.
 ///
@@ -15,14 +15,14 @@ use ndarray::{Array3, ArrayView3, Axis};
 /// Ainslie et al., arXiv:2305.13245, §2.2.
 ///
 /// ```
-/// use {attn_core::Mask, ch06_mqa_gqa::grouped_query_attention, ndarray::array};
+/// use {attn_core::Mask, ch06_mqa_gqa::grouped_attention, ndarray::array};
 /// // Two query heads on one head of keys and values, which holds a single key.
 /// let (q, k, v) = (array![[[1.0]], [[-1.0]]], array![[[2.0]]], array![[[5.0]]]);
-/// let out = grouped_query_attention(q.view(), k.view(), v.view(), &Mask::None);
+/// let out = grouped_attention(q.view(), k.view(), v.view(), &Mask::None);
 /// assert_eq!(out, array![[[5.0]], [[5.0]]]);
 /// ```
 #[track_caller]
-pub fn grouped_query_attention(
+pub fn grouped_attention(
     q: ArrayView3<f32>,
     k: ArrayView3<f32>,
     v: ArrayView3<f32>,
@@ -40,10 +40,10 @@ pub fn grouped_query_attention(
     out
     // END SOLUTION
 }
-// ANCHOR_END: grouped_query_attention
+// ANCHOR_END: grouped_attention
 
 // ANCHOR: grouped_backward
-/// The gradients of [`grouped_query_attention`], from the loss's gradient with respect to its output.
+/// The gradients of [`grouped_attention`], from the loss's gradient with respect to its output.
 ///
 /// Shapes: as there, `d_out` (h, n, d_v). What several query heads share has the *sum* of their gradients.
 ///

@@ -70,7 +70,7 @@ impl Attention for GroupedAttention<'_> {
                 (self.functions.grouped_decode)(q.view(), &cache).insert_axis(Axis(1))
             }
             _ => {
-                let attend = self.functions.grouped_query_attention;
+                let attend = self.functions.grouped_attention;
                 attend(q.view(), kept.0.view(), kept.1.view(), &Mask::Causal)
             }
         };

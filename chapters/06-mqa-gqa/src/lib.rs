@@ -21,7 +21,7 @@ mod widen;
 
 pub use decode::grouped_decode;
 pub use given::{Cache, Gradients, Transformer};
-pub use grouped::{grouped_backward, grouped_query_attention};
+pub use grouped::{grouped_attention, grouped_backward};
 pub use kv_head::kv_head;
 pub use pool::mean_pool_kv_heads;
 pub use shard::shard_kv_heads;

@@ -4,7 +4,7 @@ use attn_core::{Mask, random::Random};
 use ch03_scaled_dot_product::softmax_rows;
 use ch04_multi_head::attend_heads;
 use ch06_mqa_gqa::{
-    Cache, grouped_backward, grouped_decode, grouped_query_attention, kv_head, mean_pool_kv_heads,
+    Cache, grouped_attention, grouped_backward, grouped_decode, kv_head, mean_pool_kv_heads,
     shard_kv_heads,
 };
 use ndarray::{Array3, Axis, s};
@@ -33,7 +33,7 @@ fn it_is_multi_head_attention_with_tied_keys_and_values() {
                 random.normal((h_kv, m, 5)),
             );
             for mask in [Mask::None, Mask::Causal] {
-                let ours = grouped_query_attention(q.view(), k.view(), v.view(), &mask);
+                let ours = grouped_attention(q.view(), k.view(), v.view(), &mask);
                 let (k, v) = (tied(&k, h), tied(&v, h));
                 assert_eq!(ours, attend_heads(q.view(), k.view(), v.view(), &mask), "{h}/{h_kv}");
             }
@@ -51,7 +51,7 @@ fn a_step_of_decoding_is_the_last_row_of_the_pass_over_all() {
                 random.normal((h_kv, m, 8)),
                 random.normal((h_kv, m, 5)),
             );
-            let whole = grouped_query_attention(q.view(), k.view(), v.view(), &Mask::Causal);
+            let whole = grouped_attention(q.view(), k.view(), v.view(), &Mask::Causal);
             let cache = Cache::new(k.clone(), v.clone());
             let step = grouped_decode(q.index_axis(Axis(1), m - 1), &cache);
             let apart = largest(&step - &whole.index_axis(Axis(1), m - 1));
@@ -71,7 +71,7 @@ fn the_gradients_are_those_of_differences() {
         let (k, v) = (random.normal((h_kv, m, d)), random.normal((h_kv, m, d)));
         let d_out: Array3<f32> = random.normal((h, n, d));
         let loss = |q: &Array3<f32>, k: &Array3<f32>, v: &Array3<f32>| {
-            let out = grouped_query_attention(q.view(), k.view(), v.view(), &Mask::Causal);
+            let out = grouped_attention(q.view(), k.view(), v.view(), &Mask::Causal);
             (&out * &d_out).mapv(f64::from).sum()
         };
         let ours = grouped_backward(q.view(), k.view(), v.view(), &Mask::Causal, d_out.view());

@@ -7,6 +7,7 @@ use ch03_scaled_dot_product::figures as ch03;
 use ch04_multi_head::figures as ch04;
 use ch05_kv_cache::figures as ch05;
 use ch06_mqa_gqa::figures as ch06;
+use ch07_mla::figures as ch07;
 use ch08_flash_cpu::figures as ch08;
 use ch09_flash_cuda::figures as ch09;
 use std::collections::BTreeMap;
@@ -51,6 +52,8 @@ impl Registry {
         registry.tables.extend(ch05::tables());
         registry.figures.extend(ch06::figures());
         registry.tables.extend(ch06::tables());
+        registry.figures.extend(ch07::figures());
+        registry.tables.extend(ch07::tables());
         registry.figures.extend(ch08::figures());
         registry.tables.extend(ch08::tables());
         registry.figures.extend(ch09::figures());

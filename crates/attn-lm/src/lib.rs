@@ -4,6 +4,7 @@
 //! So their caches have different sizes, and how well they predict can be compared.
 //!
 //! * [`text`]: the novel that they are trained on, what is held out of it, and characters as numbers.
+//! * [`results`]: how well they predict.
 //! * [`Model`], [`Weights`]: the models, what their tensors are called, and their trained values.
 //! * [`LanguageModel`]: everything around the attention. **The attention is a parameter, its
 //!   projections, positions and cache with it ([`Attention`]): the chapters write it.**
@@ -11,6 +12,7 @@
 
 mod language_model;
 mod model;
+pub mod results;
 pub mod text;
 
 pub use attn_weights::WeightsError;

@@ -34,6 +34,7 @@ pub mod batch;
 pub mod causal_softmax;
 pub mod cell;
 pub mod checkpoint;
+pub mod convert;
 pub mod decoder;
 pub mod files;
 pub mod gru;

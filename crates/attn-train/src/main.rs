@@ -2,7 +2,16 @@
 
 use anyhow::{Context, Result, ensure};
 use attn_dates::results::HeldOut;
-use attn_train::{measure, model::Model, net::Net, publish, run::Run, threads, train::train};
+use attn_train::{
+    convert::{Conversion, convert_and_train},
+    measure,
+    model::Model,
+    net::Net,
+    publish,
+    run::Run,
+    threads,
+    train::train,
+};
 use clap::{Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::{
@@ -25,6 +34,16 @@ struct Args {
 enum Command {
     /// Trains a model and writes its weights; a run that was stopped goes on where it stood
     Train(Train),
+    /// Makes language models with fewer heads of keys and values out of the one with eight, and trains each
+    /// for a twentieth of its steps
+    Convert {
+        /// How many batches
+        #[arg(long, value_name = "N", default_value_t = 30)]
+        steps: u64,
+        /// The folder that data/converted.csv is written to
+        #[arg(long, value_name = "DIR", default_value_os_t = published(attn_lm::Model::Mha.into()))]
+        out: PathBuf,
+    },
     /// Measures the models of the dates whose weights are there: accuracy, gradients, logits to compare
     /// with
     Measure {
@@ -83,6 +102,9 @@ fn main() -> ExitCode {
     let outcome = match Args::parse().command {
         // As the work begins, so that `--help` and wrong options answer at once.
         Command::Train(args) => threads::restart_with_one().and_then(|()| run_training(args)),
+        Command::Convert { steps, out } => {
+            threads::restart_with_one().and_then(|()| run_conversions(steps, &out))
+        }
         Command::Measure { lists, out } => {
             threads::restart_with_one().and_then(|()| run_measure(lists, &out))
         }
@@ -159,6 +181,19 @@ fn publish_text(run: &Run, net: &Net, smoke: bool, out: &Path) -> Result<()> {
         println!("wrote {}", path.display());
     }
     Ok(())
+}
+
+fn run_conversions(steps: u64, out: &Path) -> Result<()> {
+    let mut rows = Vec::new();
+    for model in [attn_lm::Model::Gqa, attn_lm::Model::Mqa] {
+        let run = Run { steps, rate: 0.001, ..Run::usual(model) };
+        for conversion in Conversion::ALL {
+            let row = convert_and_train(model, conversion, &run, usize::MAX)?;
+            println!("{model} by {conversion}: {:.4}, then {:.4}", row.before, row.after);
+            rows.push(row);
+        }
+    }
+    publish::converted(steps, &rows, out)
 }
 
 fn run_measure(lists: usize, out: &Path) -> Result<()> {

@@ -2,6 +2,7 @@
 
 use crate::{
     batch::Batch,
+    convert::Converted,
     decoder, files,
     measure::{self, GradientRow},
     model::Model,
@@ -151,6 +152,18 @@ pub fn loss(run: &Run, loss: f64, out: &Path) -> Result<()> {
     rows.sort();
     let text = format!("model,seed,steps,loss\n{}\n", rows.join("\n"));
     files::write(&path, text.as_bytes())
+}
+
+/// Writes `data/converted.csv`.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn converted(steps: u64, rows: &[Converted], out: &Path) -> Result<()> {
+    let mut text = "model,conversion,steps,before,after\n".to_string();
+    for Converted { model, conversion, before, after } in rows {
+        writeln!(text, "{model},{conversion},{steps},{before:.4},{after:.4}")?;
+    }
+    files::write(&out.join("data/converted.csv"), text.as_bytes())
 }
 
 /// The beginnings whose logits are kept: of the held-out text, and single characters.

@@ -15,9 +15,9 @@ use {attn_exercise::entered, ch06_mqa_gqa::functions::Functions};
 #[cfg(overlay)]
 #[rustfmt::skip]
 pub const FUNCTIONS: Functions = Functions {
-    grouped_query_attention: |q, k, v, mask| {
+    grouped_attention: |q, k, v, mask| {
         let _running = entered("6.2");
-        answers::grouped_query_attention(q, k, v, mask)
+        answers::grouped_attention(q, k, v, mask)
     },
     grouped_decode: |q, cache| {
         let _running = entered("6.3");

@@ -1,4 +1,4 @@
-//! 6.2 `grouped_query_attention`
+//! 6.2 `grouped_attention`
 
 use super::kv_head::HEADS;
 use crate::{kv_head, oracle};
@@ -9,7 +9,7 @@ use ndarray::{Array2, Array3, ArrayView2, ArrayView3, Axis, array, concatenate, 
 
 exercise! {
     /// Queries (h, n, d), keys (h_kv, m, d), values (h_kv, m, d_v), and a mask.
-    crate::grouped_query_attention: (
+    crate::grouped_attention: (
         q: Array3<f32>[h n d], k: Array3<f32>[h_kv m d], v: Array3<f32>[h_kv m d_v], mask: Mask,
     ) -> Array3<f32>;
 
@@ -92,7 +92,7 @@ exercise! {
                     let group = q.slice(s![g * h / h_kv..(g + 1) * h / h_kv, .., ..]);
                     mean.index_axis_mut(Axis(0), i).assign(&group.mean_axis(Axis(0)).expect("a head"));
                 }
-                crate::grouped_query_attention(mean.view(), k, v, mask)
+                crate::grouped_attention(mean.view(), k, v, mask)
             };
         "group-summed": "the outputs of a group are added up, and all its heads get the sum"
             => group_sums(q, k, v, mask);
@@ -101,24 +101,24 @@ exercise! {
         "first-of-the-group": "only the first query head of each group attends; the others get its output"
             => {
                 let (h, h_kv) = (q.dim().0, k.dim().0);
-                let right = crate::grouped_query_attention(q, k, v, mask);
+                let right = crate::grouped_attention(q, k, v, mask);
                 let first: Vec<usize> = (0..h).map(|i| kv_head(i, h, h_kv) * (h / h_kv)).collect();
                 right.select(Axis(0), &first)
             };
         "heads-dealt-out": "the outputs stand in the order of the members: head j of group g is written to place j·h_kv + g instead of g·(h/h_kv) + j"
             => {
                 let (h, h_kv) = (q.dim().0, k.dim().0);
-                let right = crate::grouped_query_attention(q, k, v, mask);
+                let right = crate::grouped_attention(q, k, v, mask);
                 let from: Vec<usize> = (0..h).map(|place| place % h_kv * (h / h_kv) + place / h_kv).collect();
                 right.select(Axis(0), &from)
             };
         "mask-ignored": "the mask is not handed on to the heads"
-            => crate::grouped_query_attention(q, k, v, &Mask::None);
+            => crate::grouped_attention(q, k, v, &Mask::None);
         "mask-on-the-first": "only the first query head of each group obeys the mask"
             => {
                 let (h, h_kv) = (q.dim().0, k.dim().0);
-                let mut out = crate::grouped_query_attention(q, k, v, &Mask::None);
-                let masked = crate::grouped_query_attention(q, k, v, mask);
+                let mut out = crate::grouped_attention(q, k, v, &Mask::None);
+                let masked = crate::grouped_attention(q, k, v, mask);
                 for first in (0..h).step_by(h / h_kv) {
                     out.index_axis_mut(Axis(0), first).assign(&masked.index_axis(Axis(0), first));
                 }
@@ -146,9 +146,9 @@ exercise! {
             });
         "keys-and-values-swapped": "keys and values are exchanged where they have the same shape"
             => if k.dim() == v.dim() {
-                crate::grouped_query_attention(q, v, k, mask)
+                crate::grouped_attention(q, v, k, mask)
             } else {
-                crate::grouped_query_attention(q, k, v, mask)
+                crate::grouped_attention(q, k, v, mask)
             };
         "heads-and-queries-swapped": "the heads of a group are told apart by the wrong axis: query i of the group's rows is taken for head i mod (h/h_kv)"
             => {
@@ -272,7 +272,7 @@ fn group_sums(
     mask: &Mask,
 ) -> Array3<f32> {
     let (h, h_kv) = (q.dim().0, k.dim().0);
-    let right = crate::grouped_query_attention(q, k, v, mask);
+    let right = crate::grouped_attention(q, k, v, mask);
     let mut sums = right.clone();
     for (i, mut sum) in sums.outer_iter_mut().enumerate() {
         let first = kv_head(i, h, h_kv) * (h / h_kv);
@@ -289,5 +289,5 @@ fn rescaled(
     mask: &Mask,
     factor: f32,
 ) -> Array3<f32> {
-    crate::grouped_query_attention((&q * factor).view(), k, v, mask)
+    crate::grouped_attention((&q * factor).view(), k, v, mask)
 }

@@ -1,0 +1,145 @@
+//! 7.6 `absorb_output`
+
+use crate::{given::AbsorbedOutput, oracle, seeded};
+use attn_exercise::{exercise, fields, pairwise};
+use ndarray::{Array2, Array3, ArrayView2, ArrayView3, Axis, array};
+
+fields! { AbsorbedOutput { product, apart, together } }
+
+exercise! {
+    /// W_UV and W_O.
+    crate::absorb_output: (w_uv: Array3<f64>[h d_c d_v], w_o: Array3<f64>[h d_v d_model]) -> AbsorbedOutput;
+
+    exact: |c| {
+        let product = oracle::products(c.w_uv.view(), c.w_o.view());
+        AbsorbedOutput { apart: c.w_uv.len() + c.w_o.len(), together: product.len(), product }
+    };
+
+    cases: |random| {
+        let mut of = |about, h, (d_c, d_v, d_model)| {
+            case(about, (seeded::normal(random, (h, d_c, d_v)), seeded::normal(random, (h, d_v, d_model))))
+        };
+        let mut cases = vec![
+            case("by hand: ten numbers apart, twelve together", (array![[[1.0], [2.0]], [[0.0], [1.0]]], array![[[3.0, 4.0, 5.0]], [[1.0, 0.0, 0.0]]])),
+            of("", 2, (6, 3, 8)),
+            of("as in V2, each width an eighth", 3, (64, 16, 40)),
+            of("values as wide as the latent", 3, (5, 5, 7)),
+            of("narrow latents", 4, (3, 8, 16)),
+        ];
+        cases.extend(pairwise([4, 4, 4, 4]).into_iter().map(|[h, d_c, d_v, d_model]| of("small", h + 1, (d_c + 1, d_v + 1, d_model + 1))));
+        cases
+    };
+
+    right (w_uv, w_o) {
+        "number by number" => {
+            let ((h, d_c, d_v), d_model) = (w_uv.dim(), w_o.dim().2);
+            let entry = |(a, i, j): (usize, usize, usize)| (0..d_v).map(|l| w_uv[[a, i, l]] * w_o[[a, l, j]]).sum();
+            let product = Array3::from_shape_fn((h, d_c, d_model), entry);
+            AbsorbedOutput { apart: w_uv.len() + w_o.len(), together: product.len(), product }
+        };
+        "latent by latent" => {
+            let right = crate::absorb_output(w_uv, w_o);
+            let product = each(w_uv, w_o, |v, o| {
+                let rows: Vec<_> = v.outer_iter().map(|row| o.t().dot(&row)).collect();
+                let rows: Vec<_> = rows.iter().map(|row| row.view()).collect();
+                ndarray::stack(Axis(0), &rows).expect("equal rows")
+            });
+            AbsorbedOutput { product, ..right }
+        };
+        "transposed" => with(w_uv, w_o, |v, o| o.t().dot(&v.t()).reversed_axes().as_standard_layout().into_owned());
+    }
+
+    mistakes (w_uv, w_o) {
+        "heads-summed": "the products of all heads are added up to one, which stands for every head; each head's sum of latents needs its own"
+            => {
+                let right = crate::absorb_output(w_uv, w_o);
+                let sum = right.product.sum_axis(Axis(0));
+                AbsorbedOutput { product: Array3::from_shape_fn(right.product.raw_dim(), |(_, i, j)| sum[[i, j]]), ..right }
+            };
+        "first-slab": "every head has the W_O of head 0"
+            => with_head(w_uv, w_o, |a| (a, 0));
+        "first-values": "every head has the W_UV of head 0"
+            => with_head(w_uv, w_o, |a| (0, a));
+        "slabs-reversed": "the heads of W_O are in reverse order"
+            => with_head(w_uv, w_o, |a| (a, w_o.dim().0 - 1 - a));
+        "transposed-result": "the product is d_model × d_c; latents are rows, and multiply it from the left"
+            => {
+                let right = crate::absorb_output(w_uv, w_o);
+                AbsorbedOutput { product: right.product.permuted_axes([0, 2, 1]).as_standard_layout().into_owned(), ..right }
+            };
+        "not-transposed": "where all widths are equal, W_UV is transposed; it is W_UK that is, in the query"
+            => with(w_uv, w_o, |v, o| if v.is_square() { v.t().dot(&o) } else { v.dot(&o) });
+        "order": "where all widths are equal, the product is W_O W_UV instead of W_UV W_O"
+            => with(w_uv, w_o, |v, o| if v.is_square() && o.is_square() { o.dot(&v) } else { v.dot(&o) });
+        "scaled": "the products are divided by the number of heads; what the heads add is summed, not averaged"
+            => with(w_uv, w_o, |v, o| v.dot(&o) / w_uv.dim().0 as f64);
+        "scaled-by-width": "the products are divided by √d_v"
+            => with(w_uv, w_o, |v, o| v.dot(&o) / (v.ncols() as f64).sqrt());
+        "apart-of-one-head": "`apart` counts one head; it is the numbers of all heads"
+            => counted(w_uv, w_o, |h, apart, together| (apart / h, together));
+        "together-of-one-head": "`together` counts one head; it is the numbers of all heads"
+            => counted(w_uv, w_o, |h, apart, together| (apart, together / h));
+        "both-of-one-head": "both counts are those of one head; they are to be those of all heads"
+            => counted(w_uv, w_o, |h, apart, together| (apart / h, together / h));
+        "counts-exchanged": "the two counts are exchanged"
+            => counted(w_uv, w_o, |_, apart, together| (together, apart));
+        "apart-without-w-o": "`apart` counts W_UV alone; W_O has to be kept as well"
+            => counted(w_uv, w_o, |_, _, together| (w_uv.len(), together));
+        "apart-without-w-uv": "`apart` counts W_O alone; W_UV has to be kept as well"
+            => counted(w_uv, w_o, |_, _, together| (w_o.len(), together));
+        "apart-multiplied": "`apart` multiplies the numbers of W_UV and W_O instead of adding them"
+            => counted(w_uv, w_o, |_, _, together| (w_uv.len() * w_o.len(), together));
+        "flops": "the counts are FLOPs of a row instead of numbers, twice as many"
+            => counted(w_uv, w_o, |_, apart, together| (2 * apart, 2 * together));
+        "bytes": "the counts are bytes of f64 instead of numbers, eight times as many"
+            => counted(w_uv, w_o, |_, apart, together| (8 * apart, 8 * together));
+    }
+}
+
+/// Each head by itself.
+fn each(
+    w_uv: ArrayView3<f64>,
+    w_o: ArrayView3<f64>,
+    multiply: impl Fn(ArrayView2<f64>, ArrayView2<f64>) -> Array2<f64>,
+) -> Array3<f64> {
+    let mut out = Array3::zeros((w_uv.dim().0, w_uv.dim().1, w_o.dim().2));
+    for (a, mut out) in out.outer_iter_mut().enumerate() {
+        out.assign(&multiply(w_uv.index_axis(Axis(0), a), w_o.index_axis(Axis(0), a)));
+    }
+    out
+}
+
+/// With other products.
+fn with(
+    w_uv: ArrayView3<f64>,
+    w_o: ArrayView3<f64>,
+    multiply: impl Fn(ArrayView2<f64>, ArrayView2<f64>) -> Array2<f64>,
+) -> AbsorbedOutput {
+    AbsorbedOutput { product: each(w_uv, w_o, multiply), ..crate::absorb_output(w_uv, w_o) }
+}
+
+/// With the matrices of other heads.
+fn with_head(
+    w_uv: ArrayView3<f64>,
+    w_o: ArrayView3<f64>,
+    which: impl Fn(usize) -> (usize, usize),
+) -> AbsorbedOutput {
+    let right = crate::absorb_output(w_uv, w_o);
+    let mut product = Array3::zeros(right.product.raw_dim());
+    for (a, mut product) in product.outer_iter_mut().enumerate() {
+        let (v, o) = which(a);
+        product.assign(&w_uv.index_axis(Axis(0), v).dot(&w_o.index_axis(Axis(0), o)));
+    }
+    AbsorbedOutput { product, ..right }
+}
+
+/// With other counts, given the heads and the right ones.
+fn counted(
+    w_uv: ArrayView3<f64>,
+    w_o: ArrayView3<f64>,
+    count: impl Fn(usize, usize, usize) -> (usize, usize),
+) -> AbsorbedOutput {
+    let right = crate::absorb_output(w_uv, w_o);
+    let (apart, together) = count(w_uv.dim().0, right.apart, right.together);
+    AbsorbedOutput { apart, together, ..right }
+}

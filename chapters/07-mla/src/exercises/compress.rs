@@ -1,0 +1,200 @@
+//! 7.1 `compress`
+
+use crate::{
+    given::{Down, EPSILON, Latents, rms_norm, rope},
+    oracle, seeded,
+};
+use attn_exercise::{exercise, field, fields, given, pairwise};
+use ndarray::{Array1, Array2, ArrayView2, Axis, array, concatenate, s};
+use std::f64::consts::FRAC_PI_2;
+
+given! { Down { w_dkv [d_model d_c], gain [d_c], w_kr [d_model d_r], base [] } }
+fields! { Latents { c, k_r } }
+
+exercise! {
+    /// The weights, new tokens, and the position of the first.
+    crate::compress: (weights: Down, x: Array2<f64>[n d_model], start: usize) -> Latents;
+
+    exact: |c| {
+        let (c, k_r) = oracle::compress(&c.weights, c.x.view(), c.start);
+        Latents { c, k_r }
+    };
+    steps: |c| [
+        field("x W_DKV", &c.x.dot(&c.weights.w_dkv)),
+        field("x W_KR", &c.x.dot(&c.weights.w_kr)),
+    ];
+
+    cases: |random| {
+        let mut of = |about, (n, d_model), (d_c, d_r), start| {
+            let weights = seeded::down(random, d_model, d_c, d_r);
+            case(about, (weights, seeded::normal(random, (n, d_model)), start))
+        };
+        let mut cases = vec![
+            by_hand(),
+            of("from the beginning", (4, 8), (6, 4), 0),
+            of("one new token", (1, 16), (12, 8), 31),
+            of("a chunk", (5, 16), (12, 8), 17),
+            of("far on in a text", (3, 8), (8, 4), 2000),
+        ];
+        // ε counts where a latent is small.
+        let small = of("small numbers", (3, 8), (6, 4), 2);
+        cases.push(Case { x: small.x * 1e-3, ..small });
+        cases.extend(pairwise([4, 4, 2, 4, 3]).into_iter().map(|[n, d_model, d_r, d_c, start]| {
+            let size = |level: usize| [1, 2, 4, 5][level];
+            of("small", (size(n), size(d_model)), (size(d_c), 2 * d_r + 2), [0, 3, 50][start])
+        }));
+        cases
+    };
+
+    never {
+        "d_r = 1": "the rotary key is turned in pairs";
+    }
+
+    right (weights, x, start) {
+        "token by token" => {
+            let mut kept = Latents::empty(weights.gain.len(), weights.w_kr.ncols());
+            for (r, row) in x.axis_chunks_iter(Axis(0), 1).enumerate() {
+                kept.append(&crate::compress(weights, row, start + r));
+            }
+            kept
+        };
+        "both products as one" => {
+            let (both, d_c) = (x.dot(&concatenate![Axis(1), weights.w_dkv, weights.w_kr]), weights.gain.len());
+            Latents {
+                c: rms_norm(both.slice(s![.., ..d_c]), weights.gain.view()),
+                k_r: rope(both.slice(s![.., d_c..]), start, weights.base),
+            }
+        };
+        "by plain loops" => {
+            let (c, k_r) = oracle::compress(weights, x, start);
+            Latents { c, k_r }
+        };
+    }
+
+    mistakes (weights, x, start) {
+        "no-norm": "the latent is not normalised"
+            => latent(weights, x, start, |c| c);
+        "gain-without-norm": "the latent is multiplied by the gain, but not normalised"
+            => latent(weights, x, start, |c| c * &weights.gain);
+        "no-gain": "the latent is normalised, but not multiplied by the gain"
+            => latent(weights, x, start, |c| rms_norm(c.view(), Array1::ones(c.ncols()).view()));
+        "norm-of-both": "latent and rotary key are normalised together, by the mean over d_c + d_r squares; the norm is the latent's alone"
+            => {
+                let (d_c, d_r) = (weights.gain.len(), weights.w_kr.ncols());
+                let both = x.dot(&concatenate![Axis(1), weights.w_dkv, weights.w_kr]);
+                let gain = concatenate![Axis(0), weights.gain, Array1::ones(d_r)];
+                let both = rms_norm(both.view(), gain.view());
+                Latents { c: both.slice(s![.., ..d_c]).to_owned(), k_r: rope(both.slice(s![.., d_c..]), start, weights.base) }
+            };
+        "key-normalised": "the rotary key is normalised too, before or after its turn; only the latent is"
+            => key(weights, x, start, |k| rope(rms_norm(k.view(), Array1::ones(k.ncols()).view()).view(), start, weights.base));
+        "position-0": "the positions begin at 0 instead of at start: every chunk would be turned as if it were the first"
+            => crate::compress(weights, x, 0);
+        "one-ahead": "the positions are one too far: the first row stands at start"
+            => crate::compress(weights, x, start + 1);
+        "all-at-start": "every row is turned by the position of the first"
+            => key(weights, x, start, |k| each_row(&k, |row| rope(row, start, weights.base)));
+        "not-turned": "the rotary key is kept as it is, without its rotation"
+            => key(weights, x, start, |k| k);
+        "latent-turned": "the latent is turned too where its width is even; only the rotary key has a position"
+            => latent(weights, x, start, |c| {
+                let c = rms_norm(c.view(), weights.gain.view());
+                if c.ncols().is_multiple_of(2) { rope(c.view(), start, weights.base) } else { c }
+            });
+        "x-normalised": "x is normalised before W_DKV, instead of the latent after it"
+            => latent(weights, x, start, |_| rms_norm(x, Array1::ones(x.ncols()).view()).dot(&weights.w_dkv) * &weights.gain);
+        "mean-subtracted": "the mean is subtracted, as layer normalisation does; the latent is divided by the root of the mean of its squares alone"
+            => latent(weights, x, start, |c| {
+                let mean = c.mean_axis(Axis(1)).expect("columns").insert_axis(Axis(1));
+                rms_norm((c - &mean).view(), weights.gain.view())
+            });
+        "sum-of-squares": "the latent is divided by its length, the root of the sum of its squares; it is the root of their mean"
+            => latent(weights, x, start, |c| {
+                let root = (c.ncols() as f64).sqrt();
+                rms_norm(c.view(), weights.gain.view()) / root
+            });
+        "mean-of-squares": "the latent is divided by the mean of its squares, without the root"
+            => latent(weights, x, start, |c| each_row(&c, |row| {
+                let mean = row.mapv(|x| x * x).mean().expect("columns");
+                &row / (mean + EPSILON) * &weights.gain
+            }));
+        "norm-over-tokens": "each column is normalised over the tokens, instead of each token over its columns"
+            => latent(weights, x, start, |c| {
+                rms_norm(c.t(), Array1::ones(c.nrows()).view()).reversed_axes() * &weights.gain
+            });
+        "halves": "the rotary key is turned in the other layout: pair i is the numbers i and i + d_r/2, where it should be 2i and 2i + 1"
+            => key(weights, x, start, |k| halves(&k, |k| rope(k, start, weights.base)));
+        "base-fixed": "the base is always 10,000, whatever `weights.base` says"
+            => crate::compress(&Down { base: 10_000.0, ..weights.clone() }, x, start);
+        "no-epsilon": "nothing is added to the mean of the squares: a latent of zeros becomes NaN, and small ones too large"
+            => latent(weights, x, start, |c| each_row(&c, |row| {
+                let mean = row.mapv(|x| x * x).mean().expect("columns");
+                &row / mean.sqrt() * &weights.gain
+            }));
+        "epsilon-outside": "the small number is added to the root, instead of to the mean of the squares under it"
+            => latent(weights, x, start, |c| each_row(&c, |row| {
+                let mean = row.mapv(|x| x * x).mean().expect("columns");
+                &row / (mean.sqrt() + EPSILON) * &weights.gain
+            }));
+        "backwards": "the rotary key is turned the other way"
+            => key(weights, x, start, |k| swapped(&rope(swapped(&k).view(), start, weights.base)));
+    }
+}
+
+/// The latents (1, 14) and (7, 2); a quarter turn, and half a turn.
+fn by_hand() -> Case {
+    let weights = Down {
+        w_dkv: Array2::eye(2),
+        gain: array![5.0, 10.0],
+        w_kr: array![[0.0, 0.0, 1.0, 2.0], [0.0; 4]],
+        base: FRAC_PI_2.recip().powi(2),
+    };
+    let about = "by hand: the second pair makes a quarter turn per position";
+    case(about, (weights, array![[1.0, 7.0], [7.0, 1.0]], 1))
+}
+
+/// With another latent, made of the product with W_DKV.
+fn latent(
+    weights: &Down,
+    x: ArrayView2<f64>,
+    start: usize,
+    make: impl Fn(Array2<f64>) -> Array2<f64>,
+) -> Latents {
+    Latents { c: make(x.dot(&weights.w_dkv)), ..crate::compress(weights, x, start) }
+}
+
+/// With another rotary key, made of the product with W_KR.
+fn key(
+    weights: &Down,
+    x: ArrayView2<f64>,
+    start: usize,
+    make: impl Fn(Array2<f64>) -> Array2<f64>,
+) -> Latents {
+    Latents { k_r: make(x.dot(&weights.w_kr)), ..crate::compress(weights, x, start) }
+}
+
+/// Every row by itself, as a matrix of one.
+pub(super) fn each_row(
+    x: &Array2<f64>,
+    make: impl Fn(ArrayView2<f64>) -> Array2<f64>,
+) -> Array2<f64> {
+    let rows: Vec<_> = x.axis_chunks_iter(Axis(0), 1).map(make).collect();
+    let rows: Vec<_> = rows.iter().map(|row| row.view()).collect();
+    ndarray::concatenate(Axis(0), &rows).expect("equal rows")
+}
+
+/// With columns i and i + d/2 brought together, and back.
+pub(super) fn halves(
+    x: &Array2<f64>,
+    turn: impl Fn(ArrayView2<f64>) -> Array2<f64>,
+) -> Array2<f64> {
+    let d = x.ncols();
+    let together = Array2::from_shape_fn(x.raw_dim(), |(r, c)| x[[r, c / 2 + c % 2 * (d / 2)]]);
+    let turned = turn(together.view());
+    Array2::from_shape_fn(x.raw_dim(), |(r, c)| turned[[r, 2 * (c % (d / 2)) + c / (d / 2)]])
+}
+
+/// The two numbers of each pair exchanged.
+pub(super) fn swapped(x: &Array2<f64>) -> Array2<f64> {
+    Array2::from_shape_fn(x.raw_dim(), |(r, c)| x[[r, c ^ 1]])
+}

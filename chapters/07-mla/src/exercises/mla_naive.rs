@@ -1,0 +1,307 @@
+//! 7.3 `mla_naive`
+
+use crate::{
+    given::{Latents, Queries, Shape, Up, causal_softmax},
+    oracle, seeded,
+};
+use attn_core::random::Random;
+use attn_exercise::{exercise, field, given, pairwise};
+use ndarray::{Array1, Array2, Array3, ArrayView2, Axis, array, concatenate};
+
+given! { Queries { content [h n d], rotary [h n d_r] } }
+given! { Latents { c [m d_c], k_r [m d_r] } }
+given! { Up { w_uk [h d_c d], w_uv [h d_c d_v] } }
+
+exercise! {
+    /// The queries, what is kept, and the weights that make keys and values of it.
+    crate::mla_naive: (queries: Queries, kept: Latents, up: Up) -> Array3<f64>;
+
+    exact: |c| oracle::attention(&c.queries, c.kept.c.view(), c.kept.k_r.view(), &c.up).1;
+    steps: |c| {
+        let first = Head::of(0, &c.queries, &c.kept, &c.up);
+        [field("keys of head 0", &first.k()), field("values of head 0", &first.v()), field("weights of head 0", &causal_softmax(first.scores().view()))]
+    };
+
+    cases: |random| {
+        let (queries, kept, up) = by_hand();
+        let mut cases = vec![case("by hand: weights 3/4 and 1/4; 1/2 and 1/2", (queries, kept, up))];
+        cases.extend(inputs(random).into_iter().map(|(about, inputs)| case(about, inputs)));
+        cases
+    };
+
+    never {
+        "d_r = 1": "the rotary part is turned in pairs";
+        "n > m": "the new tokens are among those that are kept";
+    }
+
+    right (queries, kept, up) {
+        // As the paper has it: content and rotary part are one key.
+        "keys of both parts" => each(queries, kept, up, |head| {
+            let q = concatenate![Axis(1), head.q, head.q_r];
+            let k = concatenate![Axis(1), head.k(), head.k_r];
+            causal_softmax((q.dot(&k.t()) / head.root()).view()).dot(&head.v())
+        });
+        "the absorbed form" => crate::mla_absorbed(queries, kept, up).heads;
+        "query by query" => each(queries, kept, up, |head| {
+            let (n, m, k, v) = (head.q.nrows(), head.c.nrows(), head.k(), head.v());
+            let mut out = Array2::zeros((n, v.ncols()));
+            for i in 0..n {
+                let scores: Vec<f64> = (0..m + i + 1 - n)
+                    .map(|j| (head.q.row(i).dot(&k.row(j)) + head.q_r.row(i).dot(&head.k_r.row(j))) / head.root())
+                    .collect();
+                let top = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+                let sum: f64 = scores.iter().map(|s| (s - top).exp()).sum();
+                for (j, s) in scores.iter().enumerate() {
+                    out.row_mut(i).scaled_add((s - top).exp() / sum, &v.row(j));
+                }
+            }
+            out
+        });
+        "by plain loops" => oracle::attention(queries, kept.c.view(), kept.k_r.view(), up).1;
+    }
+
+    mistakes (queries, kept, up) {
+        "root-of-d": "the scores are divided by √d; query and key have d + d_r numbers"
+            => scaled(queries, kept, up, |head| head.d());
+        "root-of-latent-and-rotary": "the scores are divided by √(d_c + d_r), the width of what is kept; query and key have d + d_r numbers"
+            => scaled(queries, kept, up, |head| head.c.ncols() + head.k_r.ncols());
+        "root-of-d-c": "the scores are divided by √d_c; query and key have d + d_r numbers"
+            => scaled(queries, kept, up, |head| head.c.ncols());
+        "root-of-d-r": "the scores are divided by √d_r; query and key have d + d_r numbers"
+            => scaled(queries, kept, up, |head| head.k_r.ncols());
+        "no-scale": "the scores are not divided by √(d + d_r)"
+            => scaled(queries, kept, up, |_| 1);
+        "scaled-apart": "content and rotary scores are divided by the roots of their own widths, √d and √d_r"
+            => with_scores(queries, kept, up, |head| {
+                head.content() / (head.d() as f64).sqrt() + head.rotary() / (head.k_r.ncols() as f64).sqrt()
+            });
+        "content-unscaled": "only the rotary scores are divided by √(d + d_r), as when the brackets around the sum are missing"
+            => with_scores(queries, kept, up, |head| head.content() + head.rotary() / head.root());
+        "rotary-unscaled": "only the content scores are divided by √(d + d_r); the sum is"
+            => with_scores(queries, kept, up, |head| head.content() / head.root() + head.rotary());
+        "no-root": "the scores are divided by d + d_r, without the root"
+            => with_scores(queries, kept, up, |head| (head.content() + head.rotary()) / head.root().powi(2));
+        "multiplied": "the scores are multiplied by √(d + d_r) instead of divided"
+            => with_scores(queries, kept, up, |head| (head.content() + head.rotary()) * head.root());
+        "w-uk-for-values": "the values are made with W_UK; that is for keys, and W_UV for values"
+            => each(queries, kept, up, |head| head.weights().dot(&head.k()));
+        "no-rotary": "the rotary scores are left out"
+            => with_scores(queries, kept, up, |head| head.content() / head.root());
+        "rotary-only": "the content scores are left out"
+            => with_scores(queries, kept, up, |head| head.rotary() / head.root());
+        "not-causal": "a query sees tokens that come after it"
+            => each(queries, kept, up, |head| softmax(&head.scores()).dot(&head.v()));
+        "top-left": "the causal mask is aligned top-left: query i sees the first i + 1 of all that are kept, instead of those up to itself"
+            => each(queries, kept, up, |head| top_left(&head.scores()).dot(&head.v()));
+        "first-head": "every head has the keys and values of head 0"
+            => {
+                let first = |w: &Array3<f64>| Array3::from_shape_fn(w.raw_dim(), |(_, i, c)| w[[0, i, c]]);
+                crate::mla_naive(queries, kept, &Up { w_uk: first(&up.w_uk), w_uv: first(&up.w_uv) })
+            };
+        "key-turned-again": "the kept rotary keys are turned again; they were turned when they were kept"
+            => {
+                let k_r = crate::given::rope(kept.k_r.view(), 0, 100.0);
+                crate::mla_naive(queries, &Latents { k_r, ..kept.clone() }, up)
+            };
+        "rotary-of-one-head": "every head's rotary queries are those of head 0; it is the rotary key that the heads share"
+            => {
+                let rotary = Array3::from_shape_fn(queries.rotary.raw_dim(), |(_, i, c)| queries.rotary[[0, i, c]]);
+                crate::mla_naive(&Queries { rotary, ..queries.clone() }, kept, up)
+            };
+        "latent-normalised-again": "the latents are normalised again; they were when they were kept"
+            => {
+                let c = crate::given::rms_norm(kept.c.view(), Array1::ones(kept.c.ncols()).view());
+                crate::mla_naive(queries, &Latents { c, ..kept.clone() }, up)
+            };
+        "latents-for-values": "the weighted sums are those of the latents, without W_UV"
+            => each(queries, kept, up, |head| head.weights().dot(&head.c));
+        "two-softmaxes": "content and rotary scores have a softmax each, and their weights are averaged"
+            => each(queries, kept, up, |head| {
+                let [a, b] = [head.content(), head.rotary()].map(|s| causal_softmax((s / head.root()).view()));
+                ((a + b) / 2.0).dot(&head.v())
+            });
+        "softmax-over-queries": "the softmax is taken over the queries instead of the keys"
+            => each(queries, kept, up, |head| {
+                softmax(&head.scores().t().to_owned()).t().dot(&head.v())
+            });
+        "one-hidden-too-many": "the causal mask is one too narrow: a query does not see itself"
+            => each(queries, kept, up, |head| {
+                let (n, m) = (head.q.nrows(), head.c.nrows());
+                hidden(&head.scores(), |i, j| j + n < m + i).dot(&head.v())
+            });
+        "values-reversed": "the keys and values of the heads are in reverse order"
+            => {
+                let mut up = up.clone();
+                up.w_uk.invert_axis(Axis(0));
+                up.w_uv.invert_axis(Axis(0));
+                crate::mla_naive(queries, kept, &up)
+            };
+    }
+}
+
+/// Two heads, one query, two tokens. Head 0 has the scores ln 3 and 0, head 1 no preference.
+pub(super) fn by_hand() -> (Queries, Latents, Up) {
+    let ln3 = 3.0_f64.ln();
+    let queries = Queries {
+        content: array![[[ln3, 0.0]], [[0.0, 0.0]]],
+        rotary: array![[[ln3, 0.0]], [[0.0, 0.0]]],
+    };
+    let kept = Latents { c: array![[1.0, 0.0], [0.0, 1.0]], k_r: array![[1.0, 0.0], [0.0, 0.0]] };
+    let one = array![[1.0, 0.0], [0.0, 1.0]];
+    let w_uk = ndarray::stack![Axis(0), one, one];
+    (queries, kept, Up { w_uk, w_uv: array![[[0.0], [4.0]], [[2.0], [4.0]]] })
+}
+
+/// The other cases, of this exercise and of the absorbed form.
+pub(super) fn inputs(random: &mut Random) -> Vec<(&'static str, (Queries, Latents, Up))> {
+    let mut of = |about, (n, m), shape: Shape| {
+        let (queries, kept) = seeded::attention(random, shape, (n, m));
+        (about, (queries, kept, seeded::up(random, shape)))
+    };
+    let middle = Shape { h: 4, d: 8, d_r: 4, d_v: 6, d_c: 16 };
+    let mut cases = vec![
+        of("", (5, 5), middle),
+        of("one new token", (1, 12), middle),
+        of("a chunk", (4, 11), middle),
+        of(
+            "as in V2, each width an eighth",
+            (3, 9),
+            Shape { h: 2, d: 16, d_r: 8, d_v: 16, d_c: 64 },
+        ),
+    ];
+    let (_, (queries, kept, up)) = of("", (4, 7), middle);
+    let queries = Queries { content: 100.0 * queries.content, rotary: 100.0 * queries.rotary };
+    cases.push(("large scores", (queries, kept, up)));
+    let mut small = |[h, n, more, d, d_r, d_v, d_c]: [usize; 7]| {
+        of("small", (n, n + more), Shape { h, d, d_r, d_v, d_c })
+    };
+    cases.extend(pairwise([3, 3, 3, 4, 2, 4, 4]).into_iter().map(
+        |[h, n, more, d, d_r, d_v, d_c]| {
+            small([h + 1, n + 1, more, d + 1, 2 * d_r + 2, d_v + 1, d_c + 1])
+        },
+    ));
+    // Each size of 1 with everything else larger, and few heads beside many tokens.
+    for one in 0..7 {
+        let mut sizes = [2, 3, 4, 5, 4, 3, 6];
+        sizes[one] = [1, 1, 0, 1, 2, 1, 1][one];
+        cases.push(small(sizes));
+    }
+    cases.push(small([5, 5, 0, 5, 4, 5, 5]));
+    cases.push(small([3, 1, 2, 3, 4, 3, 3]));
+    cases
+}
+
+/// What one head has.
+pub(super) struct Head<'a> {
+    pub q: ArrayView2<'a, f64>,
+    pub q_r: ArrayView2<'a, f64>,
+    pub w_uk: ArrayView2<'a, f64>,
+    pub w_uv: ArrayView2<'a, f64>,
+    pub c: ArrayView2<'a, f64>,
+    pub k_r: ArrayView2<'a, f64>,
+}
+
+impl<'a> Head<'a> {
+    pub fn of(a: usize, queries: &'a Queries, kept: &'a Latents, up: &'a Up) -> Self {
+        let own = |x: &'a Array3<f64>| x.index_axis(Axis(0), a);
+        Head {
+            q: own(&queries.content),
+            q_r: own(&queries.rotary),
+            w_uk: own(&up.w_uk),
+            w_uv: own(&up.w_uv),
+            c: kept.c.view(),
+            k_r: kept.k_r.view(),
+        }
+    }
+
+    pub fn d(&self) -> usize {
+        self.q.ncols()
+    }
+
+    pub fn k(&self) -> Array2<f64> {
+        self.c.dot(&self.w_uk)
+    }
+
+    pub fn v(&self) -> Array2<f64> {
+        self.c.dot(&self.w_uv)
+    }
+
+    /// √(d + d_r)
+    pub fn root(&self) -> f64 {
+        ((self.d() + self.k_r.ncols()) as f64).sqrt()
+    }
+
+    pub fn content(&self) -> Array2<f64> {
+        self.q.dot(&self.k().t())
+    }
+
+    pub fn rotary(&self) -> Array2<f64> {
+        self.q_r.dot(&self.k_r.t())
+    }
+
+    pub fn scores(&self) -> Array2<f64> {
+        (self.content() + self.rotary()) / self.root()
+    }
+
+    pub fn weights(&self) -> Array2<f64> {
+        causal_softmax(self.scores().view())
+    }
+}
+
+/// Each head by itself.
+pub(super) fn each(
+    queries: &Queries,
+    kept: &Latents,
+    up: &Up,
+    attend: impl Fn(Head) -> Array2<f64>,
+) -> Array3<f64> {
+    let heads: Vec<_> =
+        (0..queries.content.dim().0).map(|a| attend(Head::of(a, queries, kept, up))).collect();
+    let heads: Vec<_> = heads.iter().map(|head| head.view()).collect();
+    ndarray::stack(Axis(0), &heads).expect("heads of equal shape")
+}
+
+/// With other scores.
+fn with_scores(
+    queries: &Queries,
+    kept: &Latents,
+    up: &Up,
+    scores: impl Fn(&Head) -> Array2<f64>,
+) -> Array3<f64> {
+    each(queries, kept, up, |head| causal_softmax(scores(&head).view()).dot(&head.v()))
+}
+
+/// Divided by the root of another width.
+fn scaled(
+    queries: &Queries,
+    kept: &Latents,
+    up: &Up,
+    width: impl Fn(&Head) -> usize,
+) -> Array3<f64> {
+    with_scores(queries, kept, up, |head| {
+        (head.content() + head.rotary()) / (width(head) as f64).sqrt()
+    })
+}
+
+/// Softmax of each row, over the places that `seen` allows.
+pub(super) fn hidden(scores: &Array2<f64>, seen: impl Fn(usize, usize) -> bool) -> Array2<f64> {
+    let mut weights = scores.clone();
+    for ((i, j), score) in weights.indexed_iter_mut() {
+        if !seen(i, j) {
+            *score = f64::NEG_INFINITY;
+        }
+    }
+    for mut row in weights.rows_mut() {
+        let (_, softmax) = attn_oracle::softmax(&row.to_vec());
+        row.assign(&Array1::from(softmax));
+    }
+    weights
+}
+
+pub(super) fn softmax(scores: &Array2<f64>) -> Array2<f64> {
+    hidden(scores, |_, _| true)
+}
+
+pub(super) fn top_left(scores: &Array2<f64>) -> Array2<f64> {
+    hidden(scores, |i, j| j <= i)
+}

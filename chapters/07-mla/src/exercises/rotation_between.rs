@@ -1,0 +1,108 @@
+//! 7.7 `rotation_between`
+
+use super::compress::{each_row, halves, swapped};
+use crate::{given::rope, oracle, seeded};
+use attn_exercise::{exercise, field, pairwise};
+use ndarray::{Array2, ArrayView2, array};
+use std::f64::consts::FRAC_PI_2;
+
+exercise! {
+    /// W_UQ and W_UK of one head, how far apart the two tokens stand, and the base of the rotation.
+    crate::rotation_between: (w_uq: Array2<f64>[d_q d], w_uk: Array2<f64>[d_c d], distance: usize, base: f64) -> Array2<f64>;
+
+    exact: |c| oracle::between(c.w_uq.view(), c.w_uk.view(), c.distance, c.base);
+    steps: |c| [
+        field("W_UQ W_UKᵀ, without a rotation", &c.w_uq.dot(&c.w_uk.t())),
+        field("W_UQ, every row turned by the distance", &each_row(&c.w_uq, |row| rope(row, c.distance, c.base))),
+    ];
+
+    cases: |random| {
+        let mut of = |about, (d_q, d_c), d, distance, base| {
+            case(about, (seeded::normal(random, (d_q, d)), seeded::normal(random, (d_c, d)), distance, base))
+        };
+        let pair = array![[0.0, 0.0, 1.0, 0.0], [0.0, 0.0, 0.0, 1.0]];
+        let mut cases = vec![
+            case("by hand: a quarter turn", (pair.clone(), pair, 1, FRAC_PI_2.recip().powi(2))),
+            of("", (6, 8), 4, 0, 100.0),
+            of("", (6, 8), 4, 1, 100.0),
+            of("", (6, 8), 4, 7, 100.0),
+            of("far apart", (6, 8), 8, 3000, 10_000.0),
+            of("as in V2, each width an eighth", (192, 64), 16, 40, 10_000.0),
+        ];
+        cases.extend(pairwise([5, 5, 2, 4]).into_iter().map(|[d_q, d_c, d, distance]| {
+            of("small", (d_q + 1, d_c + 1), 2 * d + 2, [0, 1, 5, 90][distance], [100.0, 30.0][d])
+        }));
+        cases
+    };
+
+    never {
+        "d = 1": "the numbers are turned in pairs";
+    }
+
+    right (w_uq, w_uk, distance, base) {
+        "the keys turned backwards" => {
+            let turned = each_row(&w_uk.to_owned(), |row| backwards(row, distance, base));
+            w_uq.dot(&turned.t())
+        };
+        "both turned, by two positions" => {
+            let [q, k] = [(w_uq, distance + 5), (w_uk, 5)].map(|(w, at)| each_row(&w.to_owned(), |row| rope(row, at, base)));
+            q.dot(&k.t())
+        };
+        "the rotation as a matrix" => {
+            let d = w_uq.ncols();
+            let rotation = each_row(&Array2::eye(d), |row| rope(row, distance, base));
+            w_uq.dot(&rotation).dot(&w_uk.t())
+        };
+        "by plain loops" => oracle::between(w_uq, w_uk, distance, base);
+    }
+
+    mistakes (w_uq, w_uk, distance, base) {
+        "rows-as-positions": "`rope` turns row r of W_UQ by distance + r: the rows are numbers of a latent, not tokens, and all of them are turned alike"
+            => rope(w_uq, distance, base).dot(&w_uk.t());
+        "rows-as-positions-of-both": "`rope` turns row r of both matrices by its number: the rows are numbers of latents, not tokens"
+            => rope(w_uq, distance, base).dot(&rope(w_uk, 0, base).t());
+        "rows-as-positions-alike": "`rope` turns row r of both matrices by its number, and the distance cancels: the rows are numbers of latents, not tokens"
+            => rope(w_uq, distance, base).dot(&rope(w_uk, distance, base).t());
+        "no-rotation": "there is no rotation between the two, as when none is turned or both are turned alike: this is the matrix that could be computed once"
+            => w_uq.dot(&w_uk.t());
+        "backwards": "the turn is the wrong way round: the query is ahead of the key, so that it is the query that is turned by the distance, or the key by minus the distance"
+            => w_uq.dot(&turned(w_uk, distance, base).t());
+        "twice": "query and key are both turned by the distance, in opposite directions: it counts double"
+            => turned(w_uq, 2 * distance, base).dot(&w_uk.t());
+        "one-too-far": "the distance is one too large"
+            => turned(w_uq, distance + 1, base).dot(&w_uk.t());
+        "always-one": "the turn is that of distance 1, whatever the distance is"
+            => turned(w_uq, 1, base).dot(&w_uk.t());
+        "halves": "the pairs are the numbers i and i + d/2, where they should be 2i and 2i + 1"
+            => halves(&w_uq.to_owned(), |w| turned(w, distance, base)).dot(&w_uk.t());
+        "transposed": "the result is d_c × d_q: the query's latent stands on the left"
+            => w_uk.dot(&turned(w_uq, distance, base).t());
+        "product-turned": "the product W_UQ W_UKᵀ is turned where its width is even, instead of what stands between the two"
+            => {
+                let product = w_uq.dot(&w_uk.t());
+                if product.ncols().is_multiple_of(2) { turned(product.view(), distance, base) } else { product }
+            };
+        "scaled": "the matrix is divided by √d"
+            => crate::rotation_between(w_uq, w_uk, distance, base) / (w_uq.ncols() as f64).sqrt();
+        "mirrored": "a pair is mirrored instead of turned: the sign of the second sine is wrong"
+            => {
+                let sign = Array2::from_shape_fn((1, w_uq.ncols()), |(_, c)| if c % 2 == 0 { 1.0 } else { -1.0 });
+                (turned(w_uq, distance, base) * sign).dot(&w_uk.t())
+            };
+        "by-column": "the columns of W_UQ are turned, in pairs of rows where there are any, instead of its rows"
+            => {
+                let w = w_uq.t();
+                let by_column = if w.ncols().is_multiple_of(2) { turned(w, distance, base).reversed_axes() } else { w_uq.to_owned() };
+                by_column.dot(&w_uk.t())
+            };
+    }
+}
+
+fn turned(w: ArrayView2<f64>, position: usize, base: f64) -> Array2<f64> {
+    each_row(&w.to_owned(), |row| rope(row, position, base))
+}
+
+/// Turned by minus the position.
+fn backwards(row: ArrayView2<f64>, position: usize, base: f64) -> Array2<f64> {
+    swapped(&rope(swapped(&row.to_owned()).view(), position, base))
+}
