@@ -104,6 +104,8 @@ fn the_crossover_is_at_a_171st() {
     assert_eq!(flops_per_pair(V2), (640, 2176));
     assert_eq!(flops_through(V2), 262_144);
     near(crossover(V2), 170.7, 0.1);
+    // The shape of the demonstration's model.
+    assert_eq!(crossover(Shape { h: 8, d: 16, d_r: 16, d_v: 16, d_c: 48 }), 24.0);
     // Always in decoding, with two tokens or more.
     for m in 2..=10_000 {
         assert_eq!(cheaper_form(&V2, 1, m).cheaper, Form::Absorbed);

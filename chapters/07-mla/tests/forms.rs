@@ -20,8 +20,14 @@ fn refusal(args: &[&str]) -> String {
 
 #[test]
 fn all_forms_write_the_same_text() {
-    for seed in [&["--untrained"][..], &["--untrained", "--length", "3", "She", "was"]] {
-        let text = run(seed).expect("a text");
+    let all: [&[&str]; 4] = [
+        &[],
+        &["--length", "1", "Mr."],
+        &["--untrained"],
+        &["--untrained", "--length", "3", "She", "was"],
+    ];
+    for args in all {
+        let text = run(args).expect("a text");
         assert!(text.contains("All four wrote the same text"), "{text}");
         assert_eq!(text.matches("wrote    ").count(), 1, "{text}");
         for line in text.lines() {
