@@ -1,8 +1,12 @@
 //! What the chapter's page says in numbers.
 
+use attn_lm::Model;
 use ch06_mqa_gqa::{
     Transformer,
-    figures::cited::{MODELS, in_the_rule},
+    figures::{
+        cited::{MODELS, in_the_rule},
+        own::of_runs,
+    },
     matched_width,
 };
 
@@ -73,4 +77,14 @@ fn the_matched_width_is_the_largest_that_has_no_more_weights() {
             assert!(weights(h_kv, width + 1) > weights(model.h, model.d_ff));
         }
     }
+}
+
+#[test]
+fn our_own_model_with_eight_heads_predicts_best_and_the_others_alike() {
+    let [mha, gqa, mqa, mla] = Model::ALL.map(|model| of_runs(model)[0]);
+    let others = [gqa, mqa, mla];
+    let (least, greatest) =
+        (others.into_iter().fold(9.0, f64::min), others.into_iter().fold(0.0, f64::max));
+    assert!((0.025..0.035).contains(&(least - mha)), "{mha} and {others:?}");
+    assert!(greatest - least < 0.005, "{others:?}");
 }

@@ -5,19 +5,18 @@ use attn_lm::{
     results::{conversions, losses},
 };
 
-/// The least, the mean and the greatest loss of a model's runs.
-pub fn spread(model: Model) -> [f64; 3] {
-    let losses: Vec<f64> =
-        losses().into_iter().filter(|row| row.model == model).map(|row| row.loss).collect();
-    let least = losses.iter().copied().fold(f64::INFINITY, f64::min);
-    let greatest = losses.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    [least, losses.iter().sum::<f64>() / losses.len() as f64, greatest]
+/// The losses of a model's runs, the least first.
+pub fn of_runs(model: Model) -> Vec<f64> {
+    let runs = losses().into_iter().filter(|row| row.model == model);
+    let mut losses: Vec<f64> = runs.map(|row| row.loss).collect();
+    losses.sort_by(f64::total_cmp);
+    losses
 }
 
 pub(super) fn table() -> String {
     let mut table = String::from(
-        "| model | heads of keys and values | weights | kept per token | loss, mean of the runs | least and greatest |\n\
-         | --- | ---: | ---: | ---: | ---: | ---: |\n",
+        "| model | heads of keys and values | weights | kept per token | loss |\n\
+         | --- | ---: | ---: | ---: | ---: |\n",
     );
     for model in Model::ALL {
         let weights: usize =
@@ -26,12 +25,13 @@ pub(super) fn table() -> String {
             Model::Mla => "a latent".to_string(),
             _ => model.kv_heads().to_string(),
         };
-        let [least, mean, greatest] = spread(model);
+        let runs: Vec<String> = of_runs(model).iter().map(|loss| format!("{loss:.3}")).collect();
         table += &format!(
-            "| {} | {heads} | {} thousand | {} numbers | {mean:.3} | {least:.3}, {greatest:.3} |\n",
+            "| {} | {heads} | {} thousand | {} numbers | {} |\n",
             model.name().to_uppercase(),
             weights / 1000,
             LAYERS * model.kept(),
+            runs.join(", "),
         );
     }
     table
