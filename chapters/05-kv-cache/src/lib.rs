@@ -38,3 +38,8 @@ pub use generate::generate;
 pub use largest_batch::largest_batch;
 pub use rewind::rewind;
 pub use window_attention::window_attention;
+
+/// Makes the Rust in the book's page on this chapter a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../../book/src/ch05-kv-cache.md")]
+struct Book;

@@ -35,6 +35,19 @@ fn both_texts_are_the_same() {
     }
 }
 
+/// The trained model's text, as the page prints it, with a cache and without.
+#[test]
+fn the_trained_model_goes_on() {
+    let args = ["write", "It was a truth", "--tokens", "57"];
+    let args = demo::Args::try_parse_from(args).expect("arguments");
+    let mut text = Vec::new();
+    demo::run(&args, || LanguageModel::trained(Model::Mha), &mut text).expect("it runs");
+    let text = String::from_utf8(text).expect("text");
+    let line = "It was a truth to be sure the stay of the considered to her father";
+    assert_eq!(text.matches(line).count(), 2, "{text}");
+    assert!(text.contains("Both have written the same 57 characters."), "{text}");
+}
+
 /// A text that ends only with the context.
 #[test]
 fn the_context_ends_it() {

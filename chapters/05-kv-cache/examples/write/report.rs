@@ -51,6 +51,8 @@ pub fn write(
         prompt.len(),
     )?;
 
+    // The first pass of all has to fetch the weights from wherever they are.
+    let Ok(_) = model.logits(&prompt, &mut Whole(&layers));
     writeln!(to, "\nWith a cache")?;
     let mut attention = Cached::new(&layers, context);
     let with = with_cache(&model, &mut attention, &prompt, context, to)?;

@@ -237,6 +237,33 @@ exercise! {
                 write(cache, keys, values, start);
                 Ok(())
             };
+        "numbers-for-tokens": "`needed` counts all numbers of the chunk, as `keys.len()` does; its tokens are the middle one of `keys.dim()`"
+            => {
+                cache.fits(keys, values)?;
+                if start != cache.len {
+                    return Err(CacheError::Position { start, len: cache.len });
+                }
+                let needed = cache.len + keys.len();
+                if needed > cache.capacity() {
+                    return Err(CacheError::Full { needed, capacity: cache.capacity() });
+                }
+                crate::append(cache, keys, values, start)
+            };
+        "heads-for-tokens": "the heads of the chunk are taken for its tokens: the first number of `keys.dim()`, where the middle one is meant"
+            => {
+                cache.fits(keys, values)?;
+                if start != cache.len {
+                    return Err(CacheError::Position { start, len: cache.len });
+                }
+                let needed = cache.len + keys.dim().0;
+                if needed > cache.capacity() {
+                    return Err(CacheError::Full { needed, capacity: cache.capacity() });
+                }
+                cache.keys.slice_mut(s![.., start..needed, ..]).assign(&keys);
+                cache.values.slice_mut(s![.., start..needed, ..]).assign(&values);
+                cache.len = needed;
+                Ok(())
+            };
         "values-forgotten": "the keys are written and the values are not"
             => {
                 checked(cache, keys, values, start)?;

@@ -208,6 +208,21 @@ exercise! {
                 let k = Parts::of(layer, x, cache.len, rotary).k;
                 Parts { k, ..Parts::unturned(layer, x) }.finish(layer, cache)
             };
+        "keys-from-0": "the keys of each chunk are turned from position 0 on, and only the queries from `cache.len`"
+            => {
+                let k = Parts::of(layer, x, 0, rotary).k;
+                Parts { k, ..Parts::of(layer, x, cache.len, rotary) }.finish(layer, cache)
+            };
+        "queries-from-0": "the queries of each chunk are turned from position 0 on, and only the keys from `cache.len`"
+            => {
+                let q = Parts::of(layer, x, 0, rotary).q;
+                Parts { q, ..Parts::of(layer, x, cache.len, rotary) }.finish(layer, cache)
+            };
+        "queries-after": "the queries are turned after the chunk was appended, when `cache.len` has grown: they stand behind their own keys"
+            => {
+                let q = Parts::of(layer, x, cache.len + x.nrows(), rotary).q;
+                Parts { q, ..Parts::of(layer, x, cache.len, rotary) }.finish(layer, cache)
+            };
         "values-turned": "the values are turned too, where their width is even: they are what is fetched, and arrive as they are"
             => {
                 let mut parts = Parts::of(layer, x, cache.len, rotary);

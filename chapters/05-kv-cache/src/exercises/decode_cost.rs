@@ -134,6 +134,10 @@ exercise! {
             });
         "prompt-again": "every token of the text goes through the weights again, as without a cache; a step has one new token for each text"
             => with(model, machine, tokens, batch, |cost| cost.flop += batch * 2 * model.parameters * (tokens - 1));
+        "one-more-token": "the new token is counted once more; `tokens` counts it already"
+            => crate::decode_cost(model, machine, tokens + 1, batch);
+        "training": "a weight is counted as 6 FLOPs, as in training, where the gradients take twice as many as the pass itself"
+            => with(model, machine, tokens, batch, |cost| cost.flop += batch * 4 * model.parameters);
         "inverted": "the bandwidth is divided by the bytes, and the peak by the FLOPs"
             => {
                 let cost = crate::decode_cost(model, machine, tokens, batch);

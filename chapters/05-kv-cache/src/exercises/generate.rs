@@ -152,6 +152,23 @@ exercise! {
             };
         "first-row": "the first row of the logits decides; it belongs to the first token that was fed, and the last one to the last"
             => with(step, prompt, stop, context, Habit { row: |_| 0, ..Habit::RIGHT });
+        "row-of-the-prompt": "row prompt.len() − 1 decides in every step: later steps have a single row, and it panics"
+            => {
+                check_prompt(prompt, context)?;
+                let (mut written, mut new, mut start) = (Vec::new(), prompt.to_vec(), 0);
+                while start + new.len() < context {
+                    let logits = step(&new, start);
+                    start += new.len();
+                    assert!(prompt.len() <= logits.nrows(), "index out of bounds");
+                    let token = best(logits.row(prompt.len() - 1));
+                    if token == stop {
+                        break;
+                    }
+                    written.push(token);
+                    new = vec![token];
+                }
+                Ok(written)
+            };
         "row-before-last": "the row before the last decides, where there are two: that predicts a token that is known already"
             => with(step, prompt, stop, context, Habit { row: |n| n.saturating_sub(2), ..Habit::RIGHT });
         "summed-rows": "all rows are added up; only the last one has seen the whole text"

@@ -239,6 +239,29 @@ exercise! {
                 }
                 out
             };
+        "tokens-stay": "`tokens` is not counted up: every token goes into the same slot, and no slot is in use"
+            => {
+                let (h, n, _) = q.dim();
+                let mut out = Array3::zeros((h, n, v.dim().2));
+                for i in 0..n {
+                    put(ring, ring.tokens % ring.window(), k, v, i);
+                    let mask = all_in_use(ring);
+                    attend(ring, q, i, &mask, &mut out);
+                }
+                out
+            };
+        "counted-late": "the slots in use are counted before the new token is: as long as the ring is not full, a token does not see itself"
+            => {
+                let (h, n, _) = q.dim();
+                let mut out = Array3::zeros((h, n, v.dim().2));
+                for i in 0..n {
+                    let mask = all_in_use(ring);
+                    put(ring, ring.tokens % ring.window(), k, v, i);
+                    ring.tokens += 1;
+                    attend(ring, q, i, &mask, &mut out);
+                }
+                out
+            };
         "tokens-wrapped": "`tokens` starts again at 0 when the ring is full, so that a full ring looks nearly empty; it counts all tokens"
             => {
                 let (h, n, _) = q.dim();
