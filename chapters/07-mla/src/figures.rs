@@ -4,6 +4,7 @@ pub mod between;
 mod cache;
 mod cost;
 mod paths;
+mod thousands;
 
 use attn_viz::Figure;
 
@@ -34,17 +35,4 @@ pub fn tables() -> Vec<Written> {
         ("ch07/intensity", cost::intensity),
         ("ch07/between", between::table),
     ]
-}
-
-/// `34560` as `34,560`.
-fn thousands(number: usize) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }

@@ -2,8 +2,10 @@
 
 use crate::{
     functions::Functions,
-    given::{Down, Form, Latents, Queries, QueryWeights, Up, causal_softmax},
+    given::{Down, Form, Latents, Queries, QueryWeights, Shape, Up, causal_softmax},
+    seeded,
 };
+use attn_core::random::Random;
 use ndarray::{Array2, Array3, ArrayView2, ArrayView3, Axis};
 
 // ANCHOR: layer
@@ -53,6 +55,21 @@ pub fn mixed(heads: ArrayView3<f64>, w_o: ArrayView3<f64>) -> Array2<f64> {
     out
 }
 // ANCHOR_END: layer
+
+impl Mla {
+    /// A layer with seeded weights; its queries are made of the token where `d_q` is `None`.
+    pub fn seeded(random: &mut Random, d_model: usize, d_q: Option<usize>, shape: Shape) -> Self {
+        let Shape { h, d, d_r, d_v, d_c } = shape;
+        let down = seeded::down(random, d_model, d_c, d_r);
+        let queries = seeded::query_weights(random, d_model, d_q, (h, d, d_r));
+        Mla {
+            queries: QueryWeights { base: down.base, ..queries },
+            down,
+            up: seeded::up(random, shape),
+            w_o: seeded::weights(random, h * d_v, (h, d_v, d_model)),
+        }
+    }
+}
 
 /// The third way: keys and values are made once, when a token comes, and kept.
 #[derive(Clone, Debug)]

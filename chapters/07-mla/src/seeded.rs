@@ -1,9 +1,6 @@
 //! Seeded weights and tokens in f64, for the cases, the tests and the figures.
 
-use crate::{
-    Mla,
-    given::{Down, Latents, Queries, QueryWeights, Shape, Source, Up},
-};
+use crate::given::{Down, Latents, Queries, QueryWeights, Shape, Source, Up};
 use attn_core::random::Random;
 use ndarray::{Array, Array1, Dimension, ShapeBuilder};
 
@@ -16,7 +13,7 @@ pub fn normal<D: Dimension, S: ShapeBuilder<Dim = D>>(
 }
 
 /// Normal entries that keep the size of what they multiply, which has `width` numbers.
-fn weights<D: Dimension, S: ShapeBuilder<Dim = D>>(
+pub fn weights<D: Dimension, S: ShapeBuilder<Dim = D>>(
     random: &mut Random,
     width: usize,
     shape: S,
@@ -79,17 +76,4 @@ pub fn attention(random: &mut Random, shape: Shape, (n, m): (usize, usize)) -> (
     let queries =
         Queries { content: normal(random, (h, n, d)), rotary: normal(random, (h, n, d_r)) };
     (queries, Latents { c: normal(random, (m, d_c)), k_r: normal(random, (m, d_r)) })
-}
-
-/// A whole layer.
-pub fn layer(random: &mut Random, d_model: usize, d_q: Option<usize>, shape: Shape) -> Mla {
-    let Shape { h, d, d_r, d_v, d_c } = shape;
-    let down = down(random, d_model, d_c, d_r);
-    let queries = query_weights(random, d_model, d_q, (h, d, d_r));
-    Mla {
-        queries: QueryWeights { base: down.base, ..queries },
-        down,
-        up: up(random, shape),
-        w_o: weights(random, h * d_v, (h, d_v, d_model)),
-    }
 }

@@ -64,6 +64,12 @@ fn a_token_is_576_numbers() {
     assert_eq!(latent * V2_LAYERS, 34_560);
     let group = Cache::Groups { h_kv: 1, d: V2.d }.numbers();
     assert_eq!(latent as f64 / group as f64, 2.25);
+    // With the rotary key copied into every head, as DeepSeek-V3's own naive form keeps it.
+    assert_eq!(V2.h * (V2.d + V2.d_r + V2.d_v), 40_960);
+    // The scale, with the rotary part forgotten and with the absorbed width.
+    near(((V2.d + V2.d_r) as f64 / V2.d as f64).sqrt(), 1.22, 0.01);
+    near(((V2.d + V2.d_r) as f64).sqrt(), 13.9, 0.1);
+    assert_eq!((V2.d_c + V2.d_r) as f64, 24.0 * 24.0);
     // d_c is 4 heads wide, 1/32 of all heads' keys; d_r half a head.
     assert_eq!((V2.d_c, V2.d_r), (4 * V2.d, V2.d / 2));
     assert_eq!(V2.h * V2.d / V2.d_c, 32);
@@ -94,6 +100,8 @@ fn the_products_are_larger_than_their_factors() {
     let (apart, together) = apart_and_together(V2_D_Q, V2.d, V2.d_c);
     assert_eq!(together / apart, 3);
     near(2_621_440.0 / 720_896.0, 3.6, 0.1);
+    // For the output it begins to pay where a value is wider than this.
+    near((V2.d_c * V2_D_MODEL) as f64 / (V2.d_c + V2_D_MODEL) as f64, 465.0, 1.0);
     // All heads of a layer: 100 million numbers instead of 34.
     near(128.0 * 786_432.0 / 1e6, 101.0, 1.0);
     near(128.0 * 262_144.0 / 1e6, 34.0, 1.0);

@@ -69,7 +69,7 @@ fn both_forms_are_equal_in_every_cut_into_chunks() {
         let shape = some_shape(&mut random);
         let d_model = 2 + random.below(8);
         let d_q = [None, Some(1 + random.below(8))][random.below(2)];
-        let layer = seeded::layer(&mut random, d_model, d_q, shape);
+        let layer = Mla::seeded(&mut random, d_model, d_q, shape);
         let n = 6;
         let x = normal(&mut random, (n, d_model));
         let (whole, _) = in_chunks(&layer, Form::Naive, x.view(), &[n]);
@@ -175,7 +175,7 @@ fn the_absorbed_form_is_multi_query_attention_with_another_scale() {
 fn only_distances_count() {
     let mut random = Random::new(3);
     let shape = Shape { h: 3, d: 6, d_r: 4, d_v: 5, d_c: 10 };
-    let layer = seeded::layer(&mut random, 8, Some(6), shape);
+    let layer = Mla::seeded(&mut random, 8, Some(6), shape);
     let x = normal(&mut random, (5, 8));
     let at = |start: usize| {
         let kept = compress(&layer.down, x.view(), start);

@@ -1,6 +1,6 @@
 //! What is kept of a token, in the shape of DeepSeek-V2 and between whole models.
 
-use super::thousands;
+use super::thousands::thousands;
 use crate::numbers::{CACHES, Cache, DEEPSEEK_67B, DEEPSEEK_V2, Deployed, V2, V2_LAYERS, saved};
 use attn_viz::{Axis, Bars, Figure};
 

@@ -1,6 +1,6 @@
 //! What the forms cost, counted.
 
-use super::thousands;
+use super::thousands::thousands;
 use crate::{
     cheaper_form,
     given::Form,
