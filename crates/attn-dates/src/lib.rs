@@ -24,10 +24,9 @@ pub mod results;
 pub mod vocabulary;
 
 pub use attn_weights::WeightsError;
-pub use model::{ATTENTION, EMBEDDING, FEED_FORWARD, FORMAT, HEADS, LAYERS, Model, STATE, WIDTH};
-
-/// The weights of one of the four models.
-pub type Weights = attn_weights::Weights<Model>;
+pub use model::{
+    ATTENTION, EMBEDDING, FEED_FORWARD, FORMAT, HEADS, LAYERS, Model, STATE, WIDTH, Weights,
+};
 
 /// How many positions a model can tell apart: the size of the table of rotations in the
 /// Transformer, and the longest sequence that any of the models takes.

@@ -66,6 +66,9 @@ impl Model {
 /// The version of the files with weights.
 pub const FORMAT: &str = "attn-dates 1";
 
+/// The weights of one of the four models.
+pub type Weights = attn_weights::Weights<Model>;
+
 impl attn_weights::Model for Model {
     const FORMAT: &'static str = FORMAT;
 

@@ -19,7 +19,5 @@ pub use attn_weights::WeightsError;
 pub use language_model::{Attention, AttentionWeights, Grouped, LanguageModel, Latent, rms_norm};
 pub use model::{
     CONTEXT, FEED_FORWARD, FORMAT, HEAD, HEADS, LATENT, LAYERS, Model, ROPE_BASE, ROTARY, WIDTH,
+    Weights,
 };
-
-/// The weights of one of the models.
-pub type Weights = attn_weights::Weights<Model>;

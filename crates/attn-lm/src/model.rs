@@ -120,6 +120,9 @@ impl Model {
     }
 }
 
+/// The weights of one of the models.
+pub type Weights = attn_weights::Weights<Model>;
+
 impl attn_weights::Model for Model {
     const FORMAT: &'static str = FORMAT;
 

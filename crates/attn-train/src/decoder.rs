@@ -3,14 +3,13 @@
 use crate::{
     batch::tensor,
     causal_softmax::causal_softmax,
+    model::Model,
     net::{Net, project},
 };
 use anyhow::{Result, bail};
 use attn_lm::{HEAD, HEADS, LAYERS, ROPE_BASE, ROTARY, WIDTH};
 use candle_core::{D, Device, Tensor};
 use candle_nn::{ops::silu, rotary_emb::rope_i_slow};
-
-use crate::model::Model;
 
 /// All logits of some texts of one length: batch × n × vocabulary.
 pub fn forward(net: &Net, texts: &[Vec<u32>]) -> Result<Tensor> {

@@ -41,6 +41,7 @@ pub mod gru;
 pub mod measure;
 pub mod model;
 pub mod net;
+pub mod part;
 pub mod passages;
 pub mod publish;
 pub mod run;

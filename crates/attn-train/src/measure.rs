@@ -5,8 +5,9 @@ use crate::{
     gru,
     model::Model,
     net::Net,
+    part::Part,
     passages::Passages,
-    train::{Part, forward, loss},
+    train::{forward, loss},
 };
 use anyhow::{Context, Result, bail};
 use attn_dates::{

@@ -1,6 +1,6 @@
 //! Passages of the novel as batches, and the loss of a model on them.
 
-use crate::{batch::tensor, decoder, net::Net, net::log_softmax, train::Part};
+use crate::{batch::tensor, decoder, net::Net, net::log_softmax, part::Part};
 use anyhow::Result;
 use attn_core::random::Random;
 use attn_lm::{CONTEXT, text};

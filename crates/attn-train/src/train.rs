@@ -7,6 +7,7 @@ use crate::{
     gru,
     model::Model,
     net::{Net, Output, log_softmax},
+    part::Part,
     passages,
     run::Run,
     transformer,
@@ -76,18 +77,6 @@ pub fn loss(output: &Output, batch: &Batch) -> Result<Tensor> {
     let wanted = tensor(&batch.wanted)?.unsqueeze(2)?;
     let log = log_softmax(&output.logits)?.gather(&wanted, D::Minus1)?;
     Ok((log.squeeze(2)? * batch.target_weights()?)?.sum_all()?.neg()?)
-}
-
-/// A part of a batch.
-pub trait Part: Sync {
-    /// How many characters are predicted.
-    fn predicted(&self) -> usize;
-
-    /// The sum of the losses of all of them, in nats.
-    ///
-    /// # Errors
-    /// When the model is of the other task.
-    fn loss(&self, net: &Net) -> Result<Tensor>;
 }
 
 impl Part for Batch {
