@@ -114,6 +114,37 @@ exercise! {
             };
         "mask-ignored": "the mask is not handed on to the heads"
             => crate::grouped_attention(q, k, v, &Mask::None);
+        "always-causal": "every head is masked causally, whatever the mask says"
+            => crate::grouped_attention(q, k, v, &Mask::Causal);
+        "mask-on-head-0": "only query head 0 obeys the mask"
+            => {
+                let mut out = crate::grouped_attention(q, k, v, &Mask::None);
+                let masked = crate::grouped_attention(q, k, v, mask);
+                out.index_axis_mut(Axis(0), 0).assign(&masked.index_axis(Axis(0), 0));
+                out
+            };
+        "only-causal": "only a causal mask is handed on; the others are dropped"
+            => match mask {
+                Mask::Causal => crate::grouped_attention(q, k, v, mask),
+                _ => crate::grouped_attention(q, k, v, &Mask::None),
+            };
+        "mean-of-keys-and-values": "all heads use the mean of the key/value heads"
+            => {
+                let mean = |x: ArrayView3<f32>| x.mean_axis(Axis(0)).expect("a head").broadcast(x.dim()).expect("heads").to_owned();
+                crate::grouped_attention(q, mean(k).view(), mean(v).view(), mask)
+            };
+        "mean-of-keys": "all heads look at the mean of the keys' heads; the values are right"
+            => {
+                let mean = k.mean_axis(Axis(0)).expect("a head");
+                crate::grouped_attention(q, mean.broadcast(k.dim()).expect("heads"), v, mask)
+            };
+        "group-backwards": "the outputs of a group stand in the opposite order"
+            => {
+                let group = q.dim().0 / k.dim().0;
+                let right = crate::grouped_attention(q, k, v, mask);
+                let from: Vec<usize> = (0..q.dim().0).map(|i| i / group * group + group - 1 - i % group).collect();
+                right.select(Axis(0), &from)
+            };
         "mask-on-the-first": "only the first query head of each group obeys the mask"
             => {
                 let (h, h_kv) = (q.dim().0, k.dim().0);

@@ -115,6 +115,59 @@ exercise! {
                 }
                 Gradients { dq, ..right }
             };
+        "queries-averaged": "dq is the mean over the group; every query head has its own"
+            => {
+                let right = crate::grouped_backward(q, k, v, mask, d_out);
+                let group = q.dim().0 / k.dim().0;
+                let mut dq = right.dq.clone();
+                for (i, mut mean) in dq.outer_iter_mut().enumerate() {
+                    let first = i / group * group;
+                    mean.assign(&right.dq.slice(s![first..first + group, .., ..]).mean_axis(Axis(0)).expect("a head"));
+                }
+                Gradients { dq, ..right }
+            };
+        "queries-divided": "dq is divided by the size of the group; it is nobody's share"
+            => {
+                let right = crate::grouped_backward(q, k, v, mask, d_out);
+                Gradients { dq: right.dq * (k.dim().0 as f32 / q.dim().0 as f32), ..right }
+            };
+        "root-of-the-group": "dk and dv are divided by the root of the group's size; they are plain sums"
+            => {
+                let share = (k.dim().0 as f32 / q.dim().0 as f32).sqrt();
+                let right = crate::grouped_backward(q, k, v, mask, d_out);
+                Gradients { dk: right.dk * share, dv: right.dv * share, ..right }
+            };
+        "always-causal": "the gradients are those of causal attention, whatever the mask says"
+            => crate::grouped_backward(q, k, v, &Mask::Causal, d_out);
+        "negated": "all gradients have the opposite sign"
+            => {
+                let right = crate::grouped_backward(q, k, v, mask, d_out);
+                Gradients { dq: -right.dq, dk: -right.dk, dv: -right.dv }
+            };
+        "sum-of-d-out": "the gradient of the output is added up over the group before it is handed on to each head"
+            => {
+                let group = q.dim().0 / k.dim().0;
+                let mut sums = d_out.to_owned();
+                for (i, mut own) in sums.outer_iter_mut().enumerate() {
+                    let first = i / group * group;
+                    own.assign(&d_out.slice(s![first..first + group, .., ..]).sum_axis(Axis(0)));
+                }
+                crate::grouped_backward(q, k, v, mask, sums.view())
+            };
+        "first-d-out-of-the-group": "every head gets the output's gradient of its group's first head"
+            => {
+                let group = q.dim().0 / k.dim().0;
+                let first: Vec<usize> = (0..q.dim().0).map(|i| i / group * group).collect();
+                crate::grouped_backward(q, k, v, mask, d_out.select(Axis(0), &first).view())
+            };
+        "keys-and-values-swapped": "dk and dv are exchanged where they have the same shape"
+            => {
+                let right = crate::grouped_backward(q, k, v, mask, d_out);
+                match k.dim() == v.dim() {
+                    true => Gradients { dq: right.dq, dk: right.dv, dv: right.dk },
+                    false => right,
+                }
+            };
         "added-to-modulo": "the gradients are right, but they are added up in key/value head i mod h_kv"
             => {
                 let right = crate::grouped_backward(q, k, v, mask, d_out);

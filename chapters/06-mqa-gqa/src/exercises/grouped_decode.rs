@@ -138,6 +138,55 @@ exercise! {
             });
         "no-softmax": "the scores weigh the values as they are, without a softmax"
             => group_by_group(q, cache, |q, keys, values| (q.dot(&keys.t()) / (q.ncols() as f32).sqrt()).dot(&values));
+        "scale-of-the-group": "the scores are divided by the root of the group's size as well as √d"
+            => {
+                let group = q.nrows() / cache.kv_heads();
+                crate::grouped_decode((&q / (group as f32).sqrt()).view(), cache)
+            };
+        "scale-by-keys": "the scores are divided by √m, the number of keys, instead of √d"
+            => group_by_group(q, cache, |q, keys, values| {
+                let scores = q.dot(&keys.t()) / (keys.nrows() as f32).sqrt();
+                softmax_rows(scores.view()).dot(&values)
+            });
+        "scale-of-values": "the scores are divided by √d_v, the width of a value, instead of √d"
+            => group_by_group(q, cache, |q, keys, values| {
+                let scores = q.dot(&keys.t()) / (values.ncols() as f32).sqrt();
+                softmax_rows(scores.view()).dot(&values)
+            });
+        "not-divided": "the weighted sum is not divided by the sum of the exponentials"
+            => group_by_group(q, cache, |q, keys, values| {
+                let mut scores = q.dot(&keys.t()) / (q.ncols() as f32).sqrt();
+                for mut row in scores.rows_mut() {
+                    let max = row.fold(f32::NEG_INFINITY, |max, x| max.max(*x));
+                    row.mapv_inplace(|x| (x - max).exp());
+                }
+                scores.dot(&values)
+            });
+        "sizes-by-reading": "head 0 is read once more, for its sizes; `kv_heads` and `value_width` tell them"
+            => {
+                cache.read(0);
+                crate::grouped_decode(q, cache)
+            };
+        "all-heads-for-each-group": "all heads of the cache are read for every group; one is enough"
+            => {
+                let mut out = Array2::zeros((q.nrows(), cache.value_width()));
+                let group = q.nrows() / cache.kv_heads();
+                for shared in 0..cache.kv_heads() {
+                    let heads: Vec<_> = (0..cache.kv_heads()).map(|head| cache.read(head)).collect();
+                    let own = s![shared * group..(shared + 1) * group, ..];
+                    out.slice_mut(own).assign(&weigh(q.slice(own), heads[shared].0, heads[shared].1));
+                }
+                out
+            };
+        "causal-over-the-group": "the rows of a group are masked causally, as if they were tokens; they are heads, and all see every key"
+            => group_by_group(q, cache, |q, keys, values| {
+                ch03_scaled_dot_product::attention(q, keys, values, &Mask::Causal).out
+            });
+        "sum-of-queries": "the queries of a group are added up before they meet the keys"
+            => group_by_group(q, cache, |q, keys, values| {
+                let sum = q.sum_axis(Axis(0));
+                weigh(sum.broadcast(q.dim()).expect("rows"), keys, values)
+            });
         "one-query-per-group": "only the first query of each group attends; the others get its output"
             => {
                 let group = q.nrows() / cache.kv_heads();

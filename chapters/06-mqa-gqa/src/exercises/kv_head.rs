@@ -66,6 +66,12 @@ exercise! {
             => i.min(h_kv - 1);
         "divided-first": "h_kv is divided by h before it is multiplied by i: in whole numbers that is 0 unless all have their own"
             => i * (h_kv / h);
+        "rounded-up": "the quotient is rounded up instead of down"
+            => (i * h_kv).div_ceil(h);
+        "inverted": "i is multiplied by the size of a group; it is divided by it"
+            => i * h / h_kv;
+        "first-of-the-group": "the first query head of the group is returned; asked for is the number of the group"
+            => i / (h / h_kv) * (h / h_kv);
         "one-behind": "the group begins one head late: the head that opens a group still gets the one before"
             => i.saturating_sub(1) * h_kv / h;
         "one-early": "the group begins one head early: ⌊(i + 1)·h_kv/h⌋"

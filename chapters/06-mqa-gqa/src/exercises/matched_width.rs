@@ -43,6 +43,7 @@ exercise! {
             of("heads wider than d_model / h", (2048, 8, 256, 1), (18, 18, 3), 16_384),
             of("heads narrower than d_model / h", (2048, 8, 64, 2), (18, 18, 2), 8192),
             of("a rest is rounded down", (8, 3, 3, 1), (1, 1, 3), 10),
+            of("a rest that is lost if each attention is rounded by itself", (1024, 8, 128, 1), (18, 12, 3), 2816),
             of("a rest over several networks", (6, 4, 5, 2), (5, 3, 2), 9),
             of("more feed-forward networks than attentions", (16, 4, 4, 1), (3, 6, 2), 32),
             of("one head is left of two", (3, 2, 1, 1), (1, 1, 1), 1),
@@ -89,6 +90,29 @@ exercise! {
             => widened(model, 2 * saved(model, h_kv));
         "rounded-up": "the quotient is rounded up: then there are more weights than before"
             => model.d_ff + saved(model, h_kv).div_ceil(model.feed_forwards * model.matrices * model.d_model);
+        "rounded-per-attention": "what one attention saves is rounded down to whole units of width, and shared out then; round once, at the end"
+            => {
+                let one = saved(&Transformer { attentions: 1, ..*model }, h_kv);
+                model.d_ff + one / (model.matrices * model.d_model) * model.attentions / model.feed_forwards
+            };
+        "whole-ratio": "attentions are divided by feed-forward networks in whole numbers, which drops a rest"
+            => {
+                let one = saved(&Transformer { attentions: 1, ..*model }, h_kv);
+                model.d_ff + one * (model.attentions / model.feed_forwards) / (model.matrices * model.d_model)
+            };
+        "rounded-to-nearest": "the quotient is rounded to the nearest; rounded up, there are more weights than before"
+            => {
+                let unit = model.feed_forwards * model.matrices * model.d_model;
+                model.d_ff + (saved(model, h_kv) + unit / 2) / unit
+            };
+        "head-width-of-d-model": "a head is taken to be d_model / h wide; it has a width of its own, d"
+            => widened(model, saved(&Transformer { d: model.d_model / model.h, ..*model }, h_kv));
+        "head-width-forgotten": "a head is counted as one column; it has d"
+            => widened(model, saved(&Transformer { d: 1, ..*model }, h_kv));
+        "groups-for-heads": "h/h_kv − 1 heads are counted as saved; it is h − h_kv"
+            => widened(model, model.attentions * 2 * model.d_model * (model.h / h_kv - 1) * model.d);
+        "three-matrices": "a feed-forward network is counted as three matrices, with a gate or without"
+            => widened(&Transformer { matrices: 3, ..*model }, saved(model, h_kv));
         "the-gain-alone": "only what is added is returned; asked for is the whole width"
             => widened(model, saved(model, h_kv)) - model.d_ff;
         "d-model-forgotten": "what is saved is counted in weights, and a unit of width as if it cost a number in each matrix; it costs d_model"

@@ -82,6 +82,26 @@ exercise! {
                     w.slice(s![i, column * group..(column + 1) * group]).sum() / group as f32
                 })
             };
+        "columns-h-apart": "the columns that are h apart are taken for a head; a head's columns are neighbours"
+            => {
+                let (d, group) = (w.ncols() / h, h / h_kv);
+                Array2::from_shape_fn((w.nrows(), h_kv * d), |(i, column)| {
+                    let member = |m: usize| w[[i, column % d * h + column / d * group + m]];
+                    (0..group).map(member).sum::<f32>() / group as f32
+                })
+            };
+        "interleaved": "the means are right, but the new heads' columns are interleaved: all first columns, then all second ones"
+            => {
+                let right = crate::mean_pool_kv_heads(w, h, h_kv);
+                let d = right.ncols() / h_kv;
+                Array2::from_shape_fn(right.dim(), |(i, column)| right[[i, column % h_kv * d + column / h_kv]])
+            };
+        "overwritten-and-divided": "each head of a group overwrites the one before, and the last one is then divided by their number; they are added up"
+            => member(w, h, h_kv, |group| group - 1) / (h / h_kv) as f32;
+        "root-mean-square": "the root of the mean of the squares is taken instead of the mean"
+            => crate::mean_pool_kv_heads(w.mapv(|x| x * x).view(), h, h_kv).mapv(f32::sqrt);
+        "first-and-last": "only the first and the last head of a group are averaged"
+            => (member(w, h, h_kv, |_| 0) + member(w, h, h_kv, |group| group - 1)) / 2.0;
         "all-heads": "every new head is the mean of all heads; it is that of its own group"
             => {
                 let (d, all) = (w.ncols() / h, crate::mean_pool_kv_heads(w, h, 1));

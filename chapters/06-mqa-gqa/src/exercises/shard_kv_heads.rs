@@ -121,6 +121,22 @@ exercise! {
             => (0..h_kv).map(|head| head..head + 1).collect();
         "backwards": "the devices are served from the last to the first"
             => crate::shard_kv_heads(h, h_kv, ranks).into_iter().rev().collect();
+        "whole-share": "every device gets h_kv / ranks heads, which is none where there are more devices; it needs one then"
+            => (0..ranks).map(|rank| rank * (h_kv / ranks)..(rank + 1) * (h_kv / ranks)).collect();
+        "share-of-each": "the heads are shared out as r·h_kv/ranks .. (r + 1)·h_kv/ranks, which is empty for some devices where there are more of them; each needs one then"
+            => (0..ranks).map(|rank| rank * h_kv / ranks..(rank + 1) * h_kv / ranks).collect();
+        "one-each-past-the-end": "a device's first head is its own number times what a device holds, also where several share one: the numbers run past the last head"
+            => {
+                let each = (h_kv / ranks).max(1);
+                (0..ranks).map(|rank| rank * each..(rank + 1) * each).collect()
+            };
+        "last-takes-the-rest": "every device but the last gets one head, and the last one the rest"
+            => (0..ranks).map(|rank| match rank + 1 == ranks {
+                true => rank.min(h_kv - 1)..h_kv,
+                false => rank.min(h_kv - 1)..rank.min(h_kv - 1) + 1,
+            }).collect();
+        "start-and-length": "a range is written as its start and its length; it ends after its last head"
+            => crate::shard_kv_heads(h, h_kv, ranks).into_iter().map(|held| held.start..held.len()).collect();
         "group-each": "every device gets as many key/value heads as a group has query heads"
             => (0..ranks).map(|rank| rank * (h / h_kv)..(rank + 1) * (h / h_kv)).collect();
     }
