@@ -7,10 +7,11 @@ use ch05_kv_cache::{
     concatenating::written,
     decode_cost,
     figures::roofline::{self, step},
-    given::{KvCache, Model},
+    given::{KvCache, Model, RingCache},
     largest_batch,
     models::{CARDS, GPT_OSS, card, parameters, published},
     recomputed::work,
+    window_attention,
 };
 use ndarray::{Array2, Array3, Axis, array, s};
 
@@ -198,6 +199,19 @@ fn fetching_a_cache_back_takes_as_long_as_some_steps() {
     let (fetched, step) = (cache / 12.8e9, (cache + 2.0 * llama.parameters as f64) / 1.5e12);
     assert_eq!((1e3 * fetched).round(), 42.0);
     assert!((4.0..5.0).contains(&(fetched / step)), "{}", fetched / step);
+}
+
+// Windows
+
+/// The picture of the ring: after token 5 its four slots hold tokens 4, 5, 2 and 3.
+#[test]
+fn a_slot_is_not_a_position() {
+    let mut ring = RingCache::new(1, 4, 1, 1);
+    for token in 0..6 {
+        let one = |x: f32| Array3::from_elem((1, 1, 1), x);
+        window_attention(&mut ring, one(1.0).view(), one(1.0).view(), one(token as f32).view());
+    }
+    assert_eq!(ring.values, array![[[4.0], [5.0], [2.0], [3.0]]]);
 }
 
 // Masks
