@@ -1,6 +1,9 @@
 //! What the chapter's page says in numbers.
 
-use attn_lm::Model;
+use attn_lm::{
+    Model,
+    results::{Converted, conversions},
+};
 use ch06_mqa_gqa::{
     Transformer,
     figures::{
@@ -87,4 +90,20 @@ fn our_own_model_with_eight_heads_predicts_best_and_the_others_alike() {
         (others.into_iter().fold(9.0, f64::min), others.into_iter().fold(0.0, f64::max));
     assert!((0.025..0.035).contains(&(least - mha)), "{mha} and {others:?}");
     assert!(greatest - least < 0.005, "{others:?}");
+}
+
+/// As converted, the mean is hardly better than chance; after some training the first head is ahead.
+#[test]
+fn the_first_head_of_a_group_does_better_than_their_mean() {
+    for model in [Model::Gqa, Model::Mqa] {
+        let of = |how: &str| {
+            let row = |row: &Converted| row.model == model && row.conversion == how;
+            conversions().into_iter().find(row).unwrap()
+        };
+        let [mean, first, random] = ["mean", "first", "random"].map(of);
+        assert!(random.before - mean.before < 0.2, "{mean:?} {random:?}");
+        assert!(first.before < mean.before - 0.1, "{first:?} {mean:?}");
+        assert!(first.after < mean.after - 0.05 && mean.after < random.after - 0.05);
+        assert_eq!(mean.steps, 30);
+    }
 }

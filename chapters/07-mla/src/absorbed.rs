@@ -10,8 +10,7 @@ use ndarray::{Array3, Axis};
 ///
 /// Shapes: as there; the weighted sums of latents are (h, n, d_c).
 ///
-/// Costs, in FLOPs, h·n·2·d_c·(d + d_v) for W_UK and W_UV, and h·n·m·2·(2·d_c + d_r) for the
-/// attention.
+/// What it costs is task 7.8.
 ///
 /// Source: DeepSeek-V2, arXiv:2405.04434, §2.1.2 and Appendix C.
 ///

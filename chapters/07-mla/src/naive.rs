@@ -8,8 +8,7 @@ use ndarray::{Array3, Axis};
 /// Shapes: `queries` (h, n, d) and (h, n, d_r), `kept` m × d_c and m × d_r, out (h, n, d_v). The n new
 /// tokens are the last of the m that are kept; a query sees itself and what stands before it.
 ///
-/// Costs, in FLOPs, h·m·2·d_c·(d + d_v) for the keys and values, and h·n·m·2·(d + d_r + d_v) for
-/// the attention.
+/// What it costs is task 7.8.
 ///
 /// Source: DeepSeek-V2, arXiv:2405.04434, Equations 10, 11 and 16 to 18.
 ///

@@ -10,9 +10,6 @@ use std::{
 
 /// The chapters to come, for the map. One that has its folder counts as written.
 const PLANNED: &[Planned] = &[
-    Planned { number: 5, title: "KV cache", prerequisites: &[4] },
-    Planned { number: 6, title: "MQA and GQA", prerequisites: &[5] },
-    Planned { number: 7, title: "MLA and absorption", prerequisites: &[6] },
     Planned { number: 10, title: "Paged attention", prerequisites: &[5, 8] },
     Planned { number: 11, title: "Linear attention", prerequisites: &[3] },
     Planned { number: 12, title: "Sparse attention, and mixing", prerequisites: &[8, 11] },

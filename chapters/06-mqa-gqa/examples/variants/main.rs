@@ -26,7 +26,7 @@ struct Args {
 }
 
 /// Passages of held-out text that the losses are of.
-const PASSAGES: usize = 4;
+const PASSAGES: usize = 2;
 
 fn main() -> ExitCode {
     demonstrate(|| run(&Args::parse()))
