@@ -495,15 +495,15 @@ fn a_new_exercise_compiles_is_red_and_is_proven_as_it_was_laid() {
 #[test]
 fn a_new_chapter_compiles_and_is_proven_as_it_was_laid() {
     let copy = Copy::new();
-    let laid = copy.attn(&["dev", "new", "chapter", "05-kv-cache", "KV cache"]);
+    let laid = copy.attn(&["dev", "new", "chapter", "13-later", "Later"]);
     assert_eq!(laid.code, 0, "{laid}");
     let summary = fs::read_to_string(copy.root.join("book/src/SUMMARY.md")).expect("a summary");
-    assert!(summary.contains("- [5 · KV cache](ch05-kv-cache.md)"), "{summary}");
-    let check = copy.attn(&["check", "5"]);
+    assert!(summary.contains("- [13 · Later](ch13-later.md)"), "{summary}");
+    let check = copy.attn(&["check", "13"]);
     assert!(check.out.contains("0 of 1 solved"), "{check}");
-    let run = copy.attn(&["run", "5"]);
+    let run = copy.attn(&["run", "13"]);
     assert_eq!((run.code, run.out.trim()), (0, "[2, 4]"), "{run}");
-    assert_verified(&copy, "05-kv-cache", "5.1");
+    assert_verified(&copy, "13-later", "13.1");
 }
 
 /// `dev verify` finds nothing to say against a new exercise but what the author has yet to write.
