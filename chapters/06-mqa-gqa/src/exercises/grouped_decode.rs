@@ -40,7 +40,15 @@ exercise! {
     };
     steps: |c| {
         let group = c.q.nrows() / c.keys.dim().0;
-        [field("query heads of each group", group), field("numbers in the cache", c.keys.len() + c.values.len())]
+        let scores = Array2::from_shape_fn((c.q.nrows(), c.keys.dim().1), |(i, j)| {
+            c.q.row(i).dot(&c.keys.slice(s![i / group, j, ..])) / (c.q.ncols() as f32).sqrt()
+        });
+        [
+            field("query heads of each group", group),
+            field("scores of each query head", &scores),
+            field("their weights", &softmax_rows(scores.view())),
+            field("numbers in the cache", c.keys.len() + c.values.len()),
+        ]
     };
 
     cases: |random| {
