@@ -70,8 +70,7 @@ pub fn queries(weights: &QueryWeights, x: ArrayView2<f64>, start: usize) -> Quer
 /// Shapes: `queries` (h, n, d) and (h, n, d_r), `kept` m × d_c and m × d_r, out (h, n, d_v). The n new
 /// tokens are the last of the m that are kept; a query sees itself and what stands before it.
 ///
-/// Costs, in FLOPs, h·m·2·d_c·(d + d_v) for the keys and values, and h·n·m·2·(d + d_r + d_v) for
-/// the attention.
+/// What it costs is task 7.8.
 ///
 /// Source: DeepSeek-V2, arXiv:2405.04434, Equations 10, 11 and 16 to 18.
 ///
@@ -120,8 +119,7 @@ pub fn absorb_query(content: ArrayView3<f64>, w_uk: ArrayView3<f64>) -> Array3<f
 ///
 /// Shapes: as there; the weighted sums of latents are (h, n, d_c).
 ///
-/// Costs, in FLOPs, h·n·2·d_c·(d + d_v) for W_UK and W_UV, and h·n·m·2·(2·d_c + d_r) for the
-/// attention.
+/// What it costs is task 7.8.
 ///
 /// Source: DeepSeek-V2, arXiv:2405.04434, §2.1.2 and Appendix C.
 ///
