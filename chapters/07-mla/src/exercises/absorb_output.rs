@@ -60,6 +60,21 @@ exercise! {
             => with_head(w_uv, w_o, |a| (a, 0));
         "first-values": "every head has the W_UV of head 0"
             => with_head(w_uv, w_o, |a| (0, a));
+        "slabs-summed": "every head has the sum of all heads' W_O"
+            => {
+                let sum = w_o.sum_axis(Axis(0));
+                with(w_uv, w_o, |v, _| v.dot(&sum))
+            };
+        "slabs-interleaved": "row r of head a's W_O is row r·h + a of all rows stacked; the d_v rows of a head stand together"
+            => {
+                let (h, d_v, _) = w_o.dim();
+                let interleaved = Array3::from_shape_fn(w_o.raw_dim(), |(a, r, c)| {
+                    let row = r * h + a;
+                    w_o[[row / d_v, row % d_v, c]]
+                });
+                let product = each(w_uv, interleaved.view(), |v, o| v.dot(&o));
+                AbsorbedOutput { product, ..crate::absorb_output(w_uv, w_o) }
+            };
         "slabs-reversed": "the heads of W_O are in reverse order"
             => with_head(w_uv, w_o, |a| (a, w_o.dim().0 - 1 - a));
         "transposed-result": "the product is d_model × d_c; latents are rows, and multiply it from the left"
@@ -89,6 +104,18 @@ exercise! {
             => counted(w_uv, w_o, |_, _, together| (w_o.len(), together));
         "apart-multiplied": "`apart` multiplies the numbers of W_UV and W_O instead of adding them"
             => counted(w_uv, w_o, |_, _, together| (w_uv.len() * w_o.len(), together));
+        "w-o-once": "`apart` counts W_O for one head, and W_UV for all; each head has a W_O of its own"
+            => counted(w_uv, w_o, |h, _, together| (w_uv.len() + w_o.len() / h, together));
+        "w-uv-once": "`apart` counts W_UV for one head, and W_O for all; each head has a W_UV of its own"
+            => counted(w_uv, w_o, |h, _, together| (w_uv.len() / h + w_o.len(), together));
+        "apart-of-all-sizes": "`apart` is the product of all sizes, h·d_c·d_v·d_model; the numbers of W_UV and of W_O are added"
+            => counted(w_uv, w_o, |_, _, together| (w_uv.len() * w_o.dim().2, together));
+        "apart-without-d-v": "`apart` is h·(d_c + d_model): the width d_v, which W_UV and W_O both have, is left out"
+            => counted(w_uv, w_o, |h, _, together| (h * (w_uv.dim().1 + w_o.dim().2), together));
+        "together-with-factors": "`together` counts W_UV and W_O beside their products, which replace them"
+            => counted(w_uv, w_o, |_, apart, together| (apart, together + apart));
+        "together-square": "`together` is h·d_model²; each product is d_c × d_model"
+            => counted(w_uv, w_o, |h, apart, _| (apart, h * w_o.dim().2.pow(2)));
         "flops": "the counts are FLOPs of a row instead of numbers, twice as many"
             => counted(w_uv, w_o, |_, apart, together| (2 * apart, 2 * together));
         "bytes": "the counts are bytes of f64 instead of numbers, eight times as many"

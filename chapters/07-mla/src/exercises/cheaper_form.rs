@@ -82,6 +82,8 @@ exercise! {
             => counted(shape, n, m, |s| (s.up() * m, s.up() * m, s.naive_pair(), s.absorbed_pair()));
         "keys-only": "only W_UK is counted, and W_UV is not"
             => counted(shape, n, m, |s| (2 * s.d_c * s.d * m, 2 * s.d_c * s.d * n, s.naive_pair(), s.absorbed_pair()));
+        "absorbed-without-w-uv": "W_UV costs the absorbed form nothing; it multiplies each sum of latents by it"
+            => counted(shape, n, m, |s| (s.up() * m, 2 * s.d_c * s.d * n, s.naive_pair(), s.absorbed_pair()));
         "new-tokens-beside": "the new tokens are counted beside the m that are kept; they are among them"
             => crate::cheaper_form(shape, n, m + n);
         "multiplications-only": "additions are not counted; a multiplication and an addition are two FLOPs"
@@ -91,12 +93,39 @@ exercise! {
                 let right = crate::cheaper_form(shape, n, m);
                 Costs { naive: right.naive / shape.h, absorbed: right.absorbed / shape.h, ..right }
             };
+        "expanded-once-for-all-heads": "the naive form makes the keys and values of one head alone; each head has its own"
+            => {
+                let s = Sizes(*shape);
+                let naive = s.up() * m + shape.h * n * m * s.naive_pair();
+                chosen(naive, crate::cheaper_form(shape, n, m).absorbed)
+            };
+        "absorbed-once-for-all-heads": "the absorbed form's scores and sums are counted for one head; the heads share the latents, but each has its own queries"
+            => {
+                let s = Sizes(*shape);
+                let absorbed = shape.h * s.up() * n + n * m * s.absorbed_pair();
+                chosen(crate::cheaper_form(shape, n, m).naive, absorbed)
+            };
+        "rotary-once-for-all-heads": "the naive form's rotary scores are counted for one head; the heads share the rotary key, but each has its own queries"
+            => {
+                let right = crate::cheaper_form(shape, n, m);
+                chosen(right.naive - (shape.h - 1) * n * m * 2 * shape.d_r, right.absorbed)
+            };
         "no-rotary": "the rotary part of the scores is not counted"
             => counted(shape, n, m, |s| (s.up() * m, s.up() * n, s.naive_pair() - 2 * s.d_r, s.absorbed_pair() - 2 * s.d_r));
+        "naive-rotary-expanded": "the naive form makes rotary keys of the latents, too; they are kept as they are"
+            => counted(shape, n, m, |s| (s.up() * m + 2 * s.d_c * s.d_r * m, s.up() * n, s.naive_pair(), s.absorbed_pair()));
         "rotary-expanded": "the rotary key is counted among what is made of a latent; it is kept as it is"
             => counted(shape, n, m, |s| (s.up() * m + 2 * s.d_c * s.d_r * m, s.up() * n + 2 * s.d_c * s.d_r * n, s.naive_pair(), s.absorbed_pair()));
         "values-of-d-v": "the absorbed form's weighted sums are counted as d_v wide; they are sums of latents, d_c wide"
             => counted(shape, n, m, |s| (s.up() * m, s.up() * n, s.naive_pair(), 2 * (s.d_c + s.d_r + s.d_v)));
+        "absorbed-scores-of-d": "the absorbed form's scores are counted as d + d_r wide; its queries and the latents have d_c numbers in the place of d"
+            => counted(shape, n, m, |s| (s.up() * m, s.up() * n, s.naive_pair(), 2 * (s.d + s.d_r + s.d_c)));
+        "absorbed-scores-only": "the absorbed form's weighted sums of latents are not counted"
+            => counted(shape, n, m, |s| (s.up() * m, s.up() * n, s.naive_pair(), 2 * (s.d_c + s.d_r)));
+        "naive-scores-only": "the naive form's weighted sums of values are not counted"
+            => counted(shape, n, m, |s| (s.up() * m, s.up() * n, 2 * (s.d + s.d_r), s.absorbed_pair()));
+        "rotary-summed": "the absorbed form's weighted sums are counted as d_c + d_r wide; the rotary keys are not summed"
+            => counted(shape, n, m, |s| (s.up() * m, s.up() * n, s.naive_pair(), 4 * (s.d_c + s.d_r)));
         "scores-only": "the weighted sums are not counted, in either form"
             => counted(shape, n, m, |s| (s.up() * m, s.up() * n, 2 * (s.d + s.d_r), 2 * (s.d_c + s.d_r)));
         "causal-pairs": "only the pairs that the causal mask allows are counted; the products go over all n·m"
@@ -104,6 +133,11 @@ exercise! {
                 let s = Sizes(*shape);
                 let pairs = n * m - n * (n - 1) / 2;
                 chosen(shape.h * (s.up() * m + pairs * s.naive_pair()), shape.h * (s.up() * n + pairs * s.absorbed_pair()))
+            };
+        "new-pairs-only": "n·n pairs are counted; each of the n queries meets all m tokens, which makes n·m"
+            => {
+                let s = Sizes(*shape);
+                chosen(shape.h * (s.up() * m + n * n * s.naive_pair()), shape.h * (s.up() * n + n * n * s.absorbed_pair()))
             };
         "exchanged": "the two costs are exchanged"
             => {
@@ -116,6 +150,12 @@ exercise! {
                 let cheaper = if right.cheaper == Form::Naive { Form::Absorbed } else { Form::Naive };
                 Costs { cheaper, ..right }
             };
+        "dearer-or-naive": "`cheaper` names the dearer of the two, and naive where they are equal"
+            => {
+                let right = crate::cheaper_form(shape, n, m);
+                let cheaper = if right.absorbed > right.naive { Form::Absorbed } else { Form::Naive };
+                Costs { cheaper, ..right }
+            };
         "absorbed-when-equal": "`cheaper` is absorbed where the two are equal; it is to be naive there"
             => {
                 let right = crate::cheaper_form(shape, n, m);
@@ -124,6 +164,8 @@ exercise! {
             };
         "absorbed-when-decoding": "`cheaper` is absorbed for a single new token and naive for more, whatever the costs are"
             => Costs { cheaper: if n == 1 { Form::Absorbed } else { Form::Naive }, ..crate::cheaper_form(shape, n, m) };
+        "absorbed-when-more-kept": "`cheaper` is absorbed where n < m and naive where n = m, whatever the costs are"
+            => Costs { cheaper: if n < m { Form::Absorbed } else { Form::Naive }, ..crate::cheaper_form(shape, n, m) };
         "by-numbers-only": "`cheaper` goes by the cost of a pair alone, and not by the whole"
             => {
                 let s = Sizes(*shape);

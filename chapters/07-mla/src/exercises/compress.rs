@@ -122,6 +122,35 @@ exercise! {
             => latent(weights, x, start, |c| {
                 rms_norm(c.t(), Array1::ones(c.nrows()).view()).reversed_axes() * &weights.gain
             });
+        "length": "the latent is divided by its length, with ε added to the sum of its squares; it is divided by the root of their mean"
+            => latent(weights, x, start, |c| each_row(&c, |row| {
+                let sum = row.mapv(|x| x * x).sum();
+                &row / (sum + EPSILON).sqrt() * &weights.gain
+            }));
+        "length-without-epsilon": "the latent is divided by its length, and nothing is added to the sum of its squares; it is divided by the root of their mean and ε"
+            => latent(weights, x, start, |c| each_row(&c, |row| {
+                let sum = row.mapv(|x| x * x).sum();
+                &row / sum.sqrt() * &weights.gain
+            }));
+        "largest-value": "the latent is divided by the largest of its absolute values; it is divided by the root of the mean of its squares"
+            => latent(weights, x, start, |c| each_row(&c, |row| {
+                let largest = row.fold(0.0_f64, |largest, x| largest.max(x.abs()));
+                &row / largest * &weights.gain
+            }));
+        "gain-twice": "the normalised latent is multiplied by the gain twice"
+            => latent(weights, x, start, |c| rms_norm(c.view(), weights.gain.view()) * &weights.gain);
+        "key-of-latent": "the rotary key is made of the latent where that is as wide as x; W_KR multiplies x itself"
+            => {
+                let right = crate::compress(weights, x, start);
+                let source = if right.c.ncols() == x.ncols() { right.c.view() } else { x };
+                let k_r = rope(source.dot(&weights.w_kr).view(), start, weights.base);
+                Latents { k_r, ..right }
+            };
+        "x-turned": "x is turned before W_KR where its width is even, instead of the rotary key after it"
+            => key(weights, x, start, |k| {
+                let even = x.ncols().is_multiple_of(2);
+                if even { rope(x, start, weights.base).dot(&weights.w_kr) } else { rope(k.view(), start, weights.base) }
+            });
         "halves": "the rotary key is turned in the other layout: pair i is the numbers i and i + d_r/2, where it should be 2i and 2i + 1"
             => key(weights, x, start, |k| halves(&k, |k| rope(k, start, weights.base)));
         "base-fixed": "the base is always 10,000, whatever `weights.base` says"

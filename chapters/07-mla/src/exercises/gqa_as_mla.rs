@@ -1,11 +1,11 @@
 //! 7.9 `gqa_as_mla`
 
 use crate::{
-    given::{AsMla, Up},
+    given::{AsMla, Up, rms_norm, rope},
     oracle, seeded,
 };
 use attn_exercise::{Field, Fields, exercise, field, judge::require, pairwise};
-use ndarray::{Array2, Array3, ArrayView3, Axis, array, s};
+use ndarray::{Array1, Array2, Array3, ArrayView3, Axis, array, s};
 
 exercise! {
     /// The keys, turned already, and the values of all groups, and the number of heads.
@@ -84,6 +84,8 @@ exercise! {
             => grouped(k, v, h, |a| a % k.dim().0);
         "divided-by-groups": "head a has group a / h_kv; it is a divided by the heads of a group, h/h_kv"
             => grouped(k, v, h, |a| (a / k.dim().0).min(k.dim().0 - 1));
+        "head-as-group": "head a has group a, and the heads that are left over have the last group; the heads of a group stand side by side"
+            => grouped(k, v, h, |a| a.min(k.dim().0 - 1));
         "first-group": "every head has group 0"
             => grouped(k, v, h, |_| 0);
         "reversed": "the groups are dealt out in reverse order"
@@ -146,6 +148,27 @@ exercise! {
                 let AsMla { c, up } = crate::gqa_as_mla(k, v, h);
                 let heads = (h / k.dim().0) as f64;
                 AsMla { c, up: Up { w_uk: up.w_uk / heads, w_uv: up.w_uv / heads } }
+            };
+        "keys-scaled": "the keys are divided by √d; the scores are, where they are made"
+            => {
+                let AsMla { c, up: Up { w_uk, w_uv } } = crate::gqa_as_mla(k, v, h);
+                AsMla { c, up: Up { w_uk: w_uk / (k.dim().2 as f64).sqrt(), w_uv } }
+            };
+        "keys-turned-again": "the keys are turned again where d is even, with base 10,000; they are given turned"
+            => {
+                let mut turned = k.to_owned();
+                if k.dim().2.is_multiple_of(2) {
+                    for mut group in turned.outer_iter_mut() {
+                        let again = rope(group.view(), 0, 10_000.0);
+                        group.assign(&again);
+                    }
+                }
+                crate::gqa_as_mla(turned.view(), v, h)
+            };
+        "latents-normalised": "the latents are normalised, as those of DeepSeek are; these have to give back keys and values as they were"
+            => {
+                let AsMla { c, up } = crate::gqa_as_mla(k, v, h);
+                AsMla { c: rms_norm(c.view(), Array1::ones(c.ncols()).view()), up }
             };
         "first-head-of-a-group": "only the first head of a group finds its key and value; the others find zeros"
             => {

@@ -1,6 +1,8 @@
 //! 7.5 `mla_absorbed`
 
-use super::mla_naive::{Head, by_hand, inputs, softmax, top_left};
+use super::mla_naive::{
+    Head, by_hand, inputs, itself_hidden, of_new, prompt_only, softmax, top_left, without_maximum,
+};
 use crate::{
     given::{Absorbed, Latents, Queries, Up, causal_softmax, rms_norm},
     oracle,
@@ -78,11 +80,17 @@ exercise! {
             => scaled(queries, kept, up, |head| head.d());
         "root-of-d-r": "the scores are divided by √d_r; query and key have d + d_r numbers"
             => scaled(queries, kept, up, |head| head.k_r.ncols());
+        "root-of-d-v": "the scores are divided by √d_v; query and key have d + d_r numbers"
+            => scaled(queries, kept, up, |head| head.w_uv.ncols());
         "no-scale": "the scores are not divided by √(d + d_r)"
             => scaled(queries, kept, up, |_| 1);
         "scaled-apart": "content and rotary scores are divided by the roots of their own widths, √d_c and √d_r"
             => with_scores(queries, kept, up, |head| {
                 head.content() / (head.c.ncols() as f64).sqrt() + head.rotary() / (head.k_r.ncols() as f64).sqrt()
+            });
+        "scaled-apart-by-d": "content and rotary scores are divided by roots of their own, √d and √d_r; their sum is divided by √(d + d_r)"
+            => with_scores(queries, kept, up, |head| {
+                head.content() / (head.d() as f64).sqrt() + head.rotary() / (head.k_r.ncols() as f64).sqrt()
             });
         "content-unscaled": "only the rotary scores are divided by √(d + d_r), as when the brackets around the sum are missing"
             => with_scores(queries, kept, up, |head| head.content() + head.rotary() / head.root());
@@ -106,6 +114,25 @@ exercise! {
                 let right = crate::mla_absorbed(queries, kept, up);
                 Absorbed { heads: oracle::products(right.latents.view(), up.w_uk.view()), ..right }
             };
+        "w-uk-where-as-wide": "the weighted sums are multiplied by W_UK at the end where d = d_v; that is for keys, and W_UV for values"
+            => {
+                let right = crate::mla_absorbed(queries, kept, up);
+                let w = if up.w_uk.dim() == up.w_uv.dim() { &up.w_uk } else { &up.w_uv };
+                Absorbed { heads: oracle::products(right.latents.view(), w.view()), ..right }
+            };
+        "latents-summed": "`latents` holds the same for every head, the total of all heads; each has its own weighted sums"
+            => {
+                let right = crate::mla_absorbed(queries, kept, up);
+                let sum = right.latents.sum_axis(Axis(0));
+                let latents = Array3::from_shape_fn(right.latents.raw_dim(), |(_, i, c)| sum[[i, c]]);
+                Absorbed { latents, ..right }
+            };
+        "values-summed": "every head has the sum of all heads' W_UV"
+            => {
+                let sum = up.w_uv.sum_axis(Axis(0));
+                let w_uv = Array3::from_shape_fn(up.w_uv.raw_dim(), |(_, i, c)| sum[[i, c]]);
+                crate::mla_absorbed(queries, kept, &Up { w_uv, ..up.clone() })
+            };
         "first-head-values": "every head has the W_UV of head 0"
             => {
                 let w_uv = Array3::from_shape_fn(up.w_uv.raw_dim(), |(_, i, c)| up.w_uv[[0, i, c]]);
@@ -121,6 +148,18 @@ exercise! {
             => found(queries, kept, up, |head| softmax(&head.scores()).dot(&head.c));
         "top-left": "the causal mask is aligned top-left: query i sees the first i + 1 of all that are kept, instead of those up to itself"
             => found(queries, kept, up, |head| top_left(&head.scores()).dot(&head.c));
+        "new-tokens-only": "a query sees the new tokens alone, and none of those that were kept before"
+            => crate::mla_absorbed(queries, &of_new(queries, kept), up);
+        "causal-prompt-only": "there is a causal mask only where n = m; otherwise a query sees tokens that come after it"
+            => found(queries, kept, up, |head| prompt_only(&head.scores()).dot(&head.c));
+        "itself-hidden": "a query does not see its own token, unless that is the first of all"
+            => found(queries, kept, up, |head| itself_hidden(&head.scores()).dot(&head.c));
+        "no-maximum": "the largest score is not subtracted before the exponential: scores over 709 overflow"
+            => found(queries, kept, up, |head| without_maximum(&head.scores()).dot(&head.c));
+        "rotary-turned-again": "the rotary parts of queries and keys are turned again, with base 10,000; they were turned when they were made"
+            => with_scores(queries, kept, up, |head| (head.content() + head.rotary_turned_again()) / head.root());
+        "softmax-over-queries": "the softmax is taken over the queries instead of the keys"
+            => found(queries, kept, up, |head| softmax(&head.scores().t().to_owned()).t().dot(&head.c));
         "latent-normalised-again": "the latents are normalised again; they were when they were kept"
             => {
                 let c = rms_norm(kept.c.view(), Array1::ones(kept.c.ncols()).view());
@@ -133,7 +172,7 @@ exercise! {
             });
         "key-turned-again": "the kept rotary keys are turned again; they were turned when they were kept"
             => {
-                let k_r = crate::given::rope(kept.k_r.view(), 0, 100.0);
+                let k_r = crate::given::rope(kept.k_r.view(), 0, 10_000.0);
                 crate::mla_absorbed(queries, &Latents { k_r, ..kept.clone() }, up)
             };
         "rotary-of-one-head": "every head's rotary queries are those of head 0; it is the rotary key that the heads share"

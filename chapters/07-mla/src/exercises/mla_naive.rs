@@ -1,12 +1,12 @@
 //! 7.3 `mla_naive`
 
 use crate::{
-    given::{Latents, Queries, Shape, Up, causal_softmax},
+    given::{Latents, Queries, Shape, Up, causal_softmax, rope},
     oracle, seeded,
 };
 use attn_core::random::Random;
 use attn_exercise::{exercise, field, given, pairwise};
-use ndarray::{Array1, Array2, Array3, ArrayView2, Axis, array, concatenate};
+use ndarray::{Array1, Array2, Array3, ArrayView2, Axis, array, concatenate, s};
 
 given! { Queries { content [h n d], rotary [h n d_r] } }
 given! { Latents { c [m d_c], k_r [m d_r] } }
@@ -69,6 +69,8 @@ exercise! {
             => scaled(queries, kept, up, |head| head.c.ncols());
         "root-of-d-r": "the scores are divided by √d_r; query and key have d + d_r numbers"
             => scaled(queries, kept, up, |head| head.k_r.ncols());
+        "root-of-d-v": "the scores are divided by √d_v; query and key have d + d_r numbers"
+            => scaled(queries, kept, up, |head| head.w_uv.ncols());
         "no-scale": "the scores are not divided by √(d + d_r)"
             => scaled(queries, kept, up, |_| 1);
         "scaled-apart": "content and rotary scores are divided by the roots of their own widths, √d and √d_r"
@@ -85,6 +87,17 @@ exercise! {
             => with_scores(queries, kept, up, |head| (head.content() + head.rotary()) * head.root());
         "w-uk-for-values": "the values are made with W_UK; that is for keys, and W_UV for values"
             => each(queries, kept, up, |head| head.weights().dot(&head.k()));
+        "w-uk-where-as-wide": "the values are made with W_UK where d = d_v; that is for keys, and W_UV for values"
+            => each(queries, kept, up, |head| {
+                let values = if head.w_uk.dim() == head.w_uv.dim() { head.k() } else { head.v() };
+                head.weights().dot(&values)
+            });
+        "matrices-exchanged": "the keys are made with W_UV and the values with W_UK where d = d_v"
+            => {
+                let Up { w_uk, w_uv } = up.clone();
+                let up = if w_uk.dim() == w_uv.dim() { Up { w_uk: w_uv, w_uv: w_uk } } else { Up { w_uk, w_uv } };
+                crate::mla_naive(queries, kept, &up)
+            };
         "no-rotary": "the rotary scores are left out"
             => with_scores(queries, kept, up, |head| head.content() / head.root());
         "rotary-only": "the content scores are left out"
@@ -93,6 +106,31 @@ exercise! {
             => each(queries, kept, up, |head| softmax(&head.scores()).dot(&head.v()));
         "top-left": "the causal mask is aligned top-left: query i sees the first i + 1 of all that are kept, instead of those up to itself"
             => each(queries, kept, up, |head| top_left(&head.scores()).dot(&head.v()));
+        "new-tokens-only": "a query sees the new tokens alone, and none of those that were kept before"
+            => crate::mla_naive(queries, &of_new(queries, kept), up);
+        "causal-prompt-only": "there is a causal mask only where n = m; otherwise a query sees tokens that come after it"
+            => each(queries, kept, up, |head| prompt_only(&head.scores()).dot(&head.v()));
+        "itself-hidden": "a query does not see its own token, unless that is the first of all"
+            => each(queries, kept, up, |head| itself_hidden(&head.scores()).dot(&head.v()));
+        "no-maximum": "the largest score is not subtracted before the exponential: scores over 709 overflow"
+            => each(queries, kept, up, |head| without_maximum(&head.scores()).dot(&head.v()));
+        "rotary-turned-again": "the rotary parts of queries and keys are turned again, with base 10,000; they were turned when they were made"
+            => with_scores(queries, kept, up, |head| (head.content() + head.rotary_turned_again()) / head.root());
+        "first-head-keys": "every head has the keys of head 0"
+            => {
+                let w_uk = Array3::from_shape_fn(up.w_uk.raw_dim(), |(_, i, c)| up.w_uk[[0, i, c]]);
+                crate::mla_naive(queries, kept, &Up { w_uk, ..up.clone() })
+            };
+        "first-head-values": "every head has the values of head 0"
+            => {
+                let w_uv = Array3::from_shape_fn(up.w_uv.raw_dim(), |(_, i, c)| up.w_uv[[0, i, c]]);
+                crate::mla_naive(queries, kept, &Up { w_uv, ..up.clone() })
+            };
+        "content-turned": "the content part of the keys is turned too where d is even, with base 10,000; only the rotary part has a position"
+            => with_scores(queries, kept, up, |head| {
+                let k = if head.d().is_multiple_of(2) { rope(head.k().view(), 0, 10_000.0) } else { head.k() };
+                (head.q.dot(&k.t()) + head.rotary()) / head.root()
+            });
         "first-head": "every head has the keys and values of head 0"
             => {
                 let first = |w: &Array3<f64>| Array3::from_shape_fn(w.raw_dim(), |(_, i, c)| w[[0, i, c]]);
@@ -100,7 +138,7 @@ exercise! {
             };
         "key-turned-again": "the kept rotary keys are turned again; they were turned when they were kept"
             => {
-                let k_r = crate::given::rope(kept.k_r.view(), 0, 100.0);
+                let k_r = rope(kept.k_r.view(), 0, 10_000.0);
                 crate::mla_naive(queries, &Latents { k_r, ..kept.clone() }, up)
             };
         "rotary-of-one-head": "every head's rotary queries are those of head 0; it is the rotary key that the heads share"
@@ -115,6 +153,11 @@ exercise! {
             };
         "latents-for-values": "the weighted sums are those of the latents, without W_UV"
             => each(queries, kept, up, |head| head.weights().dot(&head.c));
+        "latents-where-as-wide": "the weighted sums are those of the latents where d_c = d_v, without W_UV"
+            => each(queries, kept, up, |head| {
+                let values = if head.c.ncols() == head.w_uv.ncols() { head.c.to_owned() } else { head.v() };
+                head.weights().dot(&values)
+            });
         "two-softmaxes": "content and rotary scores have a softmax each, and their weights are averaged"
             => each(queries, kept, up, |head| {
                 let [a, b] = [head.content(), head.rotary()].map(|s| causal_softmax((s / head.root()).view()));
@@ -188,6 +231,12 @@ pub(super) fn inputs(random: &mut Random) -> Vec<(&'static str, (Queries, Latent
     }
     cases.push(small([5, 5, 0, 5, 4, 5, 5]));
     cases.push(small([3, 1, 2, 3, 4, 3, 3]));
+    cases.push(of("a longer prompt", (9, 9), middle));
+    cases.push(of("without a rotary part", (3, 6), Shape { d_r: 0, ..middle }));
+    // The exponential of 710 overflows.
+    let (_, (queries, kept, up)) = of("", (4, 7), middle);
+    let queries = Queries { content: 1000.0 * queries.content, rotary: 1000.0 * queries.rotary };
+    cases.push(("scores over 709", (queries, kept, up)));
     cases
 }
 
@@ -237,6 +286,11 @@ impl<'a> Head<'a> {
 
     pub fn rotary(&self) -> Array2<f64> {
         self.q_r.dot(&self.k_r.t())
+    }
+
+    pub fn rotary_turned_again(&self) -> Array2<f64> {
+        let start = self.k_r.nrows() - self.q_r.nrows();
+        rope(self.q_r, start, 10_000.0).dot(&rope(self.k_r, 0, 10_000.0).t())
     }
 
     pub fn scores(&self) -> Array2<f64> {
@@ -304,4 +358,33 @@ pub(super) fn softmax(scores: &Array2<f64>) -> Array2<f64> {
 
 pub(super) fn top_left(scores: &Array2<f64>) -> Array2<f64> {
     hidden(scores, |i, j| j <= i)
+}
+
+pub(super) fn prompt_only(scores: &Array2<f64>) -> Array2<f64> {
+    let (n, m) = scores.dim();
+    if n == m { causal_softmax(scores.view()) } else { softmax(scores) }
+}
+
+pub(super) fn itself_hidden(scores: &Array2<f64>) -> Array2<f64> {
+    let (n, m) = scores.dim();
+    hidden(scores, |i, j| if m + i == n { j == 0 } else { j + n < m + i })
+}
+
+/// Causal, with plain exponentials.
+pub(super) fn without_maximum(scores: &Array2<f64>) -> Array2<f64> {
+    let (n, m) = scores.dim();
+    let seen = |(i, j): (usize, usize)| if j + n > m + i { 0.0 } else { scores[[i, j]].exp() };
+    let mut weights = Array2::from_shape_fn((n, m), seen);
+    for mut row in weights.rows_mut() {
+        let sum = row.sum();
+        row /= sum;
+    }
+    weights
+}
+
+/// What is kept of the new tokens.
+pub(super) fn of_new(queries: &Queries, kept: &Latents) -> Latents {
+    let first = kept.len() - queries.content.dim().1;
+    let of_new = |x: &Array2<f64>| x.slice(s![first.., ..]).to_owned();
+    Latents { c: of_new(&kept.c), k_r: of_new(&kept.k_r) }
 }

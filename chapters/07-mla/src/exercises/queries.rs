@@ -139,6 +139,44 @@ exercise! {
                 let turned = if source.ncols().is_multiple_of(2) { rope(source.view(), start, weights.base) } else { source };
                 Queries { rotary: times(&turned, &weights.w_qr), ..crate::queries(weights, x, start) }
             };
+        "rotary-of-content": "the rotary part is the content part, turned, where both are as wide; it has a matrix of its own, W_QR"
+            => {
+                let right = crate::queries(weights, x, start);
+                let rotary = match right.content.dim() == right.rotary.dim() {
+                    true => right.content.outer_iter().map(|q| rope(q, start, weights.base)).collect::<Heads>().0,
+                    false => right.rotary,
+                };
+                Queries { content: right.content, rotary }
+            };
+        "rotary-of-x": "the rotary part is made of x where that is as wide as the latent; both parts are made of the latent"
+            => {
+                let right = crate::queries(weights, x, start);
+                let rotary = if of_x_fits(weights, x) { made(weights, &x.to_owned(), start).rotary } else { right.rotary };
+                Queries { content: right.content, rotary }
+            };
+        "content-of-x": "the content part is made of x where that is as wide as the latent; both parts are made of the latent"
+            => {
+                let right = crate::queries(weights, x, start);
+                let content = if of_x_fits(weights, x) { made(weights, &x.to_owned(), start).content } else { right.content };
+                Queries { content, rotary: right.rotary }
+            };
+        "latent-ignored": "both parts are made of x where that is as wide as the latent, and the latent is not used"
+            => if of_x_fits(weights, x) { made(weights, &x.to_owned(), start) } else { crate::queries(weights, x, start) };
+        "heads-as-rows": "`rope` gets the heads of a token as its rows: head a is turned by position start + a, whichever token it is of"
+            => rotary(weights, x, start, |a, q| super::compress::each_row(&q, |row| rope(row, start + a, weights.base)));
+        "content-scaled": "the content part alone is divided by √d; it is the scores that are divided, once"
+            => {
+                let Queries { content, rotary } = crate::queries(weights, x, start);
+                let root = (content.dim().2 as f64).sqrt();
+                Queries { content: content / root, rotary }
+            };
+        "content-normalised": "the content part of each head is normalised too; only a latent is"
+            => {
+                let Queries { content, rotary } = crate::queries(weights, x, start);
+                Queries { content: content.outer_iter().map(|q| unit(&q.to_owned())).collect::<Heads>().0, rotary }
+            };
+        "rotary-normalised": "the rotary part of each head is normalised too, before or after its turn; only a latent is"
+            => rotary(weights, x, start, |_, q| rope(unit(&q).view(), start, weights.base));
         "halves": "the rotary part is turned in the other layout: pair i is the numbers i and i + d_r/2, where it should be 2i and 2i + 1"
             => rotary(weights, x, start, |_, q| halves(&q, |q| rope(q, start, weights.base)));
         "base-fixed": "the base is always 10,000, whatever `weights.base` says"
@@ -277,6 +315,11 @@ fn made(weights: &QueryWeights, source: &Array2<f64>, start: usize) -> Queries {
     let rotary = times(source, &weights.w_qr);
     let rotary = rotary.outer_iter().map(|q| rope(q, start, weights.base));
     Queries { content: times(source, &weights.w_uq), rotary: rotary.collect::<Heads>().0 }
+}
+
+/// Whether x is as wide as what the queries are made of.
+fn of_x_fits(weights: &QueryWeights, x: ArrayView2<f64>) -> bool {
+    x.ncols() == weights.w_uq.dim().1
 }
 
 /// With another latent, where there is one.

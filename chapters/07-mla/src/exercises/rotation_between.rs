@@ -77,6 +77,24 @@ exercise! {
             => halves(&w_uq.to_owned(), |w| turned(w, distance, base)).dot(&w_uk.t());
         "transposed": "the result is d_c × d_q: the query's latent stands on the left"
             => w_uk.dot(&turned(w_uq, distance, base).t());
+        "transposed-where-square": "the result is transposed where d_q = d_c: the query's latent stands on the left"
+            => {
+                let right = crate::rotation_between(w_uq, w_uk, distance, base);
+                if right.is_square() { right.reversed_axes() } else { right }
+            };
+        "not-transposed": "where d_c = d, W_UK is not transposed"
+            => {
+                let w = if w_uk.is_square() { w_uk } else { w_uk.t() };
+                turned(w_uq, distance, base).dot(&w)
+            };
+        "base-fixed": "the base is always 10,000, whatever `base` is"
+            => crate::rotation_between(w_uq, w_uk, distance, 10_000.0);
+        "one-too-near": "the distance is one too small where it is not 0"
+            => turned(w_uq, distance.saturating_sub(1), base).dot(&w_uk.t());
+        "first-angle": "all pairs are turned by the angle of the first; each has its own, which the base makes smaller from pair to pair"
+            => turned(w_uq, distance, 1.0).dot(&w_uk.t());
+        "rows-of-keys-as-positions": "W_UQ is turned by the distance, and `rope` turns row r of W_UK by its number: the rows are numbers of a latent, not tokens"
+            => turned(w_uq, distance, base).dot(&rope(w_uk, 0, base).t());
         "product-turned": "the product W_UQ W_UKᵀ is turned where its width is even, instead of what stands between the two"
             => {
                 let product = w_uq.dot(&w_uk.t());
