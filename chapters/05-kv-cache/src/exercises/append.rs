@@ -156,7 +156,8 @@ exercise! {
             => {
                 checked(cache, keys, values, start)?;
                 write(cache, keys, values, start);
-                cache.len += cache.len + keys.dim().1;
+                let needed = cache.len + keys.dim().1;
+                cache.len += needed;
                 Ok(())
             };
         "position-ignored": "`start` is not looked at: a chunk with a gap before it, or one that is held already, is appended as if it were the next"
