@@ -16,6 +16,8 @@ pub struct Chunk {
     start: usize,
     /// Whether its keys lack their last column.
     narrow: bool,
+    /// How many tokens are taken back before: what they wrote stays in the places behind `len`.
+    back: usize,
 }
 
 /// What can be seen of a cache.
@@ -58,7 +60,7 @@ exercise! {
     exact: |c| expected(c);
 
     cases: |random| {
-        let chunk = |row, tokens, start| Chunk { row, tokens, start, narrow: false };
+        let chunk = |row, tokens, start| Chunk { row, tokens, start, narrow: false, back: 0 };
         let mut of = |about: &str, capacity, (h, t, d, d_v): (usize, usize, usize, usize), chunks: Vec<Chunk>| {
             case(about, (capacity, random.normal((h, t, d)), random.normal((h, t, d_v)), chunks))
         };
@@ -78,6 +80,7 @@ exercise! {
             of("longer than the whole cache", 3, (2, 5, 2, 2), vec![chunk(0, 5, 0), chunk(0, 3, 0), chunk(3, 1, 3)]),
             of("chunks of no tokens", 3, (2, 3, 2, 2), vec![chunk(0, 0, 0), chunk(0, 3, 0), chunk(3, 0, 3)]),
             of("64 tokens, then one by one", 70, (2, 70, 8, 8), [chunk(0, 64, 0)].into_iter().chain((64..70).map(|i| chunk(i, 1, i))).collect()),
+            of("tokens are taken back, others come", 6, (2, 7, 3, 2), vec![chunk(0, 5, 0), Chunk { back: 3, ..chunk(5, 1, 2) }, chunk(6, 1, 3)]),
         ];
         let levels = [3, 3, 3, 3, 3, SOME_VALUES, SOME_VALUES];
         cases.extend(pairwise(levels).into_iter().map(|[capacity, h, t, d, d_v, of_keys, of_values]| {
@@ -149,23 +152,59 @@ exercise! {
                 cache.len = keys.dim().1;
                 Ok(())
             };
+        "len-grows-by-all": "`len` grows by the number of all tokens, those that were held too; it grows by the new ones alone"
+            => {
+                checked(cache, keys, values, start)?;
+                write(cache, keys, values, start);
+                let needed = cache.len + keys.dim().1;
+                cache.len += needed;
+                Ok(())
+            };
         "position-ignored": "`start` is not looked at: a chunk with a gap before it, or one that is held already, is appended as if it were the next"
             => crate::append(cache, keys, values, cache.len);
         "gap-allowed": "a chunk that starts behind the end of the cache is accepted: the places between hold no token"
-            => if start > cache.len && start + keys.dim().1 <= cache.capacity() {
+            => {
+                cache.fits(keys, values)?;
+                if start < cache.len {
+                    return Err(CacheError::Position { start, len: cache.len });
+                }
+                let needed = start + keys.dim().1;
+                if needed > cache.capacity() {
+                    return Err(CacheError::Full { needed, capacity: cache.capacity() });
+                }
                 write(cache, keys, values, start);
-                cache.len = start + keys.dim().1;
+                cache.len = needed;
                 Ok(())
-            } else {
-                crate::append(cache, keys, values, start)
+            };
+        "gap-closed": "a chunk that starts behind the end of the cache is accepted, and written at the end: only one that starts before it is refused"
+            => {
+                cache.fits(keys, values)?;
+                if start < cache.len {
+                    return Err(CacheError::Position { start, len: cache.len });
+                }
+                crate::append(cache, keys, values, cache.len)
             };
         "overwriting-allowed": "a chunk that starts before the end of the cache is accepted, and tokens that are held are lost"
-            => if start < cache.len && start + keys.dim().1 <= cache.capacity() {
+            => {
+                cache.fits(keys, values)?;
+                if start > cache.len {
+                    return Err(CacheError::Position { start, len: cache.len });
+                }
+                let needed = start + keys.dim().1;
+                if needed > cache.capacity() {
+                    return Err(CacheError::Full { needed, capacity: cache.capacity() });
+                }
                 write(cache, keys, values, start);
-                cache.len = start + keys.dim().1;
+                cache.len = needed;
                 Ok(())
-            } else {
-                crate::append(cache, keys, values, start)
+            };
+        "overlap-at-the-end": "a chunk that starts before the end of the cache is accepted, and written at the end: only one that starts behind it is refused"
+            => {
+                cache.fits(keys, values)?;
+                if start > cache.len {
+                    return Err(CacheError::Position { start, len: cache.len });
+                }
+                crate::append(cache, keys, values, cache.len)
             };
         "written-where-it-says": "the chunk is written at `start` whatever the cache holds: neither a gap nor tokens that are lost are refused"
             => {
@@ -212,6 +251,36 @@ exercise! {
                 cache.values.slice_mut(s![.., start..needed, ..]).assign(&values);
                 cache.len = needed;
                 Ok(())
+            };
+        "room-for-the-chunk-alone": "the chunk alone is compared with the capacity, and not what is held with it: a chunk that does not fit into the rest makes the slice panic"
+            => {
+                cache.fits(keys, values)?;
+                if start != cache.len {
+                    return Err(CacheError::Position { start, len: cache.len });
+                }
+                let needed = cache.len + keys.dim().1;
+                if keys.dim().1 > cache.capacity() {
+                    return Err(CacheError::Full { needed, capacity: cache.capacity() });
+                }
+                cache.keys.slice_mut(s![.., start..needed, ..]).assign(&keys);
+                cache.values.slice_mut(s![.., start..needed, ..]).assign(&values);
+                cache.len = needed;
+                Ok(())
+            };
+        "partly-uncounted": "what fits of a chunk is written before the rest is refused, though `len` stays: the check looks at all places, and a cache that refuses stays as it was"
+            => {
+                let room = cache.capacity() - cache.len;
+                if cache.fits(keys, values).is_ok() && start == cache.len && keys.dim().1 > room {
+                    let needed = cache.len + keys.dim().1;
+                    write(cache, keys.slice(s![.., ..room, ..]), values.slice(s![.., ..room, ..]), start);
+                    return Err(CacheError::Full { needed, capacity: cache.capacity() });
+                }
+                crate::append(cache, keys, values, start)
+            };
+        "cut-to-fit": "a chunk that does not fit is cut to what does, and nothing is refused"
+            => {
+                let n = keys.dim().1.min(cache.capacity() - cache.len);
+                crate::append(cache, keys.slice(s![.., ..n, ..]), values.slice(s![.., ..n, ..]), start)
             };
         "partly": "what fits of a chunk is written before the rest is refused: a cache that refuses stays as it was"
             => {
@@ -270,6 +339,22 @@ exercise! {
                 let len = start + keys.dim().1;
                 cache.keys.slice_mut(s![.., start..len, ..]).assign(&keys);
                 cache.len = len;
+                Ok(())
+            };
+        "keys-as-values": "the keys are written in the place of the values, where they have the same width"
+            => {
+                checked(cache, keys, values, start)?;
+                write(cache, keys, if keys.dim() == values.dim() { keys } else { values }, start);
+                cache.len += keys.dim().1;
+                Ok(())
+            };
+        "rest-cleared": "all places behind the new tokens are filled with zeros: what lies there means nothing, and only the new places are to be written"
+            => {
+                checked(cache, keys, values, start)?;
+                write(cache, keys, values, start);
+                cache.len += keys.dim().1;
+                cache.keys.slice_mut(s![.., cache.len.., ..]).fill(0.0);
+                cache.values.slice_mut(s![.., cache.len.., ..]).fill(0.0);
                 Ok(())
             };
         "values-at-the-front": "the keys are written behind those that are held, and the values from place 0 on"
@@ -363,7 +448,10 @@ exercise! {
 /// `append 3 tokens at position 5`
 impl fmt::Display for Chunk {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let Chunk { tokens, start, narrow, .. } = self;
+        let Chunk { tokens, start, narrow, back, .. } = self;
+        if *back > 0 {
+            write!(f, "take {back} back, ")?;
+        }
         let plural = if *tokens == 1 { "" } else { "s" };
         let width = if *narrow { ", keys too narrow" } else { "" };
         write!(f, "append {tokens} token{plural} at position {start}{width}")
@@ -378,6 +466,7 @@ fn trace(c: &Case, append: Body_) -> Trace<Seen<f32>> {
     let ((h, t, d), d_v) = (c.keys.dim(), c.values.dim().2);
     let cache = KvCache::new(h, c.capacity, d, d_v);
     Trace::of(&c.chunks, cache, |cache, chunk| {
+        cache.len = cache.len.saturating_sub(chunk.back);
         let before = (cache.keys.as_ptr(), cache.values.as_ptr());
         let rows = chunk.row.min(t)..(chunk.row + chunk.tokens).min(t);
         let width = d - usize::from(chunk.narrow);
@@ -405,28 +494,33 @@ pub(super) fn said<T>(result: Result<T, CacheError>) -> String {
 /// The same by a list that says which row lies in which place.
 fn expected(c: &Case) -> Trace<Seen<f64>> {
     let ((h, t, d), d_v, capacity) = (c.keys.dim(), c.values.dim().2, c.capacity);
-    Trace::of(&c.chunks, Vec::new(), |held: &mut Vec<usize>, chunk| {
+    let empty = (vec![None; capacity], 0);
+    Trace::of(&c.chunks, empty, |(written, len): &mut (Vec<Option<usize>>, usize), chunk| {
+        *len -= chunk.back;
         let rows: Vec<usize> =
             (chunk.row..chunk.row + chunk.tokens).filter(|&row| row < t).collect();
-        let all = held.len() + rows.len();
+        let all = *len + rows.len();
         let said = if chunk.narrow {
             format!("refused, “key width {} ≠ key width of the cache {d}”", d - 1)
-        } else if chunk.start != held.len() {
-            let (start, len) = (chunk.start, held.len());
+        } else if chunk.start != *len {
+            let start = chunk.start;
             format!("refused, “the chunk starts at position {start}, the cache holds {len} tokens”")
         } else if all > capacity {
             format!("refused, “{all} tokens need {all} places, the cache has {capacity}”")
         } else {
-            held.extend(rows);
+            for row in rows {
+                written[*len] = Some(row);
+                *len += 1;
+            }
             "done".into()
         };
         let placed = |of: &Array3<f32>, width| {
             Array3::from_shape_fn((h, capacity, width), |(head, place, column)| {
-                held.get(place).map_or(0.0, |&row| f64::from(of[[head, row, column]]))
+                written[place].map_or(0.0, |row| f64::from(of[[head, row, column]]))
             })
         };
         let (keys, values) = (placed(&c.keys, d), placed(&c.values, d_v));
-        Seen { said, len: held.len(), keys, values, arrays: "the same".into() }
+        Seen { said, len: *len, keys, values, arrays: "the same".into() }
     })
 }
 

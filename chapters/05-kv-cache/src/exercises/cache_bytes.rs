@@ -83,10 +83,16 @@ exercise! {
             => crate::cache_bytes(&Model { head_dim: model.d_model / model.heads, ..*model }, tokens, batch);
         "one-layer": "one layer is counted; each layer has a cache of its own"
             => crate::cache_bytes(&Model { layers: 1, ..*model }, tokens, batch);
+        "head-dim-forgotten": "the width of a head is forgotten, as if a key were a single number; it is head_dim of them"
+            => crate::cache_bytes(&Model { head_dim: 1, ..*model }, tokens, batch);
         "one-head": "one head of keys and values is counted; there are kv_heads"
             => crate::cache_bytes(&Model { kv_heads: 1, ..*model }, tokens, batch);
         "batch-forgotten": "one text is counted, and not `batch` of them"
             => crate::cache_bytes(model, tokens, 1);
+        "texts-added": "the lengths are added, and not multiplied: tokens + batch; each of the `batch` texts has `tokens` tokens"
+            => crate::cache_bytes(model, tokens + batch, 1);
+        "one-more-token": "one token more is counted for each text; `tokens` is all that is kept"
+            => crate::cache_bytes(model, tokens + 1, batch);
         "tokens-forgotten": "a single token is counted, and not `tokens` of them"
             => crate::cache_bytes(model, 1, batch);
         "numbers": "numbers are counted; each of them takes number_bytes bytes"
@@ -99,6 +105,8 @@ exercise! {
             => 2 * crate::cache_bytes(model, tokens, batch);
         "bits": "bits are counted; number_bytes is in bytes"
             => 8 * crate::cache_bytes(model, tokens, batch);
+        "bits-taken-for-bytes": "the result is divided by 8, as if number_bytes were bits"
+            => crate::cache_bytes(model, tokens, batch) / 8;
         "kib": "the result is divided by 1024: bytes are asked for, not KiB"
             => crate::cache_bytes(model, tokens, batch) / 1024;
         "thousands": "the result is divided by 1000: bytes are asked for, not kB"

@@ -116,6 +116,31 @@ exercise! {
                 let first = head.keys.nrows() - head.q.nrows();
                 attention(head.q, head.keys.slice(s![..first, ..]), head.values.slice(s![..first, ..]), &Mask::None).out
             });
+        "kept-only-if-any": "a chunk with tokens before it attends to those alone, and not to its own; only the first chunk attends to itself"
+            => with(q, cache, |head| masked(&head, |i, j, n, m| if n < m { j + n < m } else { j <= i }));
+        "kept-and-itself": "a token sees what was kept before the chunk and itself, but not the tokens of the chunk that stand before it"
+            => with(q, cache, |head| masked(&head, |i, j, n, m| j + n < m || j + n == m + i));
+        "chunk-taken-off": "the length of the chunk is taken off `len`, which counts it already: the last n keys are not looked at, and the causal limit lies n places too early"
+            => with(q, cache, |head| {
+                let m = head.keys.nrows() - head.q.nrows();
+                attention(head.q, head.keys.slice(s![..m, ..]), head.values.slice(s![..m, ..]), &Mask::Causal).out
+            });
+        "chunk-taken-off-if-kept": "the length of the chunk is taken off `len` where something was kept before it: the last n keys are not looked at, and the causal limit lies n places too early"
+            => with(q, cache, |head| {
+                let (n, m) = (head.q.nrows(), head.keys.nrows());
+                let m = if m > n { m - n } else { m };
+                attention(head.q, head.keys.slice(s![..m, ..]), head.values.slice(s![..m, ..]), &Mask::Causal).out
+            });
+        "prompt-masked-only": "only a chunk that is the whole text is masked: the tokens of a later chunk see those behind them"
+            => with(q, cache, |head| {
+                let mask = if head.q.nrows() == head.keys.nrows() { Mask::Causal } else { Mask::None };
+                attention(head.q, head.keys, head.values, &mask).out
+            });
+        "keys-as-values": "the keys are summed in the place of the values, where they have the same width"
+            => with(q, cache, |head| {
+                let values = if head.keys.dim() == head.values.dim() { head.keys } else { head.values };
+                attention(head.q, head.keys, values, &Mask::Causal).out
+            });
         "last-key-only": "only the last key is attended to"
             => with(q, cache, |head| masked(&head, |_, j, _, m| j + 1 == m));
         "itself-hidden": "the limit is one too low: a token does not see itself"
@@ -140,6 +165,11 @@ exercise! {
             => {
                 let root = (q.dim().0 as f32).sqrt();
                 crate::cached_attention((&q / root).view(), cache)
+            };
+        "scale-of-values": "the scores are divided by the root of the width of the values; it is that of queries and keys"
+            => {
+                let ratio = q.dim().2 as f32 / cache.values.dim().2 as f32;
+                crate::cached_attention((&q * ratio.sqrt()).view(), cache)
             };
         "keys-of-head-0": "every head compares with the keys of head 0"
             => with(q, cache, |head| attention(head.q, cache.keys.slice(s![0, ..cache.len, ..]), head.values, &Mask::Causal).out);

@@ -196,6 +196,27 @@ exercise! {
                 own.keys.slice_mut(s![.., start..cache.len, ..]).assign(&parts.k);
                 Ok(mix(layer, &cached_attention(parts.q.view(), &own)))
             };
+        "turned-when-read": "the keys are kept unturned, and all of them are turned whenever a chunk attends: the rows are right, but the cache is to hold turned keys, so that none is turned twice"
+            => {
+                let (start, plain) = (cache.len, Parts::unturned(layer, x));
+                append(cache, plain.k.view(), plain.v.view(), start)?;
+                let mut read = cache.clone();
+                turn(&mut read.keys, 0, rotary);
+                let mut q = plain.q;
+                turn(&mut q, start, rotary);
+                Ok(mix(layer, &cached_attention(q.view(), &read)))
+            };
+        "x-turned": "x is turned before it becomes queries and keys, where its width is even, and they are not: what is turned is each head of them, after the projection"
+            => {
+                let turned = if x.ncols().is_multiple_of(2) { rope(x, cache.len, rotary) } else { x.to_owned() };
+                let v = Parts::unturned(layer, x).v;
+                Parts { v, ..Parts::unturned(layer, turned.view()) }.finish(layer, cache)
+            };
+        "x-turned-for-values-too": "x is turned before it becomes queries, keys and values, where its width is even: what is turned is each head of queries and keys, after the projection"
+            => {
+                let turned = if x.ncols().is_multiple_of(2) { rope(x, cache.len, rotary) } else { x.to_owned() };
+                Parts::unturned(layer, turned.view()).finish(layer, cache)
+            };
         "nothing-turned": "neither queries nor keys are turned"
             => Parts::unturned(layer, x).finish(layer, cache);
         "queries-only": "the queries are turned and the keys are not"
@@ -268,11 +289,29 @@ exercise! {
                 }
                 Ok(mix(layer, &cached_attention(parts.q.view(), cache)))
             };
+        "unwrapped": "`unwrap` panics where the cache is full; the error is passed on by `?`"
+            => {
+                let parts = Parts::of(layer, x, cache.len, rotary);
+                append(cache, parts.k.view(), parts.v.view(), cache.len).unwrap();
+                Ok(mix(layer, &cached_attention(parts.q.view(), cache)))
+            };
         "start-0": "the chunk is appended at position 0 instead of `cache.len`: the cache refuses every chunk but the first"
             => {
                 let parts = Parts::of(layer, x, cache.len, rotary);
                 append(cache, parts.k.view(), parts.v.view(), 0)?;
                 Ok(mix(layer, &cached_attention(parts.q.view(), cache)))
+            };
+        "exchanged": "keys and values have changed places in `append`; where they differ in width, the cache refuses them"
+            => {
+                let parts = Parts::of(layer, x, cache.len, rotary);
+                append(cache, parts.v.view(), parts.k.view(), cache.len)?;
+                Ok(mix(layer, &cached_attention(parts.q.view(), cache)))
+            };
+        "exchanged-where-alike": "keys and values have changed places in the cache, where they have the same width"
+            => {
+                let Parts { q, k, v } = Parts::of(layer, x, cache.len, rotary);
+                let (k, v) = if k.dim() == v.dim() { (v, k) } else { (k, v) };
+                Parts { q, k, v }.finish(layer, cache)
             };
         "keys-as-values": "the keys are kept in the place of the values, where they have the same width"
             => {
@@ -282,6 +321,8 @@ exercise! {
                 }
                 parts.finish(layer, cache)
             };
+        "half-whatever": "queries and keys are turned in halves, whatever `rotary.layout` says"
+            => crate::cached_layer(layer, cache, x, Rotary { layout: Layout::Half, ..rotary });
         "other-layout": "queries and keys are turned in the other layout"
             => {
                 let layout = match rotary.layout {

@@ -6,7 +6,7 @@ use attn_core::Mask;
 use attn_exercise::{Field, Fields, SOME_VALUES, Trace, exercise, field, pairwise, some_values};
 use attn_oracle::to;
 use ch03_scaled_dot_product::softmax_rows;
-use ch04_multi_head::{attend_heads, oracle};
+use ch04_multi_head::{attend_heads, merge_heads, oracle};
 use ndarray::{Array2, Array3, ArrayView2, ArrayView3, Axis, NdFloat, array, concatenate, s};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -61,6 +61,7 @@ exercise! {
             of("all at once", &[6], 3, (2, 3, 3), (4, 7), [0; 2]),
             of("uneven chunks", &[3, 1, 2], 5, (3, 2, 4), (5, 5), [0; 2]),
             of("a memory of one row", &[2, 1], 1, (2, 3, 2), (4, 3), [0; 2]),
+            of("as many tokens as rows of the memory", &[3, 3], 3, (2, 3, 4), (5, 5), [0; 2]),
             of("", &[16, 1, 1, 15], 31, (4, 8, 8), (16, 24), [0; 2]),
         ];
         let levels = [3, 3, 3, 3, 3, 3, 3, 3, SOME_VALUES, SOME_VALUES];
@@ -127,6 +128,57 @@ exercise! {
                     }
                 }
                 crate::cross_attention(layer, kept, x, memory)
+            };
+        "keys-kept-alone": "the keys of the memory are kept, an empty array in the place of the values, and the values are computed again in every call"
+            => {
+                let q = layer.queries(x);
+                let keys = match kept.take() {
+                    Some(kept) => kept.keys,
+                    None => layer.keys(memory),
+                };
+                let values = layer.values(memory);
+                let heads = attend_heads(q.view(), keys.view(), values.view(), &Mask::None);
+                *kept = Some(MemoryKv { keys, values: Array3::zeros((0, 0, 0)) });
+                layer.outputs(heads.view())
+            };
+        "new-tokens-kept": "the keys and values are those of the new tokens instead of the memory, where both have the same width"
+            => {
+                if kept.is_none() {
+                    *kept = Some(project(layer, if x.ncols() == memory.ncols() { x } else { memory }));
+                }
+                crate::cross_attention(layer, kept, x, memory)
+            };
+        "memory-asks": "the queries are those of the memory instead of the new tokens, where both have the same shape"
+            => crate::cross_attention(layer, kept, if x.dim() == memory.dim() { memory } else { x }, memory);
+        "exchanged": "keys and values have changed places, where they have the same width: the values are compared with, and the keys are summed"
+            => {
+                let q = layer.queries(x);
+                if kept.is_none() {
+                    let MemoryKv { keys, values } = project(layer, memory);
+                    let alike = keys.dim() == values.dim();
+                    let (keys, values) = if alike { (values, keys) } else { (keys, values) };
+                    *kept = Some(MemoryKv { keys, values });
+                }
+                attend_kept(layer, kept, &q, &Mask::None)
+            };
+        "no-w-o": "the merged heads are returned as they are: the product with W_o is missing"
+            => {
+                let q = layer.queries(x);
+                let MemoryKv { keys, values } = kept.get_or_insert_with(|| project(layer, memory));
+                merge_heads(attend_heads(q.view(), keys.view(), values.view(), &Mask::None).view())
+            };
+        "outputs-head-by-head": "each head goes through W_o by itself, zeros in the place of the others, and the results are added: the outputs are right, and W_o is used h times as often"
+            => {
+                let q = layer.queries(x);
+                let MemoryKv { keys, values } = kept.get_or_insert_with(|| project(layer, memory));
+                let heads = attend_heads(q.view(), keys.view(), values.view(), &Mask::None);
+                let mut out = Array2::zeros(x.dim());
+                for head in 0..heads.dim().0 {
+                    let mut alone = Array3::zeros(heads.dim());
+                    alone.index_axis_mut(Axis(0), head).assign(&heads.index_axis(Axis(0), head));
+                    out += &layer.outputs(alone.view());
+                }
+                out
             };
         "grown": "the memory's keys and values are appended in every call, as those of new tokens are in self-attention: the kept ones grow, and count twice"
             => {

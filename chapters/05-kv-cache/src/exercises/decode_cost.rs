@@ -104,6 +104,10 @@ exercise! {
             => with(model, machine, tokens, batch, |cost| cost.bytes -= cache_bytes(model, tokens, batch));
         "one-cache": "one cache is read; every text has its own"
             => with(model, machine, tokens, batch, |cost| cost.bytes -= cache_bytes(model, tokens, batch - 1));
+        "query-heads": "the cache is taken to have keys and values for all heads of queries; it has kv_heads of them"
+            => with(model, machine, tokens, batch, |cost| {
+                cost.bytes += cache_bytes(&Model { kv_heads: model.heads - model.kv_heads, ..*model }, tokens, batch);
+            });
         "weights-forgotten": "only the caches are read; the weights are read too, in every step"
             => with(model, machine, tokens, batch, |cost| cost.bytes -= model.parameters * model.number_bytes);
         "parameters": "the parameters are counted as if each were one byte"
@@ -114,6 +118,20 @@ exercise! {
             => with(model, machine, tokens, batch, |cost| cost.flop /= 2);
         "weights-once": "a weight is counted as one FLOP; it takes a multiplication and an addition"
             => with(model, machine, tokens, batch, |cost| cost.flop -= batch * model.parameters);
+        "products-once": "the products with the weights are counted once for all texts; the weights are read once, but each text computes with them"
+            => with(model, machine, tokens, batch, |cost| cost.flop -= (batch - 1) * 2 * model.parameters);
+        "one-layer": "attention is counted for one layer; every layer has its own"
+            => with(model, machine, tokens, batch, |cost| {
+                cost.flop -= batch * 4 * (model.layers - 1) * model.heads * model.head_dim * tokens;
+            });
+        "one-key": "attention is counted for a single key, and not for `tokens` of them"
+            => with(model, machine, tokens, batch, |cost| {
+                cost.flop -= batch * 4 * of_keys(model, model.heads, tokens - 1);
+            });
+        "flop-in-bytes": "a weight is counted as two FLOPs for each of its bytes; the size of a number does not matter for computing"
+            => with(model, machine, tokens, batch, |cost| {
+                cost.flop += batch * 2 * model.parameters * (model.number_bytes - 1);
+            });
         "one-text": "the FLOPs of one text are counted; each of them takes as many"
             => with(model, machine, tokens, batch, |cost| cost.flop /= batch);
         "attention-forgotten": "only the products with the weights are counted, and attention itself is left out"
@@ -136,6 +154,21 @@ exercise! {
             => with(model, machine, tokens, batch, |cost| cost.flop += batch * 2 * model.parameters * (tokens - 1));
         "one-more-token": "the new token is counted once more; `tokens` counts it already"
             => crate::decode_cost(model, machine, tokens + 1, batch);
+        "one-token-less": "the new token is left out; `tokens` counts it, since its key and value are read too"
+            => crate::decode_cost(model, machine, tokens - 1, batch);
+        "as-a-prompt": "all tokens of the text go through the weights, and each of them attends to all, as in reading a prompt; a step has one new token for each text"
+            => with(model, machine, tokens, batch, |cost| cost.flop *= tokens);
+        "seconds-of-one-text": "the seconds are divided by the number of texts; all of them are computed in the same step"
+            => {
+                let cost = crate::decode_cost(model, machine, tokens, batch);
+                Cost { seconds: cost.seconds / batch as f64, ..cost }
+            };
+        "whole-seconds": "the divisions are those of whole numbers: what is left of a second is dropped"
+            => {
+                let cost = crate::decode_cost(model, machine, tokens, batch);
+                let seconds = (cost.bytes / machine.bandwidth as u64).max(cost.flop / machine.peak as u64);
+                Cost { seconds: seconds as f64, ..cost }
+            };
         "training": "a weight is counted as 6 FLOPs, as in training, where the gradients take twice as many as the pass itself"
             => with(model, machine, tokens, batch, |cost| cost.flop += batch * 4 * model.parameters);
         "inverted": "the bandwidth is divided by the bytes, and the peak by the FLOPs"

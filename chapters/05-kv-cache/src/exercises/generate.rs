@@ -175,8 +175,28 @@ exercise! {
             => with(step, prompt, stop, context, Habit { sum: true, ..Habit::RIGHT });
         "start-0": "`start` is 0 in every step, so that each new token stands at the beginning"
             => with(step, prompt, stop, context, Habit { start: |_, _| 0, ..Habit::RIGHT });
+        "start-behind-the-prompt": "the prompt is fed as if it stood behind itself: `start` is prompt.len() in the first step already"
+            => with(step, prompt, stop, context, Habit { start: |start, prompt| if start == 0 { prompt } else { start }, ..Habit::RIGHT });
         "start-counts-steps": "`start` counts what was written and leaves the prompt out"
             => with(step, prompt, stop, context, Habit { start: |start, prompt| if start == 0 { 0 } else { start - prompt }, ..Habit::RIGHT });
+        "start-plus-1": "`start` grows by 1 in every step; the first step has fed the whole prompt, and it grows by that"
+            => with(step, prompt, stop, context, Habit { start: |start, prompt| if start == 0 { 0 } else { start + 1 - prompt }, ..Habit::RIGHT });
+        "start-plus-1-ends": "`start` grows by 1 in every step, and the loop ends by it; the first step has fed the whole prompt, and more is written than fits"
+            => {
+                check_prompt(prompt, context)?;
+                let (mut written, mut new, mut start) = (Vec::new(), prompt.to_vec(), 0);
+                while start + new.len() < context {
+                    let logits = step(&new, start);
+                    start += 1;
+                    let token = best(logits.row(logits.nrows() - 1));
+                    if token == stop {
+                        break;
+                    }
+                    written.push(token);
+                    new = vec![token];
+                }
+                Ok(written)
+            };
         "start-one-ahead": "`start` is one too high after the prompt: the first new token stands right behind it, at position prompt.len()"
             => with(step, prompt, stop, context, Habit { start: |start, _| if start == 0 { 0 } else { start + 1 }, ..Habit::RIGHT });
         "start-one-back": "`start` is one too low after the prompt: the first new token stands right behind it, at position prompt.len()"
@@ -192,6 +212,41 @@ exercise! {
                 let mut shifted = |tokens: &[usize], start: usize| step(tokens, start + prompt.len());
                 with(&mut shifted, last, stop, context + 1 - prompt.len(), Habit::RIGHT)
             };
+        "last-token-again": "the last token of the prompt is fed once more, at its own position: the text is right, and that token is read twice"
+            => {
+                check_prompt(prompt, context)?;
+                if prompt.len() == context {
+                    return Ok(Vec::new());
+                }
+                step(prompt, 0);
+                let before = prompt.len() - 1;
+                let mut shifted = |tokens: &[usize], start: usize| step(tokens, start + before);
+                with(&mut shifted, &prompt[before..], stop, context - before, Habit::RIGHT)
+            };
+        "last-token-only": "of the prompt only the last token is fed: the model has not read what stands before it"
+            => {
+                check_prompt(prompt, context)?;
+                let before = prompt.len() - 1;
+                let mut shifted = |tokens: &[usize], start: usize| step(tokens, start + before);
+                with(&mut shifted, &prompt[before..], stop, context - before, Habit::RIGHT)
+            };
+        "stop-fed": "the stop token is fed before it ends the text: its row is not needed"
+            => with(step, prompt, stop, context, Habit { feed_stop: true, ..Habit::RIGHT });
+        "stop-skipped": "the stop token is left out of the result, and the model goes on behind it until the context is full"
+            => {
+                check_prompt(prompt, context)?;
+                let (mut written, mut new, mut start) = (Vec::new(), prompt.to_vec(), 0);
+                while start + new.len() < context {
+                    let logits = step(&new, start);
+                    start += new.len();
+                    let token = best(logits.row(logits.nrows() - 1));
+                    if token != stop {
+                        written.push(token);
+                    }
+                    new = vec![token];
+                }
+                Ok(written)
+            };
         "stop-kept": "the stop token is part of the result"
             => with(step, prompt, stop, context, Habit { keep_stop: true, ..Habit::RIGHT });
         "stop-ignored": "the stop token does not end it: it goes on until the context is full"
@@ -200,6 +255,14 @@ exercise! {
             => {
                 check_prompt(prompt, context)?;
                 if prompt.contains(&stop) {
+                    return Ok(Vec::new());
+                }
+                crate::generate(step, prompt, stop, context)
+            };
+        "stop-ends-the-prompt": "a prompt whose last token is the stop token ends it: only one that the model writes does"
+            => {
+                check_prompt(prompt, context)?;
+                if prompt.last() == Some(&stop) {
                     return Ok(Vec::new());
                 }
                 crate::generate(step, prompt, stop, context)
@@ -222,6 +285,25 @@ exercise! {
                     written.push(token);
                     token = best(step(&[token], start).row(0));
                     start += 1;
+                }
+                Ok(written)
+            };
+        "last-written-fed": "the last token that fits into the context is fed too, for a row that nobody needs"
+            => {
+                check_prompt(prompt, context)?;
+                let (mut written, mut new, mut start) = (Vec::new(), prompt.to_vec(), 0);
+                while start + new.len() < context {
+                    let logits = step(&new, start);
+                    start += new.len();
+                    let token = best(logits.row(logits.nrows() - 1));
+                    if token == stop {
+                        return Ok(written);
+                    }
+                    written.push(token);
+                    new = vec![token];
+                }
+                if start > 0 {
+                    step(&new, start);
                 }
                 Ok(written)
             };
@@ -323,6 +405,7 @@ struct Habit {
     sum: bool,
     start: fn(usize, usize) -> usize,
     keep_stop: bool,
+    feed_stop: bool,
     choose: fn(ArrayView1<f32>) -> usize,
     /// The context that the prompt has to fit into, if it is not the one that ends the text.
     check: usize,
@@ -335,6 +418,7 @@ impl Habit {
         sum: false,
         start: |start, _| start,
         keep_stop: false,
+        feed_stop: false,
         choose: |row| best(row),
         check: usize::MAX,
     };
@@ -358,6 +442,9 @@ fn with(
         start += new.len();
         let token = (habit.choose)(row.view());
         if token == stop {
+            if habit.feed_stop {
+                step(&[token], start);
+            }
             written.extend(habit.keep_stop.then_some(token));
             break;
         }

@@ -81,6 +81,13 @@ exercise! {
             };
         "wraps": "the subtraction wraps around below zero where not even the weights fit"
             => memory.wrapping_sub(model.parameters * model.number_bytes) / cache_bytes(model, tokens, 1);
+        "sign-dropped": "what is missing counts as room where not even the weights fit: `abs_diff` drops the sign"
+            => memory.abs_diff(model.parameters * model.number_bytes) / cache_bytes(model, tokens, 1);
+        "divided-first": "the memory and the weights are each divided by the bytes of a text before the one is taken from the other: both are rounded down, and the difference may be one too many"
+            => {
+                let one = cache_bytes(model, tokens, 1);
+                (memory / one).saturating_sub(model.parameters * model.number_bytes / one)
+            };
         "rounded-up": "the quotient is rounded up: the last text has no room"
             => memory.saturating_sub(model.parameters * model.number_bytes).div_ceil(cache_bytes(model, tokens, 1));
         "rounded": "the quotient is rounded to the nearest number, and where that is up, the last text has no room"
@@ -90,6 +97,8 @@ exercise! {
             };
         "one-token": "a text is taken to have a single token"
             => memory.saturating_sub(model.parameters * model.number_bytes) / cache_bytes(model, 1, 1);
+        "one-more-token": "each text is given room for one token more; `tokens` is all that it has"
+            => memory.saturating_sub(model.parameters * model.number_bytes) / cache_bytes(model, tokens + 1, 1);
         "one-more": "one text too many is counted, as if the last one need not fit whole"
             => crate::largest_batch(model, memory, tokens) + 1;
         "one-less": "a text that just fits is not counted"

@@ -8,7 +8,7 @@ use crate::{
 use attn_exercise::{
     Field, Fields, SOME_VALUES, Trace, Value, exercise, field, pairwise, some_values,
 };
-use ndarray::{Array3, Axis, array, s};
+use ndarray::{Array3, array, s};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -26,6 +26,7 @@ pub enum Do {
 pub struct Seen<F> {
     said: String,
     len: usize,
+    /// All places, those behind `len` too.
     keys: Array3<F>,
     values: Array3<F>,
     arrays: String,
@@ -39,8 +40,8 @@ where
         vec![
             field("the answer", self.said.clone()),
             field("len", self.len.to_string()),
-            field("keys held", &self.keys),
-            field("values held", &self.values),
+            field("keys", &self.keys),
+            field("values", &self.values),
             field("the arrays in memory", self.arrays.clone()),
         ]
     }
@@ -103,13 +104,10 @@ exercise! {
             }
             Ok(())
         };
-        // Not asked for, and not wrong.
-        "what is taken back is cleared" => {
-            let len = cache.len.checked_sub(count).ok_or(CacheError::Rewind { count, len: cache.len })?;
-            cache.keys.slice_mut(s![.., len..cache.len, ..]).fill(0.0);
-            cache.values.slice_mut(s![.., len..cache.len, ..]).fill(0.0);
-            cache.len = len;
-            Ok(())
+        "mapped" => {
+            let len = cache.len;
+            let left = len.checked_sub(count).ok_or(CacheError::Rewind { count, len });
+            left.map(|left| cache.len = left)
         };
     }
 
@@ -143,8 +141,29 @@ exercise! {
                 cache.len = len.saturating_sub(count);
                 if count > len { Err(CacheError::Rewind { count, len }) } else { Ok(()) }
             };
+        "refusal-left-out": "a cache that holds fewer tokens does nothing and says that all is well; it refuses"
+            => {
+                if count <= cache.len {
+                    cache.len -= count;
+                }
+                Ok(())
+            };
+        "capacity-compared": "`count` is compared with the capacity instead of `len`: a cache that holds fewer tokens is emptied, and refuses only more than it has places"
+            => if count > cache.capacity() {
+                Err(CacheError::Rewind { count, len: cache.len })
+            } else {
+                cache.len = cache.len.saturating_sub(count);
+                Ok(())
+            };
+        "one-only": "one token is taken back, however many `count` says"
+            => if count > cache.len {
+                Err(CacheError::Rewind { count, len: cache.len })
+            } else {
+                cache.len -= count.min(1);
+                Ok(())
+            };
         "never-everything": "taking back all tokens is refused; an empty cache is one, too"
-            => if count >= cache.len && count > 0 {
+            => if count >= cache.len {
                 Err(CacheError::Rewind { count, len: cache.len })
             } else {
                 cache.len -= count;
@@ -194,6 +213,14 @@ exercise! {
             };
         "unnoticed": "the tokens are taken out of a copy, and the cache itself is not changed"
             => crate::rewind(&mut cache.clone(), count);
+        "cleared": "the freed places are filled with zeros: what lies beyond `len` means nothing, and nothing needs to be written to take tokens back"
+            => {
+                let len = cache.len.checked_sub(count).ok_or(CacheError::Rewind { count, len: cache.len })?;
+                cache.keys.slice_mut(s![.., len..cache.len, ..]).fill(0.0);
+                cache.values.slice_mut(s![.., len..cache.len, ..]).fill(0.0);
+                cache.len = len;
+                Ok(())
+            };
         "cleared-only": "the places are cleared, and `len` still counts them"
             => {
                 let len = cache.len.checked_sub(count).ok_or(CacheError::Rewind { count, len: cache.len })?;
@@ -246,13 +273,12 @@ fn trace(
                 append(cache, c.keys.slice(rows), c.values.slice(rows), start)
             }
         };
-        let held = cache.len.min(cache.capacity());
         let same = before == (cache.keys.as_ptr(), cache.values.as_ptr());
         Seen {
             said: said(result),
             len: cache.len,
-            keys: cache.keys.slice(s![.., ..held, ..]).to_owned(),
-            values: cache.values.slice(s![.., ..held, ..]).to_owned(),
+            keys: cache.keys.clone(),
+            values: cache.values.clone(),
             arrays: if same { "the same" } else { "others than before" }.into(),
         }
     })
@@ -260,29 +286,36 @@ fn trace(
 
 /// The same by a list of rows.
 fn expected(c: &Case) -> Trace<Seen<f64>> {
-    Trace::of(&c.steps, Vec::new(), |held: &mut Vec<usize>, step| {
-        let len = held.len();
+    let empty = (vec![None; c.capacity], 0);
+    Trace::of(&c.steps, empty, |(written, held): &mut (Vec<Option<usize>>, usize), step| {
+        let len = *held;
         let said = match *step {
             Do::Append(_, count) if len + count > c.capacity => {
                 let all = len + count;
                 format!("refused, “{all} tokens need {all} places, the cache has {}”", c.capacity)
             }
             Do::Append(row, count) => {
-                held.extend(row..row + count);
+                for i in 0..count {
+                    written[len + i] = Some(row + i);
+                }
+                *held += count;
                 "done".into()
             }
             Do::Rewind(count) if count > len => {
                 format!("refused, “{count} tokens are to be taken back, the cache holds {len}”")
             }
             Do::Rewind(count) => {
-                (0..count).for_each(|_| {
-                    held.pop();
-                });
+                *held -= count;
                 "done".into()
             }
         };
-        let rows = |of: &Array3<f32>| of.select(Axis(1), held).mapv(f64::from);
+        let rows = |of: &Array3<f32>| {
+            let (h, _, width) = of.dim();
+            Array3::from_shape_fn((h, c.capacity, width), |(head, place, column)| {
+                written[place].map_or(0.0, |row| f64::from(of[[head, row, column]]))
+            })
+        };
         let (keys, values) = (rows(&c.keys), rows(&c.values));
-        Seen { said, len: held.len(), keys, values, arrays: "the same".into() }
+        Seen { said, len: *held, keys, values, arrays: "the same".into() }
     })
 }

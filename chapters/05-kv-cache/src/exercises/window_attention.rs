@@ -262,6 +262,117 @@ exercise! {
                 }
                 out
             };
+        "counted-late-but-for-the-first": "the slots in use are counted before the new token is, except for the very first: as long as the ring is not full, every other token does not see itself"
+            => {
+                let (h, n, _) = q.dim();
+                let mut out = Array3::zeros((h, n, v.dim().2));
+                for i in 0..n {
+                    let used = ring.tokens.clamp(1, ring.window());
+                    put(ring, ring.tokens % ring.window(), k, v, i);
+                    ring.tokens += 1;
+                    attend(ring, q, i, &in_use(ring, used), &mut out);
+                }
+                out
+            };
+        "tokens-never-counted": "`tokens` is not counted up, though the new token counts as in use: every token goes into slot 0 and sees itself alone"
+            => {
+                let (h, n, _) = q.dim();
+                let mut out = Array3::zeros((h, n, v.dim().2));
+                for i in 0..n {
+                    put(ring, ring.tokens % ring.window(), k, v, i);
+                    attend(ring, q, i, &in_use(ring, ring.tokens + 1), &mut out);
+                }
+                out
+            };
+        "forgotten-after-the-chunk": "`tokens` is not counted up after a chunk: the next one starts at slot 0 as if it were the first"
+            => {
+                let (h, n, _) = q.dim();
+                let mut out = Array3::zeros((h, n, v.dim().2));
+                for i in 0..n {
+                    let position = ring.tokens + i;
+                    put(ring, position % ring.window(), k, v, i);
+                    attend(ring, q, i, &in_use(ring, position + 1), &mut out);
+                }
+                out
+            };
+        "started-anew": "`tokens` starts at 0 in every call: each chunk starts at slot 0 as if it were the first"
+            => {
+                ring.tokens = 0;
+                crate::window_attention(ring, q, k, v)
+            };
+        "counted-after-the-chunk": "`tokens` is counted up after the whole chunk: until then each of its tokens goes into the same slot"
+            => {
+                let (h, n, _) = q.dim();
+                let mut out = Array3::zeros((h, n, v.dim().2));
+                for i in 0..n {
+                    put(ring, ring.tokens % ring.window(), k, v, i);
+                    attend(ring, q, i, &in_use(ring, ring.tokens + i + 1), &mut out);
+                }
+                ring.tokens += n;
+                out
+            };
+        "tokens-set-back": "`tokens` is set back to the window when it is twice that: the outputs and the slots are right; but it counts all tokens"
+            => {
+                let (h, n, _) = q.dim();
+                let mut out = Array3::zeros((h, n, v.dim().2));
+                for i in 0..n {
+                    put(ring, ring.tokens % ring.window(), k, v, i);
+                    ring.tokens += 1;
+                    let mask = all_in_use(ring);
+                    attend(ring, q, i, &mask, &mut out);
+                    if ring.tokens == 2 * ring.window() {
+                        ring.tokens = ring.window();
+                    }
+                }
+                out
+            };
+        "one-more-than-the-window": "a token sees itself and the w before it: the one whose slot it takes has left the window"
+            => {
+                let (h, n, _) = q.dim();
+                let mut out = Array3::zeros((h, n, v.dim().2));
+                for i in 0..n {
+                    let used = ring.tokens.min(ring.window());
+                    for head in 0..h {
+                        let keys = concatenate![Axis(0), ring.keys.slice(s![head, ..used, ..]), k.slice(s![head, i..=i, ..])];
+                        let values = concatenate![Axis(0), ring.values.slice(s![head, ..used, ..]), v.slice(s![head, i..=i, ..])];
+                        let found = attention(q.slice(s![head, i..=i, ..]), keys.view(), values.view(), &Mask::None);
+                        out.slice_mut(s![head, i, ..]).assign(&found.out.row(0));
+                    }
+                    put(ring, ring.tokens % ring.window(), k, v, i);
+                    ring.tokens += 1;
+                }
+                out
+            };
+        "attends-first-but-for-the-first": "a token attends before it is put into the ring, except for the very first: it does not see itself, and sees one that has left the window"
+            => {
+                let (h, n, _) = q.dim();
+                let mut out = Array3::zeros((h, n, v.dim().2));
+                for i in 0..n {
+                    if ring.tokens == 0 {
+                        put(ring, 0, k, v, i);
+                    }
+                    attend(ring, q, i, &in_use(ring, ring.tokens.max(1)), &mut out);
+                    put(ring, ring.tokens % ring.window(), k, v, i);
+                    ring.tokens += 1;
+                }
+                out
+            };
+        "chunk-alone": "a chunk attends to itself alone, each token within its window: what the ring held before is not looked at"
+            => {
+                let (h, n, _) = q.dim();
+                let mut out = Array3::zeros((h, n, v.dim().2));
+                for i in 0..n {
+                    put(ring, ring.tokens % ring.window(), k, v, i);
+                    ring.tokens += 1;
+                    let seen = (i + 1).saturating_sub(ring.window())..i + 1;
+                    for head in 0..h {
+                        let (k, v) = (k.slice(s![head, seen.clone(), ..]), v.slice(s![head, seen.clone(), ..]));
+                        let found = attention(q.slice(s![head, i..=i, ..]), k, v, &Mask::None);
+                        out.slice_mut(s![head, i, ..]).assign(&found.out.row(0));
+                    }
+                }
+                out
+            };
         "tokens-wrapped": "`tokens` starts again at 0 when the ring is full, so that a full ring looks nearly empty; it counts all tokens"
             => {
                 let (h, n, _) = q.dim();
@@ -297,6 +408,22 @@ exercise! {
                     ring.values.slice_mut(s![.., ring.tokens % w, ..]).assign(&v.slice(s![.., i, ..]));
                     let mask = all_in_use(ring);
                     attend(ring, q, i, &mask, &mut out);
+                }
+                out
+            };
+        "keys-of-head-0": "every head compares with the keys of head 0"
+            => {
+                let (h, n, _) = q.dim();
+                let mut out = Array3::zeros((h, n, v.dim().2));
+                for i in 0..n {
+                    put(ring, ring.tokens % ring.window(), k, v, i);
+                    ring.tokens += 1;
+                    let mask = all_in_use(ring);
+                    for head in 0..h {
+                        let (keys, values) = (ring.keys.slice(s![0, .., ..]), ring.values.slice(s![head, .., ..]));
+                        let found = attention(q.slice(s![head, i..=i, ..]), keys, values, &mask);
+                        out.slice_mut(s![head, i, ..]).assign(&found.out.row(0));
+                    }
                 }
                 out
             };
@@ -398,7 +525,12 @@ fn attend(ring: &RingCache, q: ArrayView3<f32>, i: usize, mask: &Mask, out: &mut
 }
 
 fn all_in_use(ring: &RingCache) -> Mask {
-    Mask::padding((0..ring.window()).map(|slot| slot < ring.tokens))
+    in_use(ring, ring.tokens)
+}
+
+/// As many slots as that, from slot 0 on, or all.
+fn in_use(ring: &RingCache, used: usize) -> Mask {
+    Mask::padding((0..ring.window()).map(|slot| slot < used))
 }
 
 /// Token by token: into the slot that `slot` names for token i of the chunk, then attention.
