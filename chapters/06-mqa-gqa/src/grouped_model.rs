@@ -37,11 +37,6 @@ impl<'a> GroupedAttention<'a> {
         let kept = layers.iter().map(|weights| nothing(weights)).collect();
         GroupedAttention { layers, functions, kept }
     }
-
-    /// How many numbers are kept.
-    pub fn numbers_kept(&self) -> usize {
-        self.kept.iter().map(|(keys, values)| keys.len() + values.len()).sum()
-    }
 }
 
 impl Attention for GroupedAttention<'_> {
@@ -90,13 +85,13 @@ pub fn loss(model: &LanguageModel, functions: Functions, text: &[usize]) -> f32 
     losses.sum::<f32>() / wanted.len() as f32
 }
 
-/// What a model writes: the likeliest character, `count` times. Gives also how many numbers it kept.
+/// What a model writes: the likeliest character, `count` times.
 pub fn write(
     model: &LanguageModel,
     functions: Functions,
     text: &[usize],
     count: usize,
-) -> (Vec<usize>, usize) {
+) -> Vec<usize> {
     let mut attention = GroupedAttention::new(model, functions);
     let (mut written, mut fed) = (Vec::new(), text.to_vec());
     for _ in 0..count {
@@ -106,7 +101,7 @@ pub fn write(
         fed = vec![likeliest.expect("a vocabulary")];
         written.extend(&fed);
     }
-    (written, attention.numbers_kept())
+    written
 }
 
 /// How the heads that are to share keys and values become one.

@@ -1,13 +1,11 @@
 //! 5.10 `rewind`
 
-use super::append::said;
+use super::append::{Seen, said};
 use crate::{
     append,
     given::{CacheError, KvCache},
 };
-use attn_exercise::{
-    Field, Fields, SOME_VALUES, Trace, Value, exercise, field, pairwise, some_values,
-};
+use attn_exercise::{SOME_VALUES, Trace, exercise, pairwise, some_values};
 use ndarray::{Array3, array, s};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -19,32 +17,6 @@ pub enum Do {
     Append(usize, usize),
     /// Takes so many tokens back.
     Rewind(usize),
-}
-
-/// What can be seen of a cache.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Seen<F> {
-    said: String,
-    len: usize,
-    /// All places, those behind `len` too.
-    keys: Array3<F>,
-    values: Array3<F>,
-    arrays: String,
-}
-
-impl<F> Fields for Seen<F>
-where
-    for<'a> Value: From<&'a Array3<F>>,
-{
-    fn fields(&self) -> Vec<Field> {
-        vec![
-            field("the answer", self.said.clone()),
-            field("len", self.len.to_string()),
-            field("keys", &self.keys),
-            field("values", &self.values),
-            field("the arrays in memory", self.arrays.clone()),
-        ]
-    }
 }
 
 exercise! {

@@ -59,7 +59,7 @@ fn run(args: &Args) -> Result<String> {
     let mut texts = String::new();
     for name in [Model::Mha, Model::Gqa, Model::Mqa] {
         let model = LanguageModel::trained(name);
-        let (written, _) = write(&model, FUNCTIONS, &tokens, args.characters);
+        let written = write(&model, FUNCTIONS, &tokens, args.characters);
         let (heads, kept) = (name.kv_heads(), LAYERS * name.kept());
         writeln!(out, "{name:<5}  {heads:>15}  {kept:>17}  {:>21.3}", mean_loss(&model))?;
         let continued = text::decode(&written).replace('\n', "¶");
