@@ -3,36 +3,12 @@
 
 use anyhow::{Result, ensure};
 use attn_core::Mask;
-use attn_exercise::judge::{Expected, close};
 use ch04_multi_head::{
     AttentionLayer, DecoderBlock, FeedForward, LayerNorm, Layout, Rotary, decoder_block,
     head_weights, layer_norm, multi_head_attention, oracle, rope,
 };
-use integration::{Case, Recording};
-use ndarray::{Array, Array2, Array3, Dimension, Ix0};
-
-/// Both compute in f64 from the same f32 inputs, so only the order of summation tells them apart.
-const F64_ERROR: f64 = 1e-9;
-
-/// Refuses an f64 result that differs from torch's by more than a billionth of the largest entry;
-/// then an f32 result by the rule of the judges, with torch's f64 result as the exact one.
-fn agree<D: Dimension>(
-    case: &str,
-    wide: &Array<f64, D>,
-    reference: &Array<f32, D>,
-    loops: &Array<f32, D>,
-    torch: Array<f64, D>,
-) -> Result<()> {
-    ensure!(wide.shape() == torch.shape(), "{case}: another shape");
-    let scale = torch.fold(0.0_f64, |scale, x| scale.max(x.abs()));
-    let furthest = (wide - &torch).fold(0.0_f64, |most, x| most.max(x.abs()));
-    ensure!(
-        furthest <= F64_ERROR * scale,
-        "{case}: the oracle is off by {furthest:e} where the largest entry is {scale:e}"
-    );
-    close("out", reference, &Expected::new(torch, &[loops]))
-        .map_err(|refusal| anyhow::anyhow!("{case}: {refusal}"))
-}
+use integration::{Case, Recording, agree};
+use ndarray::{Array2, Array3, Ix0};
 
 fn wide(x: &Array2<f32>) -> Array2<f64> {
     x.mapv(f64::from)

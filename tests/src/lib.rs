@@ -1,7 +1,8 @@
 //! Recorded tensors: what another program computed, kept in `oracles/` beside the script that made
 //! it.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
+use attn_exercise::judge::{Expected, close};
 use ndarray::{Array, Dimension, Ix0};
 use safetensors::{Dtype, SafeTensors};
 use std::{collections::BTreeSet, fs, path::PathBuf};
@@ -114,4 +115,39 @@ impl Case<'_> {
     fn full(&self, name: &str) -> String {
         format!("{}.{name}", self.prefix)
     }
+}
+
+/// Both compute in f64 from the same inputs, so only the order of summation tells them apart.
+const F64_ERROR: f64 = 1e-9;
+
+/// Refuses an f64 result that differs from torch's by more than a billionth of the largest entry.
+///
+/// # Errors
+/// When it does, or has another shape.
+pub fn same<D: Dimension>(case: &str, wide: &Array<f64, D>, torch: &Array<f64, D>) -> Result<()> {
+    ensure!(wide.shape() == torch.shape(), "{case}: another shape");
+    let scale = torch.fold(0.0_f64, |scale, x| scale.max(x.abs()));
+    let furthest = (wide - torch).fold(0.0_f64, |most, x| most.max(x.abs()));
+    ensure!(
+        furthest <= F64_ERROR * scale,
+        "{case}: off by {furthest:e} where the largest entry is {scale:e}"
+    );
+    Ok(())
+}
+
+/// Refuses an f64 oracle that is not the [`same`] as torch; then an f32 result by the rule of the judges, with torch's
+/// f64 result as the exact one and that of plain `loops` as the measure.
+///
+/// # Errors
+/// When one of the two is refused.
+pub fn agree<D: Dimension>(
+    case: &str,
+    wide: &Array<f64, D>,
+    reference: &Array<f32, D>,
+    loops: &Array<f32, D>,
+    torch: Array<f64, D>,
+) -> Result<()> {
+    same(case, wide, &torch).context("the oracle")?;
+    close("out", reference, &Expected::new(torch, &[loops]))
+        .map_err(|refusal| anyhow!("{case}: {refusal}"))
 }
