@@ -3,6 +3,7 @@
 mod copied;
 mod cut;
 mod growth;
+mod measured;
 mod ring;
 pub mod roofline;
 mod tables;
@@ -22,6 +23,7 @@ pub fn figures() -> Vec<Drawn> {
         ("ch05/copied", copied::figure),
         ("ch05/ring", ring::figure),
         ("ch05/growth", growth::figure),
+        ("ch05/decode", measured::figure),
         ("ch05/roofline", roofline::figure),
     ]
 }
@@ -35,5 +37,7 @@ pub fn tables() -> Vec<Written> {
         ("ch05/cards", tables::cards),
         ("ch05/windows", tables::windows),
         ("ch05/steps", roofline::table),
+        ("ch05/decode", measured::table),
+        ("ch05/sitting", measured::sitting),
     ]
 }

@@ -4,15 +4,15 @@
 #[path = "../examples/write/main.rs"]
 mod demo;
 
-use attn_lm::{CONTEXT, LanguageModel, Model, Weights};
+use attn_lm::{CONTEXT, LanguageModel, Weights};
 use clap::Parser;
 
 fn run(args: &[&str]) -> Result<String, String> {
     let args = ["write"].iter().chain(args);
     let args = demo::Args::try_parse_from(args).map_err(|error| error.to_string())?;
-    let model = || LanguageModel::new(&Weights::random(Model::Mha, 5));
+    let load = |model| LanguageModel::new(&Weights::random(model, 5));
     let mut text = Vec::new();
-    demo::run(&args, model, &mut text).map_err(|error| format!("{error:#}"))?;
+    demo::run(&args, load, &mut text).map_err(|error| format!("{error:#}"))?;
     Ok(String::from_utf8(text).expect("text"))
 }
 
@@ -41,11 +41,26 @@ fn the_trained_model_goes_on() {
     let args = ["write", "It was a truth", "--tokens", "57"];
     let args = demo::Args::try_parse_from(args).expect("arguments");
     let mut text = Vec::new();
-    demo::run(&args, || LanguageModel::trained(Model::Mha), &mut text).expect("it runs");
+    demo::run(&args, LanguageModel::trained, &mut text).expect("it runs");
     let text = String::from_utf8(text).expect("text");
     let line = "It was a truth to be sure the stay of the considered to her father";
     assert_eq!(text.matches(line).count(), 2, "{text}");
     assert!(text.contains("Both have written the same 57 characters."), "{text}");
+}
+
+/// A poem that the other model knows by heart, in two editions: the first line decides about the third.
+#[test]
+fn the_model_of_poems_knows_the_next_line() {
+    for (first, rest) in [
+        ("床前看月光", "，疑是地上霜。舉頭望山月，低頭思故鄉。"),
+        ("床前明月光", "，疑是地上霜。舉頭望明月，低頭思故鄉。"),
+    ] {
+        let args = demo::Args::try_parse_from(["write", first]).expect("arguments");
+        let mut text = Vec::new();
+        demo::run(&args, LanguageModel::trained, &mut text).expect("it runs");
+        let text = String::from_utf8(text).expect("text");
+        assert_eq!(text.matches(&format!("  {first}{rest}")).count(), 2, "{text}");
+    }
 }
 
 /// A text that ends only with the context.
@@ -103,7 +118,7 @@ fn a_full_context_is_no_error() {
 fn a_budget_needs_no_model() {
     let args = demo::Args::try_parse_from(["write", "--budget", "H100"]).expect("arguments");
     let mut text = Vec::new();
-    demo::run(&args, || panic!("no model is needed"), &mut text).expect("it runs");
+    demo::run(&args, |_| panic!("no model is needed"), &mut text).expect("it runs");
     let text = String::from_utf8(text).expect("text");
     assert!(text.contains("Llama-2-7B     12.6 GiB 512.0 KiB    2.0 GiB      30"), "{text}");
 }

@@ -3,6 +3,7 @@
 pub mod cited;
 mod groups;
 pub mod intensity;
+mod measured;
 pub mod own;
 
 use attn_viz::Figure;
@@ -15,7 +16,11 @@ pub type Written = (&'static str, fn() -> String);
 
 /// The figures of this chapter.
 pub fn figures() -> Vec<Drawn> {
-    vec![("ch06/groups", groups::figure), ("ch06/time", cited::time)]
+    vec![
+        ("ch06/groups", groups::figure),
+        ("ch06/time", cited::time),
+        ("ch06/decode", measured::figure),
+    ]
 }
 
 /// The tables of this chapter.
@@ -26,5 +31,7 @@ pub fn tables() -> Vec<Written> {
         ("ch06/own", own::table),
         ("ch06/converted", own::converted),
         ("ch06/models", cited::models),
+        ("ch06/decode", measured::table),
+        ("ch06/sitting", measured::sitting),
     ]
 }

@@ -3,6 +3,7 @@
 pub mod between;
 mod cache;
 mod cost;
+mod measured;
 mod paths;
 mod thousands;
 
@@ -22,6 +23,7 @@ pub fn figures() -> Vec<Drawn> {
         ("ch07/cache", cache::figure),
         ("ch07/between", between::figure),
         ("ch07/cost", cost::figure),
+        ("ch07/calls", measured::figure),
     ]
 }
 
@@ -34,5 +36,8 @@ pub fn tables() -> Vec<Written> {
         ("ch07/cost", cost::table),
         ("ch07/intensity", cost::intensity),
         ("ch07/between", between::table),
+        ("ch07/step", measured::step),
+        ("ch07/crossings", measured::crossings),
+        ("ch07/sitting", measured::sitting),
     ]
 }

@@ -5,7 +5,7 @@ use ch07_mla::{
     Expanded, Mla, absorb_output, absorb_query, cheaper_form, compress,
     functions::REFERENCE,
     given::{Form, Latents, Queries, Shape, Up},
-    gqa_as_mla, mixed, mla_absorbed, mla_naive, queries, rotation_between,
+    gqa_as_mla, mixed, mla_absorbed, mla_as_mqa, mla_naive, queries, rotation_between,
     seeded::{self, normal},
 };
 use ndarray::{Array, Array2, Array3, ArrayView2, Axis, Dimension, concatenate, s};
@@ -99,6 +99,7 @@ fn both_forms_are_equal_for_hundreds_of_shapes() {
         let up = seeded::up(&mut random, shape);
         let naive = mla_naive(&queries, &kept, &up);
         worst = worst.max(apart(&mla_absorbed(&queries, &kept, &up).heads, &naive));
+        worst = worst.max(apart(&mla_as_mqa(&queries, &kept, &up).heads, &naive));
         let mut expanded = Expanded::empty(&up, shape.d_r);
         expanded.append(&kept, &up);
         worst = worst.max(apart(&expanded.attend(&queries), &naive));

@@ -49,6 +49,34 @@ impl Line {
                 .map(|(name, times)| (name, amount / times.median(), ours.times_as_fast_as(times))),
         }
     }
+
+    /// How long it takes, in milliseconds.
+    pub fn time(kind: &'static str, name: impl Into<String>, ours: &Times) -> Self {
+        let [median, low, high] =
+            [ours.median(), ours.spread().0, ours.spread().1].map(|seconds| 1e3 * seconds);
+        Line { kind, name: name.into(), unit: "ms", ours: median, spread: (low, high), other: None }
+    }
+
+    /// How long it takes, in milliseconds, and how many times as fast as something else.
+    pub fn time_beside(
+        kind: &'static str,
+        name: impl Into<String>,
+        ours: &Times,
+        (other, theirs): (&'static str, &Times),
+    ) -> Self {
+        let ratio = ours.times_as_fast_as(theirs);
+        Line { other: Some((other, 1e3 * theirs.median(), ratio)), ..Line::time(kind, name, ours) }
+    }
+
+    /// What was counted, the same in every round.
+    pub fn amount(
+        kind: &'static str,
+        name: impl Into<String>,
+        unit: &'static str,
+        ours: f64,
+    ) -> Self {
+        Line { kind, name: name.into(), unit, ours, spread: (ours, ours), other: None }
+    }
 }
 
 impl Table {

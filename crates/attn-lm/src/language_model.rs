@@ -1,6 +1,6 @@
 //! Everything of a model around its attention.
 
-use crate::{HEADS, LAYERS, Model, Weights};
+use crate::{HEADS, Model, Weights};
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 
 /// The attention of all layers of a model: the queries, keys and values of new tokens, what is kept of
@@ -28,7 +28,7 @@ pub enum AttentionWeights {
     Latent(Latent),
 }
 
-/// Of [`Model::Mha`], [`Model::Gqa`] and [`Model::Mqa`]. A head's numbers are neighbouring columns.
+/// Of all models but [`Model::Mla`]. A head's numbers are neighbouring columns.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Grouped {
     /// Makes queries, d × h·d_h.
@@ -98,7 +98,7 @@ impl LanguageModel {
         // A stored matrix is outputs × inputs; here states are rows.
         let matrix = |name: &str| weights.matrix(name).t().as_standard_layout().into_owned();
         let vector = |name: &str| weights.vector(name).to_owned();
-        let attention = (0..LAYERS).map(|layer| {
+        let attention = (0..weights.model().layers()).map(|layer| {
             let matrix = |name: &str| matrix(&format!("{layer}.attention.{name}"));
             match weights.model() {
                 Model::Mla => AttentionWeights::Latent(Latent {
@@ -121,7 +121,7 @@ impl LanguageModel {
                 }),
             }
         });
-        let layers = (0..LAYERS).map(|layer| Layer {
+        let layers = (0..weights.model().layers()).map(|layer| Layer {
             norm1: vector(&format!("{layer}.norm1.weight")),
             norm2: vector(&format!("{layer}.norm2.weight")),
             gate: matrix(&format!("{layer}.feed.gate")),

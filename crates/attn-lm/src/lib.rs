@@ -1,20 +1,25 @@
 //! Small language models of the course's own, which write one character at a time: chapters 5 to 7.
 //!
-//! They differ in their attention alone: multi-head, grouped-query, multi-query, or multi-head latent.
-//! So their caches have different sizes, and how well they predict can be compared.
+//! Four differ in their attention alone: multi-head, grouped-query, multi-query, or multi-head latent.
+//! So their caches have different sizes, and how well they predict can be compared. A fifth has learnt
+//! Chinese poems by heart.
 //!
-//! * [`text`]: the novel that they are trained on, what is held out of it, and characters as numbers.
+//! * [`text`]: the novel that most are trained on, and what is held out of it; [`quatrains`]: the poems of
+//!   one. [`Alphabet`]: characters as numbers.
 //! * [`results`]: how well they predict.
 //! * [`Model`], [`Weights`]: the models, what their tensors are called, and their trained values.
 //! * [`LanguageModel`]: everything around the attention. **The attention is a parameter, its
 //!   projections, positions and cache with it ([`Attention`]): the chapters write it.**
 #![doc = include_str!("../MODELS.md")]
 
+mod alphabet;
 mod language_model;
 mod model;
+pub mod quatrains;
 pub mod results;
 pub mod text;
 
+pub use alphabet::{Alphabet, UnknownCharacter};
 pub use attn_weights::WeightsError;
 pub use language_model::{Attention, AttentionWeights, Grouped, LanguageModel, Latent, rms_norm};
 pub use model::{

@@ -1,11 +1,11 @@
 //! The models by name, and what their tensors are called.
 
-use crate::text::VOCABULARY;
+use crate::{Alphabet, quatrains, text};
 use std::{fmt, str::FromStr};
 
 /// The width of a token's state.
 pub const WIDTH: usize = 128;
-/// The layers.
+/// The layers of a model of the novel.
 pub const LAYERS: usize = 3;
 /// The query heads of a layer.
 pub const HEADS: usize = 8;
@@ -17,7 +17,7 @@ pub const FEED_FORWARD: usize = 224;
 pub const LATENT: usize = 48;
 /// The width of the rotary key that all heads of [`Model::Mla`] share.
 pub const ROTARY: usize = 16;
-/// The longest text that the models were trained on, in characters.
+/// The longest text that the models of the novel were trained on, in characters.
 pub const CONTEXT: usize = 256;
 /// The base of the rotations (RoPE, interleaved layout).
 pub const ROPE_BASE: f32 = 10_000.0;
@@ -36,11 +36,16 @@ pub enum Model {
     Mqa,
     /// Multi-head latent attention: keys and values of all eight heads from one latent vector.
     Mla,
+    /// Multi-head attention in two layers, and another text: Chinese poems.
+    Quatrains,
 }
 
 impl Model {
     /// All of them.
-    pub const ALL: [Model; 4] = [Model::Mha, Model::Gqa, Model::Mqa, Model::Mla];
+    pub const ALL: [Model; 5] = [Model::Mha, Model::Gqa, Model::Mqa, Model::Mla, Model::Quatrains];
+
+    /// Those of the novel, which differ in their attention alone.
+    pub const NOVEL: [Model; 4] = [Model::Mha, Model::Gqa, Model::Mqa, Model::Mla];
 
     /// The name in commands and files.
     pub fn name(self) -> &'static str {
@@ -49,13 +54,46 @@ impl Model {
             Model::Gqa => "gqa",
             Model::Mqa => "mqa",
             Model::Mla => "mla",
+            Model::Quatrains => "quatrains",
+        }
+    }
+
+    /// The characters that it knows.
+    pub fn alphabet(self) -> &'static Alphabet {
+        match self {
+            Model::Quatrains => &quatrains::ALPHABET,
+            _ => &text::ALPHABET,
+        }
+    }
+
+    /// What its text is called.
+    pub fn title(self) -> &'static str {
+        match self {
+            Model::Quatrains => quatrains::TITLE,
+            _ => text::TITLE,
+        }
+    }
+
+    /// How many layers it has.
+    pub fn layers(self) -> usize {
+        match self {
+            Model::Quatrains => 2,
+            _ => LAYERS,
+        }
+    }
+
+    /// The longest text that it was trained on, in characters.
+    pub fn context(self) -> usize {
+        match self {
+            Model::Quatrains => 24,
+            _ => CONTEXT,
         }
     }
 
     /// How many heads of keys and values a layer has. Of [`Model::Mla`] they are made anew from the latent.
     pub fn kv_heads(self) -> usize {
         match self {
-            Model::Mha | Model::Mla => HEADS,
+            Model::Mha | Model::Mla | Model::Quatrains => HEADS,
             Model::Gqa => 2,
             Model::Mqa => 1,
         }
@@ -65,7 +103,7 @@ impl Model {
     ///
     /// ```
     /// use attn_lm::Model;
-    /// assert_eq!(Model::ALL.map(Model::kept), [256, 64, 32, 64]);
+    /// assert_eq!(Model::NOVEL.map(Model::kept), [256, 64, 32, 64]);
     /// ```
     pub fn kept(self) -> usize {
         match self {
@@ -81,12 +119,13 @@ impl Model {
     /// let numbers = |model: Model| -> usize {
     ///     model.tensors().iter().map(|(_, shape)| shape.iter().product::<usize>()).sum()
     /// };
-    /// assert_eq!(Model::ALL.map(numbers), [471_680, 397_952, 385_664, 484_112]);
+    /// assert_eq!(Model::ALL.map(numbers), [471_680, 397_952, 385_664, 484_112, 462_976]);
     /// ```
     pub fn tensors(self) -> Vec<(String, Vec<usize>)> {
-        let mut tensors = vec![("embedding".to_string(), vec![VOCABULARY, WIDTH])];
+        let vocabulary = self.alphabet().len();
+        let mut tensors = vec![("embedding".to_string(), vec![vocabulary, WIDTH])];
         let mut add = |name: String, shape: &[usize]| tensors.push((name, shape.to_vec()));
-        for layer in 0..LAYERS {
+        for layer in 0..self.layers() {
             add(format!("{layer}.norm1.weight"), &[WIDTH]);
             let heads = HEADS * HEAD;
             let attention: &[(&str, &[usize])] = match self {
@@ -115,7 +154,7 @@ impl Model {
             add(format!("{layer}.feed.down"), &[WIDTH, FEED_FORWARD]);
         }
         add("norm.weight".into(), &[WIDTH]);
-        add("readout".into(), &[VOCABULARY, WIDTH]);
+        add("readout".into(), &[vocabulary, WIDTH]);
         tensors
     }
 }
@@ -136,6 +175,7 @@ impl attn_weights::Model for Model {
             Model::Gqa => include_bytes!("../weights/gqa.safetensors"),
             Model::Mqa => include_bytes!("../weights/mqa.safetensors"),
             Model::Mla => include_bytes!("../weights/mla.safetensors"),
+            Model::Quatrains => include_bytes!("../weights/quatrains.safetensors"),
         }
     }
 }

@@ -1,8 +1,11 @@
-//! The text of the models: Jane Austen's *Pride and Prejudice* (1813), one paragraph per line.
+//! The text of most models: Jane Austen's *Pride and Prejudice* (1813), one paragraph per line.
 //!
 //! It is in the public domain. The text is that of the R package `janeaustenr` 1.0.0, which took it from
 //! Project Gutenberg; chapter headings, marks for italics, and the paragraphs with figures or asterisks
 //! were left out, and lines were joined to paragraphs.
+
+use crate::{Alphabet, UnknownCharacter};
+use std::sync::LazyLock;
 
 /// What the novel is called in files that depend on it.
 pub const TITLE: &str = "Pride and Prejudice";
@@ -16,18 +19,8 @@ pub const CHARACTERS: &str = "\n !\"'(),-.:;?ABCDEFGHIJKLMNOPRSTUVWYZabcdefghijk
 /// How many characters there are.
 pub const VOCABULARY: usize = CHARACTERS.len();
 
-/// A character that the models do not know.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "the character {character:?} at place {place} of the text is not one of the {VOCABULARY} that the \
-     model knows"
-)]
-pub struct UnknownCharacter {
-    /// The character.
-    pub character: char,
-    /// Its place in the text, from 1.
-    pub place: usize,
-}
+/// The same, as numbers.
+pub static ALPHABET: LazyLock<Alphabet> = LazyLock::new(|| Alphabet::of(CHARACTERS));
 
 /// The numbers of a text's characters.
 ///
@@ -42,10 +35,7 @@ pub struct UnknownCharacter {
 /// assert!(error.starts_with("the character 'ï' at place 3 of the text is not one of the 63"));
 /// ```
 pub fn encode(text: &str) -> Result<Vec<usize>, UnknownCharacter> {
-    let number = |(i, character)| {
-        CHARACTERS.find(character).ok_or(UnknownCharacter { character, place: i + 1 })
-    };
-    text.chars().enumerate().map(number).collect()
+    ALPHABET.encode(text)
 }
 
 /// The text of some numbers.
@@ -53,7 +43,7 @@ pub fn encode(text: &str) -> Result<Vec<usize>, UnknownCharacter> {
 /// # Panics
 /// If one of them is not below [`VOCABULARY`].
 pub fn decode(numbers: &[usize]) -> String {
-    numbers.iter().map(|number| char::from(CHARACTERS.as_bytes()[*number])).collect()
+    ALPHABET.decode(numbers)
 }
 
 /// The last tenth of the novel, from the beginning of a paragraph: no model was trained on it.
@@ -80,6 +70,7 @@ mod tests {
     fn the_vocabulary_is_what_the_novel_holds() {
         let characters: BTreeSet<char> = NOVEL.chars().collect();
         assert_eq!(characters.into_iter().collect::<String>(), CHARACTERS);
+        assert_eq!(ALPHABET.len(), VOCABULARY);
     }
 
     #[test]

@@ -90,7 +90,7 @@ pub fn convert_and_train(
 ) -> Result<Converted> {
     let net = convert(model, conversion)?;
     let before = held_out_loss(&net, passages)?;
-    let (mut adam, batches) = (Adam::new(&net), Batches::new(run.seed, run.batch));
+    let (mut adam, batches) = (Adam::new(&net), Batches::new(model, run.seed, run.batch));
     for done in 0..run.steps {
         let (_, gradients) = loss_and_gradients(&net, &batches.halves(done))?;
         adam.step(&net, &gradients, done + 1, run.rate_at(done))?;

@@ -7,7 +7,7 @@ use crate::{
     net::{Net, project},
 };
 use anyhow::{Result, bail};
-use attn_lm::{HEAD, HEADS, LAYERS, ROPE_BASE, ROTARY, WIDTH};
+use attn_lm::{HEAD, HEADS, ROPE_BASE, ROTARY, WIDTH};
 use candle_core::{D, Device, Tensor};
 use candle_nn::{ops::silu, rotary_emb::rope_i_slow};
 
@@ -19,7 +19,7 @@ pub fn forward(net: &Net, texts: &[Vec<u32>]) -> Result<Tensor> {
     let rope = Rope::new(n)?;
     let embedded = net.get("embedding")?.index_select(&ids.flatten_all()?, 0)?;
     let mut x = embedded.reshape((batch, n, WIDTH))?;
-    for layer in 0..LAYERS {
+    for layer in 0..model.layers() {
         let y = rms_norm(net, &format!("{layer}.norm1"), &x)?;
         let name = format!("{layer}.attention");
         let found = match model {

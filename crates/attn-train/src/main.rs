@@ -22,7 +22,7 @@ use std::{
     time::Instant,
 };
 
-/// Trains the models of chapters 1, 2 and 4 on written dates, and those of chapters 5 to 7 on a novel.
+/// Trains the models of chapters 1, 2 and 4 on written dates, and those of chapters 5 to 7 on a novel and poems.
 #[derive(Parser)]
 #[command(name = "attn-train")]
 struct Args {
@@ -58,7 +58,7 @@ enum Command {
 
 #[derive(clap::Args)]
 struct Train {
-    /// gru-fixed, gru-dot, gru-additive or transformer for dates; mha, gqa, mqa or mla for the novel
+    /// gru-fixed, gru-dot, gru-additive or transformer for dates; mha, gqa, mqa or mla for the novel; quatrains
     model: Model,
     /// Determines the first weights and the examples
     #[arg(long, value_name = "S", default_value_t = 1)]
@@ -162,7 +162,7 @@ fn run_training(args: Train) -> Result<()> {
             let path = publish::weights(&net, &run, measured, &out)?;
             println!("wrote {}", path.display());
         }
-        Model::Text(_) => publish_text(&run, &net, args.smoke, &out)?,
+        Model::Text(model) => publish_text(&run, &net, model, args.smoke, &out)?,
     }
     // The run is over, and another one begins anew.
     fs::remove_file(&checkpoint)
@@ -170,13 +170,29 @@ fn run_training(args: Train) -> Result<()> {
 }
 
 /// The weights of the first seed are kept; of the others, how well they do.
-fn publish_text(run: &Run, net: &Net, smoke: bool, out: &Path) -> Result<()> {
+fn publish_text(
+    run: &Run,
+    net: &Net,
+    model: attn_lm::Model,
+    smoke: bool,
+    out: &Path,
+) -> Result<()> {
     let passages = if smoke { 2 } else { usize::MAX };
-    let loss = measure::held_out_loss(net, passages)?;
-    println!("the loss on held-out text is {loss:.4} nats a character");
-    publish::loss(run, loss, out)?;
+    let loss = match model {
+        attn_lm::Model::Quatrains => measure::loss_on_poems(net)?,
+        _ => measure::held_out_loss(net, passages)?,
+    };
+    match model {
+        attn_lm::Model::Quatrains => {
+            println!("the loss on the poems themselves is {loss:.4} nats a character");
+        }
+        _ => {
+            println!("the loss on held-out text is {loss:.4} nats a character");
+            publish::loss(run, loss, out)?;
+        }
+    }
     if run.seed == 1 {
-        publish::text_fixtures(net, out)?;
+        publish::text_fixtures(net, model, out)?;
         let path = publish::weights(net, run, ("loss", format!("{loss:.4}")), out)?;
         println!("wrote {}", path.display());
     }

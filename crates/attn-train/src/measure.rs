@@ -72,7 +72,19 @@ fn exact(net: &Net, examples: &[Example]) -> Result<usize> {
 /// # Errors
 /// When the model continues no text.
 pub fn held_out_loss(net: &Net, passages: usize) -> Result<f64> {
-    let passages: Vec<Passages> = Passages::held_out(passages).chunks(8).collect();
+    mean_loss(net, &Passages::held_out(passages))
+}
+
+/// The mean loss of the model of poems on those that it was trained on, in nats per character.
+///
+/// # Errors
+/// When the model is another.
+pub fn loss_on_poems(net: &Net) -> Result<f64> {
+    mean_loss(net, &Passages::poems())
+}
+
+fn mean_loss(net: &Net, passages: &Passages) -> Result<f64> {
+    let passages: Vec<Passages> = passages.chunks(8).collect();
     let sum = |parts: &[Passages]| -> Result<f64> {
         parts.iter().map(|part| Ok(f64::from(part.loss(net)?.to_scalar::<f32>()?))).sum()
     };

@@ -1,9 +1,9 @@
-//! Passages of the novel as batches, and the loss of a model on them.
+//! Passages of the novel, or poems, as batches, and the loss of a model on them.
 
 use crate::{batch::tensor, decoder, net::Net, net::log_softmax, part::Part};
 use anyhow::Result;
 use attn_core::random::Random;
-use attn_lm::{CONTEXT, text};
+use attn_lm::{Alphabet, CONTEXT, Model, quatrains, text};
 use candle_core::{D, Tensor};
 
 /// Passages of one length, each with the character that follows it.
@@ -18,10 +18,15 @@ impl Passages {
     /// The first `count` passages of the held-out part of the novel, one after another; what is left over
     /// at its end is not used.
     pub fn held_out(count: usize) -> Self {
-        let numbers = numbers(text::held_out());
+        let numbers = numbers(&text::ALPHABET, text::held_out());
         // A passage's last character is the next one's first: predicted there, read here.
         let starts = (0..numbers.len() - CONTEXT).step_by(CONTEXT).take(count);
         Passages(starts.map(|start| numbers[start..=start + CONTEXT].to_vec()).collect())
+    }
+
+    /// All poems, each with the end of its line.
+    pub fn poems() -> Self {
+        Passages(poems())
     }
 
     /// The same passages, so many at a time.
@@ -44,22 +49,51 @@ impl Part for Passages {
     }
 }
 
-fn numbers(text: &str) -> Vec<u32> {
-    let numbers = text::encode(text).expect("the vocabulary is the novel's");
+fn numbers(alphabet: &Alphabet, text: &str) -> Vec<u32> {
+    let numbers = alphabet.encode(text).expect("the alphabet is that of the text");
     numbers.into_iter().map(|number| number as u32).collect()
+}
+
+fn poems() -> Vec<Vec<u32>> {
+    let lines = quatrains::poems().map(|poem| format!("{}\n", poem.text));
+    lines.map(|line| numbers(&quatrains::ALPHABET, &line)).collect()
 }
 
 /// The batches of a training run: the seed and the number of the step determine each.
 pub struct Batches {
-    numbers: Vec<u32>,
+    source: Source,
     seed: u64,
     size: usize,
 }
 
+/// What passages are taken from.
+enum Source {
+    /// Anywhere in what is trained on.
+    Novel(Vec<u32>),
+    /// One of the poems, whole.
+    Poems(Vec<Vec<u32>>),
+}
+
+impl Source {
+    fn passage(&self, random: &mut Random) -> Vec<u32> {
+        match self {
+            Source::Novel(numbers) => {
+                let start = random.below(numbers.len() - CONTEXT);
+                numbers[start..=start + CONTEXT].to_vec()
+            }
+            Source::Poems(poems) => poems[random.below(poems.len())].clone(),
+        }
+    }
+}
+
 impl Batches {
-    /// Batches of `size` passages from anywhere in what is trained on.
-    pub fn new(seed: u64, size: usize) -> Self {
-        Batches { numbers: numbers(text::trained_on()), seed, size }
+    /// Batches of `size` passages of what the model is trained on.
+    pub fn new(model: Model, seed: u64, size: usize) -> Self {
+        let source = match model {
+            Model::Quatrains => Source::Poems(poems()),
+            _ => Source::Novel(numbers(&text::ALPHABET, text::trained_on())),
+        };
+        Batches { source, seed, size }
     }
 
     /// The two halves of a step's batch.
@@ -68,10 +102,7 @@ impl Batches {
         let seed = self.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(step);
         let mut random = Random::new(seed);
         let mut half = |size: usize| {
-            let passages = (0..size).map(|_| {
-                let start = random.below(self.numbers.len() - CONTEXT);
-                self.numbers[start..=start + CONTEXT].to_vec()
-            });
+            let passages = (0..size).map(|_| self.source.passage(&mut random));
             vec![Passages(passages.collect())]
         };
         let one = (self.size / 2).max(1);

@@ -40,7 +40,7 @@ pub fn weights(net: &Net, run: &Run, measured: (&str, String), out: &Path) -> Re
         .collect();
     let (format, data) = match net.model {
         Model::Dates(_) => (attn_dates::FORMAT, fingerprint(run.seed)),
-        Model::Text(_) => (attn_lm::FORMAT, attn_lm::text::TITLE.to_string()),
+        Model::Text(model) => (attn_lm::FORMAT, model.title().to_string()),
     };
     let metadata = [
         ("format", format.to_string()),
@@ -166,18 +166,28 @@ pub fn converted(steps: u64, rows: &[Converted], out: &Path) -> Result<()> {
     files::write(&out.join("data/converted.csv"), text.as_bytes())
 }
 
-/// The beginnings whose logits are kept: of the held-out text, and single characters.
-const BEGINNINGS: [usize; 3] = [1, 40, attn_lm::CONTEXT];
+/// The texts whose logits are kept: beginnings of the held-out text, or of a poem.
+fn beginnings(model: attn_lm::Model) -> [String; 3] {
+    let (text, lengths) = match model {
+        attn_lm::Model::Quatrains => {
+            let poem = attn_lm::quatrains::poems().next().expect("there are poems");
+            (poem.text, [1, 10, model.context()])
+        }
+        _ => (attn_lm::text::held_out(), [1, 40, model.context()]),
+    };
+    lengths.map(|length| text.chars().take(length).collect())
+}
 
-/// Writes `fixtures/MODEL.safetensors`: the logits after some beginnings of the held-out text.
+/// Writes `fixtures/MODEL.safetensors`: the logits after some beginnings of the model's kind of text.
 ///
 /// # Errors
 /// When the file cannot be written.
-pub fn text_fixtures(net: &Net, out: &Path) -> Result<()> {
+pub fn text_fixtures(net: &Net, model: attn_lm::Model, out: &Path) -> Result<()> {
     let (mut tensors, mut metadata) = (Vec::new(), Vec::new());
-    for (i, length) in BEGINNINGS.into_iter().enumerate() {
-        let text = &attn_lm::text::held_out()[..length];
-        let numbers = attn_lm::text::encode(text)?.into_iter().map(|number| number as u32);
+    for (i, text) in beginnings(model).into_iter().enumerate() {
+        let numbers = model.alphabet().encode(&text)?;
+        let length = numbers.len();
+        let numbers = numbers.into_iter().map(|number| number as u32);
         // The last rows are enough: each depends on all before it.
         let logits = decoder::forward(net, &[numbers.collect()])?.squeeze(0)?;
         let rows = length.min(8);
@@ -187,7 +197,7 @@ pub fn text_fixtures(net: &Net, out: &Path) -> Result<()> {
             logits.dims().to_vec(),
             logits.flatten_all()?.to_vec1::<f32>()?,
         ));
-        metadata.push((format!("{i}.text"), text.to_string()));
+        metadata.push((format!("{i}.text"), text));
     }
     write_fixtures(net, &tensors, &metadata, out)
 }

@@ -30,6 +30,10 @@ impl Run {
             model @ Model::Dates(_) => {
                 Run { model, seed: 1, steps: 2400, batch: 96, rate: 0.003, save_every: 50 }
             }
+            // A poem is a tenth of a passage, and is to be known by heart.
+            model @ Model::Text(attn_lm::Model::Quatrains) => {
+                Run { model, seed: 1, steps: 800, batch: 64, rate: 0.003, save_every: 50 }
+            }
             model @ Model::Text(_) => {
                 Run { model, seed: 1, steps: 600, batch: 16, rate: 0.003, save_every: 50 }
             }

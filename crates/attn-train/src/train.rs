@@ -31,8 +31,8 @@ pub fn train(
             let batches = Batches { seed: run.seed, size: run.batch, steps: run.steps };
             train_on(run, checkpoint, |step| batches.halves(step), report)
         }
-        Model::Text(_) => {
-            let batches = passages::Batches::new(run.seed, run.batch);
+        Model::Text(model) => {
+            let batches = passages::Batches::new(model, run.seed, run.batch);
             train_on(run, checkpoint, |step| Ok(batches.halves(step)), report)
         }
     }

@@ -5,6 +5,7 @@
 //!   colour.
 //! * [`Bars`]: one bar a label.
 //! * [`Grid`]: a table of true and false, such as a mask.
+//! * [`Measured`]: what a benchmark wrote, for figures and tables.
 //! * [`Schematic`]: boxes, cells and arrows, to show how parts hang together.
 //!
 //! Each makes a [`Figure`]: a title, a text alternative, and the drawing. Colours are CSS variables
@@ -29,6 +30,7 @@ mod grid;
 mod heatmap;
 mod lines;
 mod matrix;
+mod measured;
 mod number;
 mod schematic;
 mod series;
@@ -40,4 +42,5 @@ pub use figure::Figure;
 pub use grid::Grid;
 pub use heatmap::Heatmap;
 pub use lines::Lines;
+pub use measured::{Line, Measured};
 pub use schematic::{Look, Schematic};

@@ -1,7 +1,7 @@
 //! A small language model writes a text twice: with a cache, and by reading everything again for each
 //! character. Or, with `--budget`, what fits on a graphics card.
 //!
-//! `cargo attn run 5 "It was a truth"`
+//! `cargo attn run 5 "It was a truth"`, `cargo attn run 5 "床前看月光"`
 
 mod functions;
 mod model;
@@ -24,7 +24,7 @@ use std::{
 #[command(name = "cargo attn run 5", bin_name = "cargo attn run 5")]
 #[command(after_help = "With --mine, it runs on your functions.")]
 pub struct Args {
-    /// What the model goes on from [default: It was a truth]
+    /// What a model goes on from: English, or the first line of a Tang quatrain [default: It was a truth]
     #[arg(allow_negative_numbers = true)]
     text: Vec<String>,
     /// How many characters it writes at most; with --budget, how many tokens a text has
@@ -52,19 +52,22 @@ impl Args {
 const TOKENS: u64 = 4096;
 
 /// Prints everything as soon as it is known.
-pub fn run(args: &Args, model: impl FnOnce() -> LanguageModel, to: &mut impl Write) -> Result<()> {
+pub fn run(
+    args: &Args,
+    load: impl FnOnce(Model) -> LanguageModel,
+    to: &mut impl Write,
+) -> Result<()> {
     if let Some(card) = &args.budget {
         let tokens = args.tokens.unwrap_or(TOKENS);
         let text = budget(card, args.memory.as_deref(), tokens, FUNCTIONS)?;
         return Ok(to.write_all(text.as_bytes())?);
     }
     ensure!(args.memory.is_none(), "--memory is for a budget: say of which card, by --budget");
-    report::write(args, model, to)
+    report::write(args, load, to)
 }
 
 fn main() -> ExitCode {
     demonstrate(|| {
-        let model = || LanguageModel::trained(Model::Mha);
-        run(&Args::parse(), model, &mut io::stdout()).map(|()| String::new())
+        run(&Args::parse(), LanguageModel::trained, &mut io::stdout()).map(|()| String::new())
     })
 }

@@ -2,7 +2,7 @@
 
 use super::functions::FUNCTIONS;
 use attn_core::Mask;
-use attn_lm::{Attention, AttentionWeights, HEAD, HEADS, LAYERS, LanguageModel, ROPE_BASE, WIDTH};
+use attn_lm::{Attention, AttentionWeights, HEAD, HEADS, LanguageModel, ROPE_BASE, WIDTH};
 use ch04_multi_head::rotary_self_attention;
 use ch05_kv_cache::given::{AttentionLayer, CacheError, KvCache, Layout, Model, Rotary};
 use ndarray::{Array2, ArrayView2};
@@ -26,9 +26,9 @@ pub fn layers(model: &LanguageModel) -> Vec<AttentionLayer> {
     layers.collect()
 }
 
-/// What chapter 5 counts of it: `parameters` weights of 32 bits.
-pub fn sizes(parameters: u64) -> Model {
-    let [layers, d_model, heads, head_dim] = [LAYERS, WIDTH, HEADS, HEAD].map(|size| size as u64);
+/// What chapter 5 counts of a model with so many layers: `parameters` weights of 32 bits.
+pub fn sizes(layers: usize, parameters: u64) -> Model {
+    let [layers, d_model, heads, head_dim] = [layers, WIDTH, HEADS, HEAD].map(|size| size as u64);
     Model { layers, d_model, heads, kv_heads: heads, head_dim, parameters, number_bytes: 4 }
 }
 

@@ -7,7 +7,7 @@ use super::{
     stream::Stream,
 };
 use anyhow::{Context, Result, bail};
-use attn_lm::{CONTEXT, HEAD, HEADS, LAYERS, LanguageModel, text, text::VOCABULARY};
+use attn_lm::{Alphabet, HEAD, HEADS, LanguageModel, Model};
 use ch05_kv_cache::{
     budget::size,
     generate,
@@ -35,19 +35,23 @@ struct Step {
 /// The whole demonstration.
 pub fn write(
     args: &Args,
-    model: impl FnOnce() -> LanguageModel,
+    load: impl FnOnce(Model) -> LanguageModel,
     to: &mut impl Write,
 ) -> Result<()> {
-    let prompt = text::encode(&args.prompt())?;
-    check_prompt(&prompt, CONTEXT)?;
-    let asked = args.tokens.map_or(CONTEXT, |tokens| tokens.min(CONTEXT as u64) as usize);
-    let context = CONTEXT.min(prompt.len() + asked);
-    let model = model();
+    let known = for_text(&args.prompt());
+    let (alphabet, longest) = (known.alphabet(), known.context());
+    let prompt = alphabet.encode(&args.prompt())?;
+    check_prompt(&prompt, longest)?;
+    let asked = args.tokens.map_or(longest, |tokens| tokens.min(longest as u64) as usize);
+    let context = longest.min(prompt.len() + asked);
+    let model = load(known);
     let layers = layers(&model);
     writeln!(
         to,
-        "A model of {LAYERS} layers with {HEADS} heads of {HEAD}, trained on Pride and Prejudice, goes on\n\
+        "A model of {} layers with {HEADS} heads of {HEAD}, trained on {}, goes on\n\
          from {} characters, up to {context} in all or the end of the paragraph.",
+        known.layers(),
+        known.title(),
         prompt.len(),
     )?;
 
@@ -55,28 +59,34 @@ pub fn write(
     let Ok(_) = model.logits(&prompt, &mut Whole(&layers));
     writeln!(to, "\nWith a cache")?;
     let mut attention = Cached::new(&layers, context);
-    let with = with_cache(&model, &mut attention, &prompt, context, to)?;
+    let with = with_cache(&model, &mut attention, &prompt, (alphabet, context), to)?;
     writeln!(to, "\nWithout, reading everything again for each character")?;
-    let without = without_cache(&model, &layers, &prompt, context, to)?;
+    let without = without_cache(&model, &layers, &prompt, (alphabet, context), to)?;
 
     compare(&prompt, &with, &without, to)?;
     numbers(&attention.caches, &with, &without, to)?;
     chart(&with, &without, to)
 }
 
+/// The model for a text: Chinese characters are the poems'.
+fn for_text(text: &str) -> Model {
+    let chinese = |character| ('\u{3000}'..'\u{a000}').contains(&character);
+    if text.contains(chinese) { Model::Quatrains } else { Model::Mha }
+}
+
 /// The token at which a paragraph ends.
-fn stop() -> usize {
-    text::CHARACTERS.find('\n').unwrap_or(VOCABULARY)
+fn stop(alphabet: &Alphabet) -> usize {
+    alphabet.encode("\n").map_or(alphabet.len(), |tokens| tokens[0])
 }
 
 fn with_cache(
     model: &LanguageModel,
     attention: &mut Cached,
     prompt: &[usize],
-    context: usize,
+    (alphabet, context): (&'static Alphabet, usize),
     to: &mut impl Write,
 ) -> Result<Written> {
-    let mut stream = Stream::new(to)?;
+    let mut stream = Stream::new(alphabet, to)?;
     stream.show(prompt)?;
     let (mut steps, mut shown, mut refused) = (Vec::new(), 0, None);
     let mut step = |tokens: &[usize], start: usize| {
@@ -95,12 +105,12 @@ fn with_cache(
         logits.unwrap_or_else(|error| {
             refused = Some(error);
             // Which ends the text.
-            let mut stopped = Array2::zeros((tokens.len(), VOCABULARY));
-            stopped.column_mut(stop()).fill(1.0);
+            let mut stopped = Array2::zeros((tokens.len(), alphabet.len()));
+            stopped.column_mut(stop(alphabet)).fill(1.0);
             stopped
         })
     };
-    let tokens = (FUNCTIONS.generate)(&mut step, prompt, stop(), context)?;
+    let tokens = (FUNCTIONS.generate)(&mut step, prompt, stop(alphabet), context)?;
     stream.show(tokens.get(shown..).unwrap_or_default())?;
     stream.end()?;
     match refused {
@@ -114,10 +124,10 @@ fn without_cache(
     model: &LanguageModel,
     layers: &[ch05_kv_cache::given::AttentionLayer],
     prompt: &[usize],
-    context: usize,
+    (alphabet, context): (&'static Alphabet, usize),
     to: &mut impl Write,
 ) -> Result<Written> {
-    let mut stream = Stream::new(to)?;
+    let mut stream = Stream::new(alphabet, to)?;
     stream.show(prompt)?;
     let (mut all, mut steps) = (Vec::new(), Vec::new());
     let mut step = |tokens: &[usize], _start: usize| {
@@ -130,7 +140,7 @@ fn without_cache(
         steps.push(Step { length: all.len(), rows: all.len(), took: begun.elapsed() });
         logits.slice(s![all.len() - tokens.len().., ..]).to_owned()
     };
-    let tokens = generate(&mut step, prompt, stop(), context)?;
+    let tokens = generate(&mut step, prompt, stop(alphabet), context)?;
     let fed = all.len().saturating_sub(prompt.len());
     stream.show(&tokens[fed.min(tokens.len())..])?;
     stream.end()?;
@@ -178,7 +188,7 @@ fn numbers(
         writeln!(to, "{what:<32}{a:>12}{b:>12}")?;
     }
     let Some(cache) = caches.first() else { bail!("the model has no layers of this kind") };
-    let model = sizes(0);
+    let model = sizes(caches.len(), 0);
     let bytes = |tokens: usize| (FUNCTIONS.cache_bytes)(&model, tokens as u64, 1);
     let reserved: usize =
         caches.iter().map(|cache| 4 * (cache.keys.len() + cache.values.len())).sum();

@@ -1,6 +1,6 @@
 //! A text that is printed while it is being written.
 
-use attn_lm::text::decode;
+use attn_lm::Alphabet;
 use std::io::{self, Write};
 
 /// From here on a blank ends the line; at the latest it ends there.
@@ -10,19 +10,20 @@ const WIDTH: usize = 76;
 /// Prints characters as they come, in lines that fit.
 pub struct Stream<'a, W> {
     to: &'a mut W,
+    alphabet: &'static Alphabet,
     column: usize,
 }
 
 impl<'a, W: Write> Stream<'a, W> {
     /// Begins a line.
-    pub fn new(to: &'a mut W) -> io::Result<Self> {
+    pub fn new(alphabet: &'static Alphabet, to: &'a mut W) -> io::Result<Self> {
         to.write_all(b"  ")?;
-        Ok(Stream { to, column: 2 })
+        Ok(Stream { to, alphabet, column: 2 })
     }
 
     /// Prints some tokens.
     pub fn show(&mut self, tokens: &[usize]) -> io::Result<()> {
-        for character in decode(tokens).chars() {
+        for character in self.alphabet.decode(tokens).chars() {
             let ends = character == '\n' || character == ' ' && self.column >= SOON;
             if ends || self.column >= WIDTH {
                 write!(self.to, "\n  ")?;
@@ -30,7 +31,8 @@ impl<'a, W: Write> Stream<'a, W> {
             }
             if !ends {
                 write!(self.to, "{character}")?;
-                self.column += 1;
+                // A Chinese character is as wide as two others.
+                self.column += if character.is_ascii() { 1 } else { 2 };
             }
         }
         self.to.flush()

@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// A whole number with commas.
-fn thousands(number: u64) -> String {
+pub(super) fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let groups = digits.as_bytes().rchunks(3).rev();
     let groups: Vec<&str> =

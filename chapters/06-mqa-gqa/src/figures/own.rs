@@ -18,7 +18,7 @@ pub(super) fn table() -> String {
         "| model | heads of keys and values | weights | kept per token | loss |\n\
          | --- | ---: | ---: | ---: | ---: |\n",
     );
-    for model in Model::ALL {
+    for model in Model::NOVEL {
         let weights: usize =
             model.tensors().iter().map(|(_, shape)| shape.iter().product::<usize>()).sum();
         let heads = match model {

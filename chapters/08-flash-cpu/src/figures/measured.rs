@@ -1,48 +1,11 @@
 //! What was measured, from the file that `cargo attn bench 8 --write` makes.
 
-use attn_viz::{Axis, Bars, Figure};
+use attn_viz::{Axis, Bars, Figure, Line, Measured};
 
-const FILE: &str = include_str!("../../data/measured.csv");
-
-/// A line of the file.
-struct Line {
-    kind: &'static str,
-    name: &'static str,
-    unit: &'static str,
-    median: f64,
-    low: f64,
-    high: f64,
-    other: Option<(&'static str, f64, f64)>,
-}
-
-fn lines() -> impl Iterator<Item = Line> {
-    let rows = FILE.lines().filter(|line| !line.starts_with('#')).skip(1);
-    rows.filter_map(|row| {
-        let cells: Vec<&str> = row.split(',').collect();
-        let [kind, name, unit, median, low, high, other, theirs, ratio] = cells[..] else {
-            return None;
-        };
-        let number = |text: &str| text.parse().unwrap_or(f64::NAN);
-        Some(Line {
-            kind,
-            name,
-            unit,
-            median: number(median),
-            low: number(low),
-            high: number(high),
-            other: (!other.is_empty()).then(|| (other, number(theirs), number(ratio))),
-        })
-    })
-}
+const MEASURED: Measured = Measured::new(include_str!("../../data/measured.csv"));
 
 fn of(kind: &'static str) -> impl Iterator<Item = Line> {
-    lines().filter(move |line| line.kind == kind)
-}
-
-fn about(name: &str) -> &'static str {
-    let prefix = format!("# {name}: ");
-    let line = FILE.lines().find(|line| line.starts_with(&prefix));
-    line.map_or("unknown", |line| &line[prefix.len()..])
+    MEASURED.of(kind)
 }
 
 pub fn ladder() -> Figure {
@@ -60,13 +23,16 @@ pub fn ladder() -> Figure {
 
 /// Where and when.
 pub fn sitting() -> String {
-    let mut table = String::from("| about | |\n| --- | --- |\n");
-    for name in
-        ["processor", "instructions", "threads", "date", "rust", "PyTorch", "rounds", "load before"]
-    {
-        table += &format!("| {name} | {} |\n", about(name));
-    }
-    table
+    MEASURED.sitting(&[
+        "processor",
+        "instructions",
+        "threads",
+        "date",
+        "rust",
+        "PyTorch",
+        "rounds",
+        "load before",
+    ])
 }
 
 /// The rungs, each with what it gains on the one below.
