@@ -1,0 +1,2 @@
+//! `cargo attn run 10`: a server at work.
+fn main() {}
