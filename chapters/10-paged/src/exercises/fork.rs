@@ -156,10 +156,5 @@ exercise! {
             };
         "empty": "the sibling is a new text without blocks"
             => Table::default();
-        "taken-out": "the blocks are taken out of the list of free ones, where they are not; the counts stay"
-            => {
-                blocks.free.retain(|block| !table.blocks.contains(block));
-                table.clone()
-            };
     }
 }

@@ -69,6 +69,7 @@ exercise! {
             of("the first of the next", &[6, 1], 8, 4, 4),
             of("the last of all, in a full block", &[6, 1], 8, 4, 7),
             of("no longer in the text, though the block has room", &[6, 1], 7, 4, 7),
+            of("further behind, where the last block has room", &[6, 1], 5, 4, 7),
             of("behind the last block", &[6, 1], 8, 4, 8),
             of("far behind", &[6, 1], 8, 4, 90),
             of("an empty text", &[], 0, 4, 0),
