@@ -163,20 +163,24 @@ impl<D: Decoder> Engine<D> {
     /// # Errors
     /// When there is none of this number.
     pub fn cancel(&mut self, id: usize) -> Result<(), NoSuchRequest> {
+        let mut table = None;
         for texts in [&mut self.running, &mut self.waiting] {
             if let Some(place) = texts.iter().position(|text| text.request.id == id) {
-                let text = texts.remove(place);
-                self.give_back(text.table);
-                return Ok(());
+                table = Some(texts.remove(place).table);
+                break;
             }
             // A sibling that waits for its first token.
-            for text in texts {
-                let waiting = text.request.siblings.iter().position(|(sibling, _)| *sibling == id);
-                if let (false, Some(place)) = (text.forked, waiting) {
-                    text.request.siblings.remove(place);
+            for text in texts.iter_mut().filter(|text| !text.forked) {
+                let siblings = &mut text.request.siblings;
+                if let Some(place) = siblings.iter().position(|(sibling, _)| *sibling == id) {
+                    siblings.remove(place);
                     return Ok(());
                 }
             }
+        }
+        if let Some(table) = table {
+            self.give_back(table);
+            return Ok(());
         }
         Err(NoSuchRequest { id })
     }
