@@ -11,10 +11,12 @@
 mod allocate;
 mod cached_prefix;
 mod copy_on_write;
+pub mod comparison;
 pub mod engine;
 mod evict;
 pub mod exercises;
 mod fork;
+pub mod figures;
 pub mod functions;
 pub mod given;
 mod grow;
@@ -23,6 +25,7 @@ mod preempt;
 mod release;
 mod schedule;
 mod slot;
+pub mod trace;
 
 pub use allocate::allocate;
 pub use cached_prefix::cached_prefix;
