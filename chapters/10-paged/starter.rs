@@ -274,3 +274,56 @@ pub fn preempt(running: &[Running], prices: Prices) -> Option<Preemption> {
 pub fn schedule(queue: &Queue) -> Plan {
     todo!("10.11: decode, prefill, give way, admit")
 }
+
+// ━━ 10.12 Keep what was guessed right · 15 points · about 25 minutes ━━
+
+/// Decides which of some proposed tokens are kept. The model has read them as one chunk: the last
+/// `proposed.len()` tokens of the table are theirs, and row i of `logits` says what it would write after
+/// the first i of them. A proposed token is kept if it is what the model would write, and so are all
+/// before it. What follows the kept ones is taken out of the table, and every block that is then empty is
+/// given back, the last one first.
+///
+/// The result is what is written: the kept tokens, and behind them the one that the model writes itself,
+/// which is not in the table yet. Of equally large logits the first counts.
+///
+/// Shapes: `logits` (k + 1) × vocabulary for k proposed tokens.
+///
+/// Source: Leviathan et al. (2211.17192) §2.3, for greedy decoding.
+///
+/// ```
+/// use ch10_paged::{given::{Blocks, Table}, grow, speculative_step};
+/// use ndarray::array;
+/// let (mut blocks, mut table) = (Blocks::new(4, 2), Table::default());
+/// grow(&mut blocks, &mut table, 5).unwrap(); // two tokens, and three proposed: 1, 0, 0
+/// let logits = array![[0.0, 9.0], [0.0, 9.0], [9.0, 0.0], [9.0, 0.0]];
+/// let written = speculative_step(&mut blocks, &mut table, &[1, 0, 0], logits.view());
+/// assert_eq!(written, [1, 1]); // the first is kept; the model writes 1 where 0 was proposed
+/// assert_eq!(table, Table { blocks: vec![0, 1], tokens: 3 });
+/// ```
+#[track_caller]
+pub fn speculative_step(
+    blocks: &mut Blocks,
+    table: &mut Table,
+    proposed: &[usize],
+    logits: ArrayView2<f32>,
+) -> Vec<usize> {
+    assert_eq!(logits.nrows(), proposed.len() + 1, "a row for each proposed token, and one more");
+    todo!("10.12: keep what agrees, write one token more, and shorten the table")
+}
+
+// ━━ 10.13 Count what is lost · 5 points · about 10 minutes ━━
+
+/// What the places of a memory are used for in which each text has one piece: how many hold a token, how
+/// many are reserved for tokens to come, how many their text will never use, and how many lie in no
+/// piece.
+///
+/// Source: Kwon et al. (2309.06180) §3.1, Figure 3.
+///
+/// ```
+/// use ch10_paged::{given::{Piece, Waste}, waste};
+/// let pieces = [Piece { places: 8, tokens: 3, length: 5 }];
+/// assert_eq!(waste(&pieces, 10), Waste { tokens: 3, reserved: 2, internal: 3, external: 2 });
+/// ```
+pub fn waste(pieces: &[Piece], places: usize) -> Waste {
+    todo!("10.13: add up four differences")
+}

@@ -24,5 +24,7 @@ fn main() -> ExitCode {
         evict::answered_by("10.9", answers::evict),
         preempt::answered_by("10.10", answers::preempt),
         schedule::answered_by("10.11", answers::schedule),
+        speculative_step::answered_by("10.12", answers::speculative_step),
+        waste::answered_by("10.13", answers::waste),
     ])
 }

@@ -3,7 +3,7 @@
 use crate::{
     engine::{Decoder, Engine, EngineError, Event, Metrics, Request, Settings, Span},
     functions::Functions,
-    given::{Pool, Way},
+    given::{Piece, Pool, Waste, Way},
     trace::Arrival,
 };
 use attn_lm::{CONTEXT, text::VOCABULARY};
@@ -85,11 +85,6 @@ impl Pieces {
     /// Gives the piece that begins there back.
     pub fn give_back(&mut self, start: usize) {
         self.taken.remove(&start);
-    }
-
-    /// How many places are in no piece.
-    pub fn free(&self) -> usize {
-        self.places - self.taken.values().sum::<usize>()
     }
 }
 
@@ -208,7 +203,7 @@ pub fn serve<D: Decoder>(
         }
         if engine.requests().1 + seen - next > 0 {
             waited += 1;
-            add(&mut report.waste, used(&engine, arrivals, policy, &pieces, places));
+            add(&mut report.waste, used(&engine, arrivals, &held, (policy, places), &by));
         }
     }
     report.metrics = engine.metrics();
@@ -228,39 +223,39 @@ fn add(sum: &mut Use, other: Use) {
     sum.free += other.free;
 }
 
-/// What the memory is used for now.
+/// What the memory is used for now. Where texts lie in one piece, exercise 10.13 counts.
 fn used<D: Decoder>(
     engine: &Engine<D>,
     arrivals: &[Arrival],
-    policy: Policy,
-    pieces: &Pieces,
-    places: usize,
+    held: &BTreeMap<usize, usize>,
+    (policy, places): (Policy, usize),
+    by: &Functions,
 ) -> Use {
-    let (mut tokens, mut reserved, mut internal) = (0, 0, 0);
-    let size = engine.pool().blocks.size;
-    let mut filled: BTreeMap<usize, usize> = BTreeMap::new();
-    for (id, table) in engine.tables() {
-        let Arrival { prompt, output, .. } = &arrivals[id];
-        if let Policy::Paged(_) = policy {
+    let share = |count: usize| count as f64 / places as f64;
+    if let Policy::Paged(size) = policy {
+        // A block that several texts use counts once.
+        let mut filled: BTreeMap<usize, usize> = BTreeMap::new();
+        for (_, table) in engine.tables() {
             for (i, &block) in table.blocks.iter().enumerate() {
                 let most = filled.entry(block).or_default();
                 *most = (*most).max(size.min(table.tokens - i * size));
             }
-        } else {
-            let all = prompt.len() + output;
-            tokens += table.tokens;
-            reserved += all - table.tokens;
-            internal += policy.reserved(prompt.len(), *output) - all;
         }
+        let (tokens, held) = (filled.values().sum(), filled.len() * size);
+        let (internal, free) = (share(held - tokens), share(places - held));
+        return Use { tokens: share(tokens), reserved: 0.0, internal, free };
     }
-    let mut free = pieces.free();
-    if let Policy::Paged(_) = policy {
-        tokens = filled.values().sum();
-        internal = filled.len() * size - tokens;
-        free = places - filled.len() * size;
-    }
-    let share = |count: usize| count as f64 / places as f64;
-    Use { tokens: share(tokens), reserved: share(reserved), internal: share(internal), free: share(free) }
+    let written: BTreeMap<usize, usize> =
+        engine.tables().map(|(id, table)| (id, table.tokens)).collect();
+    // One that has a piece, but found no room in the budget yet, holds no token.
+    let texts = held.keys().map(|id| {
+        let (prompt, output) = (arrivals[*id].prompt.len(), arrivals[*id].output);
+        let (places, length) = (policy.reserved(prompt, output), prompt + output);
+        Piece { places, tokens: written.get(id).copied().unwrap_or(0), length }
+    });
+    let Waste { tokens, reserved, internal, external } = (by.waste)(&texts.collect::<Vec<_>>(), places);
+    let [tokens, reserved, internal, free] = [tokens, reserved, internal, external].map(share);
+    Use { tokens, reserved, internal, free }
 }
 
 /// A model that knows nothing: for counting steps and places, which do not depend on what is written.

@@ -2,7 +2,7 @@
 
 mod fills;
 mod table;
-mod tables;
+pub mod tables;
 
 use attn_viz::Figure;
 

@@ -25,6 +25,8 @@ pub struct Functions {
     pub evict: exercises::evict::Body,
     /// Exercise 10.11.
     pub schedule: exercises::schedule::Body,
+    /// Exercise 10.13.
+    pub waste: exercises::waste::Body,
 }
 
 /// The reference's.
@@ -40,4 +42,5 @@ pub const REFERENCE: Functions = Functions {
     cached_prefix: crate::cached_prefix,
     evict: crate::evict,
     schedule: crate::schedule,
+    waste: crate::waste,
 };

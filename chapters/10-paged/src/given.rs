@@ -259,3 +259,29 @@ pub struct Plan {
     pub preempted: Vec<usize>,
 }
 // ANCHOR_END: queue
+
+// ANCHOR: waste
+/// A text's piece of a memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Piece {
+    /// How many places it has.
+    pub places: usize,
+    /// How many of them hold a token now.
+    pub tokens: usize,
+    /// How many will, when the text has ended.
+    pub length: usize,
+}
+
+/// What the places of a memory are used for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waste {
+    /// They hold a token.
+    pub tokens: usize,
+    /// They will hold one before their text ends.
+    pub reserved: usize,
+    /// They belong to a text that never uses them: internal fragmentation.
+    pub internal: usize,
+    /// They lie between the pieces: external fragmentation.
+    pub external: usize,
+}
+// ANCHOR_END: waste

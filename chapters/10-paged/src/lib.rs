@@ -25,7 +25,9 @@ mod preempt;
 mod release;
 mod schedule;
 mod slot;
+mod speculative_step;
 pub mod trace;
+mod waste;
 
 pub use allocate::allocate;
 pub use cached_prefix::cached_prefix;
@@ -38,6 +40,8 @@ pub use preempt::preempt;
 pub use release::release;
 pub use schedule::schedule;
 pub use slot::slot;
+pub use speculative_step::speculative_step;
+pub use waste::waste;
 
 /// Makes the Rust in the book's page on this chapter a test.
 #[cfg(doctest)]

@@ -341,3 +341,184 @@ fn a_known_prompt_is_not_read_again() {
     assert_eq!(engine.metrics().shared, 2 * 12);
     assert_eq!(engine.metrics().computed, (16 + 1) + 2 * (4 + 1));
 }
+
+/// Requests that share, fork and give way; how it went wrong, if it did.
+fn seen_wrong(by: Functions) -> bool {
+    let served = std::panic::catch_unwind(|| {
+        let mut random = Random::new(3);
+        for (blocks, size) in [(9, 2), (14, 1), (5, 4)] {
+            let settings = settings(blocks, size, 9);
+            let mut engine = Engine::with(Echo, settings, by);
+            let (mut right, mut written) = (Written::new(), Written::new());
+            for number in 0..60 {
+                let request = some_request(&mut random, 10 * number, blocks * size);
+                right.insert(request.id, echo_alone(&request));
+                for (id, _) in &request.siblings {
+                    right.insert(*id, echo_alone(&request));
+                }
+                engine.add(request).expect("it fits");
+                if number % 2 == 0 {
+                    step(&mut engine, &mut written);
+                }
+            }
+            let mut steps = 0;
+            while !engine.is_idle() {
+                step(&mut engine, &mut written);
+                steps += 1;
+                assert!(steps < 5_000, "it never ends");
+            }
+            right.retain(|_, text| !text.is_empty());
+            assert_eq!(written, right);
+            engine.forget();
+            assert_eq!(engine.pool().blocks.free.len(), blocks);
+        }
+    });
+    served.is_err()
+}
+
+/// Fourteen wrong functions, each of which has to show.
+#[test]
+fn wrong_functions_show() {
+    use ch10_paged::{allocate, cached_prefix, copy_on_write, grow, release, schedule};
+    use ch10_paged::given::{BlockError, Queue, ROOT, Table, chain};
+    assert!(!seen_wrong(REFERENCE), "the reference is right");
+    let wrong: [(&str, Functions); 14] = [
+        ("a block that stays free", Functions {
+            allocate: |blocks| {
+                let block = *blocks.free.last().ok_or(BlockError::Full { needed: 1, free: 0 })?;
+                blocks.counts[block] += 1;
+                Ok(block)
+            },
+            // `grow` would call the reference's.
+            grow: |blocks, table, tokens| {
+                let kept = blocks.free.clone();
+                let result = grow(blocks, table, tokens);
+                blocks.free = kept;
+                result
+            },
+            ..REFERENCE
+        }),
+        ("freed at once", Functions {
+            release: |blocks, block| {
+                blocks.counts[block] = 1;
+                release(blocks, block)
+            },
+            ..REFERENCE
+        }),
+        ("never freed", Functions {
+            release: |blocks, block| {
+                let result = release(blocks, block);
+                blocks.free.retain(|&other| other != block);
+                result
+            },
+            ..REFERENCE
+        }),
+        ("counted down twice", Functions {
+            release: |blocks, block| {
+                release(blocks, block)?;
+                let _ = release(blocks, block);
+                Ok(())
+            },
+            ..REFERENCE
+        }),
+        ("a block per call", Functions {
+            grow: |blocks, table, tokens| {
+                grow(blocks, table, tokens)?;
+                table.blocks.push(allocate(blocks)?);
+                Ok(())
+            },
+            ..REFERENCE
+        }),
+        ("a sibling that is not counted", Functions { fork: |_, table| table.clone(), ..REFERENCE }),
+        ("a sibling without its last block", Functions {
+            fork: |blocks, table| {
+                let full = table.tokens / blocks.size;
+                let kept = Table { blocks: table.blocks[..full].to_vec(), tokens: full * blocks.size };
+                ch10_paged::fork(blocks, &kept)
+            },
+            cached_prefix: |_, _, _| Vec::new(),
+            copy_on_write: |_, _| Ok(()),
+            ..REFERENCE
+        }),
+        ("written into a shared block", Functions { copy_on_write: |_, _| Ok(()), ..REFERENCE }),
+        ("a copy that holds nothing", Functions {
+            copy_on_write: |pool, table| {
+                let (keys, values) = (pool.keys.clone(), pool.values.clone());
+                copy_on_write(pool, table)?;
+                (pool.keys, pool.values) = (keys, values);
+                Ok(())
+            },
+            ..REFERENCE
+        }),
+        ("a copy whose first block stays counted", Functions {
+            copy_on_write: |pool, table| {
+                let before = table.blocks.last().copied();
+                copy_on_write(pool, table)?;
+                if let (true, Some(before)) = (before != table.blocks.last().copied(), before) {
+                    pool.blocks.counts[before] += 1;
+                }
+                Ok(())
+            },
+            ..REFERENCE
+        }),
+        ("hashed without the parent", Functions {
+            cached_prefix: |index, prompt, size| {
+                let most = prompt.len().saturating_sub(1) / size;
+                let blocks = prompt.chunks_exact(size).take(most);
+                blocks.map_while(|tokens| index.get(&chain(ROOT, tokens)).copied()).collect()
+            },
+            ..REFERENCE
+        }),
+        ("the whole prompt found", Functions {
+            cached_prefix: |index, prompt, size| {
+                let longer = [prompt, &[0]].concat();
+                cached_prefix(index, &longer, size)
+            },
+            ..REFERENCE
+        }),
+        ("nothing evicted", Functions { evict: |_| None, ..REFERENCE }),
+        ("more blocks planned than there are", Functions {
+            schedule: |queue| schedule(&Queue { free: queue.free + 2, ..queue.clone() }),
+            ..REFERENCE
+        }),
+    ];
+    for (name, by) in wrong {
+        assert!(seen_wrong(by), "{name} does not show");
+    }
+}
+
+/// A table that attention does not look at changes the model's text.
+#[test]
+fn attention_past_the_table_shows() {
+    let model = Arc::new(LanguageModel::trained(Model::Mha));
+    let requests = ["It was a truth", "Elizabeth was"].map(|prompt| text::encode(prompt).expect("known"));
+    let served = |by: Functions| {
+        let mut engine = Engine::with(Lm::new(model.clone()), settings(40, 2, 8), by);
+        for (id, prompt) in requests.iter().enumerate() {
+            engine.add(Request::greedy(id, prompt, 12)).expect("it fits");
+        }
+        let mut written = Written::new();
+        run(&mut engine, &mut written);
+        written
+    };
+    let right = served(REFERENCE);
+    let contiguous = Functions {
+        paged_attention: |q, keys, values, table| {
+            let mut table = table.clone();
+            let (first, total) = (table.blocks[0], keys.dim().0);
+            table.blocks.iter_mut().enumerate().for_each(|(i, block)| *block = (first + i) % total);
+            ch10_paged::paged_attention(q, keys, values, &table)
+        },
+        ..REFERENCE
+    };
+    assert_ne!(served(contiguous), right);
+    let swapped = Functions {
+        slot: |table, size, position| {
+            let mut place = slot(table, size, position)?;
+            place.offset = size - 1 - place.offset;
+            Some(place)
+        },
+        ..REFERENCE
+    };
+    assert_ne!(served(swapped), right);
+}

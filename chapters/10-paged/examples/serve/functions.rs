@@ -55,4 +55,8 @@ pub const FUNCTIONS: Functions = Functions {
         let _running = entered("10.11");
         answers::schedule(queue)
     },
+    waste: |pieces, places| {
+        let _running = entered("10.13");
+        answers::waste(pieces, places)
+    },
 };

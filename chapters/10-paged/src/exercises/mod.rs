@@ -12,3 +12,5 @@ pub mod preempt;
 pub mod release;
 pub mod schedule;
 pub mod slot;
+pub mod speculative_step;
+pub mod waste;
