@@ -142,7 +142,13 @@ pub fn serve<D: Decoder>(
         Policy::Paged(size) => (places / size, size),
         _ => (arrivals.len(), CONTEXT),
     };
-    let settings = Settings { blocks, size, budget, way: Way::Recompute, share: matches!(policy, Policy::Paged(_)) };
+    let settings = Settings {
+        blocks,
+        size,
+        budget,
+        way: Way::Recompute,
+        share: matches!(policy, Policy::Paged(_)),
+    };
     let mut engine = Engine::with(decoder, settings, by);
     let mut pieces = Pieces::new(places);
     let mut held: BTreeMap<usize, usize> = BTreeMap::new();
@@ -172,7 +178,9 @@ pub fn serve<D: Decoder>(
         while next < seen {
             let Arrival { prompt, output, .. } = &arrivals[next];
             if !matches!(policy, Policy::Paged(_)) {
-                let Some(start) = pieces.take(policy.reserved(prompt.len(), *output)) else { break };
+                let Some(start) = pieces.take(policy.reserved(prompt.len(), *output)) else {
+                    break;
+                };
                 held.insert(next, start);
             }
             engine.add(Request::greedy(next, prompt, *output)).expect("the trace fits the pool");
@@ -253,7 +261,8 @@ fn used<D: Decoder>(
         let (places, length) = (policy.reserved(prompt, output), prompt + output);
         Piece { places, tokens: written.get(id).copied().unwrap_or(0), length }
     });
-    let Waste { tokens, reserved, internal, external } = (by.waste)(&texts.collect::<Vec<_>>(), places);
+    let Waste { tokens, reserved, internal, external } =
+        (by.waste)(&texts.collect::<Vec<_>>(), places);
     let [tokens, reserved, internal, free] = [tokens, reserved, internal, external].map(share);
     Use { tokens, reserved, internal, free }
 }
@@ -287,4 +296,5 @@ pub const PLACES: usize = 1024;
 /// Tokens that a step may compute.
 pub const BUDGET: usize = 64;
 /// The policies, in the order of the tables.
-pub const POLICIES: [Policy; 4] = [Policy::Maximum, Policy::PowerOfTwo, Policy::Oracle, Policy::Paged(16)];
+pub const POLICIES: [Policy; 4] =
+    [Policy::Maximum, Policy::PowerOfTwo, Policy::Oracle, Policy::Paged(16)];

@@ -14,11 +14,7 @@ pub type Written = (&'static str, fn() -> String);
 
 /// The figures of this chapter.
 pub fn figures() -> Vec<Drawn> {
-    vec![
-        ("ch10/table", table::figure),
-        ("ch10/fills", fills::figure),
-        ("ch10/use", tables::figure),
-    ]
+    vec![("ch10/table", table::figure), ("ch10/fills", fills::figure), ("ch10/use", tables::figure)]
 }
 
 /// The tables of this chapter.

@@ -123,7 +123,10 @@ pub fn expect_pages(
     expect_equal(("key width", d_k), ("query width", d));
     expect_equal(("blocks of values", value_blocks), ("blocks of keys", blocks));
     expect_equal(("size of a block of values", value_size), ("size of a block of keys", size));
-    expect_equal(("blocks of the table", table.blocks.len()), ("blocks needed", table.tokens.div_ceil(size)));
+    expect_equal(
+        ("blocks of the table", table.blocks.len()),
+        ("blocks needed", table.tokens.div_ceil(size)),
+    );
     assert!(n <= table.tokens, "{n} queries, but the table holds {} tokens", table.tokens);
 }
 

@@ -10,13 +10,13 @@
 
 mod allocate;
 mod cached_prefix;
-mod copy_on_write;
 pub mod comparison;
+mod copy_on_write;
 pub mod engine;
 mod evict;
 pub mod exercises;
-mod fork;
 pub mod figures;
+mod fork;
 pub mod functions;
 pub mod given;
 mod grow;

@@ -39,7 +39,9 @@ pub fn speculative_step(
     // SOLUTION 10.12: keep what agrees, write one token more, and shorten the table
     let best = |row: usize| {
         let scores = logits.row(row).into_iter().enumerate();
-        scores.fold((0, f32::NEG_INFINITY), |best, (i, &x)| if x > best.1 { (i, x) } else { best }).0
+        scores
+            .fold((0, f32::NEG_INFINITY), |best, (i, &x)| if x > best.1 { (i, x) } else { best })
+            .0
     };
     let kept = (0..proposed.len()).take_while(|&i| best(i) == proposed[i]).count();
     table.tokens -= proposed.len() - kept;

@@ -40,7 +40,8 @@ pub fn trace(count: usize, every: f32, seed: u64) -> Vec<Arrival> {
         let length = (drawn(&PROMPTS, draw(1)) / 24.0).ceil() as usize;
         let output = (drawn(&OUTPUTS, draw(2)) / 8.0).ceil() as usize;
         let start = (draw(3) * (held_out.len() - length) as f32) as usize;
-        let prompt = text::encode(&held_out[start..start + length]).expect("the novel's characters");
+        let prompt =
+            text::encode(&held_out[start..start + length]).expect("the novel's characters");
         Arrival { step: time as usize, prompt, output }
     });
     arrivals.collect()

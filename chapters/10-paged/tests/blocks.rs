@@ -105,7 +105,8 @@ fn operations(random: &mut Random, count: usize, (total, size): (usize, usize)) 
     }
     assert_eq!(pool.blocks.free.len(), total);
     // All of them can be handed out again, each once.
-    let mut all: Vec<usize> = (0..total).map(|_| allocate(&mut pool.blocks).expect("free")).collect();
+    let mut all: Vec<usize> =
+        (0..total).map(|_| allocate(&mut pool.blocks).expect("free")).collect();
     all.sort();
     assert_eq!(all, (0..total).collect::<Vec<_>>());
 }
@@ -113,7 +114,9 @@ fn operations(random: &mut Random, count: usize, (total, size): (usize, usize)) 
 #[test]
 fn a_hundred_thousand_operations() {
     let mut random = Random::new(10);
-    for sizes in [(1, 1), (3, 1), (7, 2), (12, 3), (20, 4), (16, 8), (5, 16), (40, 2), (64, 1), (30, 5)] {
+    for sizes in
+        [(1, 1), (3, 1), (7, 2), (12, 3), (20, 4), (16, 8), (5, 16), (40, 2), (64, 1), (30, 5)]
+    {
         operations(&mut random, 10_000, sizes);
     }
 }

@@ -15,7 +15,9 @@ fn blocks_use_more_of_the_memory() {
     assert!((0.28..0.31).contains(&maximum.waste.tokens), "seven tenths unused");
     assert!((0.58..0.62).contains(&oracle.waste.tokens), "two fifths unused");
     assert!(paged.waste.tokens > 0.8);
-    assert!(maximum.waste.tokens < powers.waste.tokens && powers.waste.tokens < oracle.waste.tokens);
+    assert!(
+        maximum.waste.tokens < powers.waste.tokens && powers.waste.tokens < oracle.waste.tokens
+    );
     assert_eq!((oracle.waste.internal, paged.waste.reserved), (0.0, 0.0));
     assert!(2 * paged.steps < maximum.steps, "less than half of the steps");
     assert_eq!((mean(&maximum.first).round(), mean(&paged.first).round()), (167.0, 25.0));

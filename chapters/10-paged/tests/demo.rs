@@ -20,7 +20,11 @@ fn run(args: &[&str]) -> Result<String, String> {
 
 #[test]
 fn all_four_write_the_same() {
-    for args in [&["--requests", "8"][..], &["--requests", "6", "--size", "1"], &["--requests", "1", "--size", "256"]] {
+    for args in [
+        &["--requests", "8"][..],
+        &["--requests", "6", "--size", "1"],
+        &["--requests", "1", "--size", "256"],
+    ] {
         let text = run(args).expect("it runs");
         assert!(text.contains("\nAll four have written the same "), "{text}");
         for line in text.lines() {

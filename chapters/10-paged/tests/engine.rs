@@ -3,16 +3,19 @@
 use attn_core::{Mask, random::Random};
 use attn_lm::{Attention, AttentionWeights, LanguageModel, Model, ROPE_BASE, text};
 use ch04_multi_head::{
-    AttentionLayer, rotary_self_attention,
+    AttentionLayer,
     given::{Layout, Rotary},
+    rotary_self_attention,
 };
 use ch10_paged::{
-    engine::{AddError, Choice, Decoder, Engine, Event, Lm, NoSuchRequest, Request, Settings, Span},
+    engine::{
+        AddError, Choice, Decoder, Engine, Event, Lm, NoSuchRequest, Request, Settings, Span,
+    },
     functions::{Functions, REFERENCE},
     given::{Pool, Way},
     slot,
 };
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array1, Array2, ArrayView2};
 use std::{collections::BTreeMap, convert::Infallible, sync::Arc};
 
 /// What each request wrote.
@@ -84,18 +87,29 @@ fn alone(model: &LanguageModel, request: &Request) -> Vec<usize> {
 #[test]
 fn the_model_writes_what_it_writes_alone() {
     let model = Arc::new(LanguageModel::trained(Model::Mha));
-    let prompts = ["It was a truth", "It was a trifle", "It was", "Mr. Darcy", "Elizabeth was a", "I"];
-    let requests: Vec<Request> = prompts.into_iter().enumerate().map(|(id, prompt)| {
-        let mut request = Request::greedy(id, &text::encode(prompt).expect("known"), 5 + 2 * id);
-        if id % 3 == 2 {
-            request.choice = Choice::Sample { temperature: 0.8, seed: id as u64 };
-            request.siblings = vec![(100 + id, Choice::Sample { temperature: 0.8, seed: 77 }), (200 + id, Choice::Greedy)];
-        }
-        request
-    }).collect();
+    let prompts =
+        ["It was a truth", "It was a trifle", "It was", "Mr. Darcy", "Elizabeth was a", "I"];
+    let requests: Vec<Request> = prompts
+        .into_iter()
+        .enumerate()
+        .map(|(id, prompt)| {
+            let mut request =
+                Request::greedy(id, &text::encode(prompt).expect("known"), 5 + 2 * id);
+            if id % 3 == 2 {
+                request.choice = Choice::Sample { temperature: 0.8, seed: id as u64 };
+                request.siblings = vec![
+                    (100 + id, Choice::Sample { temperature: 0.8, seed: 77 }),
+                    (200 + id, Choice::Greedy),
+                ];
+            }
+            request
+        })
+        .collect();
     let mut right = Written::new();
     for request in &requests {
-        for (id, choice) in [(request.id, request.choice)].into_iter().chain(request.siblings.clone()) {
+        for (id, choice) in
+            [(request.id, request.choice)].into_iter().chain(request.siblings.clone())
+        {
             right.insert(id, alone(&model, &Request { choice, ..request.clone() }));
         }
     }
@@ -106,9 +120,11 @@ fn the_model_writes_what_it_writes_alone() {
         for way in [Way::Recompute, Way::Swap] {
             for share in [true, false] {
                 // As many blocks as the longest needs alone, or a few more.
-                let longest = requests.iter().map(|r| r.prompt.len() + r.most - 1).max().expect("some");
+                let longest =
+                    requests.iter().map(|r| r.prompt.len() + r.most - 1).max().expect("some");
                 let blocks = longest.div_ceil(size) + random.below(4);
-                let settings = Settings { way, share, ..settings(blocks, size, 1 + random.below(24)) };
+                let settings =
+                    Settings { way, share, ..settings(blocks, size, 1 + random.below(24)) };
                 let mut engine = Engine::new(lm.clone(), settings);
                 let mut written = Written::new();
                 let mut coming = requests.clone();
@@ -141,7 +157,8 @@ const TOKENS: usize = 11;
 
 /// What comes after these tokens.
 fn next(tokens: impl Iterator<Item = usize>) -> usize {
-    let mixed = tokens.fold(7_u64, |hash, token| (hash ^ token as u64).wrapping_mul(0x0100_0000_01b3));
+    let mixed =
+        tokens.fold(7_u64, |hash, token| (hash ^ token as u64).wrapping_mul(0x0100_0000_01b3));
     (mixed >> 33) as usize % TOKENS
 }
 
@@ -186,10 +203,12 @@ impl Decoder for Echo {
     }
 }
 
-fn echo_alone(request: &Request) -> Vec<usize> {
+fn echo_alone(request: &Request, choice: Choice) -> Vec<usize> {
     let mut tokens = request.prompt.clone();
     for _ in 0..request.most {
-        let token = next(tokens.iter().copied());
+        let mut logits = Array1::zeros(TOKENS);
+        logits[next(tokens.iter().copied())] = 1.0;
+        let token = choice.token(logits.view(), tokens.len());
         if request.stop == Some(token) {
             break;
         }
@@ -198,17 +217,27 @@ fn echo_alone(request: &Request) -> Vec<usize> {
     tokens.split_off(request.prompt.len())
 }
 
+/// A request and its siblings, alone.
+fn all_alone(request: &Request) -> Written {
+    let siblings = request.siblings.iter().copied();
+    let all = [(request.id, request.choice)].into_iter().chain(siblings);
+    all.map(|(id, choice)| (id, echo_alone(request, choice))).collect()
+}
+
 fn some_request(random: &mut Random, id: usize, room: usize) -> Request {
     let n = 1 + random.below(room.min(12));
     // Few different beginnings, so that many are shared.
     let kind = random.below(3);
-    let prompt: Vec<usize> = (0..n).map(|i| if i < 8 { (kind + i) % TOKENS } else { random.below(TOKENS) }).collect();
+    let prompt: Vec<usize> =
+        (0..n).map(|i| if i < 8 { (kind + i) % TOKENS } else { random.below(TOKENS) }).collect();
     let mut request = Request::greedy(id, &prompt, 1 + random.below((room + 1 - n).min(15)));
     if random.below(4) == 0 {
         request.stop = Some(random.below(TOKENS));
     }
     if random.below(5) == 0 {
-        request.siblings = (1..=1 + random.below(3)).map(|i| (id + i, Choice::Greedy)).collect();
+        let siblings = (1..=1 + random.below(3))
+            .map(|i| (id + i, Choice::Sample { temperature: 0.5, seed: (id + i) as u64 }));
+        request.siblings = siblings.collect();
     }
     request
 }
@@ -222,15 +251,13 @@ fn a_soak_with_cancels() {
     let configurations = [(4, 1), (9, 2), (3, 16), (12, 3), (30, 2), (6, 4), (40, 1), (2, 8)];
     for (i, &(blocks, size)) in configurations.iter().cycle().take(24).enumerate() {
         let way = if i % 2 == 0 { Way::Recompute } else { Way::Swap };
-        let settings = Settings { way, share: i % 3 > 0, ..settings(blocks, size, 1 + random.below(20)) };
+        let settings =
+            Settings { way, share: i % 3 > 0, ..settings(blocks, size, 1 + random.below(20)) };
         let mut engine = Engine::new(Echo, settings);
         let (mut right, mut written, mut cancelled) = (Written::new(), Written::new(), Vec::new());
         for number in 0..total / 24 + 1 {
             let request = some_request(&mut random, 10 * number, blocks * size);
-            let ids: Vec<usize> = [request.id].into_iter().chain(request.siblings.iter().map(|(id, _)| *id)).collect();
-            for id in ids {
-                right.insert(id, echo_alone(&request));
-            }
+            right.append(&mut all_alone(&request));
             engine.add(request).expect("it fits");
             added += 1;
             for _ in 0..random.below(7) {
@@ -252,7 +279,10 @@ fn a_soak_with_cancels() {
             let begun = text.starts_with(&got);
             // A sibling whose first one was cancelled before it existed ends with it.
             let with = cancelled.contains(id) || cancelled.contains(&(id / 10 * 10));
-            assert!(whole || begun && with, "request {id}: {got:?}, should be {text:?}, {settings:?}");
+            assert!(
+                whole || begun && with,
+                "request {id}: {got:?}, should be {text:?}, {settings:?}"
+            );
         }
         let metrics = engine.metrics();
         preempted += metrics.preempted;
@@ -262,7 +292,10 @@ fn a_soak_with_cancels() {
         assert_eq!(engine.pool().blocks.free.len(), blocks, "every block is free");
         engine.audit().expect("right counts");
     }
-    assert!(added >= total && preempted > 100 && evicted > 100 && copied > 20, "{added} {preempted} {evicted} {copied}");
+    assert!(
+        added >= total && preempted > 100 && evicted > 100 && copied > 20,
+        "{added} {preempted} {evicted} {copied}"
+    );
 }
 
 /// What can never be written is refused by name, and nothing changes.
@@ -280,14 +313,29 @@ fn refusals_lose_nothing() {
         error
     };
     assert_eq!(refused(Request::greedy(1, &[1], 1)), AddError::Duplicate { id: 1 });
-    let twice = Request { siblings: vec![(5, Choice::Greedy), (5, Choice::Greedy)], ..Request::greedy(4, &[1], 1) };
+    let twice = Request {
+        siblings: vec![(5, Choice::Greedy), (5, Choice::Greedy)],
+        ..Request::greedy(4, &[1], 1)
+    };
     assert_eq!(refused(twice), AddError::Duplicate { id: 5 });
     assert_eq!(refused(Request::greedy(2, &[], 1)), AddError::EmptyPrompt { id: 2 });
     assert_eq!(refused(Request::greedy(2, &[1], 0)), AddError::Nothing { id: 2 });
-    assert_eq!(refused(Request::greedy(2, &[1, 11], 1)), AddError::UnknownToken { token: 11, vocabulary: 11 });
-    assert_eq!(refused(Request::greedy(2, &[1; 12], 2)), AddError::PoolTooSmall { needed: 4, total: 3 });
-    assert_eq!(refused(Request::greedy(2, &[1; 12], 5000)), AddError::TooLong { tokens: 5012, context: 1000 });
-    assert_eq!(refused(Request::greedy(2, &[1; 12], usize::MAX)), AddError::TooLong { tokens: usize::MAX, context: 1000 });
+    assert_eq!(
+        refused(Request::greedy(2, &[1, 11], 1)),
+        AddError::UnknownToken { token: 11, vocabulary: 11 }
+    );
+    assert_eq!(
+        refused(Request::greedy(2, &[1; 12], 2)),
+        AddError::PoolTooSmall { needed: 4, total: 3 }
+    );
+    assert_eq!(
+        refused(Request::greedy(2, &[1; 12], 5000)),
+        AddError::TooLong { tokens: 5012, context: 1000 }
+    );
+    assert_eq!(
+        refused(Request::greedy(2, &[1; 12], usize::MAX)),
+        AddError::TooLong { tokens: usize::MAX, context: 1000 }
+    );
     assert_eq!(engine.cancel(9), Err(NoSuchRequest { id: 9 }));
     engine.add(Request::greedy(2, &[1; 12], 1)).expect("exactly the pool");
     run(&mut engine, &mut written);
@@ -352,10 +400,7 @@ fn seen_wrong(by: Functions) -> bool {
             let (mut right, mut written) = (Written::new(), Written::new());
             for number in 0..60 {
                 let request = some_request(&mut random, 10 * number, blocks * size);
-                right.insert(request.id, echo_alone(&request));
-                for (id, _) in &request.siblings {
-                    right.insert(*id, echo_alone(&request));
-                }
+                right.append(&mut all_alone(&request));
                 engine.add(request).expect("it fits");
                 if number % 2 == 0 {
                     step(&mut engine, &mut written);
@@ -379,108 +424,139 @@ fn seen_wrong(by: Functions) -> bool {
 /// Fourteen wrong functions, each of which has to show.
 #[test]
 fn wrong_functions_show() {
+    use ch10_paged::given::{BlockError, Plan, Queue, ROOT, chain};
     use ch10_paged::{allocate, cached_prefix, copy_on_write, grow, release, schedule};
-    use ch10_paged::given::{BlockError, Queue, ROOT, Table, chain};
     assert!(!seen_wrong(REFERENCE), "the reference is right");
     let wrong: [(&str, Functions); 14] = [
-        ("a block that stays free", Functions {
-            allocate: |blocks| {
-                let block = *blocks.free.last().ok_or(BlockError::Full { needed: 1, free: 0 })?;
-                blocks.counts[block] += 1;
-                Ok(block)
+        (
+            "a block that stays free",
+            Functions {
+                allocate: |blocks| {
+                    let block =
+                        *blocks.free.last().ok_or(BlockError::Full { needed: 1, free: 0 })?;
+                    blocks.counts[block] += 1;
+                    Ok(block)
+                },
+                // `grow` would call the reference's.
+                grow: |blocks, table, tokens| {
+                    let kept = blocks.free.clone();
+                    let result = grow(blocks, table, tokens);
+                    blocks.free = kept;
+                    result
+                },
+                ..REFERENCE
             },
-            // `grow` would call the reference's.
-            grow: |blocks, table, tokens| {
-                let kept = blocks.free.clone();
-                let result = grow(blocks, table, tokens);
-                blocks.free = kept;
-                result
+        ),
+        (
+            "freed at once",
+            Functions {
+                release: |blocks, block| {
+                    blocks.counts[block] = 1;
+                    release(blocks, block)
+                },
+                ..REFERENCE
             },
-            ..REFERENCE
-        }),
-        ("freed at once", Functions {
-            release: |blocks, block| {
-                blocks.counts[block] = 1;
-                release(blocks, block)
+        ),
+        (
+            "never freed",
+            Functions {
+                release: |blocks, block| {
+                    let result = release(blocks, block);
+                    blocks.free.retain(|&other| other != block);
+                    result
+                },
+                ..REFERENCE
             },
-            ..REFERENCE
-        }),
-        ("never freed", Functions {
-            release: |blocks, block| {
-                let result = release(blocks, block);
-                blocks.free.retain(|&other| other != block);
-                result
+        ),
+        (
+            "counted down twice",
+            Functions {
+                release: |blocks, block| {
+                    release(blocks, block)?;
+                    let _ = release(blocks, block);
+                    Ok(())
+                },
+                ..REFERENCE
             },
-            ..REFERENCE
-        }),
-        ("counted down twice", Functions {
-            release: |blocks, block| {
-                release(blocks, block)?;
-                let _ = release(blocks, block);
-                Ok(())
+        ),
+        (
+            "a block per call",
+            Functions {
+                grow: |blocks, table, tokens| {
+                    grow(blocks, table, tokens)?;
+                    table.blocks.push(allocate(blocks)?);
+                    Ok(())
+                },
+                ..REFERENCE
             },
-            ..REFERENCE
-        }),
-        ("a block per call", Functions {
-            grow: |blocks, table, tokens| {
-                grow(blocks, table, tokens)?;
-                table.blocks.push(allocate(blocks)?);
-                Ok(())
+        ),
+        (
+            "a sibling that is not counted",
+            Functions { fork: |_, table| table.clone(), ..REFERENCE },
+        ),
+        (
+            "nobody gives way",
+            Functions {
+                schedule: |queue| Plan { preempted: Vec::new(), ..schedule(queue) },
+                ..REFERENCE
             },
-            ..REFERENCE
-        }),
-        ("a sibling that is not counted", Functions { fork: |_, table| table.clone(), ..REFERENCE }),
-        ("a sibling without its last block", Functions {
-            fork: |blocks, table| {
-                let full = table.tokens / blocks.size;
-                let kept = Table { blocks: table.blocks[..full].to_vec(), tokens: full * blocks.size };
-                ch10_paged::fork(blocks, &kept)
-            },
-            cached_prefix: |_, _, _| Vec::new(),
-            copy_on_write: |_, _| Ok(()),
-            ..REFERENCE
-        }),
+        ),
         ("written into a shared block", Functions { copy_on_write: |_, _| Ok(()), ..REFERENCE }),
-        ("a copy that holds nothing", Functions {
-            copy_on_write: |pool, table| {
-                let (keys, values) = (pool.keys.clone(), pool.values.clone());
-                copy_on_write(pool, table)?;
-                (pool.keys, pool.values) = (keys, values);
-                Ok(())
+        (
+            "a copy that holds nothing",
+            Functions {
+                copy_on_write: |pool, table| {
+                    let (keys, values) = (pool.keys.clone(), pool.values.clone());
+                    copy_on_write(pool, table)?;
+                    (pool.keys, pool.values) = (keys, values);
+                    Ok(())
+                },
+                ..REFERENCE
             },
-            ..REFERENCE
-        }),
-        ("a copy whose first block stays counted", Functions {
-            copy_on_write: |pool, table| {
-                let before = table.blocks.last().copied();
-                copy_on_write(pool, table)?;
-                if let (true, Some(before)) = (before != table.blocks.last().copied(), before) {
-                    pool.blocks.counts[before] += 1;
-                }
-                Ok(())
+        ),
+        (
+            "a copy whose first block stays counted",
+            Functions {
+                copy_on_write: |pool, table| {
+                    let before = table.blocks.last().copied();
+                    copy_on_write(pool, table)?;
+                    if let (true, Some(before)) = (before != table.blocks.last().copied(), before) {
+                        pool.blocks.counts[before] += 1;
+                    }
+                    Ok(())
+                },
+                ..REFERENCE
             },
-            ..REFERENCE
-        }),
-        ("hashed without the parent", Functions {
-            cached_prefix: |index, prompt, size| {
-                let most = prompt.len().saturating_sub(1) / size;
-                let blocks = prompt.chunks_exact(size).take(most);
-                blocks.map_while(|tokens| index.get(&chain(ROOT, tokens)).copied()).collect()
+        ),
+        (
+            "hashed without the parent",
+            Functions {
+                cached_prefix: |index, prompt, size| {
+                    let most = prompt.len().saturating_sub(1) / size;
+                    let blocks = prompt.chunks_exact(size).take(most);
+                    blocks.map_while(|tokens| index.get(&chain(ROOT, tokens)).copied()).collect()
+                },
+                ..REFERENCE
             },
-            ..REFERENCE
-        }),
-        ("the whole prompt found", Functions {
-            cached_prefix: |index, prompt, size| {
-                let longer = [prompt, &[0]].concat();
-                cached_prefix(index, &longer, size)
+        ),
+        (
+            "the whole prompt found",
+            Functions {
+                cached_prefix: |index, prompt, size| {
+                    let longer = [prompt, &[0]].concat();
+                    cached_prefix(index, &longer, size)
+                },
+                ..REFERENCE
             },
-            ..REFERENCE
-        }),
+        ),
         ("nothing evicted", Functions { evict: |_| None, ..REFERENCE }),
-        ("more blocks planned than there are", Functions {
-            schedule: |queue| schedule(&Queue { free: queue.free + 2, ..queue.clone() }),
-            ..REFERENCE
-        }),
+        (
+            "more blocks planned than there are",
+            Functions {
+                schedule: |queue| schedule(&Queue { free: queue.free + 2, ..queue.clone() }),
+                ..REFERENCE
+            },
+        ),
     ];
     for (name, by) in wrong {
         assert!(seen_wrong(by), "{name} does not show");
@@ -491,7 +567,8 @@ fn wrong_functions_show() {
 #[test]
 fn attention_past_the_table_shows() {
     let model = Arc::new(LanguageModel::trained(Model::Mha));
-    let requests = ["It was a truth", "Elizabeth was"].map(|prompt| text::encode(prompt).expect("known"));
+    let requests =
+        ["It was a truth", "Elizabeth was"].map(|prompt| text::encode(prompt).expect("known"));
     let served = |by: Functions| {
         let mut engine = Engine::with(Lm::new(model.clone()), settings(40, 2, 8), by);
         for (id, prompt) in requests.iter().enumerate() {

@@ -52,10 +52,14 @@ pub fn serve(args: &Args, lm: Lm, live: bool, to: &mut impl Write) -> Result<()>
     writeln!(to, "\nWhat the memory was used for while somebody waited")?;
     writeln!(to, "a text gets      tokens  reserved  internal      free")?;
     for report in &reports {
-        let shares = [report.waste.tokens, report.waste.reserved, report.waste.internal, report.waste.free];
+        let shares =
+            [report.waste.tokens, report.waste.reserved, report.waste.internal, report.waste.free];
         let [tokens, reserved, internal, free] = shares.map(|share| 100.0 * share);
         let name = report.policy.name();
-        writeln!(to, "{name:<16} {tokens:>5.1}%    {reserved:>5.1}%    {internal:>5.1}%    {free:>5.1}%")?;
+        writeln!(
+            to,
+            "{name:<16} {tokens:>5.1}%    {reserved:>5.1}%    {internal:>5.1}%    {free:>5.1}%"
+        )?;
     }
     writeln!(to, "\nWhat came of it")?;
     writeln!(to, "a text gets    at once   steps   first token after    tokens/s")?;
@@ -80,7 +84,8 @@ pub fn serve(args: &Args, lm: Lm, live: bool, to: &mut impl Write) -> Result<()>
 fn conclude(reports: &[Report], to: &mut impl Write) -> Result<()> {
     let [alone, .., paged] = reports else { return Ok(()) };
     let metrics = paged.metrics;
-    let times = |count: usize| if count == 1 { "1 time".to_string() } else { format!("{count} times") };
+    let times =
+        |count: usize| if count == 1 { "1 time".to_string() } else { format!("{count} times") };
     writeln!(
         to,
         "\nIn blocks, a request had to give way {}, and {} kept blocks were evicted.",
@@ -99,7 +104,12 @@ fn mean(numbers: impl Iterator<Item = f64>, count: usize) -> f64 {
 }
 
 /// A line per sixteen steps; on a terminal a line that changes.
-fn show<D: Decoder>(step: usize, engine: &Engine<D>, live: bool, to: &mut impl Write) -> Result<()> {
+fn show<D: Decoder>(
+    step: usize,
+    engine: &Engine<D>,
+    live: bool,
+    to: &mut impl Write,
+) -> Result<()> {
     if !live && step % 16 != 1 {
         return Ok(());
     }
@@ -107,7 +117,11 @@ fn show<D: Decoder>(step: usize, engine: &Engine<D>, live: bool, to: &mut impl W
     let mut blocks = vec!['.'; total];
     for (id, table) in engine.tables() {
         for &block in &table.blocks {
-            let letter = char::from(if id % 52 < 26 { b'a' + (id % 26) as u8 } else { b'A' + (id % 26) as u8 });
+            let letter = char::from(if id % 52 < 26 {
+                b'a' + (id % 26) as u8
+            } else {
+                b'A' + (id % 26) as u8
+            });
             blocks[block] = if blocks[block] == '.' { letter } else { '*' };
         }
     }

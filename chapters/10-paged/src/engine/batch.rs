@@ -276,9 +276,12 @@ impl<D: Decoder> Engine<D> {
         let running = self.running.iter().map(|text| {
             let Table { blocks, tokens } = &text.table;
             // A last block that has to be copied first counts as one that is not there.
-            let copy = !tokens.is_multiple_of(size) && blocks.last().is_some_and(|&last| counts[last] > 1);
+            let copy =
+                !tokens.is_multiple_of(size) && blocks.last().is_some_and(|&last| counts[last] > 1);
             // Kept blocks can be evicted when this text is gone.
-            let own = blocks.iter().filter(|&&block| counts[block] == 1 + usize::from(self.prefixes.holds(block)));
+            let own = blocks
+                .iter()
+                .filter(|&&block| counts[block] == 1 + usize::from(self.prefixes.holds(block)));
             Job {
                 id: text.request.id,
                 cached: *tokens,
@@ -292,10 +295,22 @@ impl<D: Decoder> Engine<D> {
             let cached = text.away.as_ref().map_or(known.len() * size, |away| away.tokens);
             // Those that nobody uses count as free blocks, so that they are taken from these.
             let used = known.iter().filter(|&&block| counts[block] > 1);
-            Job { id: text.request.id, cached, known: text.tokens.len(), blocks: used.count(), own: 0 }
+            Job {
+                id: text.request.id,
+                cached,
+                known: text.tokens.len(),
+                blocks: used.count(),
+                own: 0,
+            }
         });
         let free = self.pool.blocks.free.len() + self.prefixes.unused(counts);
-        Queue { budget: self.settings.budget, size, free, running: running.collect(), waiting: waiting.collect() }
+        Queue {
+            budget: self.settings.budget,
+            size,
+            free,
+            running: running.collect(),
+            waiting: waiting.collect(),
+        }
     }
 
     /// The kept blocks that a waiting text begins with.
@@ -308,7 +323,9 @@ impl<D: Decoder> Engine<D> {
 
     /// Takes all blocks from a request that has to give way, and lets it wait where it arrived.
     fn put_away(&mut self, id: usize) {
-        let Some(place) = self.running.iter().position(|text| text.request.id == id) else { return };
+        let Some(place) = self.running.iter().position(|text| text.request.id == id) else {
+            return;
+        };
         let mut text = self.running.remove(place);
         self.metrics.preempted += 1;
         let table = std::mem::take(&mut text.table);
@@ -316,8 +333,12 @@ impl<D: Decoder> Engine<D> {
         if self.settings.way == Way::Swap {
             let away = |pages: &Array4<f32>| -> Vec<Array2<f32>> {
                 let (_, heads, size, d) = pages.dim();
-                let entry = |head, (j, c): (usize, usize)| pages[[table.blocks[j / size], head, j % size, c]];
-                (0..heads).map(|head| Array2::from_shape_fn((table.tokens, d), |at| entry(head, at))).collect()
+                let entry = |head, (j, c): (usize, usize)| {
+                    pages[[table.blocks[j / size], head, j % size, c]]
+                };
+                (0..heads)
+                    .map(|head| Array2::from_shape_fn((table.tokens, d), |at| entry(head, at)))
+                    .collect()
             };
             let (keys, values) = (away(&self.pool.keys), away(&self.pool.values));
             text.away = Some(Away { tokens: table.tokens, keys, values });
@@ -331,7 +352,9 @@ impl<D: Decoder> Engine<D> {
     fn admit(&mut self, chunks: &[(usize, usize)]) -> Result<(), EngineError> {
         let mut admitted = Vec::new();
         for (id, _) in chunks {
-            let Some(place) = self.waiting.iter().position(|text| text.request.id == *id) else { continue };
+            let Some(place) = self.waiting.iter().position(|text| text.request.id == *id) else {
+                continue;
+            };
             let mut text = self.waiting.remove(place);
             // First of all, so that nobody's growing evicts them.
             let blocks = self.known_beginning(&text);
@@ -354,7 +377,9 @@ impl<D: Decoder> Engine<D> {
                     return Err(EngineError::Blocks { id, error });
                 }
                 for j in 0..away.tokens {
-                    let Some(slot) = (self.by.slot)(&text.table, self.settings.size, j) else { continue };
+                    let Some(slot) = (self.by.slot)(&text.table, self.settings.size, j) else {
+                        continue;
+                    };
                     for (head, (keys, values)) in away.keys.iter().zip(&away.values).enumerate() {
                         let place = s![slot.block, head, slot.offset, ..];
                         self.pool.keys.slice_mut(place).assign(&keys.row(j));
@@ -407,7 +432,9 @@ impl<D: Decoder> Engine<D> {
 
     /// Chooses a token for a request whose tokens have all been read.
     fn written(&mut self, id: usize, logits: &Array2<f32>, row: usize, events: &mut Vec<Event>) {
-        let Some(place) = self.running.iter().position(|text| text.request.id == id) else { return };
+        let Some(place) = self.running.iter().position(|text| text.request.id == id) else {
+            return;
+        };
         let text = &mut self.running[place];
         let position = text.tokens.len();
         if text.table.tokens < position {
@@ -499,11 +526,17 @@ impl<D: Decoder> Engine<D> {
         for (block, (&users, &count)) in users.iter().zip(&blocks.counts).enumerate() {
             let free = blocks.free.iter().filter(|&&other| other == block).count();
             if users != count || free != usize::from(count == 0) {
-                return Err(format!("block {block} has {users} users and counts {count}, {free} times free"));
+                return Err(format!(
+                    "block {block} has {users} users and counts {count}, {free} times free"
+                ));
             }
         }
         if self.prefixes.len() != self.prefixes.index.len() {
-            return Err(format!("{} blocks are kept, {} can be found", self.prefixes.len(), self.prefixes.index.len()));
+            return Err(format!(
+                "{} blocks are kept, {} can be found",
+                self.prefixes.len(),
+                self.prefixes.index.len()
+            ));
         }
         Ok(())
     }

@@ -63,7 +63,9 @@ impl Lm {
     #[track_caller]
     pub fn new(model: Arc<LanguageModel>) -> Self {
         let grouped = model.attention.iter().map(|weights| match weights {
-            AttentionWeights::Grouped(weights) if weights.heads == weights.kv_heads => weights.clone(),
+            AttentionWeights::Grouped(weights) if weights.heads == weights.kv_heads => {
+                weights.clone()
+            }
             _ => panic!("the engine runs models whose heads have keys of their own"),
         });
         let layers = grouped.collect();
@@ -85,7 +87,8 @@ impl Decoder for Lm {
     }
 
     fn logits(&self, spans: &[Span], pool: &mut Pool, by: &Functions) -> Array2<f32> {
-        let tokens: Vec<usize> = spans.iter().flat_map(|span| span.tokens.iter().copied()).collect();
+        let tokens: Vec<usize> =
+            spans.iter().flat_map(|span| span.tokens.iter().copied()).collect();
         let mut attention = Paged { layers: &self.layers, spans, pool, by };
         let Ok(logits) = self.model.logits(&tokens, &mut attention);
         logits
@@ -130,7 +133,8 @@ impl Attention for Paged<'_> {
                 self.pool.values.slice_mut(place).assign(&v.index_axis(Axis(1), i));
             }
             let of_the_layer = s![.., heads.clone(), .., ..];
-            let (keys, values) = (self.pool.keys.slice(of_the_layer), self.pool.values.slice(of_the_layer));
+            let (keys, values) =
+                (self.pool.keys.slice(of_the_layer), self.pool.values.slice(of_the_layer));
             let out = (self.by.paged_attention)(q.view(), keys, values, &span.table);
             found.slice_mut(rows).assign(&merge_heads(out.view()));
         }

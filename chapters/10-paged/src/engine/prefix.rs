@@ -37,7 +37,10 @@ impl Prefixes {
     /// All kept blocks, with their users by these counts.
     pub fn all(&self, counts: &[usize]) -> Vec<Cached> {
         let users = |block: usize| counts[block].saturating_sub(1);
-        self.kept.values().map(|(_, cached)| Cached { users: users(cached.block), ..*cached }).collect()
+        self.kept
+            .values()
+            .map(|(_, cached)| Cached { users: users(cached.block), ..*cached })
+            .collect()
     }
 
     /// How many kept blocks no text uses.

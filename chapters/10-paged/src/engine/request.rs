@@ -23,7 +23,8 @@ impl Choice {
     pub fn token(self, logits: ArrayView1<f32>, position: usize) -> usize {
         let largest = |scores: &mut dyn Iterator<Item = f32>| {
             let first = (0, f32::NEG_INFINITY);
-            let larger = |best: (usize, f32), (i, x): (usize, f32)| if x > best.1 { (i, x) } else { best };
+            let larger =
+                |best: (usize, f32), (i, x): (usize, f32)| if x > best.1 { (i, x) } else { best };
             scores.enumerate().fold(first, larger).0
         };
         match self {
@@ -176,7 +177,15 @@ impl Text {
     pub fn new(request: Request, arrived: (usize, usize)) -> Self {
         let tokens = request.prompt.clone();
         let forked = request.siblings.is_empty();
-        Text { request, arrived, tokens, table: Table::default(), away: None, hashes: Vec::new(), forked }
+        Text {
+            request,
+            arrived,
+            tokens,
+            table: Table::default(),
+            away: None,
+            hashes: Vec::new(),
+            forked,
+        }
     }
 
     /// How many tokens were written.

@@ -228,7 +228,9 @@ pub(super) fn trace(
                 "done".into()
             }
             Do::Release(block) => answered((by.release)(blocks, block), done),
-            Do::Grow(table, tokens) => answered((by.grow)(blocks, &mut tables[table], tokens), done),
+            Do::Grow(table, tokens) => {
+                answered((by.grow)(blocks, &mut tables[table], tokens), done)
+            }
             Do::Fork(table) => {
                 let sibling = (by.fork)(blocks, &tables[table]);
                 tables.push(sibling);
@@ -251,10 +253,7 @@ pub(super) fn trace(
 }
 
 /// The same by lists of who holds what.
-pub(super) fn plain(
-    (total, size, tables): (usize, usize, usize),
-    steps: &[Do],
-) -> Trace<Seen> {
+pub(super) fn plain((total, size, tables): (usize, usize, usize), steps: &[Do]) -> Trace<Seen> {
     let empty = Plain {
         size,
         counts: vec![0; total],
@@ -264,7 +263,8 @@ pub(super) fn plain(
     Trace::of(steps, empty, |all: &mut Plain, step| {
         let said = all.carry_out(*step);
         let tables = all.tables.iter();
-        let tables = tables.map(|(blocks, tokens)| table_said(&Table { blocks: blocks.clone(), tokens: *tokens }));
+        let tables = tables
+            .map(|(blocks, tokens)| table_said(&Table { blocks: blocks.clone(), tokens: *tokens }));
         Seen { said, counts: all.counts.clone(), free: all.free.clone(), tables: tables.collect() }
     })
 }
@@ -301,7 +301,10 @@ impl Plain {
                 }
                 if taken.len() < needed {
                     self.free = before;
-                    return format!("refused, “out of blocks: {needed} needed, {} free”", self.free.len());
+                    return format!(
+                        "refused, “out of blocks: {needed} needed, {} free”",
+                        self.free.len()
+                    );
                 }
                 taken.iter().for_each(|&block| self.counts[block] = 1);
                 self.tables[table] = ([held, taken].concat(), length + tokens);
@@ -349,7 +352,8 @@ impl Plain {
 
 /// Random steps that take, share and give back.
 pub(super) fn some_steps(random: &mut Random, total: usize, count: usize) -> Vec<Do> {
-    let (mut users, mut free): (Vec<usize>, Vec<usize>) = (vec![0; total], (0..total).rev().collect());
+    let (mut users, mut free): (Vec<usize>, Vec<usize>) =
+        (vec![0; total], (0..total).rev().collect());
     let mut steps = Vec::new();
     while steps.len() < count {
         let block = random.below(total);
@@ -384,7 +388,11 @@ impl fmt::Display for Do {
             Do::Share(block) => write!(f, "one user more of block {block}"),
             Do::Release(block) => write!(f, "give block {block} back"),
             Do::Grow(table, tokens) => {
-                write!(f, "{tokens} more token{} in table {table}", if *tokens == 1 { "" } else { "s" })
+                write!(
+                    f,
+                    "{tokens} more token{} in table {table}",
+                    if *tokens == 1 { "" } else { "s" }
+                )
             }
             Do::Fork(table) => write!(f, "fork table {table}"),
             Do::Drop(table) => write!(f, "give back all blocks of table {table}"),

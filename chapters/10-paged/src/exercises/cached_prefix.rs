@@ -277,7 +277,9 @@ fn expected(c: &Case) -> Vec<usize> {
     }
     let mut found = Vec::new();
     for end in (c.size..c.prompt.len()).step_by(c.size) {
-        let block = known.iter().find(|(beginning, block)| *beginning == c.prompt[..end] && !c.kept.gone.contains(block));
+        let block = known.iter().find(|(beginning, block)| {
+            *beginning == c.prompt[..end] && !c.kept.gone.contains(block)
+        });
         match block {
             Some((_, block)) => found.push(*block),
             None => break,

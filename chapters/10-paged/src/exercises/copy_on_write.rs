@@ -6,7 +6,9 @@ use crate::{
     given::{BlockError, Pool, Table},
     grow, release,
 };
-use attn_exercise::{Field, Fields, SOME_VALUES, Trace, Value, exercise, field, pairwise, some_values};
+use attn_exercise::{
+    Field, Fields, SOME_VALUES, Trace, Value, exercise, field, pairwise, some_values,
+};
 use ndarray::{Array3, Axis, s};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -263,7 +265,12 @@ fn shared(pool: &Pool, table: &Table) -> bool {
 }
 
 /// Replaces one block of a table by a copy.
-fn copy(pool: &mut Pool, table: &mut Table, place: usize, count_down: bool) -> Result<(), BlockError> {
+fn copy(
+    pool: &mut Pool,
+    table: &mut Table,
+    place: usize,
+    count_down: bool,
+) -> Result<(), BlockError> {
     let (shared, own) = (table.blocks[place], allocate(&mut pool.blocks)?);
     for pages in [&mut pool.keys, &mut pool.values] {
         let held = pages.index_axis(Axis(0), shared).to_owned();
@@ -321,7 +328,8 @@ fn trace(
                     grow(&mut pool.blocks, table, 1)?;
                     let place = (table.tokens - 1) % c.size;
                     let block = table.blocks[(table.tokens - 1) / c.size];
-                    let (key, value) = (c.keys.index_axis(Axis(1), row), c.values.index_axis(Axis(1), row));
+                    let (key, value) =
+                        (c.keys.index_axis(Axis(1), row), c.values.index_axis(Axis(1), row));
                     pool.keys.slice_mut(s![block, .., place, ..]).assign(&key);
                     pool.values.slice_mut(s![block, .., place, ..]).assign(&value);
                     Ok(())
@@ -376,7 +384,9 @@ fn expected(c: &Case) -> Trace<Seen<f64>> {
     let mut next = 0..;
     Trace::of(&c.steps, empty, |all: &mut Plain, step| {
         let row = next.next().unwrap_or(0) % t;
-        let users = |all: &Plain, block: usize| all.tables.iter().flatten().filter(|&&b| b == block).count();
+        let users = |all: &Plain, block: usize| {
+            all.tables.iter().flatten().filter(|&&b| b == block).count()
+        };
         let said = match *step {
             Do::Append(text) => {
                 let begins = all.texts[text].len() % c.size == 0;
@@ -421,7 +431,9 @@ fn expected(c: &Case) -> Trace<Seen<f64>> {
             counts: (0..c.total).map(|block| users(all, block)).collect(),
             free: all.free.clone(),
             tables: tables
-                .map(|(blocks, text)| table_said(&Table { blocks: blocks.clone(), tokens: text.len() }))
+                .map(|(blocks, text)| {
+                    table_said(&Table { blocks: blocks.clone(), tokens: text.len() })
+                })
                 .collect(),
             keys: all.texts.iter().map(|text| rows(&c.keys, text)).collect(),
             values: all.texts.iter().map(|text| rows(&c.values, text)).collect(),

@@ -6,7 +6,10 @@ use attn_core::Mask;
 use attn_exercise::{SOME_VALUES, exercise, field, pairwise, some_values};
 use attn_oracle as oracle;
 use ch03_scaled_dot_product::{attention, masked_scores, softmax_rows};
-use ndarray::{Array2, Array3, Array4, ArrayView2, ArrayView3, ArrayView4, Axis, NdFloat, array, concatenate, s};
+use ndarray::{
+    Array2, Array3, Array4, ArrayView2, ArrayView3, ArrayView4, Axis, NdFloat, array, concatenate,
+    s,
+};
 
 exercise! {
     /// Queries of the last n tokens, keys and values of all m, the tokens of a block, and in which blocks of the pool they are put.
@@ -262,12 +265,15 @@ impl Case {
     fn pages(&self, rows: &Array3<f32>) -> Array4<f32> {
         let ((h, m, d), size) = (rows.dim(), self.size);
         let total = self.places.iter().max().map_or(0, |most| most + 1).max(self.places.len());
-        let mut pages = Array4::from_shape_fn((total, h, size, d), |(block, _, place, column)| match h {
-            1 => ((31 * block + 7 * place + 3 * column) % 13) as f32 - 6.0,
-            _ => f32::NAN,
-        });
+        let mut pages =
+            Array4::from_shape_fn((total, h, size, d), |(block, _, place, column)| match h {
+                1 => ((31 * block + 7 * place + 3 * column) % 13) as f32 - 6.0,
+                _ => f32::NAN,
+            });
         for j in 0..m {
-            pages.slice_mut(s![self.places[j / size], .., j % size, ..]).assign(&rows.index_axis(Axis(1), j));
+            pages
+                .slice_mut(s![self.places[j / size], .., j % size, ..])
+                .assign(&rows.index_axis(Axis(1), j));
         }
         pages
     }
@@ -291,7 +297,9 @@ fn causal(q: ArrayView2<f32>, k: ArrayView2<f32>, v: ArrayView2<f32>) -> Array2<
 /// One head's rows, token by token.
 fn gathered(pages: ArrayView4<f32>, head: usize, table: &Table) -> Array2<f32> {
     let (size, d) = (pages.dim().2, pages.dim().3);
-    Array2::from_shape_fn((table.tokens, d), |(j, c)| pages[[table.blocks[j / size], head, j % size, c]])
+    Array2::from_shape_fn((table.tokens, d), |(j, c)| {
+        pages[[table.blocks[j / size], head, j % size, c]]
+    })
 }
 
 /// Attention of any kind in every head.
@@ -323,7 +331,8 @@ fn by_blocks(
         let mut scores = Array2::from_elem((n, m), f32::NEG_INFINITY);
         for (i, &block) in table.blocks.iter().enumerate() {
             let held = size.min(m - i * size);
-            let part = q.index_axis(Axis(0), head).dot(&keys.slice(s![block, head, ..held, ..]).t());
+            let part =
+                q.index_axis(Axis(0), head).dot(&keys.slice(s![block, head, ..held, ..]).t());
             scores.slice_mut(s![.., i * size..i * size + held]).assign(&(part / (d as f32).sqrt()));
         }
         for ((i, j), score) in scores.indexed_iter_mut() {
@@ -334,7 +343,12 @@ fn by_blocks(
         let weights = softmax_rows(scores.view());
         for (i, &block) in table.blocks.iter().enumerate() {
             let held = size.min(m - i * size);
-            let part = weights.slice(s![.., i * size..i * size + held]).dot(&values.slice(s![block, head, ..held, ..]));
+            let part = weights.slice(s![.., i * size..i * size + held]).dot(&values.slice(s![
+                block,
+                head,
+                ..held,
+                ..
+            ]));
             let mut out = out.index_axis_mut(Axis(0), head);
             out += &part;
         }

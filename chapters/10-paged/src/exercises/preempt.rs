@@ -25,7 +25,12 @@ impl Fields for Chosen {
 impl Given for Prices {
     fn fields(&self, _name: &'static str, _sizes: &Sizes) -> Vec<Field> {
         let Prices { block_bytes, link, parameters, peak } = *self;
-        let named = [("block_bytes", block_bytes), ("link", link), ("parameters", parameters), ("peak", peak)];
+        let named = [
+            ("block_bytes", block_bytes),
+            ("link", link),
+            ("parameters", parameters),
+            ("peak", peak),
+        ];
         named.map(|(name, number)| field(name, number)).into()
     }
 }

@@ -6,9 +6,13 @@ use attn_exercise::{Field, Fields, Given, Input, Sizes, exercise, field};
 
 impl Fields for Plan {
     fn fields(&self) -> Vec<Field> {
-        let chunks: Vec<String> = self.chunks.iter().map(|(id, tokens)| format!("{tokens} of request {id}")).collect();
+        let chunks: Vec<String> =
+            self.chunks.iter().map(|(id, tokens)| format!("{tokens} of request {id}")).collect();
         vec![
-            field("what is computed", if chunks.is_empty() { "nothing".into() } else { chunks.join(", ") }),
+            field(
+                "what is computed",
+                if chunks.is_empty() { "nothing".into() } else { chunks.join(", ") },
+            ),
             field("who gives way", format!("{:?}", self.preempted)),
         ]
     }
@@ -332,7 +336,9 @@ fn planned(queue: &Queue, rules: Rules) -> Plan {
         while needed > free && staying.iter().any(|other| other.id == job.id) && !rules.nobody {
             let place = match () {
                 () if rules.first_gives_way => 0,
-                () if rules.itself => staying.iter().position(|other| other.id == job.id).unwrap_or(0),
+                () if rules.itself => {
+                    staying.iter().position(|other| other.id == job.id).unwrap_or(0)
+                }
                 () => staying.len() - 1,
             };
             let last = staying.remove(place);
@@ -394,7 +400,8 @@ fn expected(queue: &Queue) -> Plan {
         rows.iter().map(|row| if let Row::Gets { tokens, .. } = row { *tokens } else { 0 }).sum()
     };
     let there = |rows: &[Row]| -> usize {
-        let freed = (0..running).filter(|&i| matches!(rows[i], Row::Gone { .. })).map(|i| jobs[i].own);
+        let freed =
+            (0..running).filter(|&i| matches!(rows[i], Row::Gone { .. })).map(|i| jobs[i].own);
         freed.sum::<usize>() + queue.free
     };
     let taken = |rows: &[Row]| -> usize {
@@ -402,7 +409,8 @@ fn expected(queue: &Queue) -> Plan {
     };
     let (mut place, mut stop) = (0, false);
     let one = |i: &usize| jobs[*i].known == jobs[*i].cached + 1;
-    let order = (0..running).filter(one).chain((0..running).filter(|i| !one(i))).chain(running..jobs.len());
+    let order =
+        (0..running).filter(one).chain((0..running).filter(|i| !one(i))).chain(running..jobs.len());
     for i in order {
         place += 1;
         let tokens = (queue.budget - used(&rows)).min(jobs[i].known - jobs[i].cached);

@@ -1,8 +1,8 @@
 //! 10.1 `slot`
 
 use crate::given::{Slot, Table};
-use attn_exercise::{Field, Fields, Given, Input, Sizes, exercise, field, pairwise};
 use attn_core::random::Random;
+use attn_exercise::{Field, Fields, Given, Input, Sizes, exercise, field, pairwise};
 use serde::{Deserialize, Serialize};
 
 /// A slot, or none.
@@ -25,7 +25,8 @@ impl Given for Table {
     }
 
     fn text(&self, name: &str) -> Option<String> {
-        (self.blocks.len() < 8).then(|| format!("{name} {:?} of {} tokens", self.blocks, self.tokens))
+        (self.blocks.len() < 8)
+            .then(|| format!("{name} {:?} of {} tokens", self.blocks, self.tokens))
     }
 }
 
@@ -37,7 +38,10 @@ impl Input for Table {
     }
 
     fn altered(&self) -> Vec<Self> {
-        vec![Table { blocks: self.blocks.iter().map(|block| block + 1).collect(), tokens: self.tokens }]
+        vec![Table {
+            blocks: self.blocks.iter().map(|block| block + 1).collect(),
+            tokens: self.tokens,
+        }]
     }
 }
 
@@ -164,7 +168,12 @@ exercise! {
 
 /// `blocks [7, 3], 5 tokens`
 pub(super) fn said(table: &Table) -> String {
-    format!("blocks {:?}, {} token{}", table.blocks, table.tokens, if table.tokens == 1 { "" } else { "s" })
+    format!(
+        "blocks {:?}, {} token{}",
+        table.blocks,
+        table.tokens,
+        if table.tokens == 1 { "" } else { "s" }
+    )
 }
 
 /// The numbers below `n` in a random order.

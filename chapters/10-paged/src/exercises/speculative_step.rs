@@ -271,7 +271,8 @@ impl Case {
 
 /// The first of the largest logits of a row.
 fn best(logits: ArrayView2<f32>, row: usize) -> usize {
-    (0..logits.ncols()).fold(0, |best, j| if logits[[row, j]] > logits[[row, best]] { j } else { best })
+    (0..logits.ncols())
+        .fold(0, |best, j| if logits[[row, j]] > logits[[row, best]] { j } else { best })
 }
 
 /// Gives back what is behind the last token.

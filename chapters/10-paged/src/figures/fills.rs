@@ -12,7 +12,8 @@ const STEPS: usize = 12;
 
 /// After each step, for each block: who uses it (the letters of the requests), and how many tokens it holds.
 pub fn filled() -> Vec<Vec<(String, usize)>> {
-    let settings = Settings { blocks: BLOCKS, size: 4, budget: 8, way: Way::Recompute, share: false };
+    let settings =
+        Settings { blocks: BLOCKS, size: 4, budget: 8, way: Way::Recompute, share: false };
     let mut engine = Engine::new(Blank, settings);
     let mut after = Vec::new();
     for step in 0..STEPS {

@@ -2,7 +2,8 @@
 
 use attn_viz::{Figure, Look, Schematic};
 
-const WORDS: [&str; 10] = ["Four", "score", "and", "seven", "years", "ago", "our", "fathers", "brought", "forth"];
+const WORDS: [&str; 10] =
+    ["Four", "score", "and", "seven", "years", "ago", "our", "fathers", "brought", "forth"];
 const BLOCKS: [usize; 3] = [7, 1, 3];
 const SIZE: (f64, f64) = (4.3, 2.2);
 
@@ -31,7 +32,9 @@ pub fn figure() -> Figure {
         rows(&mut drawing, (6.5, y), Some(block), false);
     }
     drawing.note((27.5, 0.8), "its table");
-    drawing.cells((28.5, 2.2), (3, 1), (3.4, 2.9), |block, _| (Look::PLAIN, BLOCKS[block].to_string()));
+    drawing.cells((28.5, 2.2), (3, 1), (3.4, 2.9), |block, _| {
+        (Look::PLAIN, BLOCKS[block].to_string())
+    });
     drawing.note((0.5, 12.2), "the pool");
     for block in 0..9 {
         let y = 13.6 + 2.5 * block as f64;

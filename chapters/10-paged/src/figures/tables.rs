@@ -47,9 +47,11 @@ pub(super) fn used() -> String {
 
 pub(super) fn figure() -> Figure {
     let shares = POLICIES.map(|policy| (policy.name(), 100.0 * report(policy).waste.tokens));
-    let said: Vec<String> = shares.iter().map(|(name, share)| format!("{name} {share:.0} %")).collect();
+    let said: Vec<String> =
+        shares.iter().map(|(name, share)| format!("{name} {share:.0} %")).collect();
     let alternative = format!("Four bars: {}.", said.join(", "));
-    let title = "How much of the memory holds tokens while somebody waits, on the trace of this chapter";
+    let title =
+        "How much of the memory holds tokens while somebody waits, on the trace of this chapter";
     let mut bars = Bars::new(title, &alternative, Axis::linear("% of the places"));
     for (name, share) in &shares {
         bars = bars.bar(name, *share);
@@ -82,13 +84,17 @@ pub(super) fn sizes() -> String {
 fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let groups = digits.as_bytes().rchunks(3).rev();
-    let groups: Vec<&str> = groups.map(|group| std::str::from_utf8(group).unwrap_or_default()).collect();
+    let groups: Vec<&str> =
+        groups.map(|group| std::str::from_utf8(group).unwrap_or_default()).collect();
     groups.join(",")
 }
 
 /// Table 1 of the paper, with its last row computed again: (model, GiB for caches, layers, width, printed).
-pub const SLOTS: [(&str, u64, u64, u64, f64); 3] =
-    [("OPT-13B", 12, 40, 5120, 15.7e3), ("OPT-66B", 21, 64, 9216, 9.7e3), ("OPT-175B", 264, 96, 12288, 60.1e3)];
+pub const SLOTS: [(&str, u64, u64, u64, f64); 3] = [
+    ("OPT-13B", 12, 40, 5120, 15.7e3),
+    ("OPT-66B", 21, 64, 9216, 9.7e3),
+    ("OPT-175B", 264, 96, 12288, 60.1e3),
+];
 
 /// How many tokens fit: GiB divided by a key and a value of 16 bits in each layer.
 pub fn slots_of((_, gib, layers, width, _): (&str, u64, u64, u64, f64)) -> u64 {
@@ -124,7 +130,9 @@ pub(super) fn beams() -> String {
         "| texts from one prompt | prompt | written so far | blocks without sharing | with | saved |\n\
          | ---: | ---: | ---: | ---: | ---: | ---: |\n",
     );
-    for (texts, common, own) in [(2, 100, 20), (4, 100, 20), (6, 100, 20), (6, 100, 200), (6, 600, 20)] {
+    for (texts, common, own) in
+        [(2, 100, 20), (4, 100, 20), (6, 100, 20), (6, 100, 200), (6, 600, 20)]
+    {
         let (with, without) = shared_blocks(texts, common, own, 16);
         table += &format!(
             "| {texts} | {common} | {own} | {without} | {with} | {:.1}\u{a0}% |\n",
@@ -140,8 +148,9 @@ pub fn opt_13b(size: usize) -> Prices {
 }
 
 pub(super) fn ways() -> String {
-    let mut table =
-        String::from("| tokens | blocks | swap | compute again | faster |\n| ---: | ---: | ---: | ---: | --- |\n");
+    let mut table = String::from(
+        "| tokens | blocks | swap | compute again | faster |\n| ---: | ---: | ---: | ---: | --- |\n",
+    );
     for tokens in [1, 16, 100, 1000, 2000] {
         let running = [Running { id: 0, arrived: 0, tokens, blocks: tokens.div_ceil(16) }];
         let chosen = preempt(&running, opt_13b(16)).expect("one is running");
