@@ -62,25 +62,16 @@ pub fn serve(args: &Args, lm: Lm, live: bool, to: &mut impl Write) -> Result<()>
         )?;
     }
     writeln!(to, "\nWhat came of it")?;
-    writeln!(to, "a text gets    at once   steps   first token after    tokens/s")?;
+    writeln!(to, "a text gets      texts at once   steps   first token after")?;
     for report in &reports {
         let first = mean(report.first.iter().map(|&steps| steps as f64), report.first.len());
-        let seconds = mean(report.first_seconds.iter().copied(), report.first_seconds.len());
-        writeln!(
-            to,
-            "{:<15} {:>6.1}  {:>6}   {:>5.1} steps {:>6.0} ms   {:>7.0}",
-            report.policy.name(),
-            report.running,
-            report.steps,
-            first,
-            1e3 * seconds,
-            report.metrics.written as f64 / report.seconds
-        )?;
+        let (name, running) = (report.policy.name(), report.running);
+        writeln!(to, "{name:<16} {running:>13.1}  {:>6}   {first:>11.1} steps", report.steps)?;
     }
     conclude(&reports, to)
 }
 
-/// Whether all wrote the same, and what the engine did for it.
+/// Whether all wrote the same, what the engine did for it, and how long it took.
 fn conclude(reports: &[Report], to: &mut impl Write) -> Result<()> {
     let [alone, .., paged] = reports else { return Ok(()) };
     let metrics = paged.metrics;
@@ -95,6 +86,13 @@ fn conclude(reports: &[Report], to: &mut impl Write) -> Result<()> {
     match alone.texts.iter().find(|(id, text)| paged.texts.get(id) != Some(text)) {
         None => writeln!(to, "All four have written the same {} characters.", metrics.written)?,
         Some((id, _)) => writeln!(to, "The texts of request {id} differ.")?,
+    }
+    writeln!(to, "\nIn time, on this machine")?;
+    writeln!(to, "a text gets      tokens/s   first token after")?;
+    for report in reports {
+        let first = mean(report.first_seconds.iter().copied(), report.first_seconds.len());
+        let rate = report.metrics.written as f64 / report.seconds;
+        writeln!(to, "{:<16} {rate:>8.0}   {:>14.0} ms", report.policy.name(), 1e3 * first)?;
     }
     Ok(())
 }
