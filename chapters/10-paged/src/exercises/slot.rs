@@ -133,9 +133,9 @@ exercise! {
                 let place = position + 1;
                 Slot { block: table.blocks[(place / size).min(table.blocks.len() - 1)], offset: place % size }
             });
-        "tail-allowed": "a place behind the last token is given, where the last block has room for it"
+        "tail-allowed": "a place behind the last token is given, as long as the last block has room for it"
             => table.blocks.get(position / size).map(|&block| Slot { block, offset: position % size });
-        "panics-behind": "a position behind the last block is looked up all the same, and the list panics"
+        "panics-behind": "nobody asks whether the text has a token there: places behind the last one are given, and behind the last block the list panics"
             => Some(Slot { block: table.blocks[position / size], offset: position % size });
         "clamped": "a position behind the text is taken for its last token"
             => {
