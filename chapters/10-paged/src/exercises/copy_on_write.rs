@@ -261,7 +261,9 @@ exercise! {
 /// Whether the next token would go into a block that somebody else uses too.
 fn shared(pool: &Pool, table: &Table) -> bool {
     let last = table.blocks.last();
-    last.is_some_and(|&last| table.tokens % pool.blocks.size > 0 && pool.blocks.counts[last] > 1)
+    last.is_some_and(|&last| {
+        !table.tokens.is_multiple_of(pool.blocks.size) && pool.blocks.counts[last] > 1
+    })
 }
 
 /// Replaces one block of a table by a copy.
@@ -389,7 +391,7 @@ fn expected(c: &Case) -> Trace<Seen<f64>> {
         };
         let said = match *step {
             Do::Append(text) => {
-                let begins = all.texts[text].len() % c.size == 0;
+                let begins = all.texts[text].len().is_multiple_of(c.size);
                 let alone = all.tables[text].last().is_some_and(|&last| users(all, last) == 1);
                 match (begins || !alone).then(|| all.free.pop()) {
                     Some(None) => "refused, “out of blocks: 1 needed, 0 free”".into(),

@@ -71,7 +71,8 @@ exercise! {
             Ok(())
         };
         "split off" => {
-            let needed = (table.tokens + tokens + blocks.size - 1) / blocks.size - table.blocks.len();
+            let (all, size) = (table.tokens + tokens, blocks.size);
+            let needed = all / size + usize::from(all % size > 0) - table.blocks.len();
             let Some(rest) = blocks.free.len().checked_sub(needed) else {
                 return Err(BlockError::Full { needed, free: blocks.free.len() });
             };

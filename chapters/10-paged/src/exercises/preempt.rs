@@ -59,7 +59,7 @@ exercise! {
 
     exact: |c| {
         let mut sorted = c.running.clone();
-        sorted.sort_by(|a, b| b.arrived.cmp(&a.arrived));
+        sorted.sort_by_key(|request| std::cmp::Reverse(request.arrived));
         Chosen(sorted.first().map(|request| {
             let bytes = request.blocks as f64 * c.prices.block_bytes;
             let swap = bytes / c.prices.link + bytes / c.prices.link;

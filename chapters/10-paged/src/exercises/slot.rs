@@ -125,7 +125,7 @@ exercise! {
             => (position < table.tokens).then(|| Slot { block: table.blocks[position / size], offset: position });
         "from-one": "positions are counted from 1: token 0 is looked for before the first block"
             => (position < table.tokens).then(|| {
-                let place = position.checked_sub(1).unwrap_or_default();
+                let place = position.saturating_sub(1);
                 Slot { block: table.blocks[place / size], offset: place % size }
             });
         "one-on": "positions are counted from 1, and a token is looked for where the next one lies"
