@@ -10,6 +10,7 @@ use ch06_mqa_gqa::figures as ch06;
 use ch07_mla::figures as ch07;
 use ch08_flash_cpu::figures as ch08;
 use ch09_flash_cuda::figures as ch09;
+use ch10_paged::figures as ch10;
 use std::collections::BTreeMap;
 
 /// Draws one figure.
@@ -58,6 +59,8 @@ impl Registry {
         registry.tables.extend(ch08::tables());
         registry.figures.extend(ch09::figures());
         registry.tables.extend(ch09::tables());
+        registry.figures.extend(ch10::figures());
+        registry.tables.extend(ch10::tables());
         registry
     }
 }
