@@ -21,6 +21,6 @@ pub use attn_weights::WeightsError;
 pub use decoder::{Attention, Block, Decoder, Linear, rms_norm};
 pub use language_model::{AttentionWeights, Grouped, LanguageModel, Latent};
 pub use model::{
-    CONTEXT, EPSILON, FEED_FORWARD, FORMAT, HEAD, HEADS, LATENT, LAYERS, Model, ROPE_BASE, ROTARY, WIDTH,
-    Weights,
+    CONTEXT, EPSILON, FEED_FORWARD, FORMAT, HEAD, HEADS, LATENT, LAYERS, Model, ROPE_BASE, ROTARY,
+    WIDTH, Weights,
 };

@@ -2,8 +2,8 @@
 //! were trained.
 
 use attn_lm::{
-    Attention, AttentionWeights, CONTEXT, EPSILON, Grouped, HEAD, LanguageModel, Latent, Model, ROPE_BASE,
-    Weights, rms_norm,
+    Attention, AttentionWeights, CONTEXT, EPSILON, Grouped, HEAD, LanguageModel, Latent, Model,
+    ROPE_BASE, Weights, rms_norm,
     text::{self, VOCABULARY},
 };
 use ndarray::{Array2, ArrayView2, Axis, concatenate, s};
