@@ -79,20 +79,22 @@ fn dots<S: Simd>(w: &[f32], x: &[f32], y: &mut [f32]) {
     let (w1, rest) = rest.split_at(x.len());
     let (w2, w3) = rest.split_at(x.len());
     let mut sums = [[0.0_f32; LANES]; ROWS];
-    let whole = x.len() / LANES * LANES;
-    for at in (0..whole).step_by(LANES) {
-        let x: &[f32; LANES] = x[at..at + LANES].try_into().expect("that many lanes");
-        for (sums, w) in sums.iter_mut().zip([w0, w1, w2, w3]) {
-            let w: &[f32; LANES] = w[at..at + LANES].try_into().expect("that many lanes");
-            for lane in 0..LANES {
-                // Where there is no such instruction, `mul_add` is a function call.
-                sums[lane] = match S::IS_SCALAR {
-                    false => w[lane].mul_add(x[lane], sums[lane]),
-                    true => w[lane] * x[lane] + sums[lane],
-                };
-            }
+    let lanes = |w| <[f32]>::as_chunks::<LANES>(w).0;
+    let rows = lanes(w0).iter().zip(lanes(w1)).zip(lanes(w2)).zip(lanes(w3));
+    for (x, (((w0, w1), w2), w3)) in lanes(x).iter().zip(rows) {
+        for lane in 0..LANES {
+            // Where there is no such instruction, `mul_add` is a function call.
+            let add = |w: f32, sum: f32| match S::IS_SCALAR {
+                false => w.mul_add(x[lane], sum),
+                true => w * x[lane] + sum,
+            };
+            sums[0][lane] = add(w0[lane], sums[0][lane]);
+            sums[1][lane] = add(w1[lane], sums[1][lane]);
+            sums[2][lane] = add(w2[lane], sums[2][lane]);
+            sums[3][lane] = add(w3[lane], sums[3][lane]);
         }
     }
+    let whole = x.len() / LANES * LANES;
     for ((y, sums), w) in y.iter_mut().zip(sums).zip([w0, w1, w2, w3]) {
         let rest: f32 = w[whole..].iter().zip(&x[whole..]).map(|(w, x)| w * x).sum();
         *y = sums.iter().sum::<f32>() + rest;
