@@ -1,7 +1,7 @@
 //! A real language model on the course's own functions: SmolLM2-135M-Instruct.
 //!
 //! The small models of `attn-lm` show what differs between kinds of attention. This one shows that the
-//! same functions carry a model that people use. It is an ordinary decoder of 2024: 30 layers, RMS
+//! same functions carry a model that people use. It is an ordinary decoder of today: 30 layers, RMS
 //! norm, RoPE, grouped-query attention with nine query heads on three heads of keys and values, SwiGLU, and
 //! an embedding that reads out as well. The published weights are in a file of 98 MB, which
 //! [`how_to_get_it`] brings and which nothing else in the course needs.

@@ -9,7 +9,7 @@ use std::{env, path::PathBuf};
 pub const NAME: &str = "smollm2";
 
 /// How long its program and the libraries that it alone needs take to compile, on two cores.
-pub const COMPILING: &str = "five minutes";
+pub const COMPILING: &str = "about five minutes";
 
 /// The most memory that a run on it took.
 pub const MEMORY: &str = "1 GB";
