@@ -73,9 +73,9 @@ fn run(args: &Args) -> Result<String> {
     let layers = layers(&model);
     let sizes = model.sizes;
     println!(
-        "SmolLM2: {} layers, {} heads of {}, {:.0} million weights; ready after {:.1} s. It goes on\n\
-         from {} tokens, up to {context} in all or its end. Its {} heads share {} heads of keys and\n\
-         values (chapter 6); here each has a copy of its own.",
+        "SmolLM2: {} layers, {} heads of {}, {:.0} million weights; ready after {:.1} s. It\n\
+         goes on from {} tokens, up to {context} in all or its end. Its {} heads share {} heads\n\
+         of keys and values (chapter 6); here each has a copy of its own.",
         sizes.layers,
         sizes.heads,
         sizes.head,
@@ -97,6 +97,7 @@ fn run(args: &Args) -> Result<String> {
 
     let same = with.tokens.iter().zip(&without.tokens).take_while(|(a, b)| a == b).count();
     match with.tokens == without.tokens {
+        true if same == 1 => println!("\nBoth have written the same token.\n"),
         true => println!("\nBoth have written the same {same} tokens.\n"),
         false => println!("\nThe two texts differ from token {} on.\n", read.len() + same + 1),
     }
@@ -122,8 +123,9 @@ fn run(args: &Args) -> Result<String> {
     let bytes = |kv_heads, tokens| size((FUNCTIONS.cache_bytes)(&count(kv_heads), tokens, 1));
     let held = attention.held() as u64;
     Ok(format!(
-        "\nThe caches hold {held} tokens, {} each: {}. With the {} heads of keys and values that\n\
-         the model has, it would be {} each; for its whole context of {} tokens, {}.\n",
+        "\nThe caches hold {held} tokens, {} each: {}. With the {} heads of keys and\n\
+         values that the model has, it would be {} each; for its whole context\n\
+         of {} tokens, {}.\n",
         bytes(sizes.heads, 1),
         bytes(sizes.heads, held),
         sizes.kv_heads,
