@@ -12,7 +12,7 @@
 //! * [`Heads`], [`Projected`]: **attention and cache are a parameter**; [`Plain`] is the one that the
 //!   chapters' are compared with.
 //!
-//! * [`write()`], [`Pieces`]: greedy writing, and text as it comes.
+//! * [`write()`], [`Sampling`], [`Pieces`]: greedy writing, a choice by chance, and text as it comes.
 //!
 //! Reading the format and cutting text into tokens is not what the course is about, so libraries do
 //! it, `candle-core` and `tokenizers`. They take minutes to compile, so this crate is no default member.
@@ -22,6 +22,7 @@ mod file;
 mod heads;
 mod matrix;
 mod model;
+mod sample;
 mod sizes;
 mod tokens;
 mod write;
@@ -31,6 +32,7 @@ pub use file::{BYTES, ModelFile, SHA256, how_to_get_it, path};
 pub use heads::{Heads, Plain, Projected};
 pub use matrix::Matrix;
 pub use model::{AttentionWeights, SmolLm, likeliest};
+pub use sample::Sampling;
 pub use sizes::Sizes;
 pub use tokens::{SYSTEM, Tokens, ask, turn};
 pub use write::{Pieces, Written, write};

@@ -60,7 +60,7 @@ impl Sizes {
             base: number("rope.freq_base")?,
             parameters: file.parameters(),
         };
-        if sizes.heads * sizes.head != width || sizes.heads % sizes.kv_heads.max(1) != 0 {
+        if sizes.heads * sizes.head != width || !sizes.heads.is_multiple_of(sizes.kv_heads.max(1)) {
             return Err(ModelError::Unsaid("heads that fit its width".into()));
         }
         Ok(sizes)

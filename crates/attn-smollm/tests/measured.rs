@@ -1,13 +1,16 @@
 //! What was measured with SmolLM2 (`data/measured.csv`, by `examples/measure`), and what the pages say
 //! of it.
 
+#[path = "../examples/share/pooled.rs"]
+mod pooled;
 #[path = "../examples/share/heads.rs"]
 mod share;
 
 use attn_lm::text;
 use attn_smollm::{ModelError, Projected, SmolLm};
 use ch06_mqa_gqa::functions::REFERENCE;
-use share::{Pooled, Shared, pooled};
+use pooled::{Pooled, pooled};
+use share::Shared;
 
 /// A measured number.
 #[track_caller]

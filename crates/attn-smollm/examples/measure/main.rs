@@ -9,6 +9,8 @@
 
 #[path = "../latent/heads.rs"]
 mod latent;
+#[path = "../share/pooled.rs"]
+mod pooled;
 #[path = "../share/heads.rs"]
 mod share;
 
@@ -18,7 +20,8 @@ use attn_smollm::{Heads, Plain, Projected, SmolLm, Written, likeliest, write};
 use ch06_mqa_gqa::functions::REFERENCE;
 use ch07_mla::given::Form;
 use latent::AsLatent;
-use share::{Pooled, Shared, pooled};
+use pooled::{Pooled, pooled};
+use share::Shared;
 use std::{convert::Infallible, env, fs};
 
 const PROMPT: &str = "The capital of France is";

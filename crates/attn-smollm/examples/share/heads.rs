@@ -1,9 +1,9 @@
 //! The model's attention by chapter 6's functions.
 
 use attn_core::Mask;
-use attn_smollm::{Heads, Matrix, SmolLm};
+use attn_smollm::{Heads, SmolLm};
 use ch06_mqa_gqa::{Cache, functions::Functions};
-use ndarray::{Array2, Array3, ArrayView3, Axis, concatenate, s};
+use ndarray::{Array3, ArrayView3, Axis, concatenate};
 use std::convert::Infallible;
 
 /// Attention of all query heads to the heads of keys and values that are kept, of each as many copies as
@@ -59,32 +59,4 @@ impl Heads for Shared {
     fn kept(&self, layer: usize) -> usize {
         self.kept[layer].0.dim().1
     }
-}
-
-/// How the heads of keys and values become one.
-#[derive(Clone, Copy)]
-pub enum Pooled {
-    /// Their mean, exercise 6.5.
-    Mean,
-    /// The first of them.
-    First,
-}
-
-/// The model with one head of keys and values, without further training.
-pub fn pooled(model: &SmolLm, functions: Functions, how: Pooled) -> SmolLm {
-    let (mut model, sizes) = (model.clone(), model.sizes);
-    let one = |w: &Matrix| {
-        let pooled: Array2<f32> = match how {
-            // Chapter 6 has inputs × outputs.
-            Pooled::Mean => (functions.mean_pool_kv_heads)(w.0.t(), sizes.kv_heads, 1),
-            Pooled::First => w.0.slice(s![..sizes.head, ..]).t().to_owned(),
-        };
-        Matrix(pooled.t().as_standard_layout().to_shared())
-    };
-    for weights in &mut model.attention {
-        weights.key = one(&weights.key);
-        weights.value = one(&weights.value);
-    }
-    model.sizes.kv_heads = 1;
-    model
 }

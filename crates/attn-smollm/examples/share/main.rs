@@ -4,6 +4,7 @@
 
 mod functions;
 mod heads;
+mod pooled;
 
 use anyhow::{Result, ensure};
 use attn_exercise::demonstrate;
@@ -11,7 +12,8 @@ use attn_lm::text;
 use attn_smollm::{Projected, SmolLm, Written, write};
 use clap::Parser;
 use functions::FUNCTIONS;
-use heads::{Pooled, Shared, pooled};
+use heads::Shared;
+use pooled::{Pooled, pooled};
 use std::{fmt::Write, process::ExitCode};
 
 /// A real language model, whose query heads share keys and values.

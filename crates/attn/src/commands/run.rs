@@ -2,6 +2,7 @@
 
 use crate::{
     Chapter, Course, Demonstration, Exercise, Language, Target, answers, compile,
+    course::SMOLLM,
     output::{complain, println},
     program, progress, render, smollm, source, starter,
 };
@@ -10,6 +11,7 @@ use attn_exercise::{Demonstrated, Limits, Place, Symptom, Verdict};
 use std::{
     collections::{BTreeMap, BTreeSet},
     env,
+    io::{self, BufRead, IsTerminal},
     process::{self, Command},
 };
 
@@ -53,6 +55,43 @@ pub fn run(course: &Course, number: u32, arguments: &[String]) -> Result<bool> {
     }
     let program = compile::example(course, chapter, demonstration)?;
     program::become_it(Command::new(program).args(arguments))
+}
+
+/// The chapter whose functions a conversation with the real language model calls.
+const CHAT: u32 = 6;
+
+/// Talks to the real language model; with `--mine` among the arguments on the learner's functions of
+/// chapter 6. Those run in a process of their own, which hears nothing: what is to be asked stands
+/// among the arguments, or is read here, to its end.
+///
+/// # Errors
+/// When the model is not there, or the program does not compile or cannot be started.
+pub fn chat(course: &Course, arguments: &[String]) -> Result<bool> {
+    smollm::expect(course)?;
+    let chapter = course.chapter(CHAT)?;
+    let calls: Vec<String> = ["6.2", "6.3"].map(String::from).into();
+    let demonstration = Demonstration { package: SMOLLM, example: "chat", calls: &calls };
+    let mut arguments = arguments.to_vec();
+    let Some(mine) = arguments.iter().position(|argument| argument == MINE) else {
+        let program = compile::example(course, chapter, demonstration)?;
+        return program::become_it(Command::new(program).args(arguments));
+    };
+    arguments.remove(mine);
+    if !io::stdin().is_terminal() {
+        let lines: Result<Vec<String>, _> = io::stdin().lock().lines().collect();
+        let asked = lines?.into_iter().filter(|line| !line.trim().is_empty());
+        // A question may begin with a hyphen.
+        let questions: Vec<String> = asked.collect();
+        if !questions.is_empty() {
+            arguments.push("--".into());
+            arguments.extend(questions);
+        }
+    }
+    ensure!(
+        !arguments.is_empty(),
+        "say with {MINE} what to ask: cargo attn chat {MINE} \"What is attention?\""
+    );
+    on_yours(course, chapter, demonstration, &arguments)
 }
 
 /// Takes `--model NAME` or `--model=NAME` out of the arguments.
