@@ -15,6 +15,8 @@ pub struct Functions {
     pub mla_absorbed: exercises::mla_absorbed::Body,
     /// Exercise 7.8.
     pub cheaper_form: exercises::cheaper_form::Body,
+    /// Exercise 7.9.
+    pub gqa_as_mla: exercises::gqa_as_mla::Body,
 }
 
 /// The reference's.
@@ -25,4 +27,5 @@ pub const REFERENCE: Functions = Functions {
     mla_naive: crate::mla_naive,
     mla_absorbed: crate::mla_absorbed,
     cheaper_form: crate::cheaper_form,
+    gqa_as_mla: crate::gqa_as_mla,
 };

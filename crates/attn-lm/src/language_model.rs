@@ -1,23 +1,7 @@
-//! Everything of a model around its attention.
+//! The models: what their layers attend with, and everything around it.
 
-use crate::{HEADS, Model, Weights};
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
-
-/// The attention of all layers of a model: the queries, keys and values of new tokens, what is kept of
-/// earlier ones, and the output. [`LanguageModel::logits`] calls it once per layer.
-pub trait Attention {
-    /// Why it cannot attend; a full cache, say.
-    type Error;
-
-    /// What the attention of `layer` adds to the states of the new tokens, n × 128.
-    ///
-    /// `x` holds the normalised states of the new tokens, n × 128, which come after all tokens of earlier
-    /// calls.
-    ///
-    /// # Errors
-    /// When it cannot take the tokens.
-    fn attend(&mut self, layer: usize, x: ArrayView2<f32>) -> Result<Array2<f32>, Self::Error>;
-}
+use crate::{Attention, Block, Decoder, EPSILON, HEADS, Model, Weights};
+use ndarray::{Array1, Array2};
 
 /// What a layer's attention is made of. Its states are rows, so that queries are `x.dot(&w_q)`.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,19 +56,7 @@ pub struct Latent {
 pub struct LanguageModel {
     /// How a layer attends.
     pub attention: Vec<AttentionWeights>,
-    embedding: Array2<f32>,
-    layers: Vec<Layer>,
-    norm: Array1<f32>,
-    readout: Array2<f32>,
-}
-
-#[derive(Clone, Debug)]
-struct Layer {
-    norm1: Array1<f32>,
-    norm2: Array1<f32>,
-    gate: Array2<f32>,
-    up: Array2<f32>,
-    down: Array2<f32>,
+    decoder: Decoder<Array2<f32>>,
 }
 
 impl LanguageModel {
@@ -121,20 +93,21 @@ impl LanguageModel {
                 }),
             }
         });
-        let layers = (0..weights.model().layers()).map(|layer| Layer {
+        let blocks = (0..weights.model().layers()).map(|layer| Block {
             norm1: vector(&format!("{layer}.norm1.weight")),
             norm2: vector(&format!("{layer}.norm2.weight")),
             gate: matrix(&format!("{layer}.feed.gate")),
             up: matrix(&format!("{layer}.feed.up")),
             down: matrix(&format!("{layer}.feed.down")),
         });
-        LanguageModel {
-            attention: attention.collect(),
-            embedding: weights.matrix("embedding").to_owned(),
-            layers: layers.collect(),
+        let decoder = Decoder {
+            embedding: weights.matrix("embedding").to_shared(),
+            blocks: blocks.collect(),
             norm: vector("norm.weight"),
             readout: matrix("readout"),
-        }
+            epsilon: EPSILON,
+        };
+        LanguageModel { attention: attention.collect(), decoder }
     }
 
     /// The logits after each of the new tokens, n × vocabulary. Which tokens came before them is the
@@ -150,34 +123,6 @@ impl LanguageModel {
         tokens: &[usize],
         attention: &mut A,
     ) -> Result<Array2<f32>, A::Error> {
-        let mut x = self.embedding.select(Axis(0), tokens);
-        for (number, layer) in self.layers.iter().enumerate() {
-            x += &attention.attend(number, rms_norm(x.view(), layer.norm1.view()).view())?;
-            let y = rms_norm(x.view(), layer.norm2.view());
-            let gate = y.dot(&layer.gate).mapv(|a| a / (1.0 + (-a).exp()));
-            x += &(gate * y.dot(&layer.up)).dot(&layer.down);
-        }
-        Ok(rms_norm(x.view(), self.norm.view()).dot(&self.readout))
+        self.decoder.logits(tokens, attention)
     }
-}
-
-/// RMS norm: each row divided by the square root of its mean square plus 1e-5, times `gain`
-/// (Zhang & Sennrich, 1910.07467, Eq 4).
-///
-/// ```
-/// use attn_lm::rms_norm;
-/// use ndarray::array;
-/// let y = rms_norm(array![[3.0, 4.0]].view(), array![1.0, 2.0].view());
-/// // The mean square of 3 and 4 is 12.5.
-/// assert!((y[[0, 0]] - 3.0 / 12.5_f32.sqrt()).abs() < 1e-5);
-/// assert!((y[[0, 1]] - 8.0 / 12.5_f32.sqrt()).abs() < 1e-5);
-/// ```
-pub fn rms_norm(x: ArrayView2<f32>, gain: ArrayView1<f32>) -> Array2<f32> {
-    let mut y = x.to_owned();
-    for mut row in y.rows_mut() {
-        let mean_square = row.dot(&row) / row.len() as f32;
-        row /= (mean_square + 1e-5).sqrt();
-        row *= &gain;
-    }
-    y
 }

@@ -10,9 +10,11 @@
 //! * [`Model`], [`Weights`]: the models, what their tensors are called, and their trained values.
 //! * [`LanguageModel`]: everything around the attention. **The attention is a parameter, its
 //!   projections, positions and cache with it ([`Attention`]): the chapters write it.**
+//! * [`Decoder`]: the pass of any model of this form, over any matrices.
 #![doc = include_str!("../MODELS.md")]
 
 mod alphabet;
+mod decoder;
 mod language_model;
 mod model;
 pub mod quatrains;
@@ -21,8 +23,9 @@ pub mod text;
 
 pub use alphabet::{Alphabet, UnknownCharacter};
 pub use attn_weights::WeightsError;
-pub use language_model::{Attention, AttentionWeights, Grouped, LanguageModel, Latent, rms_norm};
+pub use decoder::{Attention, Block, Decoder, Linear, rms_norm};
+pub use language_model::{AttentionWeights, Grouped, LanguageModel, Latent};
 pub use model::{
-    CONTEXT, FEED_FORWARD, FORMAT, HEAD, HEADS, LATENT, LAYERS, Model, ROPE_BASE, ROTARY, WIDTH,
-    Weights,
+    CONTEXT, EPSILON, FEED_FORWARD, FORMAT, HEAD, HEADS, LATENT, LAYERS, Model, ROPE_BASE, ROTARY,
+    WIDTH, Weights,
 };

@@ -22,6 +22,9 @@ pub const CONTEXT: usize = 256;
 /// The base of the rotations (RoPE, interleaved layout).
 pub const ROPE_BASE: f32 = 10_000.0;
 
+/// What the norms add to the mean square.
+pub const EPSILON: f32 = 1e-5;
+
 /// The version of the files with weights.
 pub const FORMAT: &str = "attn-lm 1";
 

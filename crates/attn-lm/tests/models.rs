@@ -2,8 +2,8 @@
 //! were trained.
 
 use attn_lm::{
-    Attention, AttentionWeights, CONTEXT, Grouped, HEAD, LanguageModel, Latent, Model, ROPE_BASE,
-    Weights, quatrains, rms_norm,
+    Attention, AttentionWeights, CONTEXT, EPSILON, Grouped, HEAD, LanguageModel, Latent, Model,
+    ROPE_BASE, Weights, quatrains, rms_norm,
     text::{self, VOCABULARY},
 };
 use ndarray::{Array2, ArrayView2, Axis, concatenate, s};
@@ -65,7 +65,7 @@ fn grouped(weights: &Grouped, x: ArrayView2<f32>) -> Array2<f32> {
 
 fn latent(weights: &Latent, x: ArrayView2<f32>) -> Array2<f32> {
     let q = x.dot(&weights.w_q);
-    let c = rms_norm(x.dot(&weights.w_dkv).view(), weights.norm.view());
+    let c = rms_norm(x.dot(&weights.w_dkv).view(), weights.norm.view(), EPSILON);
     let (k, v) = (c.dot(&weights.w_uk), c.dot(&weights.w_uv));
     let shared = rope(x.dot(&weights.w_kr).view());
     let width = q.ncols() / weights.heads;

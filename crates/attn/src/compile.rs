@@ -12,8 +12,9 @@
 //! a variable that was read has changed.
 
 use crate::{
-    Chapter, Course, Exercise, Language,
+    Chapter, Course, Demonstration, Exercise, Language,
     cargo::{Error, Failure, Outcome, build},
+    course::{SMOLLM, SMOLLM_DIR},
     files,
     program::{Alone, Program, Purpose},
     source,
@@ -87,10 +88,10 @@ pub fn with_learner(course: &Course, chapter: &Chapter, original: &str) -> Resul
 pub fn demonstration(
     course: &Course,
     chapter: &Chapter,
-    example: &str,
+    demonstration: Demonstration,
     original: &str,
 ) -> Result<Built> {
-    let purpose = Purpose::Demonstration { example };
+    let purpose = Purpose::Demonstration(demonstration);
     let alone = Alone::with(course, chapter, purpose)?;
     let mut answers = Answers::new(course, chapter, original, purpose)?;
     for exercise in &chapter.exercises {
@@ -251,7 +252,7 @@ impl<'a> Answers<'a> {
     fn leave_out(&mut self, id: String, verdict: Verdict, missing: bool) -> Result<()> {
         let stub = match self.purpose {
             Purpose::Check => starter::stub(self.chapter, &self.unsolved, &id)?,
-            Purpose::Demonstration { .. } => {
+            Purpose::Demonstration(_) => {
                 let (_, exercise) = self.course.exercise(&id)?;
                 starter::reference_stub(self.course, self.chapter, exercise, &self.original)?
             }
@@ -295,8 +296,8 @@ impl<'a> Answers<'a> {
         let mark = lay_overlay(self.course, self.chapter, self.purpose, text)?;
         match self.purpose {
             Purpose::Check => check_program(self.course, self.chapter, Some(("overlay", &mark))),
-            Purpose::Demonstration { example } => {
-                demonstration_on(self.course, self.chapter, example, &mark)
+            Purpose::Demonstration(demonstration) => {
+                demonstration_on(self.course, self.chapter, demonstration, &mark)
             }
         }
     }
@@ -307,7 +308,7 @@ fn overlay(chapter: &Chapter, purpose: Purpose) -> PathBuf {
     let folder = match purpose {
         Purpose::Check => "overlay",
         // A copy of its own: else each would have to be compiled again after the other.
-        Purpose::Demonstration { .. } => "mine",
+        Purpose::Demonstration(_) => "mine",
     };
     format!(".attn/{folder}/{:02}/exercise.rs", chapter.number).into()
 }
@@ -335,25 +336,37 @@ fn lay_overlay(course: &Course, chapter: &Chapter, purpose: Purpose, text: &str)
 fn demonstration_on(
     course: &Course,
     chapter: &Chapter,
-    example: &str,
+    Demonstration { package, example, .. }: Demonstration,
     mark: &str,
 ) -> Result<Outcome> {
-    let arguments = ["rustc", "--package", &chapter.package, "--example", example];
+    let arguments = ["rustc", "--package", package, "--example", example];
     let arguments = [&arguments[..], &["--", "--cfg", "overlay"]].concat();
     let what = format!("Compiling chapter {}'s demonstration on your functions", chapter.number);
-    build(&course.root, &arguments, Some(mark), &what)
+    build(&course.root, &arguments, Some(mark), &(what + minutes(package)))
 }
 
-/// Builds an example of a chapter and returns the program.
+/// What is said of the time that a package takes to compile.
+fn minutes(package: &str) -> &'static str {
+    match package {
+        SMOLLM => " (the first time takes a few minutes)",
+        _ => "",
+    }
+}
+
+/// Builds a demonstration of a chapter and returns the program.
 ///
 /// # Errors
 /// When it does not compile.
-pub fn example(course: &Course, chapter: &Chapter, name: &str) -> Result<PathBuf> {
-    let arguments = ["build", "--package", &chapter.package, "--example", name];
-    let what = format!("Compiling chapter {}'s demonstration", chapter.number);
+pub fn example(
+    course: &Course,
+    chapter: &Chapter,
+    Demonstration { package, example, .. }: Demonstration,
+) -> Result<PathBuf> {
+    let arguments = ["build", "--package", package, "--example", example];
+    let what = format!("Compiling chapter {}'s demonstration{}", chapter.number, minutes(package));
     match build(&course.root, &arguments, None, &what)? {
         Outcome::Program(program) => Ok(program),
-        Outcome::Failed(failure) => bail!("{name} does not compile:\n{}", failure.text()),
+        Outcome::Failed(failure) => bail!("{example} does not compile:\n{}", failure.text()),
     }
 }
 
@@ -519,8 +532,9 @@ pub fn own_name(chapter: &Chapter, message: &str) -> String {
     let (dir, number) = (chapter.dir.display(), chapter.number);
     let file = chapter.answers().display().to_string();
     let copy = Regex::new(&format!(
-        r"{}[/\\](src|examples[/\\]\w+)[/\\](\.\.[/\\])+\.attn[/\\](overlay|mine)[/\\]{number:02}[/\\]exercise\.rs",
-        regex_lite::escape(&dir.to_string())
+        r"({}|{})[/\\](src|examples[/\\]\w+)[/\\](\.\.[/\\])+\.attn[/\\](overlay|mine)[/\\]{number:02}[/\\]exercise\.rs",
+        regex_lite::escape(&dir.to_string()),
+        regex_lite::escape(SMOLLM_DIR)
     ));
     let copy = copy.expect("a valid pattern");
     let message = copy.replace_all(message, regex_lite::NoExpand(&file));

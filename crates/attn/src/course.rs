@@ -57,6 +57,9 @@ pub struct Chapter {
     /// functions that they are the gradients of.
     #[serde(default)]
     pub gradients: Vec<String>,
+    /// What shows its functions at work in a real language model: `cargo attn run --model smollm2`.
+    #[serde(default)]
+    pub smollm2: Option<OnModel>,
     /// What the learner's file begins with.
     pub imports: String,
     /// Its exercises, in order.
@@ -76,9 +79,26 @@ pub struct Chapter {
 /// The example that `cargo attn gradcheck` starts.
 pub const GRADCHECK: &str = "gradcheck";
 
+/// The package of the real language model: its examples are demonstrations too.
+pub const SMOLLM: &str = "attn-smollm";
+/// Its folder, from the root on.
+pub const SMOLLM_DIR: &str = "crates/attn-smollm";
+
+/// The demonstration of a chapter in a real language model.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OnModel {
+    /// The example of [`SMOLLM`].
+    pub example: String,
+    /// The ids of the exercises whose functions it calls itself.
+    pub calls: Vec<String>,
+}
+
 /// A program that calls a chapter's functions.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Demonstration<'a> {
+    /// The package that it is an example of.
+    pub package: &'a str,
     /// The example's name.
     pub example: &'a str,
     /// The ids of the exercises whose functions it calls itself.
@@ -254,7 +274,7 @@ impl Chapter {
                 file.display()
             );
         }
-        for id in chapter.demonstrates.iter().chain(&chapter.gradients) {
+        for id in chapter.called() {
             ensure!(
                 chapter.exercises.iter().any(|exercise| exercise.id == *id),
                 "{}: a demonstration calls {id}, which is no exercise",
@@ -269,19 +289,30 @@ impl Chapter {
 
     /// Its demonstration.
     pub fn demonstration(&self) -> Demonstration<'_> {
-        Demonstration { example: &self.demo, calls: &self.demonstrates }
+        Demonstration { package: &self.package, example: &self.demo, calls: &self.demonstrates }
     }
 
     /// Its check of gradients, which is one more demonstration.
     pub fn gradcheck(&self) -> Demonstration<'_> {
-        Demonstration { example: GRADCHECK, calls: &self.gradients }
+        Demonstration { package: &self.package, example: GRADCHECK, calls: &self.gradients }
+    }
+
+    /// Its demonstration in a real language model, if it has one.
+    pub fn on_model(&self) -> Option<Demonstration<'_>> {
+        let OnModel { example, calls } = self.smollm2.as_ref()?;
+        Some(Demonstration { package: SMOLLM, example, calls })
+    }
+
+    /// The ids of the exercises whose functions its demonstrations call themselves, some more than
+    /// once.
+    fn called(&self) -> impl Iterator<Item = &String> {
+        let on_model = self.smollm2.iter().flat_map(|on_model| &on_model.calls);
+        self.demonstrates.iter().chain(&self.gradients).chain(on_model)
     }
 
     /// The exercises whose functions its demonstrations call themselves.
     pub fn demonstrated(&self) -> impl Iterator<Item = &Exercise> {
-        let called = |exercise: &&Exercise| {
-            [&self.demonstrates, &self.gradients].iter().any(|ids| ids.contains(&exercise.id))
-        };
+        let called = |exercise: &&Exercise| self.called().any(|id| *id == exercise.id);
         self.exercises.iter().filter(called)
     }
 

@@ -3,10 +3,10 @@
 //! committed, so that the course compiles without this command; `cargo attn dev starters` writes
 //! them, and `dev verify` refuses stale ones.
 
-use crate::{Chapter, Course, Language, starter};
+use crate::{Chapter, Course, Language, course::SMOLLM_DIR, starter};
 use anyhow::Result;
 use regex_lite::Regex;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The generated files of a chapter, relative to the root, with their texts.
 ///
@@ -22,13 +22,20 @@ pub fn files(course: &Course, chapter: &Chapter) -> Result<Vec<(PathBuf, String)
         if chapter.demonstrated().next().is_some() {
             files.push((src.join("functions.rs"), reference(chapter)));
         }
-        for (demonstration, command) in [
-            (chapter.demonstration(), format!("run {} --mine", chapter.number)),
-            (chapter.gradcheck(), format!("gradcheck {}", chapter.number)),
-        ] {
+        let number = chapter.number;
+        let dir = chapter.dir.as_path();
+        let mut demonstrations = vec![
+            (dir, chapter.demonstration(), format!("run {number} --mine")),
+            (dir, chapter.gradcheck(), format!("gradcheck {number}")),
+        ];
+        demonstrations.extend(chapter.on_model().map(|demonstration| {
+            let command = format!("run {number} --model smollm2 --mine");
+            (Path::new(SMOLLM_DIR), demonstration, command)
+        }));
+        for (dir, demonstration, command) in demonstrations {
             if !demonstration.calls.is_empty() {
                 let functions = demonstrated(chapter, &files[0].1, &command)?;
-                let example = chapter.dir.join("examples").join(demonstration.example);
+                let example = dir.join("examples").join(demonstration.example);
                 files.push((example.join("functions.rs"), functions));
             }
         }

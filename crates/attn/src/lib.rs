@@ -9,6 +9,7 @@
 //! * [`copy`]: the course laid into another folder.
 //! * [`check()`]: from a target to verdicts, with the progress noted.
 //! * [`progress`]: what has been solved, in `.attn/`.
+//! * [`smollm`]: whether the real language model is there.
 //! * [`commands`]: what each subcommand prints.
 
 pub mod answers;
@@ -24,6 +25,7 @@ mod output;
 pub mod program;
 pub mod progress;
 pub mod render;
+pub mod smollm;
 mod source;
 pub mod starter;
 

@@ -72,6 +72,13 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// A real language model answers, with --mine on your functions of chapter 6; `chat --help` says what it takes
+    #[command(disable_help_flag = true)]
+    Chat {
+        /// Passed on to it
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Your gradients of a chapter against differences of your functions
     Gradcheck {
         target: Target,
@@ -206,6 +213,7 @@ fn run(Arguments { json, command }: Arguments) -> anyhow::Result<bool> {
         Some(Command::Reset { target }) => commands::reset(&course, &target),
         Some(Command::Update { chapter }) => commands::update(&course, chapter),
         Some(Command::Run { chapter, arguments }) => commands::run(&course, chapter, &arguments),
+        Some(Command::Chat { arguments }) => commands::chat(&course, &arguments),
         Some(Command::Gradcheck { target, seed }) => commands::gradcheck(&course, &target, seed),
         Some(Command::Bench { chapter, arguments }) => {
             commands::bench(&course, chapter, &arguments)

@@ -1,7 +1,7 @@
 //! Starting programs: talking to a chapter's check program, watching its demonstration, and becoming
 //! another one.
 
-use crate::{Chapter, Course, files, output};
+use crate::{Chapter, Course, Demonstration, files, output};
 use anyhow::{Context, Error, Result, bail};
 use attn_exercise::{Demonstrated, Limits, Request, watch_demonstration};
 use serde::de::DeserializeOwned;
@@ -19,10 +19,7 @@ pub enum Purpose<'a> {
     /// The check program, where an answer that cannot be run is the starter's.
     Check,
     /// A demonstration, where it is the reference's.
-    Demonstration {
-        /// The example's name.
-        example: &'a str,
-    },
+    Demonstration(Demonstration<'a>),
 }
 
 /// The right to build and run a chapter's check program, or its demonstration. One process has it at a
@@ -43,7 +40,7 @@ impl Alone {
         let number = chapter.number;
         let (folder, what) = match purpose {
             Purpose::Check => ("check", "check"),
-            Purpose::Demonstration { .. } => ("demonstration", "demonstration"),
+            Purpose::Demonstration(_) => ("demonstration", "demonstration"),
         };
         let lock = course.root.join(format!(".attn/{folder}/{number:02}.lock"));
         let lock = files::lock(&lock, || {

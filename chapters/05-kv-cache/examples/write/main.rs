@@ -22,7 +22,9 @@ use std::{
 /// A small language model writes with a cache and without.
 #[derive(Parser)]
 #[command(name = "cargo attn run 5", bin_name = "cargo attn run 5")]
-#[command(after_help = "With --mine, it runs on your functions.")]
+#[command(
+    after_help = "With --mine, it runs on your functions; with --model smollm2, in a real language model."
+)]
 pub struct Args {
     /// What a model goes on from: English, or the first line of a Tang quatrain [default: It was a truth]
     #[arg(allow_negative_numbers = true)]

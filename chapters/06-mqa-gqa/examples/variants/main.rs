@@ -16,7 +16,9 @@ use std::{fmt::Write, process::ExitCode};
 /// Models that share keys and values continue a text.
 #[derive(Parser)]
 #[command(name = "cargo attn run 6", bin_name = "cargo attn run 6")]
-#[command(after_help = "With --mine, it runs on your functions.")]
+#[command(
+    after_help = "With --mine, it runs on your functions; with --model smollm2, in a real language model."
+)]
 struct Args {
     /// What to continue [default: It is a truth]
     text: Vec<String>,

@@ -35,4 +35,8 @@ pub const FUNCTIONS: Functions = Functions {
         let _running = entered("7.8");
         answers::cheaper_form(shape, n, m)
     },
+    gqa_as_mla: |k, v, h| {
+        let _running = entered("7.9");
+        answers::gqa_as_mla(k, v, h)
+    },
 };

@@ -20,7 +20,9 @@ use std::process::ExitCode;
 /// A small language model with latent attention writes on, in every form of it.
 #[derive(Parser)]
 #[command(name = "cargo attn run 7", bin_name = "cargo attn run 7")]
-#[command(after_help = "With --mine, it runs on your functions.")]
+#[command(
+    after_help = "With --mine, it runs on your functions; with --model smollm2, in a real language model."
+)]
 pub struct Args {
     /// How the text begins [default: It is a truth universally acknowledged, that]
     #[arg(allow_negative_numbers = true)]

@@ -1,6 +1,6 @@
 //! `cargo attn doctor`: what is there, what is missing, and what that costs.
 
-use crate::{Chapter, Course, Language, answers, files, output::println, progress, render};
+use crate::{Chapter, Course, Language, answers, files, output::println, progress, render, smollm};
 use anyhow::Result;
 use owo_colors::OwoColorize;
 use std::{env, path::Path, process::Command};
@@ -48,6 +48,7 @@ pub fn doctor(course: &Course) -> Result<bool> {
     if let Some(chapter) = course.chapters.iter().find(|c| c.language == Language::Cuda) {
         cuda(course, chapter);
     }
+    real_model(course);
     match output("python3", &["-c", "import torch; print(torch.__version__)"]) {
         Some(version) => say(&"✓".green().to_string(), "PyTorch", version.trim()),
         None => say(
@@ -84,6 +85,28 @@ fn cuda(course: &Course, chapter: &Chapter) {
         "NVRTC",
         &format!(
             "not in .attn/nvrtc; you can run all of chapter {number} but your own CUDA, which has to be compiled: {how}"
+        ),
+    );
+}
+
+/// The real language model that chapters 5 to 7 can also run on. Nothing needs it.
+fn real_model(course: &Course) {
+    if smollm::is_there(course) {
+        return say(&"✓".green().to_string(), "SmolLM2", ".attn/smollm2");
+    }
+    let numbers = course.chapters.iter().filter(|chapter| chapter.smollm2.is_some());
+    let numbers: Vec<_> = numbers.map(|chapter| chapter.number.to_string()).collect();
+    say(
+        &"·".dimmed().to_string(),
+        "SmolLM2",
+        &format!(
+            "not in .attn/smollm2; only `cargo attn chat` and `cargo attn run N --model {}` need it (N = {}), a real language model: a \
+             download of 93 MB, {} of compiling once, {} of memory when it runs: {}",
+            smollm::NAME,
+            numbers.join(", "),
+            smollm::COMPILING,
+            smollm::MEMORY,
+            smollm::how_to_get_it()
         ),
     );
 }

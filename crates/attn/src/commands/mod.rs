@@ -21,6 +21,6 @@ pub use doctor::doctor;
 pub use hint::{hint, next_hint, solution};
 pub use new::{new_chapter, new_exercise};
 pub use reset::{reset, update};
-pub use run::{at_work, gradcheck, mine_command, run};
+pub use run::{at_work, chat, gradcheck, mine_command, run};
 pub use status::status;
 pub use try_case::try_case;

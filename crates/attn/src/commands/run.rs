@@ -2,14 +2,16 @@
 
 use crate::{
     Chapter, Course, Demonstration, Exercise, Language, Target, answers, compile,
+    course::SMOLLM,
     output::{complain, println},
-    program, progress, render, source, starter,
+    program, progress, render, smollm, source, starter,
 };
 use anyhow::{Result, bail, ensure};
 use attn_exercise::{Demonstrated, Limits, Place, Symptom, Verdict};
 use std::{
     collections::{BTreeMap, BTreeSet},
     env,
+    io::{self, BufRead, IsTerminal},
     process::{self, Command},
 };
 
@@ -23,27 +25,100 @@ const MINE: &str = "--mine";
 /// than a check does: as long as chapter 8's own patience with a rung.
 const SECONDS: u64 = 60;
 
+/// Asks for the demonstration in a real language model.
+const MODEL: &str = "--model";
+
 /// Compiles the demonstration and becomes it, in the current folder and with the given arguments; or
-/// with `--mine` among them, runs it on the learner's functions.
+/// with `--mine` among them, runs it on the learner's functions. With `--model` it is another
+/// demonstration, in a real language model.
 ///
 /// # Errors
 /// When it does not compile or cannot be started.
 pub fn run(course: &Course, number: u32, arguments: &[String]) -> Result<bool> {
     let chapter = course.chapter(number)?;
     let mut arguments = arguments.to_vec();
+    let model = model_asked_for(&mut arguments)?;
+    let demonstration = match &model {
+        Some(name) => on_model(course, chapter, name)?,
+        None => chapter.demonstration(),
+    };
     // CUDA is read when the demonstration runs; it knows itself what is the learner's, and the
     // simulator has limits of its own.
     let mine = arguments.iter().position(|argument| argument == MINE);
     if let Some(mine) = mine.filter(|_| chapter.language == Language::Rust) {
         arguments.remove(mine);
         ensure!(
-            !chapter.demonstrates.is_empty(),
+            !demonstration.calls.is_empty(),
             "chapter {number}'s demonstration calls no exercise, so there is nothing of yours in it"
         );
-        return on_yours(course, chapter, chapter.demonstration(), &arguments);
+        return on_yours(course, chapter, demonstration, &arguments);
     }
-    let program = compile::example(course, chapter, &chapter.demo)?;
+    let program = compile::example(course, chapter, demonstration)?;
     program::become_it(Command::new(program).args(arguments))
+}
+
+/// The chapter whose functions a conversation with the real language model calls.
+const CHAT: u32 = 6;
+
+/// Talks to the real language model; with `--mine` among the arguments on the learner's functions of
+/// chapter 6. Those run in a process of their own, which hears nothing: what is to be asked stands
+/// among the arguments, or is read here, to its end.
+///
+/// # Errors
+/// When the model is not there, or the program does not compile or cannot be started.
+pub fn chat(course: &Course, arguments: &[String]) -> Result<bool> {
+    smollm::expect(course)?;
+    let chapter = course.chapter(CHAT)?;
+    let calls: Vec<String> = ["6.2", "6.3"].map(String::from).into();
+    let demonstration = Demonstration { package: SMOLLM, example: "chat", calls: &calls };
+    let mut arguments = arguments.to_vec();
+    let Some(mine) = arguments.iter().position(|argument| argument == MINE) else {
+        let program = compile::example(course, chapter, demonstration)?;
+        return program::become_it(Command::new(program).args(arguments));
+    };
+    arguments.remove(mine);
+    if !io::stdin().is_terminal() {
+        let lines: Result<Vec<String>, _> = io::stdin().lock().lines().collect();
+        let asked = lines?.into_iter().filter(|line| !line.trim().is_empty());
+        // A question may begin with a hyphen.
+        let questions: Vec<String> = asked.collect();
+        if !questions.is_empty() {
+            arguments.push("--".into());
+            arguments.extend(questions);
+        }
+    }
+    ensure!(
+        !arguments.is_empty(),
+        "say with {MINE} what to ask: cargo attn chat {MINE} \"What is attention?\""
+    );
+    on_yours(course, chapter, demonstration, &arguments)
+}
+
+/// Takes `--model NAME` or `--model=NAME` out of the arguments.
+fn model_asked_for(arguments: &mut Vec<String>) -> Result<Option<String>> {
+    let prefix = format!("{MODEL}=");
+    let is_it = |argument: &String| argument == MODEL || argument.starts_with(&prefix);
+    let Some(at) = arguments.iter().position(is_it) else {
+        return Ok(None);
+    };
+    let argument = arguments.remove(at);
+    if let Some(name) = argument.strip_prefix(&prefix) {
+        return Ok(Some(name.into()));
+    }
+    ensure!(at < arguments.len(), "{MODEL} of what? The model is called {}", smollm::NAME);
+    Ok(Some(arguments.remove(at)))
+}
+
+/// A chapter's demonstration in the model of this name.
+fn on_model<'a>(course: &Course, chapter: &'a Chapter, name: &str) -> Result<Demonstration<'a>> {
+    ensure!(name == smollm::NAME, "there is no model {name}; the model is called {}", smollm::NAME);
+    let Some(demonstration) = chapter.on_model() else {
+        let with = course.chapters.iter().filter(|chapter| chapter.smollm2.is_some());
+        let with: Vec<_> = with.map(|chapter| chapter.number.to_string()).collect();
+        bail!("chapter {} is not shown in {name}; these are: {}", chapter.number, with.join(", "))
+    };
+    smollm::expect(course)?;
+    Ok(demonstration)
 }
 
 /// Compares the gradients of a chapter, or of the chapter of an exercise, with differences of the
@@ -78,14 +153,14 @@ type LeftOut = BTreeMap<String, Verdict>;
 fn on_yours(
     course: &Course,
     chapter: &Chapter,
-    Demonstration { example, calls }: Demonstration,
+    demonstration: Demonstration,
     arguments: &[String],
 ) -> Result<bool> {
     let text = answers::text(course, chapter)?;
-    let built = compile::demonstration(course, chapter, example, &text)?;
-    say_whose(course, chapter, calls, &text, &built.refused)?;
+    let built = compile::demonstration(course, chapter, demonstration, &text)?;
+    say_whose(course, chapter, demonstration.calls, &text, &built.refused)?;
     let Some(program) = built.program else {
-        let program = compile::example(course, chapter, example)?;
+        let program = compile::example(course, chapter, demonstration)?;
         return program::become_it(Command::new(program).args(arguments));
     };
     let seconds = env::var("ATTN_DEMONSTRATION_SECONDS").ok();
