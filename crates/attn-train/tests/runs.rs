@@ -36,24 +36,26 @@ fn a_smoke_run_of_each_model_learns_and_writes_weights_that_load() {
         let error = String::from_utf8_lossy(&run.stderr);
         assert!(run.status.success(), "{model}: {error}");
         let path = folder.path().join(format!("weights/{model}.safetensors"));
-        let (command, losses) = match model {
+        let command = match model {
             Model::Dates(model) => {
-                let weights = Weights::read(model, &path).unwrap();
-                (weights.about("command").to_string(), format!("losses/{model}.csv"))
+                Weights::read(model, &path).unwrap().about("command").to_string()
             }
             Model::Text(model) => {
-                let weights = attn_lm::Weights::read(model, &path).unwrap();
-                (weights.about("command").to_string(), "data/losses.csv".into())
+                attn_lm::Weights::read(model, &path).unwrap().about("command").to_string()
             }
         };
         assert!(command.contains(&format!("train {model} --seed 1")), "{command}");
-        let losses = fs::read_to_string(folder.path().join(losses)).unwrap();
+        let table = |name: &str| fs::read_to_string(folder.path().join(name));
         match model {
             Model::Dates(_) => {
+                let losses = table(&format!("losses/{model}.csv")).unwrap();
                 let steps = losses.lines().map(|row| row.split(',').next().unwrap());
                 assert_eq!(steps.collect::<Vec<_>>(), ["step", "20", "24"], "{losses}");
             }
+            // Nothing is held out of the poems, so there is no loss to compare with the others'.
+            Model::Text(attn_lm::Model::Quatrains) => assert!(table("data/losses.csv").is_err()),
             Model::Text(_) => {
+                let losses = table("data/losses.csv").unwrap();
                 assert!(losses.starts_with("model,seed,steps,loss\n"), "{losses}");
                 assert!(losses.contains(&format!("\n{model},1,24,")), "{losses}");
             }

@@ -32,12 +32,12 @@ const PROGRAMS: [&str; 3] = ["last rung", "packed", "grouped_decode"];
 
 pub(super) fn table() -> String {
     let mut table = String::from(
-        "| heads of keys and values | bytes of both | last rung | packed | `grouped_decode` | the fastest, of a plain sum's speed |\n\
+        "| heads | keys and values | last rung | packed | `grouped_decode` | best, of a plain sum |\n\
          | ---: | ---: | ---: | ---: | ---: | ---: |\n",
     );
     for kv_heads in KV_HEADS {
-        let megabytes = 2 * kv_heads * 16_384 * 128 * 4 / 1_000_000;
-        table += &format!("| {kv_heads} | {megabytes}\u{a0}MB |");
+        let megabytes = (2 * kv_heads * 16_384 * 128 * 4) as f64 / 1e6;
+        table += &format!("| {kv_heads} | {megabytes:.0}\u{a0}MB |");
         for what in PROGRAMS {
             table += &format!(" {:.1}\u{a0}ms |", lines(what, kv_heads)[1].median);
         }
