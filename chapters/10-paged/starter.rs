@@ -127,20 +127,6 @@ pub fn paged_attention(
     todo!("10.5: in every head, the text's rows in the order of its table, then attention")
 }
 
-/// One head's rows of a text, one after the other: tokens × d.
-fn rows(pages: ArrayView4<f32>, head: usize, table: &Table) -> Array2<f32> {
-    let size = pages.dim().2;
-    let parts = table.blocks.iter().enumerate().map(|(i, &block)| {
-        let held = size.min(table.tokens - i * size);
-        pages.slice_move(s![block, head, ..held, ..])
-    });
-    let parts: Vec<ArrayView2<f32>> = parts.collect();
-    match parts.as_slice() {
-        [] => Array2::zeros((0, pages.dim().3)),
-        parts => concatenate(Axis(0), parts).expect("parts of one width"),
-    }
-}
-
 // ━━ 10.6 Share a beginning · 5 points · about 10 minutes ━━
 
 /// A second text that begins as this one: all its blocks are shared, and nothing is copied.

@@ -241,17 +241,25 @@ fn used<D: Decoder>(
 ) -> Use {
     let share = |count: usize| count as f64 / places as f64;
     if let Policy::Paged(size) = policy {
-        // A block that several texts use counts once.
-        let mut filled: BTreeMap<usize, usize> = BTreeMap::new();
-        for (_, table) in engine.tables() {
+        // A block that several texts use counts once: its tokens now, and when its longest text ends.
+        let mut filled: BTreeMap<usize, (usize, usize)> = BTreeMap::new();
+        for (id, table) in engine.tables() {
+            let length = arrivals[id].prompt.len() + arrivals[id].output;
             for (i, &block) in table.blocks.iter().enumerate() {
-                let most = filled.entry(block).or_default();
-                *most = (*most).max(size.min(table.tokens - i * size));
+                let (now, then) = filled.entry(block).or_default();
+                *now = (*now).max(size.min(table.tokens - i * size));
+                *then = (*then).max(size.min(length - i * size));
             }
         }
-        let (tokens, held) = (filled.values().sum(), filled.len() * size);
-        let (internal, free) = (share(held - tokens), share(places - held));
-        return Use { tokens: share(tokens), reserved: 0.0, internal, free };
+        let [tokens, then] = [|(now, _): &(usize, usize)| *now, |(_, then): &(usize, usize)| *then]
+            .map(|of| filled.values().map(of).sum::<usize>());
+        let held = filled.len() * size;
+        return Use {
+            tokens: share(tokens),
+            reserved: share(then - tokens),
+            internal: share(held - then),
+            free: share(places - held),
+        };
     }
     let written: BTreeMap<usize, usize> =
         engine.tables().map(|(id, table)| (id, table.tokens)).collect();

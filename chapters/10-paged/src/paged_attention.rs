@@ -46,6 +46,7 @@ pub fn paged_attention(
     // END SOLUTION
 }
 
+// SOLUTION
 /// One head's rows of a text, one after the other: tokens × d.
 fn rows(pages: ArrayView4<f32>, head: usize, table: &Table) -> Array2<f32> {
     let size = pages.dim().2;
@@ -59,4 +60,5 @@ fn rows(pages: ArrayView4<f32>, head: usize, table: &Table) -> Array2<f32> {
         parts => concatenate(Axis(0), parts).expect("parts of one width"),
     }
 }
+// END SOLUTION
 // ANCHOR_END: paged_attention

@@ -1,9 +1,6 @@
 //! Chapter 8: the ladder, and its last rung in turn with PyTorch.
 
-use crate::{
-    Arguments,
-    sitting::{Sitting, timed},
-};
+use crate::sitting::{Sitting, timed};
 use anyhow::Result;
 use attn_bench::{
     Attention, assert_like_naive,
@@ -17,10 +14,24 @@ use ch08_flash_cpu::ladder::{Instructions, RUNGS, backward, queries_in_lanes, th
 use ndarray::Axis;
 use rayon::prelude::*;
 
+/// What only this chapter is asked.
+#[derive(clap::Args)]
+pub struct Options {
+    /// The Python that has PyTorch; for chapter 8
+    #[arg(long, default_value = "python3")]
+    python: String,
+    /// Only the ladder, without the comparisons; for chapter 8
+    #[arg(long)]
+    quick: bool,
+    /// Queries and keys of the ladder; for chapter 8
+    #[arg(long, default_value_t = 2048)]
+    n: usize,
+}
+
 /// The ladder; and the comparisons, if they are asked for.
-pub fn measure(sitting: &mut Sitting, arguments: &Arguments) -> Result<()> {
+pub fn measure(sitting: &mut Sitting, options: &Options) -> Result<()> {
     sitting.about("instructions", Instructions::detect().name().into());
-    let peer = Peer::start(&arguments.python);
+    let peer = Peer::start(&options.python);
     let torch = match &peer {
         Ok(peer) => peer.version.clone(),
         Err(_) => "not installed".into(),
@@ -29,12 +40,12 @@ pub fn measure(sitting: &mut Sitting, arguments: &Arguments) -> Result<()> {
     if peer.is_err() {
         println!(
             "\nPyTorch is not installed for {}, so its column stays empty. For another Python: --python PATH",
-            arguments.python
+            options.python
         );
     }
     let mut ladder = Ladder { sitting, peer: peer.ok() };
-    ladder.ladder(arguments.n)?;
-    if !arguments.quick {
+    ladder.ladder(options.n)?;
+    if !options.quick {
         ladder.against_torch()?;
         ladder.narrower_registers()?;
         ladder.decode()?;

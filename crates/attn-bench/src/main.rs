@@ -17,21 +17,14 @@ use std::path::PathBuf;
 struct Arguments {
     /// The chapter: 5, 6, 7 or 8
     chapter: u32,
-    /// The Python that has PyTorch; for chapter 8
-    #[arg(long, default_value = "python3")]
-    python: String,
     /// How many rounds; the median of them counts
     #[arg(long, default_value_t = 9)]
     rounds: usize,
-    /// Only the ladder, without the comparisons; for chapter 8
-    #[arg(long)]
-    quick: bool,
-    /// Queries and keys of the ladder; for chapter 8
-    #[arg(long, default_value_t = 2048)]
-    n: usize,
     /// Write the table to this file
     #[arg(long)]
     write: Option<PathBuf>,
+    #[command(flatten)]
+    ladder: ladder::Options,
 }
 
 fn main() -> Result<()> {
@@ -41,7 +34,7 @@ fn main() -> Result<()> {
         5 => decoding::measure(&mut sitting)?,
         6 => groups::measure(&mut sitting)?,
         7 => latents::measure(&mut sitting)?,
-        8 => ladder::measure(&mut sitting, &arguments)?,
+        8 => ladder::measure(&mut sitting, &arguments.ladder)?,
         other => bail!("chapter {other} has no benchmark; chapters 5 to 8 have"),
     }
     if let Some(path) = &arguments.write {

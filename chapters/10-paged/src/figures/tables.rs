@@ -62,15 +62,16 @@ pub(super) fn figure() -> Figure {
 /// Block sizes on the same trace.
 pub(super) fn sizes() -> String {
     let mut table = String::from(
-        "| tokens of a block | blocks | tokens | internal | texts at once | steps | gave way |\n\
-         | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n",
+        "| tokens of a block | blocks | tokens | reserved | internal | texts at once | steps | gave way |\n\
+         | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n",
     );
     for size in [1, 4, 16, 64, 256] {
         let report = report(Policy::Paged(size));
         table += &format!(
-            "| {size} | {} | {:.1}\u{a0}% | {:.1}\u{a0}% | {:.1} | {} | {} |\n",
+            "| {size} | {} | {:.1}\u{a0}% | {:.1}\u{a0}% | {:.1}\u{a0}% | {:.1} | {} | {} |\n",
             PLACES / size,
             100.0 * report.waste.tokens,
+            100.0 * report.waste.reserved,
             100.0 * report.waste.internal,
             report.running,
             report.steps,
