@@ -25,8 +25,8 @@ impl Alphabet {
     /// use attn_lm::Alphabet;
     /// let alphabet = Alphabet::of("床前看月光\n");
     /// assert_eq!(alphabet.len(), 6);
-    /// assert_eq!(alphabet.encode("\n月光"), Ok(vec![0, 5, 1]));
-    /// assert_eq!(alphabet.decode(&[5, 1]), "月光");
+    /// assert_eq!(alphabet.encode("\n月光"), Ok(vec![0, 4, 1]));
+    /// assert_eq!(alphabet.decode(&[4, 1]), "月光");
     /// ```
     pub fn of(text: &str) -> Self {
         let mut characters: Vec<char> = text.chars().collect();
