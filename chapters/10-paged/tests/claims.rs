@@ -3,8 +3,8 @@
 use ch10_paged::{
     comparison::{PLACES, POLICIES, Policy, TRACE},
     figures::tables::{SLOTS, mean, opt_13b, report, shared_blocks, slots_of},
-    given::{Running, Way},
-    preempt,
+    given::{Job, Plan, Queue, Running, Way},
+    preempt, schedule,
     trace::trace,
 };
 
@@ -86,4 +86,20 @@ fn a_swap_against_computing_again() {
     assert!((chosen.swap - 2.0 * 63.0 * 16.0 * 819_200.0 / 32e9).abs() < 1e-12);
     assert!((chosen.recompute - 2.0 * 13e9 * 1000.0 / 312e12).abs() < 1e-12);
     assert_eq!(chosen.way, Way::Swap);
+}
+
+/// Task 11's second example by hand.
+#[test]
+fn a_request_that_gives_way_takes_its_chunk_with_it() {
+    let queue = Queue {
+        budget: 4,
+        size: 4,
+        free: 0,
+        running: vec![
+            Job { id: 0, cached: 4, known: 8, blocks: 1, own: 1 },
+            Job { id: 1, cached: 3, known: 4, blocks: 1, own: 1 },
+        ],
+        waiting: vec![],
+    };
+    assert_eq!(schedule(&queue), Plan { chunks: vec![(0, 3)], preempted: vec![1] });
 }

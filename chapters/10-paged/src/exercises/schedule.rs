@@ -258,6 +258,8 @@ exercise! {
             => planned(queue, Rules { free_stays: true, ..RULES });
         "nothing-for-nothing": "a request for which no budget is left gets a chunk of 0 tokens"
             => planned(queue, Rules { empty_chunks: true, ..RULES });
+        "chunk-grows": "a chunk becomes larger when the budget of a request that gave way is free again; it keeps the size that it was planned with"
+            => planned(queue, Rules { grows: true, ..RULES });
         "nobody-admitted": "no waiting request is ever admitted"
             => planned(&Queue { waiting: vec![], ..queue.clone() }, RULES);
     }
@@ -283,6 +285,7 @@ struct Rules {
     blocks_lost: bool,
     free_stays: bool,
     empty_chunks: bool,
+    grows: bool,
     needs: fn(&Job, usize, usize) -> usize,
 }
 
@@ -304,6 +307,7 @@ const RULES: Rules = Rules {
     blocks_lost: false,
     free_stays: false,
     empty_chunks: false,
+    grows: false,
     needs: Job::needs,
 };
 
@@ -328,11 +332,11 @@ fn planned(queue: &Queue, rules: Rules) -> Plan {
     }
     let mut staying: Vec<&Job> = queue.running.iter().collect();
     for job in order {
-        let tokens = share(job, left);
+        let mut tokens = share(job, left);
         if plan.preempted.contains(&job.id) || tokens == 0 && !rules.empty_chunks {
             continue;
         }
-        let needed = (rules.needs)(job, tokens, queue.size);
+        let mut needed = (rules.needs)(job, tokens, queue.size);
         while needed > free && staying.iter().any(|other| other.id == job.id) && !rules.nobody {
             let place = match () {
                 () if rules.first_gives_way => 0,
@@ -352,6 +356,10 @@ fn planned(queue: &Queue, rules: Rules) -> Plan {
             }
             free += if rules.all_blocks { last.blocks } else { last.own };
             plan.preempted.push(last.id);
+            if rules.grows {
+                tokens = share(job, left);
+                needed = (rules.needs)(job, tokens, queue.size);
+            }
         }
         if needed <= free && !plan.preempted.contains(&job.id) {
             plan.chunks.push((job.id, tokens));
