@@ -231,7 +231,7 @@ fn add(sum: &mut Use, other: Use) {
     sum.free += other.free;
 }
 
-/// What the memory is used for now. Where texts lie in one piece, exercise 10.13 counts.
+/// What the memory is used for now, counted by exercise 10.13: the pieces are blocks, or whole texts.
 fn used<D: Decoder>(
     engine: &Engine<D>,
     arrivals: &[Arrival],
@@ -239,38 +239,32 @@ fn used<D: Decoder>(
     (policy, places): (Policy, usize),
     by: &Functions,
 ) -> Use {
-    let share = |count: usize| count as f64 / places as f64;
-    if let Policy::Paged(size) = policy {
+    let length = |id: usize| arrivals[id].prompt.len() + arrivals[id].output;
+    let pieces: Vec<Piece> = if let Policy::Paged(size) = policy {
         // A block that several texts use counts once: its tokens now, and when its longest text ends.
-        let mut filled: BTreeMap<usize, (usize, usize)> = BTreeMap::new();
+        let empty = Piece { places: size, tokens: 0, length: 0 };
+        let mut blocks: BTreeMap<usize, Piece> = BTreeMap::new();
         for (id, table) in engine.tables() {
-            let length = arrivals[id].prompt.len() + arrivals[id].output;
             for (i, &block) in table.blocks.iter().enumerate() {
-                let (now, then) = filled.entry(block).or_default();
-                *now = (*now).max(size.min(table.tokens - i * size));
-                *then = (*then).max(size.min(length - i * size));
+                let piece = blocks.entry(block).or_insert(empty);
+                piece.tokens = piece.tokens.max(size.min(table.tokens - i * size));
+                piece.length = piece.length.max(size.min(length(id) - i * size));
             }
         }
-        let [tokens, then] = [|(now, _): &(usize, usize)| *now, |(_, then): &(usize, usize)| *then]
-            .map(|of| filled.values().map(of).sum::<usize>());
-        let held = filled.len() * size;
-        return Use {
-            tokens: share(tokens),
-            reserved: share(then - tokens),
-            internal: share(held - then),
-            free: share(places - held),
-        };
-    }
-    let written: BTreeMap<usize, usize> =
-        engine.tables().map(|(id, table)| (id, table.tokens)).collect();
-    // One that has a piece, but found no room in the budget yet, holds no token.
-    let texts = held.keys().map(|id| {
-        let (prompt, output) = (arrivals[*id].prompt.len(), arrivals[*id].output);
-        let (places, length) = (policy.reserved(prompt, output), prompt + output);
-        Piece { places, tokens: written.get(id).copied().unwrap_or(0), length }
-    });
-    let Waste { tokens, reserved, internal, external } =
-        (by.waste)(&texts.collect::<Vec<_>>(), places);
+        blocks.into_values().collect()
+    } else {
+        let written: BTreeMap<usize, usize> =
+            engine.tables().map(|(id, table)| (id, table.tokens)).collect();
+        // One that has a piece, but found no room in the budget yet, holds no token.
+        let texts = held.keys().map(|&id| {
+            let places = policy.reserved(arrivals[id].prompt.len(), arrivals[id].output);
+            let tokens = written.get(&id).copied().unwrap_or(0);
+            Piece { places, tokens, length: length(id) }
+        });
+        texts.collect()
+    };
+    let share = |count: usize| count as f64 / places as f64;
+    let Waste { tokens, reserved, internal, external } = (by.waste)(&pieces, places);
     let [tokens, reserved, internal, free] = [tokens, reserved, internal, external].map(share);
     Use { tokens, reserved, internal, free }
 }

@@ -344,8 +344,7 @@ impl<D: Decoder> Engine<D> {
             text.away = Some(Away { tokens: table.tokens, keys, values });
         }
         self.give_back(table);
-        let place = self.waiting.partition_point(|other| other.arrived < text.arrived);
-        self.waiting.insert(place, text);
+        insert(&mut self.waiting, text);
     }
 
     /// Lets the planned ones of those that wait begin, or go on.
@@ -372,8 +371,7 @@ impl<D: Decoder> Engine<D> {
                 if let Err(error) = grown {
                     let id = text.request.id;
                     text.away = Some(away);
-                    let place = self.waiting.partition_point(|other| other.arrived < text.arrived);
-                    self.waiting.insert(place, text);
+                    insert(&mut self.waiting, text);
                     return Err(EngineError::Blocks { id, error });
                 }
                 for j in 0..away.tokens {
@@ -387,8 +385,7 @@ impl<D: Decoder> Engine<D> {
                     }
                 }
             }
-            let place = self.running.partition_point(|other| other.arrived < text.arrived);
-            self.running.insert(place, text);
+            insert(&mut self.running, text);
         }
         Ok(())
     }
@@ -459,8 +456,7 @@ impl<D: Decoder> Engine<D> {
             }
         }
         for text in siblings {
-            let place = self.running.partition_point(|other| other.arrived < text.arrived);
-            self.running.insert(place, text);
+            insert(&mut self.running, text);
         }
     }
 
@@ -540,4 +536,10 @@ impl<D: Decoder> Engine<D> {
         }
         Ok(())
     }
+}
+
+/// Puts a text among others, which stay in the order of their arrival.
+fn insert(texts: &mut Vec<Text>, text: Text) {
+    let place = texts.partition_point(|other| other.arrived < text.arrived);
+    texts.insert(place, text);
 }
