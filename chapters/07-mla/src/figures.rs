@@ -5,7 +5,6 @@ mod cache;
 mod cost;
 mod measured;
 mod paths;
-mod thousands;
 
 use attn_viz::Figure;
 

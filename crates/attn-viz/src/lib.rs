@@ -43,4 +43,5 @@ pub use grid::Grid;
 pub use heatmap::Heatmap;
 pub use lines::Lines;
 pub use measured::{Line, Measured};
+pub use number::thousands;
 pub use schematic::{Look, Schematic};

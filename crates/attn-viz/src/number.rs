@@ -1,5 +1,19 @@
 //! Numbers as people read them.
 
+/// A whole number with commas, for tables.
+///
+/// ```
+/// assert_eq!(attn_viz::thousands(1_234_567), "1,234,567");
+/// assert_eq!(attn_viz::thousands(999), "999");
+/// ```
+pub fn thousands(number: impl std::fmt::Display) -> String {
+    let digits = number.to_string();
+    let groups = digits.as_bytes().rchunks(3).rev();
+    let groups: Vec<&str> =
+        groups.map(|group| std::str::from_utf8(group).unwrap_or_default()).collect();
+    groups.join(",")
+}
+
 /// Three significant digits, or all digits of a whole number below 100,000; `∞` and `not a number`
 /// in words or signs.
 pub(crate) fn short(x: f64) -> String {

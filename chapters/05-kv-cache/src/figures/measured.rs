@@ -1,7 +1,6 @@
 //! A step of decoding with a cache and without, from the file that `cargo attn bench 5 --write` makes.
 
-use super::tables::thousands;
-use attn_viz::{Axis, Figure, Line, Lines, Measured};
+use attn_viz::{Axis, Figure, Line, Lines, Measured, thousands};
 
 const MEASURED: Measured = Measured::new(include_str!("../../data/measured.csv"));
 

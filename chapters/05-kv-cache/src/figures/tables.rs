@@ -5,15 +5,7 @@ use crate::{
     models::{CARDS, GPT_OSS, MODELS, published},
     recomputed::work,
 };
-
-/// A whole number with commas.
-pub(super) fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let groups = digits.as_bytes().rchunks(3).rev();
-    let groups: Vec<&str> =
-        groups.map(|group| std::str::from_utf8(group).unwrap_or_default()).collect();
-    groups.join(",")
-}
+use attn_viz::thousands;
 
 /// What it takes to write behind a prompt of ten tokens.
 pub(super) fn recomputed() -> String {

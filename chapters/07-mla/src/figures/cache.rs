@@ -1,8 +1,7 @@
 //! What is kept of a token, in the shape of DeepSeek-V2 and between whole models.
 
-use super::thousands::thousands;
 use crate::numbers::{CACHES, Cache, DEEPSEEK_67B, DEEPSEEK_V2, Deployed, V2, V2_LAYERS, saved};
-use attn_viz::{Axis, Bars, Figure};
+use attn_viz::{Axis, Bars, Figure, thousands};
 
 pub fn figure() -> Figure {
     let numbers = |cache: Cache| thousands(cache.numbers());

@@ -1,6 +1,5 @@
 //! What the forms cost, counted.
 
-use super::thousands::thousands;
 use crate::{
     cheaper_form,
     given::Form,
@@ -8,7 +7,7 @@ use crate::{
         CACHES, V2, V2_D_MODEL, V2_D_Q, apart_and_together, crossover, flops_per_number, three,
     },
 };
-use attn_viz::{Axis, Figure, Lines};
+use attn_viz::{Axis, Figure, Lines, thousands};
 
 /// How many tokens are kept.
 const KEPT: [usize; 2] = [4096, 512];

@@ -1,8 +1,7 @@
 //! The naive and the absorbed form, from the file that `cargo attn bench 7 --write` makes.
 
-use super::thousands::thousands;
 use crate::numbers::{V2, three};
-use attn_viz::{Axis, Figure, Line, Lines, Measured};
+use attn_viz::{Axis, Figure, Line, Lines, Measured, thousands};
 
 const MEASURED: Measured = Measured::new(include_str!("../../data/measured.csv"));
 

@@ -7,7 +7,7 @@ use crate::{
     preempt,
     trace::trace,
 };
-use attn_viz::{Axis, Bars, Figure};
+use attn_viz::{Axis, Bars, Figure, thousands};
 
 /// The trace under one policy.
 pub fn report(policy: Policy) -> Report {
@@ -79,15 +79,6 @@ pub(super) fn sizes() -> String {
         );
     }
     table
-}
-
-/// A whole number with commas.
-fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let groups = digits.as_bytes().rchunks(3).rev();
-    let groups: Vec<&str> =
-        groups.map(|group| std::str::from_utf8(group).unwrap_or_default()).collect();
-    groups.join(",")
 }
 
 /// Table 1 of the paper, with its last row computed again: (model, GiB for caches, layers, width, printed).
