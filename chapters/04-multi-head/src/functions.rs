@@ -7,6 +7,8 @@ use crate::exercises;
 pub struct Functions {
     /// Exercise 4.1.
     pub split_heads: exercises::split_heads::Body,
+    /// Exercise 4.2.
+    pub merge_heads: exercises::merge_heads::Body,
     /// Exercise 4.4.
     pub rope: exercises::rope::Body,
     /// Exercise 4.5.
@@ -23,6 +25,7 @@ pub struct Functions {
 #[rustfmt::skip]
 pub const REFERENCE: Functions = Functions {
     split_heads: crate::split_heads,
+    merge_heads: crate::merge_heads,
     rope: crate::rope,
     rotary_self_attention: crate::rotary_self_attention,
     layer_norm: crate::layer_norm,

@@ -7,6 +7,8 @@ use crate::exercises;
 pub struct Functions {
     /// Exercise 5.1.
     pub cache_bytes: exercises::cache_bytes::Body,
+    /// Exercise 5.2.
+    pub append: exercises::append::Body,
     /// Exercise 5.4.
     pub cached_layer: exercises::cached_layer::Body,
     /// Exercise 5.5.
@@ -21,6 +23,7 @@ pub struct Functions {
 #[rustfmt::skip]
 pub const REFERENCE: Functions = Functions {
     cache_bytes: crate::cache_bytes,
+    append: crate::append,
     cached_layer: crate::cached_layer,
     generate: crate::generate,
     largest_batch: crate::largest_batch,

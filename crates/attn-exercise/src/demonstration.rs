@@ -8,7 +8,7 @@
 use crate::{
     Limits, Symptom, memory,
     watch::Ended,
-    worker::{FAILED, Panic, STACK, TODO, encode, exit_with_parent, keep_panics},
+    worker::{FAILED, Panic, STACK, TODO, encode, end_with_group, keep_panics},
 };
 use process_wrap::std::{ChildWrapper, CommandWrap};
 use serde::{Deserialize, Serialize};
@@ -19,9 +19,12 @@ use std::{
     io::{self, BufRead, BufReader, Read, Seek, Write},
     panic::{self, AssertUnwindSafe},
     path::{Path, PathBuf},
-    process::{self, Command, ExitCode, Stdio},
-    sync::{Mutex, OnceLock, PoisonError},
-    thread,
+    process::{self, ChildStdin, Command, ExitCode, Stdio},
+    sync::{
+        Mutex, OnceLock, PoisonError,
+        mpsc::{self, Receiver, RecvTimeoutError},
+    },
+    thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
@@ -43,6 +46,9 @@ struct Told {
 const RUNNING: &str = "running";
 /// The file that says what a panic said.
 const PANIC: &str = "panic";
+
+/// What ends a reply on standard output: the character that says so in ASCII, EOT.
+const END_OF_REPLY: u8 = 4;
 
 /// How often a demonstration is looked at.
 const POLL: Duration = Duration::from_millis(20);
@@ -91,7 +97,7 @@ pub fn demonstrate<T: Into<Outcome>, E: Display>(
 
 fn watched(told: &str, run: impl FnOnce() -> ExitCode + Send + 'static) -> io::Result<ExitCode> {
     let Told { dir, memory, yours } = serde_json::from_str(told)?;
-    exit_with_parent();
+    hear_parent();
     let file = File::create(dir.join(RUNNING))?;
     let calls = Calls { file, memory, yours, running: None, count: 0 };
     assert!(CALLS.set(Mutex::new(calls)).is_ok(), "a demonstration is begun once");
@@ -108,6 +114,47 @@ fn watched(told: &str, run: impl FnOnce() -> ExitCode + Send + 'static) -> io::R
             process::exit(FAILED)
         }
     }
+}
+
+/// The lines that were said to this process and not read yet.
+static LINES: OnceLock<Mutex<Receiver<String>>> = OnceLock::new();
+
+/// Reads what is said to this process. When nobody can say anything more, whoever started it is
+/// gone, and it ends.
+fn hear_parent() {
+    let (sender, receiver) = mpsc::channel();
+    assert!(LINES.set(Mutex::new(receiver)).is_ok(), "a demonstration is begun once");
+    thread::spawn(move || {
+        for line in io::stdin().lines().map_while(Result::ok) {
+            // A demonstration that is not talked to does not read.
+            let _ = sender.send(line);
+        }
+        end_with_group();
+    });
+}
+
+/// The next line that was said to this demonstration; waits for it. `None` where nobody talks.
+///
+/// See [`Conversation`].
+pub fn heard() -> Option<String> {
+    let lines = LINES.get()?.lock().unwrap_or_else(PoisonError::into_inner);
+    lines.recv().ok()
+}
+
+/// The next line, if one has been said.
+pub fn heard_already() -> Option<String> {
+    let lines = LINES.get()?.lock().unwrap_or_else(PoisonError::into_inner);
+    lines.try_recv().ok()
+}
+
+/// Says that the reply is over.
+///
+/// # Errors
+/// When nobody reads it.
+pub fn end_of_reply() -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(&[END_OF_REPLY])?;
+    out.flush()
 }
 
 /// The calls of the learner's functions.
@@ -214,61 +261,191 @@ pub fn watch_demonstration(
     yours: Vec<String>,
     limits: &Limits,
 ) -> io::Result<Demonstrated> {
-    let told = Told { dir: dir.into(), memory: limits.memory, yours };
-    let mut command = Command::new(program);
-    command
-        .args(arguments)
-        .env(VARIABLE, serde_json::to_string(&told)?)
-        // What goes wrong is said in one line, whatever the learner has set for programs of their own.
-        .env("RUST_BACKTRACE", "0")
-        .stdin(Stdio::piped())
-        .stderr(Stdio::piped());
-    let mut command = CommandWrap::from(command);
-    #[cfg(unix)]
-    command.wrap(process_wrap::std::ProcessGroup::leader());
-    #[cfg(windows)]
-    command.wrap(process_wrap::std::JobObject);
-    let mut child = command.spawn()?;
-    let stderr = child.stderr().take().expect("it is piped");
-    let messages = thread::spawn(move || pass_on(stderr));
-    let ended = wait(child.as_mut(), &dir.join(RUNNING), limits);
-    // The whole group, so that nothing that the learner's functions started stays behind.
-    let _ = child.start_kill();
-    child.wait()?;
-    let ended = ended?;
-    let said = messages.join().unwrap_or_default();
-    let (id, _) = running(&dir.join(RUNNING));
-    match fs::read(dir.join(PANIC)) {
-        Ok(panic) => {
-            let Panic { message, place } =
-                postcard::from_bytes(&panic).map_err(io::Error::other)?;
-            Ok(match message.strip_prefix(TODO) {
-                Some(todo) => Demonstrated::Todo { todo: todo.trim_start_matches(": ").into(), id },
-                None => Demonstrated::Stopped { symptom: Symptom::Panicked { message, place }, id },
-            })
+    let mut watched = Watched::begin(program, arguments, dir, yours, limits, Stdio::inherit())?;
+    loop {
+        if let Some(ended) = watched.ended()? {
+            return watched.outcome(&ended);
         }
-        Err(_) => Ok(match ended.code() {
-            Some(code) if id.is_none() => Demonstrated::Ended { code },
-            _ => Demonstrated::Stopped { symptom: ended.symptom(&said, limits), id },
-        }),
+        thread::sleep(POLL);
     }
 }
 
-/// Waits for the end, or stops waiting when one call has taken too long.
-fn wait(child: &mut dyn ChildWrapper, file: &Path, limits: &Limits) -> io::Result<Ended> {
-    let (mut began, mut call_then) = (Instant::now(), String::new());
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(Ended::ByItself(status));
+/// A demonstration that has been started. When this is dropped it ends, and all that it started.
+struct Watched {
+    child: Box<dyn ChildWrapper>,
+    /// Gives what Rust's runtime said before an abort.
+    messages: Option<JoinHandle<String>>,
+    dir: PathBuf,
+    limits: Limits,
+    /// The call of a learner's function that was running when it was last looked at, and since when.
+    call: (Instant, String),
+}
+
+impl Watched {
+    fn begin(
+        program: &Path,
+        arguments: &[String],
+        dir: &Path,
+        yours: Vec<String>,
+        limits: &Limits,
+        stdout: Stdio,
+    ) -> io::Result<Self> {
+        let told = Told { dir: dir.into(), memory: limits.memory, yours };
+        let mut command = Command::new(program);
+        command
+            .args(arguments)
+            .env(VARIABLE, serde_json::to_string(&told)?)
+            // What goes wrong is said in one line, whatever the learner has set for programs of their own.
+            .env("RUST_BACKTRACE", "0")
+            .stdin(Stdio::piped())
+            .stdout(stdout)
+            .stderr(Stdio::piped());
+        let mut command = CommandWrap::from(command);
+        #[cfg(unix)]
+        command.wrap(process_wrap::std::ProcessGroup::leader());
+        #[cfg(windows)]
+        command.wrap(process_wrap::std::JobObject);
+        let mut child = command.spawn()?;
+        let stderr = child.stderr().take().expect("it is piped");
+        let messages = Some(thread::spawn(move || pass_on(stderr)));
+        let call = (Instant::now(), String::new());
+        Ok(Watched { child, messages, dir: dir.into(), limits: limits.clone(), call })
+    }
+
+    /// How it has ended, if it has, or one call has taken too long.
+    fn ended(&mut self) -> io::Result<Option<Ended>> {
+        if let Some(status) = self.child.try_wait()? {
+            return Ok(Some(Ended::ByItself(status)));
         }
-        let (id, call) = running(file);
-        if id.is_none() || call != call_then {
-            (began, call_then) = (Instant::now(), call);
+        let (id, call) = running(&self.dir.join(RUNNING));
+        if id.is_none() || call != self.call.1 {
+            self.call = (Instant::now(), call);
         }
-        if began.elapsed() > Duration::from_secs(limits.seconds) {
-            return Ok(Ended::TimedOut);
+        let too_long = self.call.0.elapsed() > Duration::from_secs(self.limits.seconds);
+        Ok(too_long.then_some(Ended::TimedOut))
+    }
+
+    /// What that means.
+    fn outcome(&mut self, ended: &Ended) -> io::Result<Demonstrated> {
+        self.end();
+        let said = self.messages.take().and_then(|messages| messages.join().ok());
+        let said = said.unwrap_or_default();
+        let (id, _) = running(&self.dir.join(RUNNING));
+        match fs::read(self.dir.join(PANIC)) {
+            Ok(panic) => {
+                let Panic { message, place } =
+                    postcard::from_bytes(&panic).map_err(io::Error::other)?;
+                Ok(match message.strip_prefix(TODO) {
+                    Some(todo) => {
+                        let todo = todo.trim_start_matches(": ").into();
+                        Demonstrated::Todo { todo, id }
+                    }
+                    None => {
+                        let symptom = Symptom::Panicked { message, place };
+                        Demonstrated::Stopped { symptom, id }
+                    }
+                })
+            }
+            Err(_) => Ok(match ended.code() {
+                Some(code) if id.is_none() => Demonstrated::Ended { code },
+                _ => {
+                    let symptom = ended.symptom(&said, &self.limits);
+                    Demonstrated::Stopped { symptom, id }
+                }
+            }),
         }
-        thread::sleep(POLL);
+    }
+
+    /// Ends the whole group, so that nothing that the learner's functions started stays behind.
+    fn end(&mut self) {
+        let _ = self.child.start_kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// A demonstration on a learner's functions that is talked to. Lines are said to it, which it reads
+/// with [`heard`], and each of its replies comes piece by piece, up to its [`end_of_reply`]. When this
+/// is dropped, the demonstration ends.
+pub struct Conversation {
+    watched: Watched,
+    to: ChildStdin,
+    from: Receiver<Vec<u8>>,
+}
+
+/// What came of listening for a while.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Heard {
+    /// A piece of the reply; nothing, if there was nothing to hear.
+    Piece(Vec<u8>),
+    /// The reply's last piece.
+    Last(Vec<u8>),
+    /// There will be no more replies.
+    Ended(Demonstrated),
+}
+
+impl Conversation {
+    /// Starts a demonstration; for the arguments and the limits see [`watch_demonstration`].
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn begin(
+        program: &Path,
+        arguments: &[String],
+        dir: &Path,
+        yours: Vec<String>,
+        limits: &Limits,
+    ) -> io::Result<Self> {
+        let mut watched = Watched::begin(program, arguments, dir, yours, limits, Stdio::piped())?;
+        let to = watched.child.stdin().take().expect("it is piped");
+        let mut stdout = watched.child.stdout().take().expect("it is piped");
+        let (sender, from) = mpsc::channel();
+        thread::spawn(move || {
+            let mut piece = [0; 4096];
+            while let Ok(bytes @ 1..) = stdout.read(&mut piece) {
+                if sender.send(piece[..bytes].to_vec()).is_err() {
+                    return;
+                }
+            }
+        });
+        Ok(Conversation { watched, to, from })
+    }
+
+    /// Says one line.
+    ///
+    /// # Errors
+    /// When the demonstration has ended; [`hear`](Conversation::hear) says how.
+    pub fn say(&mut self, line: &str) -> io::Result<()> {
+        debug_assert!(!line.contains('\n'), "one line: {line}");
+        self.to.write_all(format!("{line}\n").as_bytes())
+    }
+
+    /// Listens for a moment.
+    ///
+    /// # Errors
+    /// When the demonstration's files cannot be read.
+    pub fn hear(&mut self) -> io::Result<Heard> {
+        match self.from.recv_timeout(POLL) {
+            Ok(piece) => Ok(match piece.strip_suffix(&[END_OF_REPLY]) {
+                Some(last) => Heard::Last(last.into()),
+                None => Heard::Piece(piece),
+            }),
+            Err(error) => {
+                if error == RecvTimeoutError::Disconnected {
+                    // Its output has ended, and it is about to.
+                    thread::sleep(POLL);
+                }
+                match self.watched.ended()? {
+                    Some(ended) => Ok(Heard::Ended(self.watched.outcome(&ended)?)),
+                    None => Ok(Heard::Piece(Vec::new())),
+                }
+            }
+        }
     }
 }
 

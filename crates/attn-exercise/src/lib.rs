@@ -45,7 +45,8 @@ mod worker;
 
 pub use declare::label;
 pub use demonstration::{
-    Demonstrated, Entered, demonstrate, entered, is_yours, watch_demonstration,
+    Conversation, Demonstrated, Entered, Heard, demonstrate, end_of_reply, entered, heard,
+    heard_already, is_yours, watch_demonstration,
 };
 pub use exercise::{Check, Exercise, Inherited, Mistake, Who};
 pub use fields::{Field, Fields, Value, field};

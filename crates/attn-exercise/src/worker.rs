@@ -106,11 +106,15 @@ pub(crate) fn exit_with_parent() {
     thread::spawn(|| {
         let mut rest = Vec::new();
         let _ = io::stdin().read_to_end(&mut rest);
-        // The worker leads a process group of its own.
-        #[cfg(unix)]
-        let _ = rustix::process::kill_current_process_group(rustix::process::Signal::KILL);
-        process::exit(1);
+        end_with_group();
     });
+}
+
+/// Ends this process and all that it started: it leads a process group of its own.
+pub(crate) fn end_with_group() -> ! {
+    #[cfg(unix)]
+    let _ = rustix::process::kill_current_process_group(rustix::process::Signal::KILL);
+    process::exit(1);
 }
 
 /// Keeps what the answer's latest panic said instead of printing it. Panics of threads that the

@@ -120,13 +120,28 @@ pub struct Plain {
     /// Of each layer and each head of keys and values, both as rows of d_h numbers, one after another.
     kept: Vec<Vec<[Vec<f32>; 2]>>,
     width: usize,
+    /// The weights of the latest call of each layer, if they are wanted.
+    looks: Option<Vec<Array3<f32>>>,
 }
 
 impl Plain {
     /// Nothing is kept yet.
     pub fn new(model: &SmolLm) -> Self {
         let layer = vec![[Vec::new(), Vec::new()]; model.sizes.kv_heads];
-        Plain { kept: vec![layer; model.sizes.layers], width: model.sizes.head }
+        let kept = vec![layer; model.sizes.layers];
+        Plain { kept, width: model.sizes.head, looks: None }
+    }
+
+    /// The same, and it keeps where the heads look.
+    pub fn looking(model: &SmolLm) -> Self {
+        let looks = Some(vec![Array3::zeros((0, 0, 0)); model.sizes.layers]);
+        Plain { looks, ..Plain::new(model) }
+    }
+
+    /// The weights of the latest call of each layer, (h, n, m): how much each of n new tokens took from
+    /// each of m kept ones. Nothing, unless it is [`looking`](Plain::looking).
+    pub fn looks(&self) -> &[Array3<f32>] {
+        self.looks.as_deref().unwrap_or_default()
     }
 
     /// Forgets all tokens but the first `tokens`.
@@ -174,16 +189,20 @@ impl Heads for Plain {
                 seen /= sum;
                 unseen.fill(0.0);
             }
-            weights.dot(&view(values))
+            (weights.dot(&view(values)), weights)
         };
         // A thread costs more than a single row.
-        let heads: Vec<Array2<f32>> = match n {
+        let heads: Vec<(Array2<f32>, Array2<f32>)> = match n {
             1 => (0..h).map(head).collect(),
             _ => (0..h).into_par_iter().map(head).collect(),
         };
         let mut out = Array3::zeros((h, n, d));
-        for (mut out, head) in out.outer_iter_mut().zip(&heads) {
+        for (mut out, (head, _)) in out.outer_iter_mut().zip(&heads) {
             out.assign(head);
+        }
+        if let Some(looks) = &mut self.looks {
+            let rows: Vec<_> = heads.iter().map(|(_, weights)| weights.view()).collect();
+            looks[layer] = ndarray::stack(Axis(0), &rows).expect("of one shape");
         }
         Ok(out)
     }

@@ -13,6 +13,7 @@
 //!   chapters' are compared with.
 //!
 //! * [`write()`], [`Sampling`], [`Pieces`]: greedy writing, a choice by chance, and text as it comes.
+//! * [`why()`]: where the heads looked when a token was chosen.
 //!
 //! Reading the format and cutting text into tokens is not what the course is about, so libraries do
 //! it, `candle-core` and `tokenizers`. They take minutes to compile, so this crate is no default member.
@@ -26,6 +27,7 @@ mod place;
 mod sample;
 mod sizes;
 mod tokens;
+mod why;
 mod write;
 
 pub use error::ModelError;
@@ -37,4 +39,5 @@ pub use place::{how_to_get_it, path};
 pub use sample::Sampling;
 pub use sizes::Sizes;
 pub use tokens::{SYSTEM, Tokens, ask, turn};
+pub use why::why;
 pub use write::{Pieces, Written, write};

@@ -1,7 +1,7 @@
 //! Choosing a token by chance.
 
 use attn_core::random::Random;
-use ndarray::Array1;
+use ndarray::{Array1, Array2, ArrayView2};
 
 /// How a token is chosen from logits.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -20,20 +20,29 @@ impl Sampling {
     /// The likeliest token.
     pub const GREEDY: Sampling = Sampling { temperature: 0.0, top_p: 1.0, penalty: 1.0 };
 
-    /// Chooses a token.
+    /// Chooses a token. The softmax is a parameter, of rows of any number and width.
     ///
     /// ```
-    /// use {attn_core::random::Random, attn_smollm::Sampling};
+    /// use attn_core::random::Random;
+    /// use attn_smollm::Sampling;
+    /// use ch03_scaled_dot_product::softmax_rows;
     /// let logits = [1.0, 3.0, 2.0];
-    /// assert_eq!(Sampling::GREEDY.choose(&logits, &[], &mut Random::new(1)), 1);
+    /// let greedy = Sampling::GREEDY;
+    /// assert_eq!(greedy.choose(&logits, &[], &mut Random::new(1), softmax_rows), 1);
     /// // Token 1 has been written, and is worth 3/2 now.
-    /// let sampling = Sampling { penalty: 2.0, ..Sampling::GREEDY };
-    /// assert_eq!(sampling.choose(&logits, &[1], &mut Random::new(1)), 2);
+    /// let sampling = Sampling { penalty: 2.0, ..greedy };
+    /// assert_eq!(sampling.choose(&logits, &[1], &mut Random::new(1), softmax_rows), 2);
     /// ```
     ///
     /// # Panics
-    /// If there are no logits.
-    pub fn choose(&self, logits: &[f32], written: &[usize], random: &mut Random) -> usize {
+    /// If there are no logits, or the softmax gives a row of another length.
+    pub fn choose(
+        &self,
+        logits: &[f32],
+        written: &[usize],
+        random: &mut Random,
+        softmax: impl FnOnce(ArrayView2<f32>) -> Array2<f32>,
+    ) -> usize {
         let mut logits = logits.to_vec();
         let mut seen = written.to_vec();
         seen.sort_unstable();
@@ -48,10 +57,14 @@ impl Sampling {
         if self.temperature <= 0.0 {
             return best;
         }
-        let likely = |token: usize| ((logits[token] - logits[best]) / self.temperature).exp();
-        let all: f32 = logits.iter().enumerate().map(|(token, _)| likely(token)).sum();
+        let scaled =
+            Array2::from_shape_fn((1, logits.len()), |(_, j)| logits[j] / self.temperature);
+        let likely = softmax(scaled.view());
+        let (got, want) = (likely.dim(), scaled.dim());
+        assert_eq!(got, want, "the softmax of a row of logits has another shape");
+        let likely = |token: usize| likely[[0, token]];
         let (mut among, mut sum) = (0, 0.0);
-        while among < order.len() && (among == 0 || sum < self.top_p * all) {
+        while among < order.len() && (among == 0 || sum < self.top_p) {
             sum += likely(order[among]);
             among += 1;
         }
@@ -70,6 +83,7 @@ impl Sampling {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ch03_scaled_dot_product::softmax_rows;
 
     /// How often each of three tokens is chosen, of a thousand times.
     fn counts(sampling: Sampling, written: &[usize]) -> [usize; 3] {
@@ -78,7 +92,7 @@ mod tests {
         // Probabilities 0.6, 0.3 and 0.1.
         let logits = [0.6_f32.ln(), 0.3_f32.ln(), 0.1_f32.ln()];
         for _ in 0..1000 {
-            counts[sampling.choose(&logits, written, &mut random)] += 1;
+            counts[sampling.choose(&logits, written, &mut random, softmax_rows)] += 1;
         }
         counts
     }

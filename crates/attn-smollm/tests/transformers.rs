@@ -4,8 +4,10 @@
 
 use attn_lm::{Attention, text};
 use attn_smollm::{
-    Heads, ModelError, Plain, Projected, SYSTEM, SmolLm, Tokens, how_to_get_it, likeliest,
+    Heads, ModelError, Plain, Projected, SYSTEM, SmolLm, Tokens, ask, how_to_get_it, likeliest,
+    why, write,
 };
+use attn_snapshot::Near;
 use ch04_multi_head::given::Layout;
 use ndarray::{Array2, Array3, ArrayView3, Axis, concatenate, s};
 use safetensors::SafeTensors;
@@ -281,4 +283,29 @@ fn what_is_wrong_is_seen() {
     let mut attention = Projected::with_layout(model, Layout::Half, Plain::new(model));
     let Ok(logits) = model.last_logits(&capital, &mut attention);
     assert_eq!(words.decode(&[likeliest(&logits)]), " Paris");
+}
+
+/// Chapter 6 has this from its snapshot.
+#[test]
+fn where_the_heads_looked_is_told() {
+    let Some((model, tokens)) = model() else { return };
+    let asked = tokens.encode(&ask("What is the capital of France?"));
+    let mut attention = Projected::new(model, Plain::new(model));
+    let Ok(reply) = write(model, &mut attention, &asked, (20, tokens.end));
+    let read = [&asked[..], &reply.tokens].concat();
+    let why = |text| why(model, tokens, &read, asked.len(), text);
+    // A share may be rounded otherwise elsewhere.
+    let near = Near { allowed: 0.05 }.settings();
+    near.bind(|| insta::assert_snapshot!(why("paris")));
+    assert_eq!(why("Rome"), "No token of the reply has “Rome” in it.\n\n");
+    // The rows are shares: what a head takes sums to one, and nothing comes from later tokens.
+    let mut looking = Projected::new(model, Plain::looking(model));
+    let Ok(_) = model.decoder.states(&asked, &mut looking);
+    for weights in looking.inner.looks() {
+        assert_eq!(weights.dim(), (9, asked.len(), asked.len()));
+        for (i, row) in weights.rows().into_iter().enumerate() {
+            let (seen, later) = row.split_at(Axis(0), i % asked.len() + 1);
+            assert!((seen.sum() - 1.0).abs() < 1e-5 && later.iter().all(|&w| w == 0.0));
+        }
+    }
 }

@@ -14,7 +14,7 @@
 use crate::{
     Chapter, Course, Demonstration, Exercise, Language,
     cargo::{Error, Failure, Outcome, build},
-    course::{SMOLLM, SMOLLM_DIR},
+    course::{REPLY, SMOLLM, SMOLLM_DIR},
     files,
     program::{Alone, Program, Purpose},
     source,
@@ -94,16 +94,73 @@ pub fn demonstration(
     let purpose = Purpose::Demonstration(demonstration);
     let alone = Alone::with(course, chapter, purpose)?;
     let mut answers = Answers::new(course, chapter, original, purpose)?;
-    for exercise in &chapter.exercises {
-        if starter::is_unsolved(&answers.unsolved, &answers.original, &exercise.id) {
-            answers.leave_out(exercise.id.clone(), not_begun(exercise), false)?;
-        }
-    }
+    answers.leave_out_unsolved()?;
     let program = answers.build_what_compiles()?;
     Ok(Built {
         program: program.map(|program| alone.with_program(program)),
         refused: answers.refused,
     })
+}
+
+/// A program to talk to, with the learner's answers of several chapters.
+pub struct Speaker {
+    /// The program.
+    pub program: Program,
+    /// The exercises that are not in it; see [`Built::refused`].
+    pub refused: BTreeMap<String, Verdict>,
+}
+
+/// Builds what a conversation is with, on the functions of what the learner's files of some chapters
+/// say; on the reference's, if there are none. An exercise that is not solved or does not compile is
+/// the reference's, and told with the refused ones.
+///
+/// # Errors
+/// As for [`with_learner`].
+pub fn speaker(course: &Course, files: &[(&Chapter, String)]) -> Result<Speaker> {
+    let alone = Alone::in_conversation(course)?;
+    if files.is_empty() {
+        let program = alone.with_program(example(course, SPEAKER, "the model")?);
+        return Ok(Speaker { program, refused: BTreeMap::new() });
+    }
+    let purpose = Purpose::Conversation;
+    let mut all = Vec::new();
+    for (chapter, text) in files {
+        let mut answers = Answers::new(course, chapter, text, purpose)?;
+        answers.leave_out_unsolved()?;
+        all.push(answers);
+    }
+    let marks = all.iter().map(Answers::lay).collect::<Result<Vec<_>>>()?;
+    let mut outcome = speaker_on(course, &marks.concat())?;
+    if matches!(outcome, Outcome::Failed(_)) {
+        outcome = speaker_on(course, &lay_what_compiles(course, &mut all)?)?;
+    }
+    let path = match outcome {
+        Outcome::Program(path) => path,
+        Outcome::Failed(failure) => bail!("{REPLY} does not compile:\n{}", failure.text()),
+    };
+    let refused = all.into_iter().flat_map(|answers| answers.refused).collect();
+    Ok(Speaker { program: alone.with_program(path), refused })
+}
+
+/// Lays what compiles of several files, one after another: the others are the reference's meanwhile,
+/// so that every error is in the one. Returns their marks.
+fn lay_what_compiles(course: &Course, all: &mut [Answers]) -> Result<String> {
+    let mut references = Vec::new();
+    for Answers { chapter, unsolved, purpose, .. } in all.iter() {
+        let mut reference = Answers::new(course, chapter, unsolved, *purpose)?;
+        reference.leave_out_unsolved()?;
+        references.push(reference);
+    }
+    let mut marks = references.iter().map(Answers::lay).collect::<Result<Vec<_>>>()?;
+    for (i, answers) in all.iter_mut().enumerate() {
+        marks[i].clear();
+        answers.beside = marks.concat();
+        marks[i] = match answers.build_what_compiles()? {
+            Some(_) => answers.lay()?,
+            None => references[i].lay()?,
+        };
+    }
+    Ok(marks.concat())
 }
 
 /// The verdict on an answer that is still the starter's.
@@ -126,6 +183,8 @@ struct Answers<'a> {
     added: String,
     /// What was left out, and why.
     refused: BTreeMap<String, Verdict>,
+    /// The marks of the other chapters' files that are compiled with it, in a conversation.
+    beside: String,
 }
 
 impl<'a> Answers<'a> {
@@ -146,7 +205,18 @@ impl<'a> Answers<'a> {
             original,
             added: String::new(),
             refused: BTreeMap::new(),
+            beside: String::new(),
         })
+    }
+
+    /// Leaves out what is still the starter's.
+    fn leave_out_unsolved(&mut self) -> Result<()> {
+        for exercise in &self.chapter.exercises {
+            if starter::is_unsolved(&self.unsolved, &self.original, &exercise.id) {
+                self.leave_out(exercise.id.clone(), not_begun(exercise), false)?;
+            }
+        }
+        Ok(())
     }
 
     /// Leaves out what does not compile until the rest does. `None` if it never does.
@@ -252,7 +322,7 @@ impl<'a> Answers<'a> {
     fn leave_out(&mut self, id: String, verdict: Verdict, missing: bool) -> Result<()> {
         let stub = match self.purpose {
             Purpose::Check => starter::stub(self.chapter, &self.unsolved, &id)?,
-            Purpose::Demonstration(_) => {
+            Purpose::Demonstration(_) | Purpose::Conversation => {
                 let (_, exercise) = self.course.exercise(&id)?;
                 starter::reference_stub(self.course, self.chapter, exercise, &self.original)?
             }
@@ -292,13 +362,25 @@ impl<'a> Answers<'a> {
         (now.is_some() && now == own).then_some(line)
     }
 
+    /// Lays the overlay as it is now, and returns its mark.
+    fn lay(&self) -> Result<String> {
+        lay_overlay(
+            self.course,
+            self.chapter,
+            self.purpose,
+            &format!("{}{}", self.text, self.added),
+        )
+    }
+
     fn build(&self, text: &str) -> Result<Outcome> {
         let mark = lay_overlay(self.course, self.chapter, self.purpose, text)?;
         match self.purpose {
             Purpose::Check => check_program(self.course, self.chapter, Some(("overlay", &mark))),
             Purpose::Demonstration(demonstration) => {
-                demonstration_on(self.course, self.chapter, demonstration, &mark)
+                let what = format!("chapter {}'s demonstration", self.chapter.number);
+                demonstration_on(self.course, demonstration, &mark, &what)
             }
+            Purpose::Conversation => speaker_on(self.course, &format!("{}{mark}", self.beside)),
         }
     }
 }
@@ -309,6 +391,7 @@ fn overlay(chapter: &Chapter, purpose: Purpose) -> PathBuf {
         Purpose::Check => "overlay",
         // A copy of its own: else each would have to be compiled again after the other.
         Purpose::Demonstration(_) => "mine",
+        Purpose::Conversation => "conversation",
     };
     format!(".attn/{folder}/{:02}/exercise.rs", chapter.number).into()
 }
@@ -332,18 +415,26 @@ fn lay_overlay(course: &Course, chapter: &Chapter, purpose: Purpose, text: &str)
     Ok(mark)
 }
 
-/// Builds a demonstration with the answers in the overlay of this mark.
+/// Builds a demonstration with the answers in the overlays of these marks.
 fn demonstration_on(
     course: &Course,
-    chapter: &Chapter,
     Demonstration { package, example, .. }: Demonstration,
-    mark: &str,
+    marks: &str,
+    what: &str,
 ) -> Result<Outcome> {
     let arguments = ["rustc", "--package", package, "--example", example];
     let arguments = [&arguments[..], &["--", "--cfg", "overlay"]].concat();
-    let what = format!("Compiling chapter {}'s demonstration on your functions", chapter.number);
-    build(&course.root, &arguments, Some(mark), &(what + minutes(package)))
+    let what = format!("Compiling {what} on your functions{}", minutes(package));
+    build(&course.root, &arguments, Some(marks), &what)
 }
+
+/// Builds what a conversation is with, as [`demonstration_on`].
+fn speaker_on(course: &Course, marks: &str) -> Result<Outcome> {
+    demonstration_on(course, SPEAKER, marks, "the model")
+}
+
+/// What a conversation is with.
+const SPEAKER: Demonstration = Demonstration { package: SMOLLM, example: REPLY, calls: &[] };
 
 /// What is said of the time that a package takes to compile.
 fn minutes(package: &str) -> &'static str {
@@ -353,17 +444,17 @@ fn minutes(package: &str) -> &'static str {
     }
 }
 
-/// Builds a demonstration of a chapter and returns the program.
+/// Builds a demonstration, which is called `what`, and returns the program.
 ///
 /// # Errors
 /// When it does not compile.
 pub fn example(
     course: &Course,
-    chapter: &Chapter,
     Demonstration { package, example, .. }: Demonstration,
+    what: &str,
 ) -> Result<PathBuf> {
     let arguments = ["build", "--package", package, "--example", example];
-    let what = format!("Compiling chapter {}'s demonstration{}", chapter.number, minutes(package));
+    let what = format!("Compiling {what}{}", minutes(package));
     match build(&course.root, &arguments, None, &what)? {
         Outcome::Program(program) => Ok(program),
         Outcome::Failed(failure) => bail!("{example} does not compile:\n{}", failure.text()),
@@ -532,7 +623,7 @@ pub fn own_name(chapter: &Chapter, message: &str) -> String {
     let (dir, number) = (chapter.dir.display(), chapter.number);
     let file = chapter.answers().display().to_string();
     let copy = Regex::new(&format!(
-        r"({}|{})[/\\](src|examples[/\\]\w+)[/\\](\.\.[/\\])+\.attn[/\\](overlay|mine)[/\\]{number:02}[/\\]exercise\.rs",
+        r"({}|{})[/\\](src|examples[/\\]\w+)[/\\](\.\.[/\\])+\.attn[/\\](overlay|mine|conversation)[/\\]{number:02}[/\\]exercise\.rs",
         regex_lite::escape(&dir.to_string()),
         regex_lite::escape(SMOLLM_DIR)
     ));

@@ -60,6 +60,9 @@ pub struct Chapter {
     /// What shows its functions at work in a real language model: `cargo attn run --model smollm2`.
     #[serde(default)]
     pub smollm2: Option<OnModel>,
+    /// The ids of the exercises whose functions the real language model answers by in `cargo attn chat`.
+    #[serde(default)]
+    pub chat: Vec<String>,
     /// What the learner's file begins with.
     pub imports: String,
     /// Its exercises, in order.
@@ -83,6 +86,9 @@ pub const GRADCHECK: &str = "gradcheck";
 pub const SMOLLM: &str = "attn-smollm";
 /// Its folder, from the root on.
 pub const SMOLLM_DIR: &str = "crates/attn-smollm";
+
+/// The example of [`SMOLLM`] that `cargo attn chat` talks to.
+pub const REPLY: &str = "reply";
 
 /// The demonstration of a chapter in a real language model.
 #[derive(Clone, Debug, Deserialize)]
@@ -303,11 +309,16 @@ impl Chapter {
         Some(Demonstration { package: SMOLLM, example, calls })
     }
 
+    /// Its part in the conversation with the real language model.
+    pub fn in_conversation(&self) -> Demonstration<'_> {
+        Demonstration { package: SMOLLM, example: REPLY, calls: &self.chat }
+    }
+
     /// The ids of the exercises whose functions its demonstrations call themselves, some more than
     /// once.
     fn called(&self) -> impl Iterator<Item = &String> {
         let on_model = self.smollm2.iter().flat_map(|on_model| &on_model.calls);
-        self.demonstrates.iter().chain(&self.gradients).chain(on_model)
+        self.demonstrates.iter().chain(&self.gradients).chain(on_model).chain(&self.chat)
     }
 
     /// The exercises whose functions its demonstrations call themselves.

@@ -3,7 +3,7 @@
 //! committed, so that the course compiles without this command; `cargo attn dev starters` writes
 //! them, and `dev verify` refuses stale ones.
 
-use crate::{Chapter, Course, Language, course::SMOLLM_DIR, starter};
+use crate::{Chapter, Course, Demonstration, Language, course::SMOLLM_DIR, starter};
 use anyhow::Result;
 use regex_lite::Regex;
 use std::path::{Path, PathBuf};
@@ -34,10 +34,16 @@ pub fn files(course: &Course, chapter: &Chapter) -> Result<Vec<(PathBuf, String)
         }));
         for (dir, demonstration, command) in demonstrations {
             if !demonstration.calls.is_empty() {
-                let functions = demonstrated(chapter, &files[0].1, &command)?;
+                let functions = demonstrated(chapter, &files[0].1, &command, "mine")?;
                 let example = dir.join("examples").join(demonstration.example);
                 files.push((example.join("functions.rs"), functions));
             }
+        }
+        let Demonstration { example, calls, .. } = chapter.in_conversation();
+        if !calls.is_empty() {
+            let functions = demonstrated(chapter, &files[0].1, "chat --mine", "conversation")?;
+            let example = Path::new(SMOLLM_DIR).join("examples").join(example);
+            files.push((example.join(format!("ch{number:02}.rs")), functions));
         }
     }
     Ok(files)
@@ -112,7 +118,7 @@ fn reference(chapter: &Chapter) -> String {
 
 /// The functions that a demonstration calls: the reference's, or the learner's where these are
 /// compiled into it.
-fn demonstrated(chapter: &Chapter, starter: &str, command: &str) -> Result<String> {
+fn demonstrated(chapter: &Chapter, starter: &str, command: &str, overlay: &str) -> Result<String> {
     let krate = chapter.package.replace('-', "_");
     let number = format!("{:02}", chapter.number);
     let argument = Regex::new(r"[(,] ?(\w+): ")?;
@@ -135,7 +141,7 @@ pub use {krate}::functions::REFERENCE as FUNCTIONS;
 
 #[cfg(overlay)]
 #[rustfmt::skip] // rustfmt would insist that the file exists
-#[cfg_attr(overlay, path = "../../../../.attn/mine/{number}/exercise.rs")]
+#[cfg_attr(overlay, path = "../../../../.attn/{overlay}/{number}/exercise.rs")]
 mod answers;
 
 #[cfg(overlay)]

@@ -72,7 +72,7 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
-    /// A real language model answers, with --mine on your functions of chapter 6; `chat --help` says what it takes
+    /// A real language model answers, with --mine by your functions of chapters 3 to 6; `chat --help` says what it takes
     #[command(disable_help_flag = true)]
     Chat {
         /// Passed on to it

@@ -3,7 +3,7 @@
 
 use crate::{Chapter, Course, Demonstration, files, output};
 use anyhow::{Context, Error, Result, bail};
-use attn_exercise::{Demonstrated, Limits, Request, watch_demonstration};
+use attn_exercise::{Conversation, Demonstrated, Limits, Request, watch_demonstration};
 use serde::de::DeserializeOwned;
 use std::{
     fs::{self, File},
@@ -20,6 +20,8 @@ pub enum Purpose<'a> {
     Check,
     /// A demonstration, where it is the reference's.
     Demonstration(Demonstration<'a>),
+    /// The program that a conversation is with, which has the answers of several chapters.
+    Conversation,
 }
 
 /// The right to build and run a chapter's check program, or its demonstration. One process has it at a
@@ -38,17 +40,33 @@ impl Alone {
     /// When there is no room on the disk, or nothing can be written.
     pub fn with(course: &Course, chapter: &Chapter, purpose: Purpose) -> Result<Self> {
         let number = chapter.number;
-        let (folder, what) = match purpose {
-            Purpose::Check => ("check", "check"),
-            Purpose::Demonstration(_) => ("demonstration", "demonstration"),
-        };
-        let lock = course.root.join(format!(".attn/{folder}/{number:02}.lock"));
+        match purpose {
+            Purpose::Check => {
+                let what = format!("check of chapter {number}");
+                Alone::at(course, &format!("check/{number:02}"), &what)
+            }
+            Purpose::Demonstration(_) => {
+                let what = format!("demonstration of chapter {number}");
+                Alone::at(course, &format!("demonstration/{number:02}"), &what)
+            }
+            Purpose::Conversation => Alone::in_conversation(course),
+        }
+    }
+
+    /// As [`with`](Alone::with), for a conversation, which is of no chapter.
+    ///
+    /// # Errors
+    /// As for [`with`](Alone::with).
+    pub fn in_conversation(course: &Course) -> Result<Self> {
+        Alone::at(course, "demonstration/conversation", "conversation")
+    }
+
+    fn at(course: &Course, place: &str, what: &str) -> Result<Self> {
+        let lock = course.root.join(format!(".attn/{place}.lock"));
         let lock = files::lock(&lock, || {
-            output::complain(format_args!(
-                "Another {what} of chapter {number} is running; waiting for its end …"
-            ));
+            output::complain(format_args!("Another {what} is running; waiting for its end …"));
         })?;
-        let scratch = course.root.join(format!(".attn/{folder}/{number:02}"));
+        let scratch = course.root.join(format!(".attn/{place}"));
         let _ = fs::remove_dir_all(&scratch);
         fs::create_dir_all(&scratch)
             .with_context(|| format!("{} cannot be made", scratch.display()))?;
@@ -106,6 +124,29 @@ impl Program {
         let scratch = &self.alone.scratch;
         files::has_room(scratch)?;
         watch_demonstration(&self.path, arguments, scratch, yours, limits)
+            .with_context(|| format!("{} cannot be run", self.path.display()))
+    }
+}
+
+impl Program {
+    /// Starts it as what a conversation is with; for the arguments see
+    /// [`demonstrate`](Program::demonstrate).
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn converse(
+        &self,
+        arguments: &[String],
+        yours: Vec<String>,
+        limits: &Limits,
+    ) -> Result<Conversation> {
+        let scratch = &self.alone.scratch;
+        files::has_room(scratch)?;
+        // What the last one left, if one went before.
+        for file in fs::read_dir(scratch)?.flatten() {
+            let _ = fs::remove_file(file.path());
+        }
+        Conversation::begin(&self.path, arguments, scratch, yours, limits)
             .with_context(|| format!("{} cannot be run", self.path.display()))
     }
 }

@@ -4,7 +4,7 @@ use attn::{Course, copy::copy, starter};
 use serde_json::Value;
 use std::{
     fs,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
     sync::{Mutex, MutexGuard},
@@ -45,6 +45,18 @@ const PARTS: &[&str] = &[
     "crates/one-build",
 ];
 
+/// What a conversation with the real language model needs beside them.
+const MODEL_PARTS: &[&str] = &[
+    "chapters/04-multi-head",
+    "chapters/05-kv-cache",
+    "chapters/06-mqa-gqa",
+    "chapters/07-mla",
+    "crates/attn-dates",
+    "crates/attn-lm",
+    "crates/attn-smollm",
+    "crates/attn-weights",
+];
+
 /// Where everything is compiled.
 fn target() -> &'static Path {
     let scratch = Path::new(env!("CARGO_TARGET_TMPDIR"));
@@ -56,10 +68,15 @@ static ALONE: Mutex<()> = Mutex::new(());
 impl Copy {
     /// A fresh copy, without a learner's file and without progress.
     fn new() -> Self {
+        Copy::with(PARTS)
+    }
+
+    /// A copy of these parts.
+    fn with(parts: &[&str]) -> Self {
         let alone = ALONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("course");
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-        copy(&source, &root, PARTS).expect("a copy");
+        copy(&source, &root, parts).expect("a copy");
         let copy = Copy { root, _alone: alone };
         copy.edit("Cargo.toml", |manifest| {
             let members = ["members = ", "default-members = "];
@@ -1014,4 +1031,87 @@ fn nothing_of_a_demonstration_is_left_running() {
     run.kill().expect("killed");
     run.wait().expect("ended");
     wait_for(0);
+}
+
+/// Asks the real language model one question after another.
+fn asked(copy: &Copy, questions: &str, case: &str) -> Ended {
+    let mut chat = copy.command(&["chat", "--mine", "--temperature", "0"]);
+    let chat = chat.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    chat.env("ATTN_DEMONSTRATION_SECONDS", "5").env("CASE", case);
+    let mut chat = chat.spawn().expect("attn starts");
+    let mut stdin = chat.stdin.take().expect("it is piped");
+    stdin.write_all(questions.as_bytes()).expect("it reads");
+    drop(stdin);
+    Ended::from(chat.wait_with_output().expect("it ends"))
+}
+
+#[test]
+fn a_conversation_goes_on_whatever_a_learners_function_does() {
+    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.attn/smollm2");
+    let model = std::env::var_os("ATTN_SMOLLM").map_or(model, PathBuf::from);
+    if !model.is_dir() && std::env::var_os("ATTN_REQUIRE_SMOLLM").is_none() {
+        eprintln!("skipped: SmolLM2 is not there");
+        return;
+    }
+    let copy = Copy::with(&[PARTS, MODEL_PARTS].concat());
+    let course = Course::load(&copy.root).expect("a course");
+    let write = |number: u32, edit: &dyn Fn(String) -> String| {
+        let chapter = course.chapter(number).expect("a chapter");
+        let solved = starter::solved(&course, chapter).expect("a reference");
+        fs::write(copy.root.join(chapter.answers()), edit(solved)).expect("written");
+    };
+    let question = "What is the capital of France?\n";
+    let paris = "> What is the capital of France?\nThe capital of France is Paris.\n";
+    for number in [3, 4, 6] {
+        write(number, &|solved| solved);
+    }
+    let right = asked(&copy, &format!("{question}\nAnd of Italy?\n"), "");
+    assert_eq!(right.code, 0, "{right}");
+    assert!(right.out.contains(paris) && right.out.contains("Rome"), "{right}");
+    let whose = |ended: &Ended| {
+        let text = ended.out.replace('\n', " ");
+        let (yours, rest) = text.split_once("The reference's (yours ").expect("both kinds");
+        (yours.to_string(), rest.to_string())
+    };
+    let (yours, rest) = whose(&right);
+    assert!(yours.contains("rope (4.4)") && rest.contains("append (5.2)"), "{right}");
+    assert!(!right.err.contains("gives something else"), "{right}");
+
+    // What goes wrong ends a reply, and the next question is answered like the first. All three are
+    // compiled once.
+    let begins = "pub fn merge_heads(x: ArrayView3<f32>) -> Array2<f32> {\n";
+    let wrong = "    match std::env::var(\"CASE\").as_deref() {\n\
+                 _ if x.dim().1 <= 60 => {}\n\
+                 Ok(\"panic\") => panic!(\"at {}\", x.dim().1),\n\
+                 Ok(\"exit\") => std::process::exit(0),\n\
+                 _ => loop { std::hint::black_box(0); },\n}\n";
+    write(4, &|solved| solved.replace(begins, &format!("{begins}{wrong}")));
+    let long = format!("What is the capital of{}?\n", " France, I mean of France".repeat(9));
+    for (case, says) in [
+        ("panic", "merge_heads (4.2) panicked at exercise.rs:"),
+        ("exit", "merge_heads (4.2) ended the program (exit code 0)"),
+        ("loop", "merge_heads (4.2) was still running after 5 seconds"),
+    ] {
+        let ended = asked(&copy, &format!("{long}{question}"), case);
+        assert_eq!(ended.code, 0, "{case}: {ended}");
+        assert!(ended.err.contains(says), "{case}: {ended}");
+        assert!(ended.err.contains("without this question"), "{case}: {ended}");
+        assert!(ended.out.contains("Paris"), "{case}, the second reply: {ended}");
+    }
+
+    // What is wrong without a word is named after the reply.
+    write(4, &|solved| solved.replace("(start + ", "(1 + start + "));
+    let wrong = asked(&copy, question, "");
+    assert!(wrong.out.contains(paris), "only differences of positions count: {wrong}");
+    assert!(wrong.err.contains("rope (4.4) gives something else than the reference"), "{wrong}");
+    assert_eq!(wrong.err.matches("gives something else").count(), 1, "{wrong}");
+
+    // What does not compile is the reference's, and costs no other chapter's functions.
+    write(4, &|solved| solved.replace(begins, &format!("{begins}    let n: u8 = x;\n")));
+    write(6, &|_| "this is not Rust".into());
+    let broken = asked(&copy, question, "");
+    assert!(broken.out.contains(paris), "{broken}");
+    let (yours, rest) = whose(&broken);
+    assert!(yours.contains("rope (4.4)") && rest.contains("merge_heads (4.2)"), "{broken}");
+    assert!(rest.contains("grouped_decode (6.3)"), "{broken}");
 }

@@ -19,6 +19,10 @@ pub const FUNCTIONS: Functions = Functions {
         let _running = entered("4.1");
         answers::split_heads(x, h)
     },
+    merge_heads: |x| {
+        let _running = entered("4.2");
+        answers::merge_heads(x)
+    },
     rope: |x, start, rotary| {
         let _running = entered("4.4");
         answers::rope(x, start, rotary)

@@ -19,6 +19,10 @@ pub const FUNCTIONS: Functions = Functions {
         let _running = entered("5.1");
         answers::cache_bytes(model, tokens, batch)
     },
+    append: |cache, keys, values, start| {
+        let _running = entered("5.2");
+        answers::append(cache, keys, values, start)
+    },
     cached_layer: |layer, cache, x, rotary| {
         let _running = entered("5.4");
         answers::cached_layer(layer, cache, x, rotary)

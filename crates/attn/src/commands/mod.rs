@@ -3,6 +3,7 @@
 
 mod bench;
 mod book;
+mod chat;
 mod check;
 mod dev;
 mod doctor;
@@ -15,12 +16,13 @@ mod try_case;
 
 pub use bench::bench;
 pub use book::book;
+pub use chat::{Partner, Said, Silence, chat};
 pub use check::{check, check_aloud, watch};
 pub use dev::{oracles, starters, verify};
 pub use doctor::doctor;
 pub use hint::{hint, next_hint, solution};
 pub use new::{new_chapter, new_exercise};
 pub use reset::{reset, update};
-pub use run::{at_work, chat, gradcheck, mine_command, run};
+pub use run::{at_work, gradcheck, mine_command, run};
 pub use status::status;
 pub use try_case::try_case;

@@ -2,7 +2,6 @@
 
 use crate::{
     Chapter, Course, Demonstration, Exercise, Language, Target, answers, compile,
-    course::SMOLLM,
     output::{complain, println},
     program, progress, render, smollm, source, starter,
 };
@@ -11,7 +10,7 @@ use attn_exercise::{Demonstrated, Limits, Place, Symptom, Verdict};
 use std::{
     collections::{BTreeMap, BTreeSet},
     env,
-    io::{self, BufRead, IsTerminal},
+    path::Path,
     process::{self, Command},
 };
 
@@ -19,7 +18,7 @@ use std::{
 const ANSWERS: &str = "exercise.rs";
 
 /// Asks for the demonstration on the learner's functions.
-const MINE: &str = "--mine";
+pub const MINE: &str = "--mine";
 
 /// The seconds that one call of a learner's function may take, of a demonstration that does more
 /// than a check does: as long as chapter 8's own patience with a rung.
@@ -53,45 +52,19 @@ pub fn run(course: &Course, number: u32, arguments: &[String]) -> Result<bool> {
         );
         return on_yours(course, chapter, demonstration, &arguments);
     }
-    let program = compile::example(course, chapter, demonstration)?;
-    program::become_it(Command::new(program).args(arguments))
+    become_reference(course, chapter, demonstration, &arguments)
 }
 
-/// The chapter whose functions a conversation with the real language model calls.
-const CHAT: u32 = 6;
-
-/// Talks to the real language model; with `--mine` among the arguments on the learner's functions of
-/// chapter 6. Those run in a process of their own, which hears nothing: what is to be asked stands
-/// among the arguments, or is read here, to its end.
-///
-/// # Errors
-/// When the model is not there, or the program does not compile or cannot be started.
-pub fn chat(course: &Course, arguments: &[String]) -> Result<bool> {
-    smollm::expect(course)?;
-    let chapter = course.chapter(CHAT)?;
-    let calls: Vec<String> = ["6.2", "6.3"].map(String::from).into();
-    let demonstration = Demonstration { package: SMOLLM, example: "chat", calls: &calls };
-    let mut arguments = arguments.to_vec();
-    let Some(mine) = arguments.iter().position(|argument| argument == MINE) else {
-        let program = compile::example(course, chapter, demonstration)?;
-        return program::become_it(Command::new(program).args(arguments));
-    };
-    arguments.remove(mine);
-    if !io::stdin().is_terminal() {
-        let lines: Result<Vec<String>, _> = io::stdin().lock().lines().collect();
-        let asked = lines?.into_iter().filter(|line| !line.trim().is_empty());
-        // A question may begin with a hyphen.
-        let questions: Vec<String> = asked.collect();
-        if !questions.is_empty() {
-            arguments.push("--".into());
-            arguments.extend(questions);
-        }
-    }
-    ensure!(
-        !arguments.is_empty(),
-        "say with {MINE} what to ask: cargo attn chat {MINE} \"What is attention?\""
-    );
-    on_yours(course, chapter, demonstration, &arguments)
+/// Becomes a demonstration on the reference's functions.
+fn become_reference(
+    course: &Course,
+    chapter: &Chapter,
+    demonstration: Demonstration,
+    arguments: &[String],
+) -> Result<bool> {
+    let what = format!("chapter {}'s demonstration", chapter.number);
+    let program = compile::example(course, demonstration, &what)?;
+    program::become_it(Command::new(program).args(arguments))
 }
 
 /// Takes `--model NAME` or `--model=NAME` out of the arguments.
@@ -150,6 +123,16 @@ pub fn gradcheck(course: &Course, target: &Target, seed: u64) -> Result<bool> {
 /// Whose function stands for each exercise: the learner's, unless it had to be left out.
 type LeftOut = BTreeMap<String, Verdict>;
 
+/// What a chapter has in a program that runs a learner's functions.
+pub struct Part<'a> {
+    /// The chapter.
+    pub chapter: &'a Chapter,
+    /// The ids of the exercises whose functions the program calls itself.
+    pub calls: &'a [String],
+    /// What the learner's file says.
+    pub text: String,
+}
+
 fn on_yours(
     course: &Course,
     chapter: &Chapter,
@@ -158,73 +141,96 @@ fn on_yours(
 ) -> Result<bool> {
     let text = answers::text(course, chapter)?;
     let built = compile::demonstration(course, chapter, demonstration, &text)?;
-    say_whose(course, chapter, demonstration.calls, &text, &built.refused)?;
+    let parts = [Part { chapter, calls: demonstration.calls, text }];
+    say_whose(course, &parts, &built.refused)?;
     let Some(program) = built.program else {
-        let program = compile::example(course, chapter, demonstration)?;
-        return program::become_it(Command::new(program).args(arguments));
+        return become_reference(course, chapter, demonstration, arguments);
     };
-    let seconds = env::var("ATTN_DEMONSTRATION_SECONDS").ok();
-    let seconds = seconds.and_then(|text| text.parse().ok()).unwrap_or(SECONDS);
-    let limits = Limits { seconds, ..Limits::default() };
-    let ids = chapter.exercises.iter().map(|exercise| exercise.id.clone());
-    let yours = ids.filter(|id| !built.refused.contains_key(id)).collect();
-    let outcome = program.demonstrate(arguments, yours, &limits)?;
+    let yours = yours(&parts, &built.refused);
+    let outcome = program.demonstrate(arguments, yours, &limits())?;
     drop(program);
     match outcome {
         Demonstrated::Ended { code: 0 } => return Ok(true),
         Demonstrated::Ended { code } => process::exit(code),
-        Demonstrated::Todo { todo, id } => complain(format_args!(
-            "{} is half written: its todo was reached, “{todo}”",
-            named(chapter, &built.refused, id.as_deref()),
-        )),
-        Demonstrated::Stopped { symptom, id } => {
-            let standing_in = in_a_reference(chapter, &text, &built.refused, &symptom);
-            let id = standing_in.map(|exercise| exercise.id.as_str()).or(id.as_deref());
-            let who = named(chapter, &built.refused, id);
-            let theirs = id.is_none_or(|id| built.refused.contains_key(id));
-            match symptom {
-                // Nothing of the learner's is at that place.
-                Symptom::Panicked { message, .. } if theirs => complain(format_args!(
-                    "{who} could not go on with what your functions gave: {message}"
-                )),
-                // A place that is not in the learner's file says nothing to the learner.
-                Symptom::Panicked { message, place } => {
-                    let place = place.filter(|place| place.file.ends_with(ANSWERS));
-                    let symptom = Symptom::Panicked { message, place };
-                    complain(format_args!("{who} {}", render::symptom(course, &symptom)));
-                }
-                symptom => complain(format_args!("{who} {}", render::symptom(course, &symptom))),
-            }
+        outcome => {
+            complain(format_args!("{}", what_happened(course, &parts, &built.refused, outcome)))
         }
     }
     Ok(false)
 }
 
-/// Says whose each function is.
-fn say_whose(
+/// The limits on each call of a learner's function in a demonstration.
+pub fn limits() -> Limits {
+    let seconds = env::var("ATTN_DEMONSTRATION_SECONDS").ok();
+    let seconds = seconds.and_then(|text| text.parse().ok()).unwrap_or(SECONDS);
+    Limits { seconds, ..Limits::default() }
+}
+
+/// The exercises whose functions are the learner's.
+pub fn yours(parts: &[Part], left_out: &LeftOut) -> Vec<String> {
+    let ids = parts.iter().flat_map(|part| &part.chapter.exercises).map(|exercise| &exercise.id);
+    ids.filter(|id| !left_out.contains_key(*id)).cloned().collect()
+}
+
+/// One sentence about what went wrong in a program on a learner's functions, and in whose.
+pub fn what_happened(
     course: &Course,
-    chapter: &Chapter,
-    calls: &[String],
-    text: &str,
+    parts: &[Part],
     left_out: &LeftOut,
-) -> Result<()> {
+    outcome: Demonstrated,
+) -> String {
+    match outcome {
+        Demonstrated::Ended { code } => format!("The demonstration ended with exit status {code}."),
+        Demonstrated::Todo { todo, id } => format!(
+            "{} is half written: its todo was reached, “{todo}”",
+            named(course, left_out, id.as_deref()),
+        ),
+        Demonstrated::Stopped { symptom, id } => {
+            let standing_in = in_a_reference(parts, left_out, &symptom);
+            let id = standing_in.map(|exercise| exercise.id.as_str()).or(id.as_deref());
+            let who = named(course, left_out, id);
+            let theirs = id.is_none_or(|id| left_out.contains_key(id));
+            match symptom {
+                // Nothing of the learner's is at that place.
+                Symptom::Panicked { message, .. } if theirs => {
+                    format!("{who} could not go on with what your functions gave: {message}")
+                }
+                // A place that is not in the learner's file says nothing to the learner.
+                Symptom::Panicked { message, place } => {
+                    let place = place.filter(|place| place.file.ends_with(ANSWERS));
+                    let symptom = Symptom::Panicked { message, place };
+                    format!("{who} {}", render::symptom(course, &symptom))
+                }
+                symptom => format!("{who} {}", render::symptom(course, &symptom)),
+            }
+        }
+    }
+}
+
+/// Says whose each function is.
+///
+/// # Errors
+/// When the progress or a reference cannot be read.
+pub fn say_whose(course: &Course, parts: &[Part], left_out: &LeftOut) -> Result<()> {
     let progress = progress::load(course)?;
-    let called =
-        demonstrated(chapter, calls, |exercise| match left_out.contains_key(&exercise.id) {
-            true => starter::solution(course, chapter, exercise),
-            false => Ok(starter::section(text, &exercise.id).unwrap_or_default()),
-        })?;
     let mut groups: Vec<(String, Vec<String>)> = Vec::new();
-    for Exercise { id, item, .. } in called {
-        let whose = match left_out.get(id) {
-            None if progress.of(id).solved => "Yours".to_string(),
-            None => "Yours (its checks have not passed)".into(),
-            Some(verdict) => format!("The reference's (yours {})", why(verdict)),
-        };
-        let function = format!("{item} ({id})");
-        match groups.iter_mut().find(|(group, _)| *group == whose) {
-            Some((_, functions)) => functions.push(function),
-            None => groups.push((whose, vec![function])),
+    for Part { chapter, calls, text } in parts {
+        let called =
+            demonstrated(chapter, calls, |exercise| match left_out.contains_key(&exercise.id) {
+                true => starter::solution(course, chapter, exercise),
+                false => Ok(starter::section(text, &exercise.id).unwrap_or_default()),
+            })?;
+        for Exercise { id, item, .. } in called {
+            let whose = match left_out.get(id) {
+                None if progress.of(id).solved => "Yours".to_string(),
+                None => "Yours (its checks have not passed)".into(),
+                Some(verdict) => format!("The reference's (yours {})", why(verdict)),
+            };
+            let function = format!("{item} ({id})");
+            match groups.iter_mut().find(|(group, _)| *group == whose) {
+                Some((_, functions)) => functions.push(function),
+                None => groups.push((whose, vec![function])),
+            }
         }
     }
     groups.sort_by_key(|(whose, _)| !whose.starts_with("Yours"));
@@ -296,29 +302,33 @@ fn why(verdict: &Verdict) -> String {
 }
 
 /// Who did something.
-fn named(chapter: &Chapter, left_out: &LeftOut, id: Option<&str>) -> String {
-    let exercise = chapter.exercises.iter().find(|exercise| id == Some(&exercise.id));
+fn named(course: &Course, left_out: &LeftOut, id: Option<&str>) -> String {
+    let exercise = id.and_then(|id| course.exercise(id).ok());
     match exercise {
         None => "The demonstration".into(),
-        Some(Exercise { id, item, .. }) if left_out.contains_key(id) => {
+        Some((_, Exercise { id, item, .. })) if left_out.contains_key(id) => {
             format!("The reference's {item} ({id})")
         }
-        Some(Exercise { id, item, .. }) => format!("{item} ({id})"),
+        Some((_, Exercise { id, item, .. })) => format!("{item} ({id})"),
     }
 }
 
-/// The exercise whose reference panicked, where one stands in the learner's file in the place of what
+/// The exercise whose reference panicked, where one stands in a learner's file in the place of what
 /// was left out.
 fn in_a_reference<'a>(
-    chapter: &'a Chapter,
-    text: &str,
+    parts: &[Part<'a>],
     left_out: &LeftOut,
     symptom: &Symptom,
 ) -> Option<&'a Exercise> {
     let Symptom::Panicked { place: Some(Place { file, line }), .. } = symptom else {
         return None;
     };
-    let line = (*line as usize).checked_sub(1).filter(|_| file.ends_with(ANSWERS))?;
+    let line = (*line as usize).checked_sub(1)?;
+    let is_in = |part: &&Part| {
+        let file = Path::new(file);
+        file.ends_with(format!("{:02}/{ANSWERS}", part.chapter.number))
+    };
+    let Part { chapter, text, .. } = parts.iter().find(is_in)?;
     let sections = starter::sections(text);
     let section = sections.into_iter().find(|section| section.lines.contains(&line))?;
     let mut exercises = chapter.exercises.iter();
