@@ -31,7 +31,7 @@ pub struct Options {
 /// The ladder; and the comparisons, if they are asked for.
 pub fn measure(sitting: &mut Sitting, options: &Options) -> Result<()> {
     sitting.about("instructions", Instructions::detect().name().into());
-    let peer = Peer::start(&options.python);
+    let peer = Peer::start(&options.python, include_str!("../peers/attention.py"));
     let torch = match &peer {
         Ok(peer) => peer.version.clone(),
         Err(_) => "not installed".into(),

@@ -1,14 +1,11 @@
 //! PyTorch, in a process of its own that measures on request.
 
-use crate::Attention;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use std::{
     io::{BufRead, BufReader, Write},
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
 };
-
-const PROGRAM: &str = include_str!("../peers/attention.py");
 
 /// A running PyTorch.
 pub struct Peer {
@@ -25,9 +22,9 @@ struct Hello {
 }
 
 #[derive(Serialize)]
-struct Asked<'a> {
+struct Asked<'a, T> {
     #[serde(flatten)]
-    attention: &'a Attention,
+    what: &'a T,
     threads: usize,
 }
 
@@ -37,13 +34,13 @@ struct Answer {
 }
 
 impl Peer {
-    /// Starts it with this Python.
+    /// Starts a program with this Python. Its first line says the version.
     ///
     /// # Errors
-    /// When there is no such Python, or no PyTorch in it.
-    pub fn start(python: &str) -> Result<Self> {
+    /// When there is no such Python, or not what the program imports.
+    pub fn start(python: &str, program: &str) -> Result<Self> {
         let mut child = Command::new(python)
-            .args(["-c", PROGRAM])
+            .args(["-c", program])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -53,21 +50,21 @@ impl Peer {
         let mut answers = BufReader::new(child.stdout.take().context("its output")?);
         let mut line = String::new();
         answers.read_line(&mut line)?;
-        let Hello { version } =
-            serde_json::from_str(&line).with_context(|| format!("{python} has no PyTorch"))?;
+        let Hello { version } = serde_json::from_str(&line)
+            .with_context(|| format!("{python} has not what this needs"))?;
         Ok(Peer { child, asking, answers, version })
     }
 
-    /// Has it do the attention once, and returns its seconds.
+    /// Has it do something once, and returns its seconds.
     ///
     /// # Errors
     /// When it ends or answers something else.
-    pub fn time(&mut self, attention: &Attention, threads: usize) -> Result<f64> {
-        let asked = serde_json::to_string(&Asked { attention, threads })?;
+    pub fn time<T: Serialize>(&mut self, what: &T, threads: usize) -> Result<f64> {
+        let asked = serde_json::to_string(&Asked { what, threads })?;
         writeln!(self.asking, "{asked}")?;
         let mut line = String::new();
         self.answers.read_line(&mut line)?;
-        let answer: Answer = serde_json::from_str(&line).context("PyTorch gave no answer")?;
+        let answer: Answer = serde_json::from_str(&line).context("Python gave no answer")?;
         Ok(answer.seconds)
     }
 }

@@ -3,8 +3,8 @@
 use crate::{AttentionWeights, SmolLm};
 use attn_lm::{Attention, Linear};
 use ch04_multi_head::given::Layout;
-use ndarray::{Array2, Array3, ArrayView2, ArrayView3, Axis, s};
-use rayon::prelude::*;
+use ch08_flash_cpu::ladder::queries_in_lanes;
+use ndarray::{Array2, Array3, ArrayView2, ArrayView3, s};
 
 /// Attention of queries to keys and values that somebody else has made and turned, and the cache.
 pub trait Heads {
@@ -114,7 +114,8 @@ impl Turns {
     }
 }
 
-/// Grouped-query attention with a cache, plain: what the others are compared with.
+/// Grouped-query attention with a cache: what the others are compared with. Several tokens at once are
+/// attended to by the last rung of chapter 8, or where the weights are wanted, by a table of them.
 #[derive(Clone, Debug)]
 pub struct Plain {
     /// Of each layer and each head of keys and values, both as rows of d_h numbers, one after another.
@@ -174,35 +175,34 @@ impl Heads for Plain {
         }
         let ((h, n, d), group) = (q.dim(), q.dim().0 / kept.len());
         let m = kept[0][0].len() / d;
-        let head = |i: usize| {
-            let [keys, values] = &kept[i / group];
-            let view = |rows| ArrayView2::from_shape((m, d), rows).expect("whole rows");
-            let q = q.index_axis(Axis(0), i);
-            let mut weights = q.dot(&view(keys).t()); // n×m
-            for (row, mut weights) in weights.rows_mut().into_iter().enumerate() {
-                let (mut seen, mut unseen) =
-                    weights.multi_slice_mut((s![..m - n + row + 1], s![m - n + row + 1..]));
-                let max = seen.fold(f32::NEG_INFINITY, |max, &score| max.max(score));
-                let scale = 1.0 / (d as f32).sqrt();
-                seen.mapv_inplace(|score| ((score - max) * scale).exp());
-                let sum = seen.sum();
-                seen /= sum;
-                unseen.fill(0.0);
-            }
-            (weights.dot(&view(values)), weights)
-        };
-        // A thread costs more than a single row.
-        let heads: Vec<(Array2<f32>, Array2<f32>)> = match n {
-            1 => (0..h).map(head).collect(),
-            _ => (0..h).into_par_iter().map(head).collect(),
-        };
-        let mut out = Array3::zeros((h, n, d));
-        for (mut out, (head, _)) in out.outer_iter_mut().zip(&heads) {
-            out.assign(head);
+        if n > 1 && self.looks.is_none() {
+            let shared = |which: usize| {
+                let numbers: Vec<f32> =
+                    (0..h).flat_map(|i| &kept[i / group][which]).copied().collect();
+                Array3::from_shape_vec((h, m, d), numbers).expect("whole rows")
+            };
+            return Ok(queries_in_lanes(q, shared(0).view(), shared(1).view(), true).out);
         }
-        if let Some(looks) = &mut self.looks {
-            let rows: Vec<_> = heads.iter().map(|(_, weights)| weights.view()).collect();
-            looks[layer] = ndarray::stack(Axis(0), &rows).expect("of one shape");
+        // One row after another: for a single one a product of matrices would be mostly copies.
+        let scale = 1.0 / (d as f32).sqrt();
+        let (mut out, mut looks) = (Array3::zeros((h, n, d)), Array3::zeros((h, n, m)));
+        for (i, row) in (0..h).flat_map(|i| (0..n).map(move |row| (i, row))) {
+            let [keys, values] = &kept[i / group];
+            let seen = m - n + row + 1;
+            let view = |rows| ArrayView2::from_shape((m, d), rows).expect("whole rows");
+            let (keys, values) = (view(keys).slice_move(s![..seen, ..]), view(values));
+            let mut weights = keys.dot(&q.slice(s![i, row, ..]));
+            let max = weights.fold(f32::NEG_INFINITY, |max, &score| max.max(score));
+            weights.mapv_inplace(|score| ((score - max) * scale).exp());
+            weights /= weights.sum();
+            let mut out = out.slice_mut(s![i, row, ..]);
+            for (&weight, value) in weights.iter().zip(values.rows()) {
+                out.scaled_add(weight, &value);
+            }
+            looks.slice_mut(s![i, row, ..seen]).assign(&weights);
+        }
+        if let Some(kept) = &mut self.looks {
+            kept[layer] = looks;
         }
         Ok(out)
     }

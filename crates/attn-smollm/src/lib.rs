@@ -11,13 +11,16 @@
 //! * [`Sizes`], [`SmolLm`]: the model, as the file describes it.
 //! * [`Heads`], [`Projected`]: **attention and cache are a parameter**; [`Plain`] is the one that the
 //!   chapters' are compared with.
-//!
+//! * [`ByChapters`]: attention, projections and all, by the functions of chapters 4 to 6; and
+//!   [`Comparison`], which finds a learner's function that gives something else than the reference's.
 //! * [`write()`], [`Sampling`], [`Pieces`]: greedy writing, a choice by chance, and text as it comes.
 //! * [`why()`]: where the heads looked when a token was chosen.
 //!
 //! Reading the format and cutting text into tokens is not what the course is about, so libraries do
 //! it, `candle-core` and `tokenizers`. They take minutes to compile, so this crate is no default member.
 
+mod by_chapters;
+mod compare;
 mod error;
 mod file;
 mod heads;
@@ -30,6 +33,8 @@ mod tokens;
 mod why;
 mod write;
 
+pub use by_chapters::{ByChapters, Chapters};
+pub use compare::Comparison;
 pub use error::ModelError;
 pub use file::{BYTES, ModelFile, SHA256};
 pub use heads::{Heads, Plain, Projected};

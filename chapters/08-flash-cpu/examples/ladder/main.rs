@@ -1,6 +1,7 @@
 //! The ladder on this machine: every rung in turn, with its time, what it moves by the model, the
 //! tiles it visits and the memory it holds.
 
+mod beside;
 mod functions;
 mod mine;
 mod report;
@@ -113,7 +114,7 @@ pub fn run(mut arguments: Arguments, free: Option<u64>, to: &mut impl Write) -> 
     // Each with whether it is the learner's.
     let rungs: Vec<(Rung, bool)> = RUNGS
         .into_iter()
-        .flat_map(|rung| [Some((rung, false)), mine::beside(&rung).map(|mine| (mine, true))])
+        .flat_map(|rung| [Some((rung, false)), beside::beside(&rung).map(|mine| (mine, true))])
         .flatten()
         .collect();
     let bar = ProgressBar::new(rungs.len() as u64);

@@ -5,8 +5,6 @@ mod ch03;
 mod ch04;
 mod ch05;
 mod ch06;
-mod compare;
-mod layers;
 #[path = "../chat/style.rs"]
 mod style;
 
@@ -14,9 +12,8 @@ use anyhow::{Context, Result};
 use attn::commands::Said;
 use attn_core::random::Random;
 use attn_exercise::{demonstrate, end_of_reply, heard, heard_already};
-use attn_smollm::{Pieces, SYSTEM, Sampling, SmolLm, Tokens, turn, why};
+use attn_smollm::{ByChapters, Chapters, Pieces, SYSTEM, Sampling, SmolLm, Tokens, turn, why};
 use ch03_scaled_dot_product::softmax_rows;
-use layers::Layers;
 use ndarray::ArrayView2;
 use std::{
     env,
@@ -24,6 +21,9 @@ use std::{
     process::ExitCode,
 };
 use style::Style;
+
+const CHAPTERS: Chapters =
+    Chapters { ch04: ch04::FUNCTIONS, ch05: ch05::FUNCTIONS, ch06: ch06::FUNCTIONS };
 
 fn main() -> ExitCode {
     demonstrate(run)
@@ -36,7 +36,7 @@ fn run() -> Result<String> {
     let mut speaker = Speaker {
         model: &model,
         tokens: &tokens,
-        layers: Layers::new(&model),
+        layers: ByChapters::new(&model, CHAPTERS),
         read: Vec::new(),
         pending: tokens.encode(SYSTEM),
         random: Random::new(style.seed),
@@ -64,7 +64,7 @@ fn run() -> Result<String> {
 struct Speaker<'a> {
     model: &'a SmolLm,
     tokens: &'a Tokens,
-    layers: Layers<'a>,
+    layers: ByChapters<'a>,
     /// What the model has read: what its caches hold.
     read: Vec<usize>,
     /// What it has to read before it can answer.
