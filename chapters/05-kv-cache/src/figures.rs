@@ -39,5 +39,7 @@ pub fn tables() -> Vec<Written> {
         ("ch05/steps", roofline::table),
         ("ch05/decode", measured::table),
         ("ch05/sitting", measured::sitting),
+        ("ch05/smollm2", measured::smollm2),
+        ("ch05/smollm2-sitting", measured::smollm2_sitting),
     ]
 }

@@ -42,5 +42,6 @@ pub fn tables() -> Vec<Written> {
         ("ch08/registers", measured::registers),
         ("ch08/decoding", measured::decoding),
         ("ch08/memory", measured::memory),
+        ("ch08/prefill", measured::prefill),
     ]
 }

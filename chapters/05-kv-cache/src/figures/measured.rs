@@ -4,6 +4,10 @@ use attn_viz::{Axis, Figure, Line, Lines, Measured, thousands};
 
 const MEASURED: Measured = Measured::new(include_str!("../../data/measured.csv"));
 
+/// SmolLM2, from `crates/attn-smollm/examples/speed`.
+const SMOLLM: Measured =
+    Measured::new(include_str!("../../../../crates/attn-smollm/data/speed.csv"));
+
 /// Tokens of the text, tokens per second with a cache, and without.
 fn steps() -> impl Iterator<Item = (u64, Line, f64)> {
     MEASURED.of("decode").filter_map(|line| {
@@ -61,6 +65,33 @@ pub(super) fn table() -> String {
 
 pub(super) fn sitting() -> String {
     MEASURED.sitting(&["processor", "threads", "date", "rust", "rounds", "load before"])
+}
+
+/// How fast a real language model reads and writes, and what it was measured in turn with.
+pub fn smollm2() -> String {
+    let mut table = String::from(
+        "| | tokens/s | in turn with | its tokens/s | times as fast |\n\
+         | --- | ---: | --- | ---: | ---: |\n",
+    );
+    for on in ["on 1 thread", "on 2 threads"] {
+        for (kind, name, what) in [
+            ("read", "512 tokens", "reads 512 tokens"),
+            ("written", "beside transformers", "writes"),
+            ("written", "beside a sum", "writes"),
+            ("written", "by the chapters' functions", "writes by the chapters' functions"),
+        ] {
+            let line = SMOLLM.line(kind, &format!("{name} {on}"));
+            let (other, theirs, ratio) = line.other.expect("it was measured in turn");
+            let ours = line.median;
+            table += &format!("| {what} {on} | {ours:.1} | {other} | {theirs:.1} | {ratio:.2} |\n");
+        }
+    }
+    table
+}
+
+/// Where and when that was.
+pub fn smollm2_sitting() -> String {
+    SMOLLM.sitting(&["processor", "date", "rust", "transformers", "rounds", "load before"])
 }
 
 /// Each test is a sentence of the chapter's page.

@@ -1,8 +1,13 @@
 //! What was measured, from the file that `cargo attn bench 8 --write` makes.
 
+use crate::ladder::{RUNGS, Rung};
 use attn_viz::{Axis, Bars, Figure, Line, Measured};
 
 const MEASURED: Measured = Measured::new(include_str!("../../data/measured.csv"));
+
+/// SmolLM2, from `crates/attn-smollm/examples/speed`.
+const SMOLLM: Measured =
+    Measured::new(include_str!("../../../../crates/attn-smollm/data/speed.csv"));
 
 fn of(kind: &'static str) -> impl Iterator<Item = Line> {
     MEASURED.of(kind)
@@ -131,6 +136,26 @@ pub fn memory() -> String {
         table += &format!("| {} | {:.1} {} |\n", line.name, line.median, line.unit);
     }
     table
+}
+
+/// What attention takes of the time in which a real language model reads, by each rung.
+pub fn prefill() -> String {
+    let mut table = String::from(
+        "| attention by | on one thread | its share | on two threads | its share |\n\
+         | --- | ---: | ---: | ---: | ---: |\n",
+    );
+    let line = |name: &str, on: &str| SMOLLM.line("attention", &format!("{name} {on}"));
+    let cells = |name: &str, on: &str| {
+        let (took, rest) = (line(name, on).median, line("all the rest", on).median);
+        format!("{took:.0}\u{a0}ms | {:.0}\u{a0}%", 100.0 * took / (took + rest))
+    };
+    let threads = ["on 1 thread", "on 2 threads"];
+    for Rung { name, .. } in RUNGS {
+        let [one, two] = threads.map(|on| cells(name, on));
+        table += &format!("| {name} | {one} | {two} |\n");
+    }
+    let [one, two] = threads.map(|on| line("all the rest", on).median);
+    table + &format!("| all the rest | {one:.0}\u{a0}ms | | {two:.0}\u{a0}ms | |\n")
 }
 
 /// Each test is a sentence of the chapter's page.

@@ -5,6 +5,9 @@
 //!
 //! It is compiled as `cargo attn chat` is, so these are the speeds that a reader sees.
 
+#[path = "../prefill/rungs.rs"]
+mod rungs;
+
 use anyhow::{Context, Result};
 use attn_bench::{
     peer::Peer,
@@ -14,9 +17,11 @@ use attn_bench::{
 };
 use attn_lm::{Attention, text};
 use attn_smollm::{ByChapters, Chapters, Plain, Projected, SmolLm, Tokens, likeliest, path};
+use ch08_flash_cpu::ladder::RUNGS;
 use clap::Parser;
 use ndarray::{Array2, Array3};
 use rayon::ThreadPoolBuilder;
+use rungs::Rungs;
 use serde::Serialize;
 use std::{cell::RefCell, env, path::PathBuf, time::Instant};
 
@@ -106,6 +111,26 @@ fn measure(
     let (kind, amount) = ("read", READ as f64);
     let other = Some(("transformers", &times[1]));
     table.add(Line::rate(kind, name("512 tokens"), "tokens/s", amount, &times[0], other));
+
+    // What attention takes of that on each rung, and beside it the rest.
+    let rest = RefCell::new(Vec::new());
+    let attending = RUNGS.map(|rung| -> Timed {
+        let rest = &rest;
+        Box::new(move || {
+            let mut attention = Projected::new(model, Rungs::new(model, rung));
+            let all = seconds(|| model.last_logits(read, &mut attention));
+            let took = attention.inner.took.as_secs_f64();
+            rest.borrow_mut().push(all - took);
+            Ok(took)
+        })
+    });
+    for (rung, times) in RUNGS.iter().zip(in_turn(rounds, attending.into())?) {
+        table.add(Line::time("attention", name(rung.name), &times));
+    }
+    let mut rest = rest.into_inner();
+    rest.sort_by(f64::total_cmp);
+    let rest = 1e3 * rest[rest.len() / 2];
+    table.add(Line::amount("attention", name("all the rest"), "ms", rest));
 
     // As many numbers as the weights that a token needs.
     let numbers = Array3::<f32>::from_elem((1, 1, model.sizes.parameters), 1.5);

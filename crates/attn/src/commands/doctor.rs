@@ -89,7 +89,7 @@ fn cuda(course: &Course, chapter: &Chapter) {
     );
 }
 
-/// The real language model that chapters 5 to 7 can also run on. Nothing needs it.
+/// The real language model that some chapters can also run on. Nothing needs it.
 fn real_model(course: &Course) {
     if smollm::is_there(course) {
         return say(&"✓".green().to_string(), "SmolLM2", ".attn/smollm2");
