@@ -4,15 +4,14 @@
 #[path = "../examples/serve/main.rs"]
 mod demo;
 
-use attn_lm::{LanguageModel, Model, Weights};
+use attn_lm::{Model, Weights};
 use ch10_paged::engine::Lm;
 use clap::Parser;
-use std::sync::Arc;
 
 fn run(args: &[&str]) -> Result<String, String> {
     let args = ["serve"].iter().chain(args);
     let args = demo::Args::try_parse_from(args).map_err(|error| error.to_string())?;
-    let model = || Lm::new(Arc::new(LanguageModel::new(&Weights::random(Model::Mha, 5))));
+    let model = || Lm::new(&Weights::random(Model::Mha, 5));
     let mut text = Vec::new();
     demo::run(&args, model, false, &mut text).map_err(|error| format!("{error:#}"))?;
     Ok(String::from_utf8(text).expect("text"))

@@ -1,7 +1,7 @@
 //! The engine: every request is written as if it were alone, whatever else goes on.
 
 use attn_core::{Mask, random::Random};
-use attn_lm::{Attention, AttentionWeights, LanguageModel, Model, ROPE_BASE, text};
+use attn_lm::{Attention, AttentionWeights, LanguageModel, Model, ROPE_BASE, Weights, text};
 use ch04_multi_head::{
     AttentionLayer,
     given::{Layout, Rotary},
@@ -15,8 +15,8 @@ use ch10_paged::{
     given::{Pool, Way},
     slot,
 };
-use ndarray::{Array1, Array2, ArrayView2};
-use std::{collections::BTreeMap, convert::Infallible, sync::Arc};
+use ndarray::{Array1, Array2, ArrayView2, Axis};
+use std::{collections::BTreeMap, convert::Infallible};
 
 /// What each request wrote.
 type Written = BTreeMap<usize, Vec<usize>>;
@@ -60,14 +60,21 @@ impl Attention for Whole {
 /// A text without an engine, blocks or a cache.
 fn alone(model: &LanguageModel, request: &Request) -> Vec<usize> {
     let layers = model.attention.iter().map(|weights| match weights {
-        AttentionWeights::Grouped(weights) => AttentionLayer {
-            w_q: weights.w_q.clone(),
-            w_k: weights.w_k.clone(),
-            w_v: weights.w_v.clone(),
-            w_o: weights.w_o.clone(),
-            h: weights.heads,
-        },
-        AttentionWeights::Latent(_) => panic!("multi-head attention"),
+        AttentionWeights::Grouped(weights) => {
+            // A copy of the shared heads for each query head.
+            let (d, group) =
+                (weights.w_q.ncols() / weights.heads, weights.heads / weights.kv_heads);
+            let column = |i: usize| i / d / group * d + i % d;
+            let columns: Vec<usize> = (0..weights.w_q.ncols()).map(column).collect();
+            AttentionLayer {
+                w_q: weights.w_q.clone(),
+                w_k: weights.w_k.select(Axis(1), &columns),
+                w_v: weights.w_v.select(Axis(1), &columns),
+                w_o: weights.w_o.clone(),
+                h: weights.heads,
+            }
+        }
+        AttentionWeights::Latent(_) => panic!("the engine keeps no latents"),
     });
     let mut whole = Whole(layers.collect());
     let mut tokens = request.prompt.clone();
@@ -86,7 +93,7 @@ fn alone(model: &LanguageModel, request: &Request) -> Vec<usize> {
 /// always has to give way.
 #[test]
 fn the_model_writes_what_it_writes_alone() {
-    let model = Arc::new(LanguageModel::trained(Model::Mha));
+    let model = LanguageModel::trained(Model::Mha);
     let prompts =
         ["It was a truth", "It was a trifle", "It was", "Mr. Darcy", "Elizabeth was a", "I"];
     let requests: Vec<Request> = prompts
@@ -113,7 +120,7 @@ fn the_model_writes_what_it_writes_alone() {
             right.insert(id, alone(&model, &Request { choice, ..request.clone() }));
         }
     }
-    let lm = Lm::new(model);
+    let lm = Lm::trained();
     let mut random = Random::new(1);
     let (mut preempted, mut shared, mut copied) = (0, 0, 0);
     for size in [1, 2, 16] {
@@ -148,6 +155,40 @@ fn the_model_writes_what_it_writes_alone() {
     assert!(preempted > 50 && shared > 50 && copied > 5, "{preempted} {shared} {copied}");
 }
 
+/// Query heads that share keys and values, and the poems.
+#[test]
+fn every_model_writes_what_it_writes_alone() {
+    for which in [Model::Gqa, Model::Mqa, Model::Quatrains] {
+        let model = LanguageModel::trained(which);
+        let prompts = match which {
+            Model::Quatrains => ["床前", "床前明月光", "白日"],
+            _ => ["It was a truth", "It was a trifle", "Mr. Darcy"],
+        };
+        let requests: Vec<Request> = prompts
+            .into_iter()
+            .enumerate()
+            .map(|(id, prompt)| {
+                let prompt = which.alphabet().encode(prompt).expect("known");
+                Request::greedy(id, &prompt, 10 + id)
+            })
+            .collect();
+        let right: Written =
+            requests.iter().map(|request| (request.id, alone(&model, request))).collect();
+        for size in [1, 3, 16] {
+            let blocks = 25_usize.div_ceil(size);
+            let lm = Lm::new(&Weights::trained(which));
+            let mut engine = Engine::new(lm, settings(blocks, size, 7));
+            let mut written = Written::new();
+            for request in &requests {
+                engine.add(request.clone()).expect("it fits");
+                step(&mut engine, &mut written);
+            }
+            run(&mut engine, &mut written);
+            assert_eq!(written, right, "{which}");
+        }
+    }
+}
+
 /// A model that puts each token into its page and makes the next one of all that it finds there: a single
 /// wrong place changes the text.
 #[derive(Clone, Copy)]
@@ -176,8 +217,7 @@ impl Decoder for Echo {
     }
 
     fn logits(&self, spans: &[Span], pool: &mut Pool, _by: &Functions) -> Array2<f32> {
-        let rows: usize = spans.iter().map(|span| span.tokens.len()).sum();
-        let mut logits = Array2::zeros((rows, TOKENS));
+        let mut logits = Array2::zeros((spans.len(), TOKENS));
         let size = pool.blocks.size;
         // All are written first, as the rows of a layer are.
         for span in spans {
@@ -187,17 +227,13 @@ impl Decoder for Echo {
                 pool.values[[place.block, 0, place.offset, 0]] = (span.start + i) as f32;
             }
         }
-        let mut row = 0;
-        for span in spans {
-            for i in 0..span.tokens.len() {
-                let tokens = (0..=span.start + i).map(|position| {
-                    let place = slot(&span.table, size, position).expect("a slot");
-                    assert_eq!(pool.values[[place.block, 0, place.offset, 0]], position as f32);
-                    pool.keys[[place.block, 0, place.offset, 0]] as usize
-                });
-                logits[[row, next(tokens)]] = 1.0;
-                row += 1;
-            }
+        for (row, span) in spans.iter().enumerate() {
+            let tokens = (0..span.start + span.tokens.len()).map(|position| {
+                let place = slot(&span.table, size, position).expect("a slot");
+                assert_eq!(pool.values[[place.block, 0, place.offset, 0]], position as f32);
+                pool.keys[[place.block, 0, place.offset, 0]] as usize
+            });
+            logits[[row, next(tokens)]] = 1.0;
         }
         logits
     }
@@ -566,11 +602,11 @@ fn wrong_functions_show() {
 /// A table that attention does not look at changes the model's text.
 #[test]
 fn attention_past_the_table_shows() {
-    let model = Arc::new(LanguageModel::trained(Model::Mha));
+    let lm = Lm::trained();
     let requests =
         ["It was a truth", "Elizabeth was"].map(|prompt| text::encode(prompt).expect("known"));
     let served = |by: Functions| {
-        let mut engine = Engine::with(Lm::new(model.clone()), settings(40, 2, 8), by);
+        let mut engine = Engine::with(lm.clone(), settings(40, 2, 8), by);
         for (id, prompt) in requests.iter().enumerate() {
             engine.add(Request::greedy(id, prompt, 12)).expect("it fits");
         }

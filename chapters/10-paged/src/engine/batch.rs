@@ -260,10 +260,8 @@ impl<D: Decoder> Engine<D> {
         self.metrics.computed += spans.iter().map(|span| span.tokens.len()).sum::<usize>();
         let logits = self.decoder.logits(&spans, &mut self.pool, &self.by);
         let mut events = Vec::new();
-        let mut row = 0;
-        for (span, (id, _)) in spans.iter().zip(plan.chunks) {
-            row += span.tokens.len();
-            self.written(id, &logits, row - 1, &mut events);
+        for (row, (id, _)) in plan.chunks.into_iter().enumerate() {
+            self.written(id, &logits, row, &mut events);
         }
         self.keep_full_blocks();
         self.end(&mut events);

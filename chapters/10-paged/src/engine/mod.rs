@@ -16,5 +16,5 @@ mod prefix;
 mod request;
 
 pub use batch::{Engine, EngineError, Metrics, Settings};
-pub use lm::{Decoder, Lm, Span};
+pub use lm::{Decoder, LayerHeads, Lm, Span, attend, last_rows, tokens_of};
 pub use request::{AddError, Choice, Event, NoSuchRequest, Request};
