@@ -38,6 +38,8 @@ pub struct Metrics {
     pub written: usize,
     /// Tokens of prompts that were found in the pool.
     pub shared: usize,
+    /// Texts whose beginning was found in the pool, each time.
+    pub hits: usize,
     /// Requests that had to give way, each time.
     pub preempted: usize,
     /// Blocks that were copied because somebody wrote into a shared one.
@@ -356,6 +358,7 @@ impl<D: Decoder> Engine<D> {
             // First of all, so that nobody's growing evicts them.
             let blocks = self.known_beginning(&text);
             self.metrics.shared += blocks.len() * self.settings.size;
+            self.metrics.hits += usize::from(!blocks.is_empty());
             blocks.iter().for_each(|&block| self.prefixes.touch(block, self.metrics.steps));
             let beginning = Table { tokens: blocks.len() * self.settings.size, blocks };
             text.table = (self.by.fork)(&mut self.pool.blocks, &beginning);
