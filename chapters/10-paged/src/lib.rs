@@ -9,6 +9,7 @@
 //! Shapes: a pool's keys are (blocks, h, size, d), its values (blocks, h, size, d_v).
 
 mod allocate;
+pub mod beside;
 mod cached_prefix;
 pub mod comparison;
 mod copy_on_write;

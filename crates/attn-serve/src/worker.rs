@@ -120,7 +120,8 @@ impl<D: Decoder, F: Fn() -> Engine<D>> Worker<D, F> {
         let mut siblings = ids.iter().copied().zip(choices);
         let Some((id, choice)) = siblings.next() else { return };
         let siblings = siblings.collect();
-        let request = Request { id, prompt, most, stop: self.words.end(), choice, siblings };
+        let stop = self.words.end();
+        let request = Request { stop, choice, siblings, ..Request::greedy(id, &prompt, most) };
         if let Err(error) = self.engine.add(request) {
             let _ = to.send(Said::Refused(error));
             return;

@@ -11,6 +11,7 @@
 //! [`Functions`](crate::functions::Functions), so that a learner's can run it.
 
 mod batch;
+mod beams;
 mod lm;
 mod prefix;
 mod request;
