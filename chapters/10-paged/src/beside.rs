@@ -281,7 +281,7 @@ const BOTH: Functions = Functions {
         let answer = |by: Functions, (mut pool, mut table): (Pool, Table)| {
             let answer = part("the answer", (by.copy_on_write)(&mut pool, &mut table));
             let [keys, values] = [&pool.keys, &pool.values].map(|pages| last_row(pages, &table));
-            let held = vec![part("the last key", keys), part("the last value", values)];
+            let held = vec![("the last key", keys), ("the last value", values)];
             [vec![answer], state(&pool.blocks, Some(&table)), held].concat()
         };
         let asked = || format!("{}, counts {:?}", of(&before.1), before.0.blocks.counts);
@@ -338,8 +338,13 @@ const BOTH: Functions = Functions {
 };
 
 /// What lies in the place of a text's last token, of all heads.
-fn last_row(pages: &Array4<f32>, table: &Table) -> Option<Vec<f32>> {
-    let last = table.tokens.checked_sub(1)?;
-    let block = pages.index_axis(Axis(0), *table.blocks.get(last / pages.dim().2)?);
-    Some(block.index_axis(Axis(1), last % pages.dim().2).iter().copied().collect())
+fn last_row(pages: &Array4<f32>, table: &Table) -> String {
+    let size = pages.dim().2;
+    let last = table.tokens.checked_sub(1);
+    let place = last.and_then(|last| Some((*table.blocks.get(last / size)?, last % size)));
+    let Some((block, offset)) = place else { return "none".into() };
+    let row = pages.index_axis(Axis(0), block);
+    let row: Vec<String> =
+        row.index_axis(Axis(1), offset).iter().map(|x| format!("{x:.3}")).collect();
+    row.join(" ")
 }

@@ -24,6 +24,7 @@ mod grow;
 mod paged_attention;
 mod preempt;
 mod release;
+pub mod saving;
 mod schedule;
 mod slot;
 mod speculative_step;

@@ -32,6 +32,43 @@ fn all_four_write_the_same() {
     }
 }
 
+/// What is said of wrong functions, for the eye.
+#[test]
+fn wrong_functions_are_named() {
+    use ch10_paged::{
+        beside::compare,
+        copy_on_write,
+        functions::{Functions, REFERENCE},
+        given::Slot,
+    };
+    let wrong = Functions {
+        slot: |table, size, position| {
+            let block = *table.blocks.get(position / size)?;
+            Some(Slot { block, offset: position % size })
+        },
+        copy_on_write: |pool, table| {
+            let values = pool.values.clone();
+            copy_on_write(pool, table)?;
+            pool.values = values;
+            Ok(())
+        },
+        ..REFERENCE
+    };
+    let said = |by| {
+        let (differences, calls) = compare(by);
+        let mut text = Vec::new();
+        demo::report::say(&differences, calls, &mut text).expect("written");
+        String::from_utf8(text).expect("text")
+    };
+    assert!(said(REFERENCE).ends_with("All of them gave the same answers.\n\n"));
+    let text = said(wrong);
+    for line in text.lines() {
+        assert!(line.chars().count() <= 80, "{line}");
+    }
+    let text = text.lines().skip(1).collect::<Vec<_>>().join("\n");
+    insta::assert_snapshot!(text);
+}
+
 #[test]
 fn what_makes_no_sense_is_refused() {
     assert_eq!(run(&["--requests", "0"]), Err("1 to 256 requests, not 0".into()));

@@ -217,8 +217,9 @@ fn say_whose(
     let mut groups: Vec<(String, Vec<String>)> = Vec::new();
     for Exercise { id, item, .. } in called {
         let whose = match left_out.get(id) {
-            None if progress.of(id).solved => "Yours".to_string(),
-            None => "Yours (its checks have not passed)".into(),
+            // The file may have changed since.
+            None if progress.of(id).solved => "Yours (right when last checked)".to_string(),
+            None => "Yours (its last check, if any, did not pass)".into(),
             Some(verdict) => format!("The reference's (yours {})", why(verdict)),
         };
         let function = format!("{item} ({id})");
