@@ -1,15 +1,15 @@
 //! Products with a matrix that is read once per call.
 
 use attn_lm::Linear;
-use ndarray::{ArcArray2, Array2, ArrayView2, Axis, linalg::general_mat_mul};
+use ndarray::{ArcArray2, Array2, ArrayView2, ArrayViewMut2, Axis, linalg::general_mat_mul};
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 /// A matrix of weights as the file has it, outputs × inputs.
 ///
-/// For one token, each row is a dot product with the token's state, and the rows are dealt out to
-/// threads; the time is that of reading the matrix. For several, each thread multiplies all states with
-/// its rows.
+/// The rows are dealt out to threads. For a few tokens, each row is a dot product with the state of each,
+/// while it is in the nearest cache; the time is that of reading the matrix. For many, each thread
+/// multiplies all states with its rows.
 ///
 /// ```
 /// use {attn_lm::Linear, attn_smollm::Matrix, ndarray::array};
@@ -21,6 +21,8 @@ pub struct Matrix(pub ArcArray2<f32>);
 
 /// Rows that are read side by side.
 const ROWS: usize = 4;
+/// Up to so many states, dot products are faster than a product of matrices, which copies both first.
+const FEW: usize = 16;
 /// Sums of a row that are kept apart, so that they do not wait for each other.
 const LANES: usize = 32;
 
@@ -29,45 +31,47 @@ impl Linear for Matrix {
         let (outputs, inputs) = self.0.dim();
         let share = outputs.div_ceil(rayon::current_num_threads()).next_multiple_of(ROWS);
         let mut out = Array2::zeros((x.nrows(), outputs));
-        let row = if x.nrows() == 1 { x.to_slice() } else { None };
-        match (row, self.0.as_slice(), out.as_slice_mut()) {
-            (Some(x), Some(w), Some(out)) => {
-                let shares = w.par_chunks(share * inputs).zip(out.par_chunks_mut(share));
-                shares.for_each(|(w, y)| Arch::new().dispatch(Dots { w, x, y }));
+        let w = self.0.axis_chunks_iter(Axis(0), share);
+        let shares: Vec<_> = w.zip(out.axis_chunks_iter_mut(Axis(1), share)).collect();
+        shares.into_par_iter().for_each(|(w, mut out)| match (x.to_slice(), w.to_slice()) {
+            (Some(x), Some(w)) if out.nrows() <= FEW => {
+                Arch::new().dispatch(Dots { w, x, inputs, out: &mut out });
             }
-            _ => {
-                let w = self.0.axis_chunks_iter(Axis(0), share);
-                let shares: Vec<_> = w.zip(out.axis_chunks_iter_mut(Axis(1), share)).collect();
-                shares.into_par_iter().for_each(|(w, mut out)| {
-                    general_mat_mul(1.0, &x, &w.t(), 0.0, &mut out);
-                });
-            }
-        }
+            _ => general_mat_mul(1.0, &x, &w.t(), 0.0, &mut out),
+        });
         out
     }
 }
 
-/// The dot products of `x` with the rows of `w`.
-struct Dots<'a> {
+/// The dot products of the rows of `x` with those of `w`, both of so many `inputs`.
+struct Dots<'a, 'b> {
     w: &'a [f32],
     x: &'a [f32],
-    y: &'a mut [f32],
+    inputs: usize,
+    out: &'a mut ArrayViewMut2<'b, f32>,
 }
 
-impl WithSimd for Dots<'_> {
+impl WithSimd for Dots<'_, '_> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        let Dots { w, x, y } = self;
-        let inputs = x.len();
+        let Dots { w, x, inputs, out } = self;
         let mut rows = w.chunks_exact(ROWS * inputs);
-        let mut out = y.chunks_exact_mut(ROWS);
-        for (w, y) in rows.by_ref().zip(out.by_ref()) {
-            dots::<S>(w, x, y);
+        let mut output = 0;
+        for w in rows.by_ref() {
+            for (i, x) in x.chunks_exact(inputs).enumerate() {
+                let mut y = [0.0; ROWS];
+                dots::<S>(w, x, &mut y);
+                y.into_iter().enumerate().for_each(|(j, y)| out[[i, output + j]] = y);
+            }
+            output += ROWS;
         }
-        for (w, y) in rows.remainder().chunks_exact(inputs).zip(out.into_remainder()) {
-            *y = w.iter().zip(x).map(|(w, x)| w * x).sum();
+        for w in rows.remainder().chunks_exact(inputs) {
+            for (i, x) in x.chunks_exact(inputs).enumerate() {
+                out[[i, output]] = w.iter().zip(x).map(|(w, x)| w * x).sum();
+            }
+            output += 1;
         }
     }
 }
@@ -110,7 +114,7 @@ mod tests {
         let number = |i: usize, j: usize| ((7 * i + 3 * j) as f32).sin();
         for outputs in [1, 3, 4, 5, 8, 70] {
             for inputs in [1, 31, 32, 33, 96] {
-                for n in [1, 2, 5] {
+                for n in [1, 2, 5, 16, 17] {
                     let w = Array2::from_shape_fn((outputs, inputs), |(i, j)| number(i, j));
                     let x = Array2::from_shape_fn((n, inputs), |(i, j)| number(j, i));
                     let got = Matrix(w.to_shared()).apply(x.view());
