@@ -16,7 +16,7 @@ pub fn serve(course: &Course, arguments: &[String]) -> Result<bool> {
     let mut arguments = arguments.to_vec();
     let program = if takes_real_model(&mut arguments) {
         smollm::expect(course)?;
-        let demonstration = Demonstration { package: SMOLLM, example: "serve", calls: &[] };
+        let demonstration = Demonstration { package: SMOLLM, example: "completions", calls: &[] };
         compile::example(course, course.chapter(CHAPTER)?, demonstration)?
     } else {
         compile::server(course)?
