@@ -23,6 +23,7 @@ pub fn tables() -> Vec<Written> {
         ("ch10/use", tables::used),
         ("ch10/slots", tables::slots),
         ("ch10/beams", tables::beams),
+        ("ch10/saved", tables::saved_blocks),
         ("ch10/sizes", tables::sizes),
         ("ch10/ways", tables::ways),
     ]

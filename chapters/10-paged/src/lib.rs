@@ -9,6 +9,7 @@
 //! Shapes: a pool's keys are (blocks, h, size, d), its values (blocks, h, size, d_v).
 
 mod allocate;
+pub mod beside;
 mod cached_prefix;
 pub mod comparison;
 mod copy_on_write;
@@ -23,6 +24,7 @@ mod grow;
 mod paged_attention;
 mod preempt;
 mod release;
+pub mod saving;
 mod schedule;
 mod slot;
 mod speculative_step;

@@ -2,9 +2,13 @@
 
 use ch10_paged::{
     comparison::{PLACES, POLICIES, Policy, TRACE},
+    engine::Lm,
     figures::tables::{SLOTS, mean, opt_13b, report, shared_blocks, slots_of},
+    functions::REFERENCE,
     given::{Job, Plan, Queue, Running, Way},
-    preempt, schedule,
+    preempt,
+    saving::{Kind, prompts, saved},
+    schedule,
     trace::trace,
 };
 
@@ -76,6 +80,21 @@ fn samples_share_their_prompt() {
     assert_eq!(100 / 16, 6);
     assert_eq!(shared_blocks(4, 100, 1, 16), (6 + 4, 4 * 7));
     assert_eq!(shared_blocks(1, 100, 20, 16), (8, 8));
+}
+
+/// Beams share most of what they write, samples the prompt alone; and more the more there are.
+#[test]
+fn beams_save_more_than_samples() {
+    let (lm, prompts) = (Lm::trained(), prompts(1));
+    let saved =
+        |kind, width| saved(&lm, &prompts, (kind, width), REFERENCE).expect("the reference");
+    let [samples, beams] =
+        [Kind::Samples, Kind::Beams].map(|kind| [2, 4].map(|width| saved(kind, width)));
+    assert!(samples[0] < samples[1] && beams[0] < beams[1], "{samples:?} {beams:?}");
+    assert!(
+        (0.1..0.3).contains(&samples[1]) && beams[1] > 2.0 * samples[1],
+        "{samples:?} {beams:?}"
+    );
 }
 
 /// A swap moves 16 tokens of 819,200 bytes per block, there and back.

@@ -1,7 +1,7 @@
 //! The engine: every request is written as if it were alone, whatever else goes on.
 
 use attn_core::{Mask, random::Random};
-use attn_lm::{Attention, AttentionWeights, LanguageModel, Model, ROPE_BASE, text};
+use attn_lm::{Attention, AttentionWeights, LanguageModel, Model, ROPE_BASE, Weights, text};
 use ch04_multi_head::{
     AttentionLayer,
     given::{Layout, Rotary},
@@ -15,8 +15,8 @@ use ch10_paged::{
     given::{Pool, Way},
     slot,
 };
-use ndarray::{Array1, Array2, ArrayView2};
-use std::{collections::BTreeMap, convert::Infallible, sync::Arc};
+use ndarray::{Array1, Array2, ArrayView2, Axis};
+use std::{collections::BTreeMap, convert::Infallible};
 
 /// What each request wrote.
 type Written = BTreeMap<usize, Vec<usize>>;
@@ -60,14 +60,21 @@ impl Attention for Whole {
 /// A text without an engine, blocks or a cache.
 fn alone(model: &LanguageModel, request: &Request) -> Vec<usize> {
     let layers = model.attention.iter().map(|weights| match weights {
-        AttentionWeights::Grouped(weights) => AttentionLayer {
-            w_q: weights.w_q.clone(),
-            w_k: weights.w_k.clone(),
-            w_v: weights.w_v.clone(),
-            w_o: weights.w_o.clone(),
-            h: weights.heads,
-        },
-        AttentionWeights::Latent(_) => panic!("multi-head attention"),
+        AttentionWeights::Grouped(weights) => {
+            // A copy of the shared heads for each query head.
+            let (d, group) =
+                (weights.w_q.ncols() / weights.heads, weights.heads / weights.kv_heads);
+            let column = |i: usize| i / d / group * d + i % d;
+            let columns: Vec<usize> = (0..weights.w_q.ncols()).map(column).collect();
+            AttentionLayer {
+                w_q: weights.w_q.clone(),
+                w_k: weights.w_k.select(Axis(1), &columns),
+                w_v: weights.w_v.select(Axis(1), &columns),
+                w_o: weights.w_o.clone(),
+                h: weights.heads,
+            }
+        }
+        AttentionWeights::Latent(_) => panic!("the engine keeps no latents"),
     });
     let mut whole = Whole(layers.collect());
     let mut tokens = request.prompt.clone();
@@ -86,7 +93,7 @@ fn alone(model: &LanguageModel, request: &Request) -> Vec<usize> {
 /// always has to give way.
 #[test]
 fn the_model_writes_what_it_writes_alone() {
-    let model = Arc::new(LanguageModel::trained(Model::Mha));
+    let model = LanguageModel::trained(Model::Mha);
     let prompts =
         ["It was a truth", "It was a trifle", "It was", "Mr. Darcy", "Elizabeth was a", "I"];
     let requests: Vec<Request> = prompts
@@ -113,7 +120,7 @@ fn the_model_writes_what_it_writes_alone() {
             right.insert(id, alone(&model, &Request { choice, ..request.clone() }));
         }
     }
-    let lm = Lm::new(model);
+    let lm = Lm::trained();
     let mut random = Random::new(1);
     let (mut preempted, mut shared, mut copied) = (0, 0, 0);
     for size in [1, 2, 16] {
@@ -148,6 +155,40 @@ fn the_model_writes_what_it_writes_alone() {
     assert!(preempted > 50 && shared > 50 && copied > 5, "{preempted} {shared} {copied}");
 }
 
+/// Query heads that share keys and values, and the poems.
+#[test]
+fn every_model_writes_what_it_writes_alone() {
+    for which in [Model::Gqa, Model::Mqa, Model::Quatrains] {
+        let model = LanguageModel::trained(which);
+        let prompts = match which {
+            Model::Quatrains => ["床前", "床前明月光", "白日"],
+            _ => ["It was a truth", "It was a trifle", "Mr. Darcy"],
+        };
+        let requests: Vec<Request> = prompts
+            .into_iter()
+            .enumerate()
+            .map(|(id, prompt)| {
+                let prompt = which.alphabet().encode(prompt).expect("known");
+                Request::greedy(id, &prompt, 10 + id)
+            })
+            .collect();
+        let right: Written =
+            requests.iter().map(|request| (request.id, alone(&model, request))).collect();
+        for size in [1, 3, 16] {
+            let blocks = 25_usize.div_ceil(size);
+            let lm = Lm::new(&Weights::trained(which));
+            let mut engine = Engine::new(lm, settings(blocks, size, 7));
+            let mut written = Written::new();
+            for request in &requests {
+                engine.add(request.clone()).expect("it fits");
+                step(&mut engine, &mut written);
+            }
+            run(&mut engine, &mut written);
+            assert_eq!(written, right, "{which}");
+        }
+    }
+}
+
 /// A model that puts each token into its page and makes the next one of all that it finds there: a single
 /// wrong place changes the text.
 #[derive(Clone, Copy)]
@@ -176,8 +217,7 @@ impl Decoder for Echo {
     }
 
     fn logits(&self, spans: &[Span], pool: &mut Pool, _by: &Functions) -> Array2<f32> {
-        let rows: usize = spans.iter().map(|span| span.tokens.len()).sum();
-        let mut logits = Array2::zeros((rows, TOKENS));
+        let mut logits = Array2::zeros((spans.len(), TOKENS));
         let size = pool.blocks.size;
         // All are written first, as the rows of a layer are.
         for span in spans {
@@ -187,17 +227,13 @@ impl Decoder for Echo {
                 pool.values[[place.block, 0, place.offset, 0]] = (span.start + i) as f32;
             }
         }
-        let mut row = 0;
-        for span in spans {
-            for i in 0..span.tokens.len() {
-                let tokens = (0..=span.start + i).map(|position| {
-                    let place = slot(&span.table, size, position).expect("a slot");
-                    assert_eq!(pool.values[[place.block, 0, place.offset, 0]], position as f32);
-                    pool.keys[[place.block, 0, place.offset, 0]] as usize
-                });
-                logits[[row, next(tokens)]] = 1.0;
-                row += 1;
-            }
+        for (row, span) in spans.iter().enumerate() {
+            let tokens = (0..span.start + span.tokens.len()).map(|position| {
+                let place = slot(&span.table, size, position).expect("a slot");
+                assert_eq!(pool.values[[place.block, 0, place.offset, 0]], position as f32);
+                pool.keys[[place.block, 0, place.offset, 0]] as usize
+            });
+            logits[[row, next(tokens)]] = 1.0;
         }
         logits
     }
@@ -566,11 +602,11 @@ fn wrong_functions_show() {
 /// A table that attention does not look at changes the model's text.
 #[test]
 fn attention_past_the_table_shows() {
-    let model = Arc::new(LanguageModel::trained(Model::Mha));
+    let lm = Lm::trained();
     let requests =
         ["It was a truth", "Elizabeth was"].map(|prompt| text::encode(prompt).expect("known"));
     let served = |by: Functions| {
-        let mut engine = Engine::with(Lm::new(model.clone()), settings(40, 2, 8), by);
+        let mut engine = Engine::with(lm.clone(), settings(40, 2, 8), by);
         for (id, prompt) in requests.iter().enumerate() {
             engine.add(Request::greedy(id, prompt, 12)).expect("it fits");
         }
@@ -598,4 +634,162 @@ fn attention_past_the_table_shows() {
         ..REFERENCE
     };
     assert_ne!(served(swapped), right);
+}
+
+/// A model whose every token says something else of what may follow: no two texts are equally likely.
+#[derive(Clone, Copy)]
+struct Unlike;
+
+fn unlike(tokens: impl Iterator<Item = usize>) -> Array1<f32> {
+    let past = next(tokens.map(|token| token + 1)) as u64 * 1_000_003;
+    Array1::from_shape_fn(TOKENS, |token| {
+        let mixed = (past ^ (token as u64 + 5)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        (mixed >> 40) as f32 / (1 << 22) as f32
+    })
+}
+
+impl Decoder for Unlike {
+    fn pages(&self) -> (usize, usize, usize) {
+        (1, 1, 1)
+    }
+
+    fn context(&self) -> usize {
+        1000
+    }
+
+    fn vocabulary(&self) -> usize {
+        TOKENS
+    }
+
+    fn logits(&self, spans: &[Span], pool: &mut Pool, by: &Functions) -> Array2<f32> {
+        // The pages are written and checked as Echo does it.
+        Echo.logits(spans, pool, by);
+        let size = pool.blocks.size;
+        let mut logits = Array2::zeros((spans.len(), TOKENS));
+        for (mut row, span) in logits.rows_mut().into_iter().zip(spans) {
+            let tokens = (0..span.table.tokens).map(|position| {
+                let place = slot(&span.table, size, position).expect("a slot");
+                pool.keys[[place.block, 0, place.offset, 0]] as usize
+            });
+            row.assign(&unlike(tokens));
+        }
+        logits
+    }
+}
+
+/// Beam search as it stands in a textbook, each text with everything of its own.
+fn plain_beams(request: &Request, logits: impl Fn(&[usize]) -> Array1<f32>) -> Vec<Vec<usize>> {
+    let width = 1 + request.siblings.len();
+    // Score, tokens, and whether it has ended.
+    let mut beams = vec![(0.0_f64, request.prompt.clone(), false)];
+    for _ in 0..request.most {
+        let mut all: Vec<_> = beams.iter().filter(|beam| beam.2).cloned().collect();
+        for (score, tokens, _) in beams.iter().filter(|beam| !beam.2) {
+            let logits = logits(tokens).mapv(f64::from);
+            let max = logits.fold(f64::NEG_INFINITY, |max, &x| max.max(x));
+            let sum: f64 = logits.iter().map(|x| (x - max).exp()).sum();
+            for (token, x) in logits.iter().enumerate() {
+                let score = score + (x - max - sum.ln());
+                if request.stop == Some(token) {
+                    all.push((score, tokens.clone(), true));
+                } else {
+                    all.push((score, [&tokens[..], &[token]].concat(), false));
+                }
+            }
+        }
+        all.sort_by(|(a, ..), (b, ..)| b.total_cmp(a));
+        all.truncate(width);
+        beams = all;
+    }
+    beams.into_iter().map(|(_, tokens, _)| tokens[request.prompt.len()..].to_vec()).collect()
+}
+
+/// Searches among others, in pools where somebody always has to give way.
+#[test]
+fn a_beam_search_finds_what_it_finds_with_whole_caches() {
+    let mut random = Random::new(6);
+    let (mut preempted, mut copied, mut shared, mut cancelled) = (0, 0, 0, 0);
+    for round in 0..150 {
+        let size = [1, 2, 4, 16][round % 4];
+        let way = if round % 3 == 0 { Way::Swap } else { Way::Recompute };
+        let blocks = (25 + random.below(30)).div_ceil(size);
+        let settings =
+            Settings { way, share: round % 5 > 0, ..settings(blocks, size, 1 + random.below(20)) };
+        let mut engine = Engine::new(Unlike, settings);
+        let (mut right, mut written) = (Written::new(), Written::new());
+        for number in 0..8 {
+            let width = 1 + random.below(5);
+            let prompt: Vec<usize> = (0..1 + random.below(10))
+                .map(|i| if i < 4 { i } else { random.below(TOKENS) })
+                .collect();
+            let mut request = Request::beams(10 * number, width, &prompt, 1 + random.below(10));
+            if random.below(2) == 0 {
+                request.stop = Some(random.below(TOKENS));
+            }
+            if random.below(3) == 0 {
+                request = Request::greedy(10 * number, &prompt, request.most);
+            }
+            let logits = |tokens: &[usize]| unlike(tokens.iter().copied());
+            let texts = plain_beams(&request, logits);
+            match engine.add(request) {
+                Ok(()) => right.extend((10 * number..).zip(texts)),
+                Err(error) => assert!(matches!(error, AddError::PoolTooSmall { .. }), "{error}"),
+            }
+            for _ in 0..random.below(5) {
+                step(&mut engine, &mut written);
+                let (held, named) = engine.sharing();
+                shared += named - held;
+            }
+            if random.below(6) == 0 && engine.cancel(10 * number).is_ok() {
+                engine.audit().expect("right counts");
+                right.retain(|id, _| id / 10 != number);
+                written.retain(|id, _| id / 10 != number);
+                cancelled += 1;
+            }
+        }
+        run(&mut engine, &mut written);
+        right.retain(|_, text| !text.is_empty());
+        assert_eq!(written, right, "{settings:?}");
+        preempted += engine.metrics().preempted;
+        copied += engine.metrics().copied;
+        engine.forget();
+        assert_eq!(engine.pool().blocks.free.len(), blocks, "every block is free");
+    }
+    assert!(
+        preempted > 80 && copied > 150 && shared > 2000 && cancelled > 50,
+        "{preempted} {copied} {shared} {cancelled}"
+    );
+}
+
+/// The trained model, and what a search shares of what it wrote.
+#[test]
+fn the_models_beams_share_what_they_write() {
+    let model = LanguageModel::trained(Model::Mha);
+    let prompt = text::encode("It was a truth").expect("known");
+    let request = Request::beams(0, 4, &prompt, 20);
+    let logits = |tokens: &[usize]| {
+        let layers = model.attention.iter().map(|weights| match weights {
+            AttentionWeights::Grouped(weights) => AttentionLayer {
+                w_q: weights.w_q.clone(),
+                w_k: weights.w_k.clone(),
+                w_v: weights.w_v.clone(),
+                w_o: weights.w_o.clone(),
+                h: weights.heads,
+            },
+            AttentionWeights::Latent(_) => panic!("multi-head attention"),
+        });
+        let Ok(logits) = model.logits(tokens, &mut Whole(layers.collect()));
+        logits.row(tokens.len() - 1).to_owned()
+    };
+    let right = plain_beams(&request, logits);
+    let mut engine = Engine::new(Lm::trained(), settings(40, 4, 16));
+    engine.add(request).expect("it fits");
+    let (mut written, mut held, mut named) = (Written::new(), 0, 0);
+    while !engine.is_idle() {
+        step(&mut engine, &mut written);
+        let sharing = engine.sharing();
+        (held, named) = (held + sharing.0, named + sharing.1);
+    }
+    assert_eq!(written.into_values().collect::<Vec<_>>(), right);
+    assert!(2 * held < named, "less than half of the blocks: {held} of {named}");
 }

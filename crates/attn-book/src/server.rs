@@ -15,7 +15,6 @@ mod answer;
 mod connections;
 mod course;
 mod files;
-mod local;
 mod router;
 mod site;
 mod watch;

@@ -1,6 +1,6 @@
 //! What stands between the projections and the mixing of the heads: a parameter again.
 
-use crate::{AttentionWeights, SmolLm};
+use crate::{AttentionWeights, Sizes, SmolLm};
 use attn_lm::{Attention, Linear};
 use ch04_multi_head::given::Layout;
 use ch08_flash_cpu::ladder::queries_in_lanes;
@@ -48,7 +48,7 @@ impl<'a, H: Heads> Projected<'a, H> {
     /// With the layout of the rotations said; only one is right for a model.
     pub fn with_layout(model: &'a SmolLm, layout: Layout, inner: H) -> Self {
         let (sizes, layers) = (model.sizes, model.attention.as_slice());
-        let turns = Turns { base: sizes.base, layout, width: sizes.head, table: Vec::new() };
+        let turns = Turns::new(sizes, layout);
         Projected { layers, heads: sizes.heads, kv_heads: sizes.kv_heads, turns, inner }
     }
 }
@@ -80,7 +80,8 @@ fn split(x: Array2<f32>, h: usize) -> Array3<f32> {
 }
 
 /// Rotations by position (RoPE), whose sines and cosines are computed once.
-struct Turns {
+#[derive(Clone, Debug)]
+pub struct Turns {
     base: f32,
     layout: Layout,
     width: usize,
@@ -89,8 +90,13 @@ struct Turns {
 }
 
 impl Turns {
-    /// Turns rows that stand at positions `start` and after.
-    fn turn(&mut self, heads: &mut Array3<f32>, start: usize) {
+    /// Those of a model of these sizes. This one's file has the interleaved layout.
+    pub fn new(sizes: Sizes, layout: Layout) -> Self {
+        Turns { base: sizes.base, layout, width: sizes.head, table: Vec::new() }
+    }
+
+    /// Turns heads, (h, n, d_h), whose rows stand at positions `start` and after.
+    pub fn turn(&mut self, heads: &mut Array3<f32>, start: usize) {
         let (d, half) = (self.width, self.width / 2);
         for at in self.table.len()..(start + heads.dim().1) * half {
             let frequency = f64::from(self.base).powf(-2.0 * (at % half) as f64 / d as f64);

@@ -37,7 +37,7 @@ pub use by_chapters::{ByChapters, Chapters};
 pub use compare::Comparison;
 pub use error::ModelError;
 pub use file::{BYTES, ModelFile, SHA256};
-pub use heads::{Heads, Plain, Projected};
+pub use heads::{Heads, Plain, Projected, Turns};
 pub use matrix::Matrix;
 pub use model::{AttentionWeights, SmolLm, likeliest};
 pub use place::{how_to_get_it, path};

@@ -478,6 +478,19 @@ pub fn book(course: &Course) -> Result<PathBuf> {
     }
 }
 
+/// Builds the server of chapter 10's engine and returns it.
+///
+/// # Errors
+/// When it does not compile.
+pub fn server(course: &Course) -> Result<PathBuf> {
+    let arguments = ["build", "--package", "attn-serve", "--bin", "attn-serve"];
+    let what = "Compiling the server (the first time takes about a minute)";
+    match build(&course.root, &arguments, None, what)? {
+        Outcome::Program(program) => Ok(program),
+        Outcome::Failed(failure) => bail!("attn-serve does not compile:\n{}", failure.text()),
+    }
+}
+
 /// Builds the benchmarks' program, optimised, and returns it.
 ///
 /// # Errors

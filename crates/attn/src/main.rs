@@ -79,6 +79,13 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// The engine of chapter 10 behind HTTP, as the usual clients speak it; `serve --help` says what it takes
+    #[command(disable_help_flag = true)]
+    Serve {
+        /// Passed on to it
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Your gradients of a chapter against differences of your functions
     Gradcheck {
         target: Target,
@@ -214,6 +221,7 @@ fn run(Arguments { json, command }: Arguments) -> anyhow::Result<bool> {
         Some(Command::Update { chapter }) => commands::update(&course, chapter),
         Some(Command::Run { chapter, arguments }) => commands::run(&course, chapter, &arguments),
         Some(Command::Chat { arguments }) => commands::chat(&course, &arguments),
+        Some(Command::Serve { arguments }) => commands::serve(&course, &arguments),
         Some(Command::Gradcheck { target, seed }) => commands::gradcheck(&course, &target, seed),
         Some(Command::Bench { chapter, arguments }) => {
             commands::bench(&course, chapter, &arguments)

@@ -816,7 +816,10 @@ fn a_demonstration_runs_on_the_learners_functions() {
     assert_eq!(mine.code, 0, "{mine}");
     let (unchecked, shown) = whose(&mine);
     let unwrapped = |text: &str| text.replace('\n', " ");
-    assert_eq!(unwrapped(unchecked), format!("Yours (its checks have not passed): {all}"));
+    assert_eq!(
+        unwrapped(unchecked),
+        format!("Yours (its last check, if any, did not pass): {all}")
+    );
     assert_eq!(shown, the_references.out, "both are right");
 
     let hint = "See it at work: cargo attn run 3 --mine\n";
@@ -826,7 +829,8 @@ fn a_demonstration_runs_on_the_learners_functions() {
         let check = copy.attn(&["check", id]);
         assert_eq!((check.code, check.out.contains(hint)), (0, says), "{id}: {check}");
     }
-    assert_eq!(unwrapped(whose(&copy.attn(&["run", "3", "--mine"])).0), format!("Yours: {all}"));
+    let checked = copy.attn(&["run", "3", "--mine"]);
+    assert_eq!(unwrapped(whose(&checked).0), format!("Yours (right when last checked): {all}"));
 
     // A wrong one is run as it is.
     copy.write_answers(&copy.solved().replace(" / (d as f32).sqrt()", ""));
@@ -873,7 +877,7 @@ fn what_cannot_be_run_is_the_references_in_a_demonstration() {
     let even = format!("{begins}\n    return Array2::from_elem(x.dim(), 1.0 / x.ncols() as f32);");
     copy.write_answers(&starter.replace(begins, &even));
     let partly = copy.attn(&["run", "3", "--mine"]);
-    let expected = "Yours (its checks have not passed): softmax_rows (3.1)\n\
+    let expected = "Yours (its last check, if any, did not pass): softmax_rows (3.1)\n\
                     The reference's (yours is not solved yet): allowed (3.2), attention (3.3), ";
     let said = whose(&partly).0.replace('\n', " ");
     assert_eq!(said, format!("{expected}{gradients}").replace('\n', " "), "{partly}");
@@ -888,7 +892,7 @@ fn what_cannot_be_run_is_the_references_in_a_demonstration() {
     copy.write_answers(&with_line(&broken, "dropout", "let p: f32 = \"half\";"));
     let run = copy.attn(&["run", "3", "--mine"]);
     let expected = format!(
-        "Yours (its checks have not passed): softmax_rows (3.1), attention (3.3), {gradients} \
+        "Yours (its last check, if any, did not pass): softmax_rows (3.1), attention (3.3), {gradients} \
          The reference's (yours does not compile): allowed (3.2)"
     );
     let (said, shown) = whose(&run);

@@ -4,7 +4,7 @@
 //! `cargo attn run 10`
 
 mod functions;
-mod report;
+pub mod report;
 
 use anyhow::{Result, ensure};
 use attn_exercise::demonstrate;

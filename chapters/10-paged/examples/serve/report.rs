@@ -3,15 +3,21 @@
 use super::{Args, functions::FUNCTIONS};
 use anyhow::{Context, Result};
 use ch10_paged::{
+    beside::{Difference, compare},
     comparison::{BUDGET, PLACES, Policy, Report, TRACE, serve as serve_trace},
     engine::{Decoder, Engine, Lm},
     functions::{Functions, REFERENCE},
+    saving::{Kind, LENGTHS, SIZE, WIDTHS, prompts, saved},
     trace::trace,
 };
 use std::{io::Write, thread, time::Duration};
 
 /// The whole demonstration.
 pub fn serve(args: &Args, lm: Lm, live: bool, to: &mut impl Write) -> Result<()> {
+    if cfg!(overlay) {
+        let (differences, calls) = compare(FUNCTIONS);
+        say(&differences, calls, to)?;
+    }
     let (_, every, seed) = TRACE;
     let arrivals = trace(args.requests, every, seed);
     let prompts: usize = arrivals.iter().map(|arrival| arrival.prompt.len()).sum();
@@ -49,9 +55,53 @@ pub fn serve(args: &Args, lm: Lm, live: bool, to: &mut impl Write) -> Result<()>
         reports.push(report);
     }
     reports.push(paged);
+    tables(&reports, to)?;
+    sharing(&lm, args.requests, to)?;
+    conclude(&reports, to)
+}
+
+/// Which of somebody's functions are wrong, and how it shows first.
+pub fn say(differences: &[Difference], calls: usize, to: &mut impl Write) -> Result<()> {
+    writeln!(to, "Beside the reference's, in small pools: {calls} calls were compared.")?;
+    if differences.is_empty() {
+        writeln!(to, "All of them gave the same answers.")?;
+    }
+    for Difference { id, item, asked, what, got, wanted } in differences {
+        writeln!(to, "✗ {item} ({id}) gives another answer, the first time here:")?;
+        for (name, said) in [("asked", asked.as_str()), (what, got), ("should be", wanted)] {
+            for line in wrapped(&format!("{name}: {said}")) {
+                writeln!(to, "  {line}")?;
+            }
+        }
+    }
+    writeln!(to)?;
+    Ok(())
+}
+
+/// Lines of at most 76 characters, of which the first few are shown.
+fn wrapped(text: &str) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let line = lines.last_mut().expect("one at least");
+        if !line.is_empty() && line.chars().count() + word.chars().count() >= 76 {
+            lines.push(word.chars().take(76).collect());
+        } else {
+            *line += if line.is_empty() { "" } else { " " };
+            *line += word;
+        }
+    }
+    if lines.len() > 4 {
+        lines.truncate(4);
+        lines.push("…".into());
+    }
+    lines
+}
+
+/// What the memory was used for, and what came of it.
+fn tables(reports: &[Report], to: &mut impl Write) -> Result<()> {
     writeln!(to, "\nWhat the memory was used for while somebody waited")?;
     writeln!(to, "a text gets      tokens  reserved  internal      free")?;
-    for report in &reports {
+    for report in reports {
         let shares =
             [report.waste.tokens, report.waste.reserved, report.waste.internal, report.waste.free];
         let [tokens, reserved, internal, free] = shares.map(|share| 100.0 * share);
@@ -63,12 +113,30 @@ pub fn serve(args: &Args, lm: Lm, live: bool, to: &mut impl Write) -> Result<()>
     }
     writeln!(to, "\nWhat came of it")?;
     writeln!(to, "a text gets      texts at once   steps   first token after")?;
-    for report in &reports {
+    for report in reports {
         let first = mean(report.first.iter().map(|&steps| steps as f64), report.first.len());
         let (name, running) = (report.policy.name(), report.running);
         writeln!(to, "{name:<16} {running:>13.1}  {:>6}   {first:>11.1} steps", report.steps)?;
     }
-    conclude(&reports, to)
+    Ok(())
+}
+
+/// What texts of one prompt save.
+fn sharing(lm: &Lm, requests: usize, to: &mut impl Write) -> Result<()> {
+    let (prompt, most) = LENGTHS;
+    writeln!(
+        to,
+        "\nWhat sharing saves: texts of {most} characters behind a prompt of {prompt}, blocks of {SIZE}\n\
+         texts of a prompt     samples     beam search"
+    )?;
+    let prompts = prompts(requests.div_ceil(32));
+    for width in WIDTHS {
+        let [samples, beams] = [Kind::Samples, Kind::Beams].map(|kind| {
+            saved(lm, &prompts, (kind, width), FUNCTIONS).context("the engine stopped")
+        });
+        writeln!(to, "{width:>17}  {:>9.1}%  {:>13.1}%", 100.0 * samples?, 100.0 * beams?)?;
+    }
+    Ok(())
 }
 
 /// Whether all wrote the same, what the engine did for it, and how long it took.
@@ -79,9 +147,12 @@ fn conclude(reports: &[Report], to: &mut impl Write) -> Result<()> {
         |count: usize| if count == 1 { "1 time".to_string() } else { format!("{count} times") };
     writeln!(
         to,
-        "\nIn blocks, a request had to give way {}, and {} kept blocks were evicted.",
+        "\nIn blocks, a request had to give way {}, and {} evicted.",
         times(metrics.preempted),
-        metrics.evicted
+        match metrics.evicted {
+            1 => "1 kept block was".to_string(),
+            count => format!("{count} kept blocks were"),
+        }
     )?;
     match alone.texts.iter().find(|(id, text)| paged.texts.get(id) != Some(text)) {
         None => writeln!(to, "All four have written the same {} characters.", metrics.written)?,

@@ -1,6 +1,7 @@
 //! The engine itself.
 
 use super::{
+    beams::{Child, Search, likeliest},
     lm::{Decoder, Span},
     prefix::Prefixes,
     request::{AddError, Away, Event, NoSuchRequest, Request, Text},
@@ -10,7 +11,7 @@ use crate::{
     given::{BlockError, Job, Pool, Queue, ROOT, Table, Way, chain},
 };
 use ndarray::{Array2, Array4, s};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How large the pool is, and how it is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +39,8 @@ pub struct Metrics {
     pub written: usize,
     /// Tokens of prompts that were found in the pool.
     pub shared: usize,
+    /// Texts whose beginning was found in the pool, each time.
+    pub hits: usize,
     /// Requests that had to give way, each time.
     pub preempted: usize,
     /// Blocks that were copied because somebody wrote into a shared one.
@@ -86,6 +89,8 @@ pub struct Engine<D> {
     /// In the order of arrival, like those that wait.
     running: Vec<Text>,
     waiting: Vec<Text>,
+    /// The beam searches, by the order of their arrival.
+    searches: BTreeMap<usize, Search>,
     prefixes: Prefixes,
     arrivals: usize,
     metrics: Metrics,
@@ -116,6 +121,7 @@ impl<D: Decoder> Engine<D> {
             pool,
             running: Vec::new(),
             waiting: Vec::new(),
+            searches: BTreeMap::new(),
             prefixes: Prefixes::default(),
             arrivals: 0,
             metrics: Metrics::default(),
@@ -148,21 +154,36 @@ impl<D: Decoder> Engine<D> {
         if tokens > context {
             return Err(AddError::TooLong { tokens, context });
         }
-        // The last token that is written is never read.
+        // The last token that is written is never read. The texts of a search wait for each other.
+        let width = if request.beam { request.siblings.len() + 1 } else { 1 };
         let (needed, total) = ((tokens - 1).div_ceil(self.settings.size), self.settings.blocks);
+        let needed = needed.saturating_mul(width);
         if needed > total {
             return Err(AddError::PoolTooSmall { needed, total });
         }
         self.arrivals += 1;
+        if request.beam {
+            let siblings = request.siblings.iter().map(|(id, _)| *id);
+            let ids = [id].into_iter().chain(siblings).collect();
+            self.searches.insert(self.arrivals, Search { ids, ended: Vec::new() });
+        }
         self.waiting.push(Text::new(request, (self.arrivals, 0)));
         Ok(())
     }
 
-    /// Ends a request, and with it those of its siblings that do not exist yet.
+    /// Ends a request, and with it those of its siblings that do not exist yet; of a beam search, all of it.
     ///
     /// # Errors
     /// When there is none of this number.
     pub fn cancel(&mut self, id: usize) -> Result<(), NoSuchRequest> {
+        let search = self.searches.iter().find(|(_, search)| search.ids.contains(&id));
+        if let Some((&arrival, _)) = search {
+            self.searches.remove(&arrival);
+            for (_, member) in self.take_members(arrival) {
+                self.give_back(member.table);
+            }
+            return Ok(());
+        }
         let mut table = None;
         for texts in [&mut self.running, &mut self.waiting] {
             if let Some(place) = texts.iter().position(|text| text.request.id == id) {
@@ -224,12 +245,20 @@ impl<D: Decoder> Engine<D> {
         }
     }
 
+    /// How many blocks the running texts hold, and how many it would be if they shared none.
+    pub fn sharing(&self) -> (usize, usize) {
+        let blocks = || self.running.iter().flat_map(|text| &text.table.blocks);
+        (blocks().collect::<BTreeSet<_>>().len(), blocks().count())
+    }
+
     /// All numbers that are taken.
     fn ids(&self) -> impl Iterator<Item = usize> {
-        self.running.iter().chain(&self.waiting).flat_map(|text| {
+        let texts = self.running.iter().chain(&self.waiting).filter(|text| !text.request.beam);
+        let texts = texts.flat_map(|text| {
             let siblings = text.request.siblings.iter().filter(|_| !text.forked);
             [text.request.id].into_iter().chain(siblings.map(|(id, _)| *id))
-        })
+        });
+        texts.chain(self.searches.values().flat_map(|search| search.ids.iter().copied()))
     }
 
     /// Runs the model once, on what the scheduler plans. Without requests it does nothing.
@@ -243,6 +272,13 @@ impl<D: Decoder> Engine<D> {
         self.metrics.steps += 1;
         let plan = (self.by.schedule)(&self.queue());
         if plan.chunks.is_empty() && plan.preempted.is_empty() {
+            // Texts of a search hold blocks while they wait for others of it, which wait for blocks.
+            if self.running.iter().any(|text| text.best.is_some())
+                && let Some(last) = self.running.last()
+            {
+                self.put_away(last.request.id);
+                return Ok(Vec::new());
+            }
             let (step, requests) = (self.metrics.steps, self.running.len() + self.waiting.len());
             return Err(EngineError::Stuck { step, requests });
         }
@@ -260,10 +296,11 @@ impl<D: Decoder> Engine<D> {
         self.metrics.computed += spans.iter().map(|span| span.tokens.len()).sum::<usize>();
         let logits = self.decoder.logits(&spans, &mut self.pool, &self.by);
         let mut events = Vec::new();
-        let mut row = 0;
-        for (span, (id, _)) in spans.iter().zip(plan.chunks) {
-            row += span.tokens.len();
-            self.written(id, &logits, row - 1, &mut events);
+        for (row, (id, _)) in plan.chunks.into_iter().enumerate() {
+            self.written(id, &logits, row, &mut events);
+        }
+        for arrival in self.searches.keys().copied().collect::<Vec<_>>() {
+            self.search_on(arrival, &mut events);
         }
         self.keep_full_blocks();
         self.end(&mut events);
@@ -331,17 +368,19 @@ impl<D: Decoder> Engine<D> {
         let table = std::mem::take(&mut text.table);
         text.hashes.clear();
         if self.settings.way == Way::Swap {
+            // Something is left to be computed when it comes back, or nobody would plan it.
+            let tokens = table.tokens.min(text.tokens.len() - 1);
             let away = |pages: &Array4<f32>| -> Vec<Array2<f32>> {
                 let (_, heads, size, d) = pages.dim();
                 let entry = |head, (j, c): (usize, usize)| {
                     pages[[table.blocks[j / size], head, j % size, c]]
                 };
                 (0..heads)
-                    .map(|head| Array2::from_shape_fn((table.tokens, d), |at| entry(head, at)))
+                    .map(|head| Array2::from_shape_fn((tokens, d), |at| entry(head, at)))
                     .collect()
             };
             let (keys, values) = (away(&self.pool.keys), away(&self.pool.values));
-            text.away = Some(Away { tokens: table.tokens, keys, values });
+            text.away = Some(Away { tokens, keys, values });
         }
         self.give_back(table);
         insert(&mut self.waiting, text);
@@ -358,6 +397,7 @@ impl<D: Decoder> Engine<D> {
             // First of all, so that nobody's growing evicts them.
             let blocks = self.known_beginning(&text);
             self.metrics.shared += blocks.len() * self.settings.size;
+            self.metrics.hits += usize::from(!blocks.is_empty());
             blocks.iter().for_each(|&block| self.prefixes.touch(block, self.metrics.steps));
             let beginning = Table { tokens: blocks.len() * self.settings.size, blocks };
             text.table = (self.by.fork)(&mut self.pool.blocks, &beginning);
@@ -437,6 +477,11 @@ impl<D: Decoder> Engine<D> {
         if text.table.tokens < position {
             return;
         }
+        if text.request.beam {
+            let width = self.searches.get(&text.arrived.0).map_or(0, |search| search.ids.len());
+            text.best = Some(likeliest(logits.row(row), width));
+            return;
+        }
         let mut siblings = Vec::new();
         if !text.forked {
             text.forked = true;
@@ -458,6 +503,65 @@ impl<D: Decoder> Engine<D> {
         for text in siblings {
             insert(&mut self.running, text);
         }
+    }
+
+    /// Takes the texts of a search out, those that run (true) and those that wait, in their order.
+    fn take_members(&mut self, arrival: usize) -> Vec<(bool, Text)> {
+        let mut members = Vec::new();
+        for (runs, texts) in [(true, &mut self.running), (false, &mut self.waiting)] {
+            members
+                .extend(texts.extract_if(.., |text| text.arrived.0 == arrival).map(|t| (runs, t)));
+        }
+        members.sort_by_key(|(_, text)| text.arrived);
+        members
+    }
+
+    /// Lets a search go on if all its texts have been read: those that are chosen twice are forked, and
+    /// those that are not give their blocks back.
+    fn search_on(&mut self, arrival: usize, events: &mut Vec<Event>) {
+        let texts = || self.running.iter().chain(&self.waiting);
+        if texts().any(|text| text.arrived.0 == arrival && text.best.is_none()) {
+            return;
+        }
+        let (runs, members): (Vec<bool>, Vec<Text>) =
+            self.take_members(arrival).into_iter().unzip();
+        let (Some(mut search), Some(first)) = (self.searches.remove(&arrival), members.first())
+        else {
+            return;
+        };
+        let request = first.request.clone();
+        let children = search.choose(&members, request.stop);
+        let done = children.iter().all(|child| members[child.parent].written() + 1 == request.most);
+        if done {
+            let text = |child: &Child| {
+                let tokens = [&members[child.parent].tokens[..], &[child.token]].concat();
+                (child.score, tokens)
+            };
+            search.ended.extend(children.iter().map(text));
+            search.ended.sort_by(|(a, _), (b, _)| b.total_cmp(a));
+            for (id, (_, tokens)) in search.ids.into_iter().zip(search.ended) {
+                let written = &tokens[request.prompt.len()..];
+                self.metrics.written += written.len();
+                events.extend(written.iter().map(|&token| Event::Token { id, token }));
+                events.push(Event::Done { id });
+            }
+            members.into_iter().for_each(|member| self.give_back(member.table));
+            return;
+        }
+        for (rank, Child { parent, token, score }) in children.into_iter().enumerate() {
+            let member = &members[parent];
+            let table = (self.by.fork)(&mut self.pool.blocks, &member.table);
+            let request = Request { id: search.ids[rank], ..request.clone() };
+            let tokens = [&member.tokens[..], &[token]].concat();
+            let arrived = (arrival, rank);
+            let child =
+                Text { request, arrived, tokens, table, score, best: None, ..member.clone() };
+            let texts = if runs[parent] { &mut self.running } else { &mut self.waiting };
+            insert(texts, child);
+        }
+        // The children have their blocks; what nobody goes on from is free.
+        members.into_iter().for_each(|member| self.give_back(member.table));
+        self.searches.insert(arrival, search);
     }
 
     /// Keeps the blocks that have become full.
@@ -485,6 +589,9 @@ impl<D: Decoder> Engine<D> {
     /// Ends what has been written.
     fn end(&mut self, events: &mut Vec<Event>) {
         let ended = |text: &Text| {
+            if text.request.beam {
+                return false;
+            }
             let stopped = text.written() > 0 && text.tokens.last().copied() == text.request.stop;
             stopped || text.written() == text.request.most
         };

@@ -11,10 +11,11 @@
 //! [`Functions`](crate::functions::Functions), so that a learner's can run it.
 
 mod batch;
+mod beams;
 mod lm;
 mod prefix;
 mod request;
 
 pub use batch::{Engine, EngineError, Metrics, Settings};
-pub use lm::{Decoder, Lm, Span};
+pub use lm::{Decoder, LayerHeads, Lm, Span, attend, last_rows, tokens_of};
 pub use request::{AddError, Choice, Event, NoSuchRequest, Request};

@@ -65,13 +65,24 @@ pub struct Request {
     pub choice: Choice,
     /// More texts from the same prompt, each with a number of its own. They share its blocks.
     pub siblings: Vec<(usize, Choice)>,
+    /// Whether these texts are searched for together: a beam search as wide as there are texts. In each
+    /// step the likeliest of all that go on from them by one token are kept, and those that end with the
+    /// stop token stay as they are. How `choice` chooses is not asked. What was found is said when the
+    /// search ends, the likeliest text first.
+    pub beam: bool,
 }
 
 impl Request {
     /// Greedy decoding without a stop token and siblings.
     pub fn greedy(id: usize, prompt: &[usize], most: usize) -> Self {
         let (prompt, siblings) = (prompt.to_vec(), Vec::new());
-        Request { id, prompt, most, stop: None, choice: Choice::Greedy, siblings }
+        Request { id, prompt, most, stop: None, choice: Choice::Greedy, siblings, beam: false }
+    }
+
+    /// A beam search of which so many texts come, with the numbers from `id` on.
+    pub fn beams(id: usize, width: usize, prompt: &[usize], most: usize) -> Self {
+        let siblings = (id + 1..id + width).map(|id| (id, Choice::Greedy)).collect();
+        Request { siblings, beam: true, ..Request::greedy(id, prompt, most) }
     }
 }
 
@@ -163,6 +174,11 @@ pub(super) struct Text {
     pub hashes: Vec<u64>,
     /// Whether its siblings have been made.
     pub forked: bool,
+    /// In a beam search, the logarithm of the probability of what was written.
+    pub score: f64,
+    /// In a beam search, the likeliest next tokens and the logarithms of their probabilities, once its
+    /// tokens have been read. Then it waits for the others of the search.
+    pub best: Option<Vec<(usize, f64)>>,
 }
 
 /// Keys and values that were copied away: one matrix per head.
@@ -176,7 +192,7 @@ pub(super) struct Away {
 impl Text {
     pub fn new(request: Request, arrived: (usize, usize)) -> Self {
         let tokens = request.prompt.clone();
-        let forked = request.siblings.is_empty();
+        let forked = request.siblings.is_empty() || request.beam;
         Text {
             request,
             arrived,
@@ -185,6 +201,8 @@ impl Text {
             away: None,
             hashes: Vec::new(),
             forked,
+            score: 0.0,
+            best: None,
         }
     }
 

@@ -11,7 +11,7 @@ pub struct Shared(Vec<usize>);
 
 impl Fields for Shared {
     fn fields(&self) -> Vec<Field> {
-        vec![field("the blocks", &self.0)]
+        vec![field("the list of blocks", &self.0)]
     }
 }
 

@@ -25,6 +25,8 @@ exercise! {
     plain: |c| [exact::<f32>(c), by_blocks(c.q.view(), c.pages(&c.k).view(), c.pages(&c.v).view(), &c.table())];
     steps: |c| [
         field("table", super::slot::said(&c.table())),
+        field("keys of the pool", &c.pages(&c.k)),
+        field("values of the pool", &c.pages(&c.v)),
         field("scores of head 0", &masked_scores(c.q.index_axis(Axis(0), 0), c.k.index_axis(Axis(0), 0), &Mask::Causal)),
     ];
 

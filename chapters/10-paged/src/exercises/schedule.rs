@@ -27,7 +27,8 @@ impl Given for Queue {
         let jobs = |jobs: &[Job]| {
             let jobs = jobs.iter().map(|job| {
                 let Job { id, cached, known, blocks, own } = job;
-                format!("{id}: {cached} of {known} tokens cached, {blocks} blocks, {own} its own")
+                let s = if *blocks == 1 { "" } else { "s" };
+                format!("{id}: {cached} of {known} tokens cached, {blocks} block{s}, {own} its own")
             });
             jobs.collect::<Vec<_>>().join("; ")
         };

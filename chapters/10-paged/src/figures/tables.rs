@@ -2,9 +2,11 @@
 
 use crate::{
     comparison::{BUDGET, Blank, PLACES, POLICIES, Policy, Report, TRACE, serve},
+    engine::Lm,
     functions::REFERENCE,
     given::{Prices, Running, Way},
     preempt,
+    saving::{Kind, WIDTHS, prompts, saved},
     trace::trace,
 };
 use attn_viz::{Axis, Bars, Figure, thousands};
@@ -130,6 +132,21 @@ pub(super) fn beams() -> String {
             "| {texts} | {common} | {own} | {without} | {with} | {:.1}\u{a0}% |\n",
             100.0 * (1.0 - with as f64 / without as f64)
         );
+    }
+    table
+}
+
+/// What samples and beams save of the blocks, counted by the engine with the course's model.
+pub(super) fn saved_blocks() -> String {
+    let mut table =
+        String::from("| texts from one prompt | samples | beam search |\n| ---: | ---: | ---: |\n");
+    let (lm, prompts) = (Lm::trained(), prompts(2));
+    for width in WIDTHS {
+        let percent = |kind| {
+            let share = saved(&lm, &prompts, (kind, width), REFERENCE).expect("the reference");
+            format!("{:.1}\u{a0}%", 100.0 * share)
+        };
+        table += &format!("| {width} | {} | {} |\n", percent(Kind::Samples), percent(Kind::Beams));
     }
     table
 }

@@ -4,9 +4,9 @@ use super::{
     answer::{Answer, json, text},
     course::{Action, Course},
     files,
-    local::is_local,
     site::Site,
 };
+use attn_local::is_local;
 use hyper::{HeaderMap, Method, StatusCode, http::request::Parts};
 use serde_json::json;
 use std::sync::Arc;

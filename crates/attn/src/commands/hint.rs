@@ -32,8 +32,10 @@ pub fn hint(course: &Course, id: &str) -> Result<bool> {
     for (i, hint) in hints.iter().enumerate() {
         let mark = format!("  {} of {of}  ", i + 1);
         for (i, line) in hint.trim().lines().enumerate() {
-            let blank = " ".repeat(mark.len());
-            render::paragraph(if i == 0 { &mark } else { &blank }, line);
+            // Pseudo-code means something by its indentation.
+            let text = line.trim_start();
+            let indent = " ".repeat(mark.len() + line.len() - text.len());
+            render::paragraph(if i == 0 { &mark } else { &indent }, text);
         }
         println!();
     }

@@ -11,6 +11,7 @@ mod hint;
 mod new;
 mod reset;
 mod run;
+mod serve;
 mod status;
 mod try_case;
 
@@ -24,5 +25,6 @@ pub use hint::{hint, next_hint, solution};
 pub use new::{new_chapter, new_exercise};
 pub use reset::{reset, update};
 pub use run::{at_work, gradcheck, mine_command, run};
+pub use serve::serve;
 pub use status::status;
 pub use try_case::try_case;

@@ -222,8 +222,9 @@ pub fn say_whose(course: &Course, parts: &[Part], left_out: &LeftOut) -> Result<
             })?;
         for Exercise { id, item, .. } in called {
             let whose = match left_out.get(id) {
-                None if progress.of(id).solved => "Yours".to_string(),
-                None => "Yours (its checks have not passed)".into(),
+                // The file may have changed since.
+                None if progress.of(id).solved => "Yours (right when last checked)".to_string(),
+                None => "Yours (its last check, if any, did not pass)".into(),
                 Some(verdict) => format!("The reference's (yours {})", why(verdict)),
             };
             let function = format!("{item} ({id})");

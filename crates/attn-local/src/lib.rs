@@ -1,4 +1,4 @@
-//! Who may ask: only pages and programs that know this machine as itself.
+//! Who may ask a server on this machine: only pages and programs that know this machine as itself.
 //!
 //! A foreign name may resolve to this machine, and so a foreign page may ask here under its own
 //! name. The port is no matter: `ssh -L 8000:localhost:3939` and containers give the server another
@@ -19,7 +19,12 @@ pub fn is_local(request: &Parts) -> bool {
     let [host] = hosts[..] else { return false };
     host.to_str().is_ok_and(is_this_machine)
         && request.uri.authority().is_none_or(is_local_name)
-        && origins(&request.headers).all(|origin| origin.is_some_and(|uri| is_local_origin(&uri)))
+        && is_no_foreign_page(&request.headers)
+}
+
+/// Whether a request comes from a page of this machine, or from a program, which names no page.
+pub fn is_no_foreign_page(headers: &HeaderMap) -> bool {
+    origins(headers).all(|origin| origin.is_some_and(|uri| is_local_origin(&uri)))
 }
 
 fn is_this_machine(host: &str) -> bool {
