@@ -41,11 +41,7 @@ pub fn feature_map(x: ArrayView2<f64>) -> Array2<f64> {
 /// assert_eq!(out, array![[0.0], [3.0]]); // weights 3 and 9 of 12
 /// ```
 #[track_caller]
-pub fn linear_attention(
-    q: ArrayView2<f64>,
-    k: ArrayView2<f64>,
-    v: ArrayView2<f64>,
-) -> Array2<f64> {
+pub fn linear_attention(q: ArrayView2<f64>, k: ArrayView2<f64>, v: ArrayView2<f64>) -> Array2<f64> {
     expect_tokens(q, k, v);
     todo!("11.2: weights q kᵀ of the keys so far, divided by their sum")
 }

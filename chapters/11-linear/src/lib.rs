@@ -19,15 +19,20 @@ mod bonus_step;
 mod chunk_backward;
 mod chunked;
 mod delta_step;
+mod error;
 pub mod exercises;
 mod feature_map;
-mod gated_scores;
+pub mod figures;
 pub mod functions;
+mod gated_scores;
 pub mod given;
 mod kda_step;
 mod linear_attention;
 mod linear_step;
+pub mod mechanisms;
 mod positive_features;
+pub mod recall;
+pub mod recurrence;
 pub mod seeded;
 mod wy_form;
 
@@ -35,10 +40,17 @@ pub use bonus_step::bonus_step;
 pub use chunk_backward::chunk_backward;
 pub use chunked::chunked;
 pub use delta_step::delta_step;
+pub use error::{LinearError, check_features};
 pub use feature_map::feature_map;
 pub use gated_scores::gated_scores;
 pub use kda_step::kda_step;
 pub use linear_attention::linear_attention;
 pub use linear_step::linear_step;
 pub use positive_features::positive_features;
+pub use recurrence::{Forget, Read, Recurrence, Write};
 pub use wy_form::wy_form;
+
+/// Makes the Rust in the book's page on this chapter a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../../book/src/ch11-linear.md")]
+struct Book;

@@ -17,7 +17,14 @@ pub struct Seen {
 fields! { Seen { out, state } }
 
 /// The functions of this exercise.
-type Step = fn(&mut Array2<f64>, ArrayView1<f64>, ArrayView1<f64>, ArrayView1<f64>, ArrayView1<f64>, ArrayView1<f64>) -> Array1<f64>;
+type Step = fn(
+    &mut Array2<f64>,
+    ArrayView1<f64>,
+    ArrayView1<f64>,
+    ArrayView1<f64>,
+    ArrayView1<f64>,
+    ArrayView1<f64>,
+) -> Array1<f64>;
 
 exercise! {
     /// The state before the first token, the tokens, their gates, and the bonus.

@@ -6,7 +6,14 @@ use attn_exercise::{Trace, exercise, pairwise};
 use ndarray::{Array1, Array2, ArrayView1, Axis, array};
 
 /// The functions of this exercise.
-type Step = fn(&mut Array2<f64>, ArrayView1<f64>, ArrayView1<f64>, ArrayView1<f64>, f64, ArrayView1<f64>) -> Array1<f64>;
+type Step = fn(
+    &mut Array2<f64>,
+    ArrayView1<f64>,
+    ArrayView1<f64>,
+    ArrayView1<f64>,
+    f64,
+    ArrayView1<f64>,
+) -> Array1<f64>;
 
 exercise! {
     /// The state before the first token, the tokens, how much of each is written, and their gates.

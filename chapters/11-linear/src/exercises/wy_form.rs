@@ -1,6 +1,9 @@
 //! 11.10 `wy_form`
 
-use crate::{given::Wy, seeded::{normal, units}};
+use crate::{
+    given::Wy,
+    seeded::{normal, units},
+};
 use attn_exercise::{exercise, fields, pairwise};
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, array};
 
