@@ -43,7 +43,7 @@ exercise! {
             case(about, (state, q, k, v, d_out, d_next))
         };
         let mut cases = vec![
-            case("by hand: dq is 3, then 3 + 5·7", (array![[2.0]], array![[1.0], [1.0]], array![[1.0], [5.0]], array![[1.0], [7.0]], array![[1.0], [1.0]], array![[0.0]])),
+            case("by hand: dq is 3, then 3 + 5·7; d_state is 1 + 1 + 1", (array![[2.0]], array![[1.0], [1.0]], array![[1.0], [5.0]], array![[1.0], [7.0]], array![[1.0], [1.0]], array![[1.0]])),
             of("six tokens", (6, 4, 3)),
             of("as wide as long", (4, 4, 4)),
             of("sixteen tokens", (16, 4, 4)),

@@ -25,7 +25,7 @@ exercise! {
             case(about, (q, k, normal(random, (n, d_v))))
         };
         let mut cases = vec![
-            case("by hand: 0, then 3/4 of 4, then 4/8 of 4 and 4/8 of 8", (array![[1.0, 0.0], [2.0, 1.0], [1.0, 1.0]], array![[0.0, 1.0], [1.0, 1.0], [2.0, 2.0]], array![[0.0], [4.0], [8.0]])),
+            case("by hand: 0, then 3/4 of 4, then 40/7", (array![[1.0, 0.0], [2.0, 1.0], [1.0, 1.0]], array![[0.0, 1.0], [1.0, 1.0], [2.0, 2.0]], array![[0.0], [4.0], [8.0]])),
             of("nine tokens", (9, 4, 3), 1.0),
             of("features of 10⁻⁵", (5, 3, 2), 1e-5),
             of("features of 10⁻⁸⁰", (4, 2, 3), 1e-80),

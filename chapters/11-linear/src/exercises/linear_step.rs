@@ -46,7 +46,7 @@ exercise! {
             case(about, (q, k, normal(random, (n, d_v))))
         };
         let mut cases = vec![
-            case("by hand: 0, then 3/4 of 4, then 4/8 of 4 and 4/8 of 8", (array![[1.0, 0.0], [2.0, 1.0], [1.0, 1.0]], array![[0.0, 1.0], [1.0, 1.0], [2.0, 2.0]], array![[0.0], [4.0], [8.0]])),
+            case("by hand: 0, then 3/4 of 4, then 40/7", (array![[1.0, 0.0], [2.0, 1.0], [1.0, 1.0]], array![[0.0, 1.0], [1.0, 1.0], [2.0, 2.0]], array![[0.0], [4.0], [8.0]])),
             of("nine tokens", (9, 4, 3), 1.0),
             of("features of 10⁻⁵", (4, 3, 2), 1e-5),
             case("features of e⁻⁸⁰⁰, which is 0 in f64", (array![[0.0, 0.0], [1.0, 2.0], [0.0, 0.0]], array![[1.0, 1.0], [1.0, 3.0], [2.0, 1.0]], array![[3.0, 1.0], [4.0, 2.0], [5.0, 6.0]])),

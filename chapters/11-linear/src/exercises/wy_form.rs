@@ -34,7 +34,7 @@ exercise! {
         };
         let u = written(d_v, &|_, _| 0.0, &|r, column| c.v[[r, column]]);
         // With the identity as the state and nothing to write, each step adds −w_r.
-        let w = -written(d, &|row, column| f64::from(u8::from(row == column)), &|_, _| 0.0);
+        let w = written(d, &|row, column| f64::from(u8::from(row == column)), &|_, _| 0.0).mapv(|x| 0.0 - x);
         Wy { w, u }
     };
 
