@@ -83,7 +83,7 @@ pub fn linear_step(
 ///
 /// Shapes: q and k n × d, v and out n × d_v, state d × d_v; 0 ≤ γ ≤ 1. The last chunk may be shorter. Costs about
 /// n·(2·C·(d + d_v) + 4·d·d_v) FLOPs for chunks of C. (Sun et al.,
-/// [arXiv:2307.08621](https://arxiv.org/abs/2307.08621), Eq 7.)
+/// [arXiv:2307.08621](https://arxiv.org/abs/2307.08621), §2.1, the chunkwise form.)
 ///
 /// # Panics
 /// Names sizes that do not fit, and refuses `chunk` 0 and a γ that is not between 0 and 1.
@@ -142,7 +142,7 @@ pub fn positive_features(x: ArrayView2<f64>, directions: ArrayView2<f64>) -> Arr
 /// Row i, column j ≤ i: Σ_c q\[i,c\] k\[j,c\] exp(g\[j+1,c\] + … + g\[i,c\]); above the diagonal 0.
 ///
 /// Shapes: q, k and log_gates n × d, out n × n. A log-gate is at most 0; −∞, a gate that lets nothing through, is allowed.
-/// Costs 3·n²·d FLOPs or so. (Yang et al., [arXiv:2312.06635](https://arxiv.org/abs/2312.06635), Eq 4.)
+/// Costs 3·n²·d FLOPs or so. (Yang et al., [arXiv:2312.06635](https://arxiv.org/abs/2312.06635), §4.)
 ///
 /// # Panics
 /// Names sizes that do not fit.
@@ -172,7 +172,7 @@ pub fn gated_scores(
 /// then S ← Diag(gate) S + k vᵀ.
 ///
 /// Shapes: q, k, gate and bonus d; v and out d_v; state d × d_v. The gate is between 0 and 1. Costs about 5·d·d_v FLOPs. (Peng et al.,
-/// [arXiv:2404.05892](https://arxiv.org/abs/2404.05892), §4.2; the query is called r, the gate w and the bonus u there.)
+/// [arXiv:2404.05892](https://arxiv.org/abs/2404.05892); the query is called r, the gate w and the bonus u there.)
 ///
 /// ```
 /// use ch11_linear::bonus_step;
@@ -202,7 +202,7 @@ pub fn bonus_step(
 /// S ← (I − β k kᵀ) S + β k vᵀ.
 ///
 /// Shapes: k d, v d_v, state d × d_v. For a key of length 1 and β = 1, reading with k afterwards gives v. Costs about 6·d·d_v FLOPs. (Schlag et al.,
-/// [arXiv:2102.11174](https://arxiv.org/abs/2102.11174), Eq 24; Yang et al., [arXiv:2406.06484](https://arxiv.org/abs/2406.06484), §2.2.)
+/// [arXiv:2102.11174](https://arxiv.org/abs/2102.11174); Yang et al., [arXiv:2406.06484](https://arxiv.org/abs/2406.06484), §2.2.)
 ///
 /// ```
 /// use ch11_linear::delta_step;
@@ -254,7 +254,7 @@ pub fn kda_step(
 /// v_r in the place of k_r and u_i in that of w_i. Then the state after the chunk is S + Kᵀ (U − W S).
 ///
 /// Shapes: k and W c × d, v and U c × d_v, beta c. Costs about c²·(2·d + d_v) FLOPs. (Yang et al.,
-/// [arXiv:2406.06484](https://arxiv.org/abs/2406.06484), Eqs 7 and 8.)
+/// [arXiv:2406.06484](https://arxiv.org/abs/2406.06484), §3.)
 ///
 /// ```
 /// use ch11_linear::{given::Wy, wy_form};

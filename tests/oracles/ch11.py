@@ -152,7 +152,7 @@ def ssd(seed, name, n, d, d_v):
         *turned(q, k, v), log_gates[None, :, None].float(), initial_state=state
     )
     agree(f"ssd, {name}", out, theirs[0, :, 0])
-    # The masked product of the paper's Eq 6, from an empty state.
+    # The masked product of the paper, and what the state gives.
     between = log_gates.cumsum(0)
     mask = (between[:, None] - between[None, :]).exp().tril()
     given = torch.stack([between[t].exp() * source.state.T @ source.q[t] for t in range(n)])

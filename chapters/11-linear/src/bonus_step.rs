@@ -7,7 +7,7 @@ use ndarray::{Array1, Array2, ArrayView1, Axis};
 /// then S ← Diag(gate) S + k vᵀ.
 ///
 /// Shapes: q, k, gate and bonus d; v and out d_v; state d × d_v. The gate is between 0 and 1. Costs about 5·d·d_v FLOPs. (Peng et al.,
-/// [arXiv:2404.05892](https://arxiv.org/abs/2404.05892), §4.2; the query is called r, the gate w and the bonus u there.)
+/// [arXiv:2404.05892](https://arxiv.org/abs/2404.05892); the query is called r, the gate w and the bonus u there.)
 ///
 /// ```
 /// use ch11_linear::bonus_step;

@@ -7,7 +7,7 @@ use ndarray::{Array2, ArrayView2, s};
 ///
 /// Shapes: q and k n × d, v and out n × d_v, state d × d_v; 0 ≤ γ ≤ 1. The last chunk may be shorter. Costs about
 /// n·(2·C·(d + d_v) + 4·d·d_v) FLOPs for chunks of C. (Sun et al.,
-/// [arXiv:2307.08621](https://arxiv.org/abs/2307.08621), Eq 7.)
+/// [arXiv:2307.08621](https://arxiv.org/abs/2307.08621), §2.1, the chunkwise form.)
 ///
 /// # Panics
 /// Names sizes that do not fit, and refuses `chunk` 0 and a γ that is not between 0 and 1.

@@ -9,7 +9,7 @@ use ndarray::{Array1, Array2, ArrayView2};
 /// Row i, column j ≤ i: Σ_c q\[i,c\] k\[j,c\] exp(g\[j+1,c\] + … + g\[i,c\]); above the diagonal 0.
 ///
 /// Shapes: q, k and log_gates n × d, out n × n. A log-gate is at most 0; −∞, a gate that lets nothing through, is allowed.
-/// Costs 3·n²·d FLOPs or so. (Yang et al., [arXiv:2312.06635](https://arxiv.org/abs/2312.06635), Eq 4.)
+/// Costs 3·n²·d FLOPs or so. (Yang et al., [arXiv:2312.06635](https://arxiv.org/abs/2312.06635), §4.)
 ///
 /// # Panics
 /// Names sizes that do not fit.

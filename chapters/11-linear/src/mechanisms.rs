@@ -4,7 +4,7 @@ use crate::recurrence::{Forget, Read, Recurrence, Write};
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 
 /// RetNet: γ = 1 − 2^(−5−head), a rate that is fixed for each head. (Sun et al.,
-/// [arXiv:2307.08621](https://arxiv.org/abs/2307.08621), Eq 8.)
+/// [arXiv:2307.08621](https://arxiv.org/abs/2307.08621), §2.2.)
 ///
 /// ```
 /// use ch11_linear::mechanisms::retnet_gamma;
@@ -50,21 +50,21 @@ pub fn softplus(x: f64) -> f64 {
 }
 
 /// Gated linear attention: a gate per token and channel, computed from the token. The log-gate is ln σ(x) / 16, so that a gate begins near
-/// 1. (Yang et al., [arXiv:2312.06635](https://arxiv.org/abs/2312.06635), §4.4; `x` is a product of the token with a matrix of rank 16.)
+/// 1. (Yang et al., [arXiv:2312.06635](https://arxiv.org/abs/2312.06635), §4; `x` is a product of the token with a matrix of rank 16.)
 pub fn gla(x: ArrayView2<f64>) -> Recurrence<f64> {
     let gates = x.mapv(|x| log_sigmoid(x) / 16.0);
     Recurrence { forget: Forget::Channels(gates), ..Recurrence::plain() }
 }
 
 /// Mamba-2, also called SSD: one gate per token, exp(−e^a Δ_t), where Δ_t = softplus of a number computed from the token. Its keys are B_t, its
-/// queries C_t, and its values Δ_t x_t. (Dao and Gu, [arXiv:2405.21060](https://arxiv.org/abs/2405.21060), §5 and §6.)
+/// queries C_t, and its values Δ_t x_t. (Dao and Gu, [arXiv:2405.21060](https://arxiv.org/abs/2405.21060), §5.)
 pub fn mamba2(a: f64, steps: ArrayView1<f64>) -> Recurrence<f64> {
     let gates = steps.mapv(|step| -a.exp() * step);
     Recurrence { forget: Forget::Tokens(gates), ..Recurrence::plain() }
 }
 
 /// RWKV-6: gates per token and channel, exp(−e^w), and a query that reads before the token is written, with a bonus. (Peng et al.,
-/// [arXiv:2404.05892](https://arxiv.org/abs/2404.05892), §4.2.)
+/// [arXiv:2404.05892](https://arxiv.org/abs/2404.05892).)
 pub fn rwkv6(w: ArrayView2<f64>, bonus: ArrayView1<f64>) -> Recurrence<f64> {
     Recurrence {
         forget: Forget::Channels(w.mapv(|w| -w.exp())),
@@ -91,7 +91,7 @@ pub fn kda(log_gates: ArrayView2<f64>, beta: ArrayView1<f64>) -> Recurrence<f64>
 }
 
 /// What stands in the place of z: each row of a head's output is divided by its root mean square. The size of a state that has grown
-/// does not reach the next layer. (Qin et al., [arXiv:2210.10340](https://arxiv.org/abs/2210.10340), §3.2.)
+/// does not reach the next layer. (Qin et al., [arXiv:2210.10340](https://arxiv.org/abs/2210.10340).)
 ///
 /// ```
 /// use ch11_linear::mechanisms::output_norm;
@@ -153,7 +153,7 @@ pub struct ChannelMix {
 /// products of the token mixed with the one before it. `last` is the token before the first row; afterwards the last row.
 ///
 /// Shapes: x n × d_model. The only thing that it keeps of earlier tokens is one row. (Peng et al.,
-/// [arXiv:2305.13048](https://arxiv.org/abs/2305.13048), Eqs 11, 12 and 18.)
+/// [arXiv:2305.13048](https://arxiv.org/abs/2305.13048), channel mixing.)
 pub fn channel_mix(
     weights: &ChannelMix,
     last: &mut Array1<f64>,

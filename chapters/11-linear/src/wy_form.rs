@@ -7,7 +7,7 @@ use ndarray::{Array2, ArrayView1, ArrayView2};
 /// v_r in the place of k_r and u_i in that of w_i. Then the state after the chunk is S + Kᵀ (U − W S).
 ///
 /// Shapes: k and W c × d, v and U c × d_v, beta c. Costs about c²·(2·d + d_v) FLOPs. (Yang et al.,
-/// [arXiv:2406.06484](https://arxiv.org/abs/2406.06484), Eqs 7 and 8.)
+/// [arXiv:2406.06484](https://arxiv.org/abs/2406.06484), §3.)
 ///
 /// ```
 /// use ch11_linear::{given::Wy, wy_form};

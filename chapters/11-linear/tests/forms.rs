@@ -194,7 +194,7 @@ fn the_exercises_are_members_of_the_family() {
     );
 }
 
-/// The sums of the WY form give the state after the chunk, and its rows: Eqs 8 and 9 of DeltaNet's paper.
+/// The sums of the WY form give the state after the chunk, and its rows.
 #[test]
 fn the_wy_form_is_the_delta_rule() {
     let mut random = Random::new(14);
@@ -288,7 +288,7 @@ fn what_does_not_fit_is_refused_by_name() {
 }
 
 /// Mamba-2 is what Mamba-1 becomes when all rates of a channel are one, and all channels of a head share their steps; and it is a
-/// masked product (Dao and Gu, Eq 6).
+/// masked product (Dao and Gu, §5).
 #[test]
 fn mamba_2_is_a_masked_product_and_a_special_selective_scan() {
     let mut random = Random::new(17);

@@ -221,7 +221,7 @@ fn backward(
 ) -> Gradients {
     let [mut dq, mut dk, mut dv] = [q, k, v].map(|x| x.to_owned());
     let outer = |a: ndarray::ArrayView1<f64>, b: ndarray::ArrayView1<f64>| {
-        a.to_owned().insert_axis(ndarray::Axis(1)) * &b
+        a.to_owned().insert_axis(ndarray::Axis(1)) * b
     };
     let (mut held, mut d_state) = (&state + &k.t().dot(&v), d_next.to_owned());
     for t in (0..q.nrows()).rev() {

@@ -10,16 +10,16 @@ exercise! {
 
     // By the recurrence: a state for each key, with gates that multiply.
     exact: |c| {
-        let (n, d) = c.q.dim();
+        let n = c.q.nrows();
         let mut scores = Array2::<f64>::zeros((n, n));
         for j in 0..n {
             let mut held: Vec<f64> = c.k.row(j).to_vec();
             for i in j..n {
-                for channel in 0..d {
+                for (channel, held) in held.iter_mut().enumerate() {
                     if i > j {
-                        held[channel] *= c.log_gates[[i, channel]].exp();
+                        *held *= c.log_gates[[i, channel]].exp();
                     }
-                    scores[[i, j]] += c.q[[i, channel]] * held[channel];
+                    scores[[i, j]] += c.q[[i, channel]] * *held;
                 }
             }
         }

@@ -60,7 +60,7 @@ exercise! {
     right (state, q, k, v) {
         "outer product" => {
             let column = k.to_owned().insert_axis(Axis(1));
-            state.s += &(column * &v);
+            state.s += &(column * v);
             state.z += &k;
             read(state, q)
         };

@@ -33,12 +33,11 @@ pub fn figure() -> Figure {
     drawing.path(&[(6.6, y + 1.5 * size.1), (x - 0.2, y + 1.5 * size.1)], "");
     drawing.path(&[(x + 4.5, 4.0), (x + 4.5, y - 0.3)], "");
     let query =
-        drawing.cells((23.5, y), (4, 1), size, |row, _| (Look::THIRD.strong(), number(KEY[row])));
-    drawing.centred((25.0, y - 1.0), "query q");
-    drawing.path(
-        &[(query.x - 0.2, state.middle().1), (x + 3.0 * size.0 + 0.2, state.middle().1)],
-        "weighs rows",
-    );
+        drawing.cells((28.0, y), (4, 1), size, |row, _| (Look::THIRD.strong(), number(KEY[row])));
+    drawing.centred((29.5, y - 1.0), "query q");
+    drawing
+        .path(&[(query.x - 0.2, state.middle().1), (x + 3.0 * size.0 + 0.2, state.middle().1)], "");
+    drawing.centred((23.0, state.middle().1 - 1.2), "weighs the rows");
     let below = y + 4.0 * size.1;
     drawing.path(&[(x + 4.5, below + 0.1), (x + 4.5, below + 2.2)], "");
     drawing.cells((x, below + 2.4), (1, 3), size, |_, column| {
