@@ -102,7 +102,7 @@ exercise! {
                 *state = &*state * &gate.insert_axis(Axis(1)) + outer(k, v);
                 q.dot(state)
             };
-        "reads-after-with-bonus": "the query reads after the token was written, and the bonus comes on top: the token counts twice"
+        "reads-after-with-bonus": "the query reads after the token was written and the state has faded, and the bonus comes on top: the token counts twice"
             => {
                 *state = &*state * &gate.insert_axis(Axis(1)) + outer(k, v);
                 q.dot(state) + &v * (&q * &bonus).dot(&k)
@@ -187,6 +187,32 @@ exercise! {
             => {
                 let out = crate::bonus_step(state, q, k, v, gate, bonus);
                 *state = outer(k, v);
+                out
+            };
+        "own-without-the-query": "the token's own part is bonus · k, without the query"
+            => {
+                let out = q.dot(state) + &v * bonus.dot(&k);
+                *state = &*state * &gate.insert_axis(Axis(1)) + outer(k, v);
+                out
+            };
+        "own-without-the-key": "the token's own part is q · bonus, without the key"
+            => {
+                let out = q.dot(state) + &v * q.dot(&bonus);
+                *state = &*state * &gate.insert_axis(Axis(1)) + outer(k, v);
+                out
+            };
+        "one-bonus": "the token's own part is q · k times the mean of the bonus; each channel has its own"
+            => {
+                let out = q.dot(state) + &v * (q.dot(&k) * bonus.sum() / k.len() as f64);
+                *state = &*state * &gate.insert_axis(Axis(1)) + outer(k, v);
+                out
+            };
+        "gate-exponentiated": "exp(−e^gate) fades the state, as RWKV makes a gate of its w; here the gate is given as a factor"
+            => crate::bonus_step(state, q, k, v, gate.mapv(|w| (-w.exp()).exp()).view(), bonus);
+        "bonus-beside-one": "the token sees itself twice: with the bonus and without"
+            => {
+                let out = q.dot(state) + &v * ((&q * &bonus).dot(&k) + q.dot(&k));
+                *state = &*state * &gate.insert_axis(Axis(1)) + outer(k, v);
                 out
             };
     }

@@ -178,6 +178,26 @@ exercise! {
                 let (right, root) = (crate::chunk_backward(state, q, k, v, d_out, d_next), (q.ncols() as f64).sqrt());
                 Gradients { dq: right.dq / root, dk: right.dk / root, ..right }
             };
+        "dk-with-the-first-state": "dk has v Sᵀ in the place of v d_nextᵀ"
+            => {
+                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
+                Gradients { dk: right.dk - v.dot(&d_next.t()) + v.dot(&state.t()), ..right }
+            };
+        "dk-with-d-out": "dk has d_out d_nextᵀ in the place of v d_nextᵀ"
+            => {
+                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
+                Gradients { dk: right.dk - v.dot(&d_next.t()) + d_out.dot(&d_next.t()), ..right }
+            };
+        "dv-with-q": "dv has q d_next in the place of k d_next: it is the keys that write"
+            => {
+                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
+                Gradients { dv: right.dv - k.dot(&d_next) + q.dot(&d_next), ..right }
+            };
+        "dq-with-v": "dq has v Sᵀ in the place of d_out Sᵀ"
+            => {
+                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
+                Gradients { dq: right.dq - d_out.dot(&state.t()) + v.dot(&state.t()), ..right }
+            };
     }
 }
 

@@ -211,6 +211,38 @@ exercise! {
             };
         "exchanged": "queries and keys have changed places"
             => crate::chunked(state, k, q, v, gamma, chunk);
+        "state-fades-from-the-start": "what a token reads of the state has faded by its position in the text, as if the state had not faded since the first chunk"
+            => {
+                let (mut out, mut start) = (Array2::zeros(v.dim()), 0);
+                while start < q.nrows() {
+                    let end = (start + chunk).min(q.nrows());
+                    let rows = s![start..end, ..];
+                    let mut row_states = Array2::zeros((end - start, v.ncols()));
+                    for i in 0..end - start {
+                        let faded = gamma.powi((start + i + 1) as i32) - gamma.powi(i as i32 + 1);
+                        row_states.row_mut(i).assign(&(q.row(start + i).dot(state) * faded));
+                    }
+                    let right = crate::chunked(state, q.slice(rows), k.slice(rows), v.slice(rows), gamma, chunk);
+                    out.slice_mut(rows).assign(&(right + row_states));
+                    start = end;
+                }
+                out
+            };
+        "queries-written": "the queries are written into the state in the place of the keys"
+            => {
+                let mut out = Array2::zeros(v.dim());
+                for start in (0..q.nrows()).step_by(chunk) {
+                    let rows = s![start..(start + chunk).min(q.nrows()), ..];
+                    let mut other = state.clone();
+                    out.slice_mut(rows).assign(&crate::chunked(&mut other, q.slice(rows), k.slice(rows), v.slice(rows), gamma, chunk));
+                    crate::chunked(state, q.slice(rows), q.slice(rows), v.slice(rows), gamma, chunk);
+                }
+                out
+            };
+        "state-fades-by-the-chunk": "every token of a chunk reads the state as it has faded at the chunk's end: γ^c instead of γ^(i+1)"
+            => chunks(state, (q, k, v), gamma, chunk, Powers { state: |_, c| c, ..Powers::RIGHT });
+        "state-fades-one-less": "the state that is carried on fades c − 1 times; a chunk of c tokens fades it c times"
+            => chunks(state, (q, k, v), gamma, chunk, Powers { kept: |c, _| c - 1, ..Powers::RIGHT });
     }
 }
 

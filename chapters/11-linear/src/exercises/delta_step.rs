@@ -153,6 +153,16 @@ exercise! {
             };
         "unnoticed": "a copy of the state is changed, and `state` itself stays as it was"
             => crate::delta_step(&mut state.clone(), k, v, beta);
+        "found-per-length": "what the key finds is divided by ‖k‖²: that would replace the value exactly, which the formula does for keys of length 1 alone"
+            => {
+                let found = k.dot(state) / k.dot(&k);
+                *state += &(outer(k, (&v - &found).view()) * beta);
+            };
+        "beta-on-the-old-twice": "the old value is multiplied by β twice"
+            => {
+                let found = k.dot(state) * beta;
+                *state += &(outer(k, (&v - &found).view()) * beta);
+            };
     }
 }
 

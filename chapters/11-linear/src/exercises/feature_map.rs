@@ -92,5 +92,9 @@ exercise! {
             => x.mapv(|x| x * x);
         "sigmoid": "the feature is 1/(1 + e⁻ˣ)"
             => x.mapv(|x| 1.0 / (1.0 + (-x).exp()));
+        "cut-off": "the feature is x + 1, cut off at 0"
+            => x.mapv(|x| (x + 1.0).max(0.0));
+        "epsilon": "a small number is added to every feature; elu + 1 is never 0 but for rounding"
+            => x.mapv(|x| if x > 0.0 { x + 1.0 } else { x.exp() } + 1e-6);
     }
 }

@@ -153,6 +153,34 @@ exercise! {
             };
         "scaled": "the scores are divided by √d"
             => crate::gated_scores(q, k, log_gates) / (q.ncols() as f64).sqrt();
+        "nan-to-zero": "sums from the first token on are subtracted, and where that is NaN, the factor is 0: behind a closed gate everything is lost, what was written after it too"
+            => {
+                let sums = sums(log_gates);
+                plainly_by(q, k, |i, j, c| {
+                    let factor = (sums[[i, c]] - sums[[j, c]]).exp();
+                    if factor.is_nan() { 0.0 } else { factor }
+                })
+            };
+        "nan-to-one": "sums from the first token on are subtracted, and where that is NaN, the factor is 1: behind a closed gate nothing fades"
+            => {
+                let sums = sums(log_gates);
+                plainly_by(q, k, |i, j, c| {
+                    let factor = (sums[[i, c]] - sums[[j, c]]).exp();
+                    if factor.is_nan() { 1.0 } else { factor }
+                })
+            };
+        "closed-is-open": "a log-gate of −∞ is replaced by 0, so that nothing becomes infinite: the closed gate is open"
+            => crate::gated_scores(q, k, log_gates.mapv(|gate| if gate.is_finite() { gate } else { 0.0 }).view());
+        "least-product": "the products of gates are kept above 10⁻³⁰⁰ before they divide: after strong gates the quotient is 0"
+            => {
+                let gates = sums(log_gates).mapv(f64::exp);
+                plainly_by(q, k, |i, j, c| gates[[i, c]] / gates[[j, c]].max(1e-300))
+            };
+        "sums-added": "the sums of the log-gates of i and j are added instead of subtracted"
+            => {
+                let sums = sums(log_gates);
+                plainly(q, k, |i, j, c| sums[[i, c]] + sums[[j, c]])
+            };
     }
 }
 

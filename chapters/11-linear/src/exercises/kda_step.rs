@@ -169,6 +169,31 @@ exercise! {
             => crate::kda_step(state, q, k, v, beta, gate) / (k.len() as f64).sqrt();
         "unnoticed": "a copy of the state is changed, and `state` itself stays as it was"
             => crate::kda_step(&mut state.clone(), q, k, v, beta, gate);
+        "query-finds": "the query looks up what is to be replaced; it is the key"
+            => {
+                *state *= &gate.insert_axis(Axis(1));
+                let found = q.dot(state);
+                *state += &(outer(k, (&v - &found).view()) * beta);
+                q.dot(state)
+            };
+        "gate-twice": "the state fades, and what the key finds in it is read with the gate once more"
+            => {
+                *state *= &gate.insert_axis(Axis(1));
+                let found = (&k * &gate).dot(state);
+                *state += &(outer(k, (&v - &found).view()) * beta);
+                q.dot(state)
+            };
+        "first-gate": "all rows of S have the gate of channel 0"
+            => crate::kda_step(state, q, k, v, beta, Array1::from_elem(k.len(), gate[0]).view());
+        "gate-squared": "the state fades twice"
+            => crate::kda_step(state, q, k, v, beta, (&gate * &gate).view());
+        "one-minus-gate-writes": "1 − gate writes in the place of β"
+            => {
+                *state *= &gate.insert_axis(Axis(1));
+                let missing = &v - &k.dot(state);
+                *state += &outer((gate.mapv(|gate| 1.0 - gate) * k).view(), missing.view());
+                q.dot(state)
+            };
     }
 
     within {

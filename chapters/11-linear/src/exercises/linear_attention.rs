@@ -132,6 +132,20 @@ exercise! {
             };
         "mapped-twice": "elu + 1 is applied to what has been through a feature map already"
             => crate::linear_attention(feature_map(q).view(), feature_map(k).view(), v);
+        "plain-product": "q kᵀ v is the whole answer: neither is the future hidden, nor are the weights divided by their sum"
+            => q.dot(&k.t()).dot(&v);
+        "least-sum": "a sum below 10⁻⁶ is raised to it so that it is not 0: where the features are small, that is too much"
+            => over(causal(q.dot(&k.t())).dot(&v), causal(q.dot(&k.t())).sum_axis(Axis(1)).mapv(|sum| sum.max(1e-6)));
+        "itself-of-nothing": "a row whose weights sum to 0 is the token's own value; it is zeros"
+            => {
+                let mut weights = causal(q.dot(&k.t()));
+                for (i, mut row) in weights.axis_iter_mut(Axis(0)).enumerate() {
+                    if row.sum() == 0.0 {
+                        row[i] = 1.0;
+                    }
+                }
+                divided(weights, v)
+            };
     }
 }
 

@@ -189,6 +189,29 @@ exercise! {
                 *state = State { s: &state.s + &v, z };
                 read(state, q)
             };
+        "z-of-queries": "z sums the queries instead of the keys"
+            => {
+                let z = &state.z + &q;
+                *state = State { z, ..written(state, k, v, 1.0) };
+                read(state, q)
+            };
+        "z-read-by-key": "z is read with the key instead of the query"
+            => {
+                *state = written(state, k, v, 1.0);
+                let sum = k.dot(&state.z);
+                if sum == 0.0 { Array1::zeros(v.len()) } else { q.dot(&state.s) / sum }
+            };
+        "itself-of-nothing": "where the sum of weights is 0, the token's own value is returned; it is zeros"
+            => {
+                *state = written(state, k, v, 1.0);
+                if q.dot(&state.z) == 0.0 { v.to_owned() } else { read(state, q) }
+            };
+        "z-counts": "z grows by 1 with each token, as if it counted them; it grows by the key"
+            => {
+                let z = &state.z + 1.0;
+                *state = State { z, ..written(state, k, v, 1.0) };
+                read(state, q)
+            };
     }
 }
 

@@ -150,6 +150,12 @@ exercise! {
             } else {
                 crate::positive_features(x, directions)
             };
+        "epsilon": "a small number is added to every feature: the estimate is no longer right on average"
+            => crate::positive_features(x, directions) + 1e-3;
+        "length-scaled-twice": "‖x′‖²/2 is divided by √d once more: x′ has been divided by d^¼ already"
+            => with(x, directions, |d, product, half| product - half / d.sqrt(), 0.5);
+        "quarter-length": "‖x′‖²/4 is subtracted; it is ‖x′‖²/2"
+            => with(x, directions, |_, product, half| product - half / 2.0, 0.5);
     }
 }
 

@@ -175,6 +175,27 @@ exercise! {
                 let right = crate::wy_form(k, v, beta);
                 if k.ncols() == v.ncols() { Wy { w: right.u, u: right.w } } else { right }
             };
+        "u-without-beta": "β multiplies the rows of W, and not those of U"
+            => {
+                let mut found = Wy { w: k.to_owned(), u: v.to_owned() };
+                for r in 0..k.nrows() {
+                    for i in 0..r {
+                        let (overlap, w, u) = (k.row(i).dot(&k.row(r)), found.w.row(i).to_owned(), found.u.row(i).to_owned());
+                        found.w.row_mut(r).scaled_add(-overlap, &w);
+                        found.u.row_mut(r).scaled_add(-overlap, &u);
+                    }
+                    found.w.row_mut(r).mapv_inplace(|x| x * beta[r]);
+                }
+                found
+            };
+        "own-length": "the products are k_r · k_r instead of k_i · k_r"
+            => substituted(k, v, done, |r, _| k.row(r).dot(&k.row(r)), |sum, r| sum * beta[r]);
+        "length-of-the-earlier": "the products are k_i · k_i instead of k_i · k_r"
+            => substituted(k, v, done, |_, i| k.row(i).dot(&k.row(i)), |sum, r| sum * beta[r]);
+        "first-beta": "β of token 0 multiplies all rows"
+            => crate::wy_form(k, v, Array1::from_elem(k.nrows(), beta[0]).view());
+        "products-of-values": "the products are of values, v_i · v_r, instead of keys"
+            => substituted(k, v, done, |r, i| v.row(i).dot(&v.row(r)), |sum, r| sum * beta[r]);
     }
 }
 
