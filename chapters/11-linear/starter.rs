@@ -10,7 +10,7 @@ use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, s};
 
 // ━━ 11.1 Features in the place of e · 5 points · about 5 minutes ━━
 
-/// The features φ(x) = elu(x) + 1 of every number: x + 1 where x > 0, eˣ elsewhere.
+/// The features φ(x) = elu(x) + 1 of every number.
 ///
 /// Shapes: n × d in, n × d out. Costs at most n·d exponentials. (Katharopoulos et al.,
 /// [arXiv:2006.16236](https://arxiv.org/abs/2006.16236), Eq 7.)
@@ -26,8 +26,8 @@ pub fn feature_map(x: ArrayView2<f64>) -> Array2<f64> {
 
 // ━━ 11.2 All pairs at once · 10 points · about 15 minutes ━━
 
-/// Causal linear attention in its parallel form: softmax's exponential of a score is replaced by the product of
-/// features. Row i is the mean of the values up to i, with the weights `q[i] · k[j]`.
+/// Causal linear attention in its parallel form: the products of features take the place of softmax's
+/// exponentials. Each row is a mean of the values up to its own.
 ///
 /// Shapes: features of queries and keys n × r, never negative; values n × d_v; out n × d_v. A row whose
 /// weights sum to 0 is zeros. Costs 2·n²·(r + d_v) FLOPs. (Katharopoulos et al.,
@@ -48,11 +48,12 @@ pub fn linear_attention(q: ArrayView2<f64>, k: ArrayView2<f64>, v: ArrayView2<f6
 
 // ━━ 11.3 One token, and no cache · 15 points · about 20 minutes ━━
 
-/// Linear attention in its recurrent form, one token: takes the token into the state, and reads what the token sees,
-/// itself included: `qᵀ S / (q · z)`.
+/// Linear attention in its recurrent form, one token: takes the token into the state, and gives what its
+/// query reads there, where it sees itself too.
 ///
-/// Shapes: features `q` and `k` r, `v` d_v, out d_v. A sum of weights of 0 gives zeros. Costs about 4·r·d_v FLOPs, whatever
-/// came before. (Katharopoulos et al., [arXiv:2006.16236](https://arxiv.org/abs/2006.16236), Eqs 16–20.)
+/// Shapes: features `q` and `k` r, `v` d_v, out d_v. A sum of weights of 0 gives zeros. Costs about
+/// 4·r·d_v FLOPs, whatever came before. (Katharopoulos et al.,
+/// [arXiv:2006.16236](https://arxiv.org/abs/2006.16236), Eqs 16–20.)
 ///
 /// ```
 /// use ch11_linear::{given::State, linear_step};
@@ -78,11 +79,12 @@ pub fn linear_step(
 
 // ━━ 11.4 Chunks, and a decay · 20 points · about 35 minutes ━━
 
-/// The recurrence S ← γ S + k vᵀ, o = Sᵀ q over n tokens, in chunks: between chunks the state is carried on, within a
-/// chunk all pairs are computed at once. `state` is S before the first token, and afterwards S after the last one.
+/// The recurrence of RetNet over n tokens, in chunks: between chunks the state is carried on, within a
+/// chunk all pairs are computed at once. `state` is S before the first token, and afterwards S after the
+/// last one.
 ///
-/// Shapes: q and k n × d, v and out n × d_v, state d × d_v; 0 ≤ γ ≤ 1. The last chunk may be shorter. Costs about
-/// n·(2·C·(d + d_v) + 4·d·d_v) FLOPs for chunks of C. (Sun et al.,
+/// Shapes: q and k n × d, v and out n × d_v, state d × d_v; 0 ≤ γ ≤ 1. The last chunk may be shorter.
+/// Costs about n·(2·C·(d + d_v) + 4·d·d_v) FLOPs for chunks of C. (Sun et al.,
 /// [arXiv:2307.08621](https://arxiv.org/abs/2307.08621), §2.1, the chunkwise form.)
 ///
 /// # Panics
@@ -115,11 +117,12 @@ pub fn chunked(
 
 // ━━ 11.5 Features that do approximate softmax · 10 points · about 15 minutes ━━
 
-/// Random features whose products estimate softmax's exponential without bias: with x′ = x / d^¼ and m directions ω drawn
-/// from the standard normal distribution, feature j of a row is exp(ω_j · x′ − ‖x′‖²/2) / √m. Then φ(q) · φ(k) is e^(q·k/√d) on average.
+/// Random features whose products estimate softmax's exponentials without bias: φ(q) · φ(k) is
+/// e^(q·k/√d) on average over directions drawn from the standard normal distribution.
 ///
-/// Shapes: x n × d, directions m × d, out n × m. The same directions are for queries and for keys. Costs 2·n·m·d FLOPs and n·m
-/// exponentials. (Choromanski et al., [arXiv:2009.14794](https://arxiv.org/abs/2009.14794), Lemma 1.)
+/// Shapes: x n × d, directions m × d, out n × m. The same directions are for queries and for keys. Costs
+/// 2·n·m·d FLOPs and n·m exponentials. (Choromanski et al.,
+/// [arXiv:2009.14794](https://arxiv.org/abs/2009.14794), Lemma 1.)
 ///
 /// ```
 /// use ch11_linear::positive_features;
@@ -136,13 +139,13 @@ pub fn positive_features(x: ArrayView2<f64>, directions: ArrayView2<f64>) -> Arr
 
 // ━━ 11.6 Every channel forgets at its own rate · 15 points · about 25 minutes ━━
 
-/// The scores within a chunk where every channel of the state forgets at its own rate: between writing token j and reading
-/// at token i, channel c has passed the gates of tokens j + 1 to i. The gates are given as logarithms g.
+/// The scores within a chunk where every channel of the state forgets at its own rate: between the
+/// writing of token j and the reading of token i, a channel has passed the gates of tokens j + 1 to i.
+/// Above the diagonal they are 0.
 ///
-/// Row i, column j ≤ i: Σ_c q\[i,c\] k\[j,c\] exp(g\[j+1,c\] + … + g\[i,c\]); above the diagonal 0.
-///
-/// Shapes: q, k and log_gates n × d, out n × n. A log-gate is at most 0; −∞, a gate that lets nothing through, is allowed.
-/// Costs 3·n²·d FLOPs or so. (Yang et al., [arXiv:2312.06635](https://arxiv.org/abs/2312.06635), §4.)
+/// Shapes: q, k and log_gates n × d, out n × n. A log-gate is the logarithm of a gate, at most 0; −∞, a
+/// gate that lets nothing through, is allowed. Costs about 3·n²·d FLOPs. (Yang et al.,
+/// [arXiv:2312.06635](https://arxiv.org/abs/2312.06635), §4.)
 ///
 /// # Panics
 /// Names sizes that do not fit.
@@ -168,11 +171,12 @@ pub fn gated_scores(
 
 // ━━ 11.7 Read before you write · 10 points · about 15 minutes ━━
 
-/// One token of RWKV-6: it reads *before* it writes, and sees itself by a bonus of its own. First o = Sᵀ q + (q · (bonus ∘ k)) v,
-/// then S ← Diag(gate) S + k vᵀ.
+/// One token of RWKV-6. It reads *before* the state forgets and the token is written, and sees itself by
+/// a bonus of its own.
 ///
-/// Shapes: q, k, gate and bonus d; v and out d_v; state d × d_v. The gate is between 0 and 1. Costs about 5·d·d_v FLOPs. (Peng et al.,
-/// [arXiv:2404.05892](https://arxiv.org/abs/2404.05892); the query is called r, the gate w and the bonus u there.)
+/// Shapes: q, k, gate and bonus d; v and out d_v; state d × d_v. The gate is between 0 and 1. Costs about
+/// 5·d·d_v FLOPs. (Peng et al., [arXiv:2404.05892](https://arxiv.org/abs/2404.05892); the query is called
+/// r, the gate w and the bonus u there.)
 ///
 /// ```
 /// use ch11_linear::bonus_step;
@@ -198,11 +202,12 @@ pub fn bonus_step(
 
 // ━━ 11.8 Replace, do not add · 15 points · about 20 minutes ━━
 
-/// Writes a value by the delta rule: what the state holds under the key is replaced by the value, in part where β < 1:
-/// S ← (I − β k kᵀ) S + β k vᵀ.
+/// Writes a value by the delta rule: what the state holds under the key is replaced by the value, in part
+/// where β < 1.
 ///
-/// Shapes: k d, v d_v, state d × d_v. For a key of length 1 and β = 1, reading with k afterwards gives v. Costs about 6·d·d_v FLOPs. (Schlag et al.,
-/// [arXiv:2102.11174](https://arxiv.org/abs/2102.11174); Yang et al., [arXiv:2406.06484](https://arxiv.org/abs/2406.06484), §2.2.)
+/// Shapes: k d, v d_v, state d × d_v. For a key of length 1 and β = 1, reading with k afterwards gives v.
+/// Costs about 6·d·d_v FLOPs. (Schlag et al., [arXiv:2102.11174](https://arxiv.org/abs/2102.11174); Yang
+/// et al., [arXiv:2406.06484](https://arxiv.org/abs/2406.06484), §2.2.)
 ///
 /// ```
 /// use ch11_linear::delta_step;
@@ -220,11 +225,12 @@ pub fn delta_step(state: &mut Array2<f64>, k: ArrayView1<f64>, v: ArrayView1<f64
 
 // ━━ 11.9 Forget, then replace · 15 points · about 20 minutes ━━
 
-/// One token of Kimi Delta Attention: every channel of the state forgets at its own rate, then the delta rule writes, then the query
-/// reads: S ← (I − β k kᵀ) Diag(gate) S + β k vᵀ, o = Sᵀ q.
+/// One token of Kimi Delta Attention: every channel of the state forgets at its own rate, the delta rule
+/// writes, and the query reads.
 ///
-/// Shapes: q, k and gate d; v and out d_v; state d × d_v; β and the gate between 0 and 1. With equal gates it is the gated delta rule.
-/// Costs about 9·d·d_v FLOPs. (Kimi Team, [arXiv:2510.26692](https://arxiv.org/abs/2510.26692), Eq 1; Yang et al.,
+/// Shapes: q, k and gate d; v and out d_v; state d × d_v; β and the gate between 0 and 1. With equal
+/// gates it is the gated delta rule. Costs about 9·d·d_v FLOPs. (Kimi Team,
+/// [arXiv:2510.26692](https://arxiv.org/abs/2510.26692), Eq 1; Yang et al.,
 /// [arXiv:2412.06464](https://arxiv.org/abs/2412.06464), Eq 10, for equal gates.)
 ///
 /// ```
@@ -250,8 +256,8 @@ pub fn kda_step(
 
 // ━━ 11.10 A chunk of the delta rule · 20 points · about 35 minutes ━━
 
-/// What the c steps of the delta rule over a chunk come to, as sums: w_r = β_r (k_r − Σ_{i<r} (k_i · k_r) w_i), and u_r likewise with
-/// v_r in the place of k_r and u_i in that of w_i. Then the state after the chunk is S + Kᵀ (U − W S).
+/// What the c steps of the delta rule over a chunk come to, as sums: the state after the chunk is
+/// S + Kᵀ (U − W S), with S the one before it.
 ///
 /// Shapes: k and W c × d, v and U c × d_v, beta c. Costs about c²·(2·d + d_v) FLOPs. (Yang et al.,
 /// [arXiv:2406.06484](https://arxiv.org/abs/2406.06484), §3.)
@@ -271,11 +277,12 @@ pub fn wy_form(k: ArrayView2<f64>, v: ArrayView2<f64>, beta: ArrayView1<f64>) ->
 
 // ━━ 11.11 The gradients of a chunk · 20 points · about 35 minutes ━━
 
-/// The gradients of one chunk of linear attention without decay, out = q S + (q kᵀ, causal) v and S′ = S + kᵀ v, from the
-/// gradients with respect to its output and to the state that it hands on.
+/// The gradients of one chunk of linear attention without decay, out = q S + (q kᵀ, causal) v and S′ = S
+/// + kᵀ v, from the gradients with respect to its output and to the state that it hands on.
 ///
-/// Shapes: state and d_next d × d_v; q and k c × d; v and d_out c × d_v. Costs about twice what the chunk itself costs. (The chain rule;
-/// for the chunkwise form, Yang et al., [arXiv:2312.06635](https://arxiv.org/abs/2312.06635), §4.)
+/// Shapes: state and d_next d × d_v; q and k c × d; v and d_out c × d_v. Costs about twice what the
+/// chunk itself costs. (The chain rule; for the chunkwise form, Yang et al.,
+/// [arXiv:2312.06635](https://arxiv.org/abs/2312.06635), §4.)
 ///
 /// # Panics
 /// Names sizes that do not fit.

@@ -3,11 +3,12 @@ use attn_core::shape::expect_equal;
 use ndarray::{Array1, Array2, ArrayView1, Axis};
 
 // ANCHOR: bonus_step
-/// One token of RWKV-6: it reads *before* it writes, and sees itself by a bonus of its own. First o = Sᵀ q + (q · (bonus ∘ k)) v,
-/// then S ← Diag(gate) S + k vᵀ.
+/// One token of RWKV-6. It reads *before* the state forgets and the token is written, and sees itself by
+/// a bonus of its own.
 ///
-/// Shapes: q, k, gate and bonus d; v and out d_v; state d × d_v. The gate is between 0 and 1. Costs about 5·d·d_v FLOPs. (Peng et al.,
-/// [arXiv:2404.05892](https://arxiv.org/abs/2404.05892); the query is called r, the gate w and the bonus u there.)
+/// Shapes: q, k, gate and bonus d; v and out d_v; state d × d_v. The gate is between 0 and 1. Costs about
+/// 5·d·d_v FLOPs. (Peng et al., [arXiv:2404.05892](https://arxiv.org/abs/2404.05892); the query is called
+/// r, the gate w and the bonus u there.)
 ///
 /// ```
 /// use ch11_linear::bonus_step;

@@ -2,11 +2,12 @@ use crate::given::{expect_state, expect_tokens};
 use ndarray::{Array2, ArrayView2, s};
 
 // ANCHOR: chunked
-/// The recurrence S ← γ S + k vᵀ, o = Sᵀ q over n tokens, in chunks: between chunks the state is carried on, within a
-/// chunk all pairs are computed at once. `state` is S before the first token, and afterwards S after the last one.
+/// The recurrence of RetNet over n tokens, in chunks: between chunks the state is carried on, within a
+/// chunk all pairs are computed at once. `state` is S before the first token, and afterwards S after the
+/// last one.
 ///
-/// Shapes: q and k n × d, v and out n × d_v, state d × d_v; 0 ≤ γ ≤ 1. The last chunk may be shorter. Costs about
-/// n·(2·C·(d + d_v) + 4·d·d_v) FLOPs for chunks of C. (Sun et al.,
+/// Shapes: q and k n × d, v and out n × d_v, state d × d_v; 0 ≤ γ ≤ 1. The last chunk may be shorter.
+/// Costs about n·(2·C·(d + d_v) + 4·d·d_v) FLOPs for chunks of C. (Sun et al.,
 /// [arXiv:2307.08621](https://arxiv.org/abs/2307.08621), §2.1, the chunkwise form.)
 ///
 /// # Panics

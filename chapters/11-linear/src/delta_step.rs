@@ -2,11 +2,12 @@ use crate::given::expect_state;
 use ndarray::{Array2, ArrayView1, Axis};
 
 // ANCHOR: delta_step
-/// Writes a value by the delta rule: what the state holds under the key is replaced by the value, in part where β < 1:
-/// S ← (I − β k kᵀ) S + β k vᵀ.
+/// Writes a value by the delta rule: what the state holds under the key is replaced by the value, in part
+/// where β < 1.
 ///
-/// Shapes: k d, v d_v, state d × d_v. For a key of length 1 and β = 1, reading with k afterwards gives v. Costs about 6·d·d_v FLOPs. (Schlag et al.,
-/// [arXiv:2102.11174](https://arxiv.org/abs/2102.11174); Yang et al., [arXiv:2406.06484](https://arxiv.org/abs/2406.06484), §2.2.)
+/// Shapes: k d, v d_v, state d × d_v. For a key of length 1 and β = 1, reading with k afterwards gives v.
+/// Costs about 6·d·d_v FLOPs. (Schlag et al., [arXiv:2102.11174](https://arxiv.org/abs/2102.11174); Yang
+/// et al., [arXiv:2406.06484](https://arxiv.org/abs/2406.06484), §2.2.)
 ///
 /// ```
 /// use ch11_linear::delta_step;

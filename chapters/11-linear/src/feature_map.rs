@@ -1,7 +1,7 @@
 use ndarray::{Array2, ArrayView2};
 
 // ANCHOR: feature_map
-/// The features φ(x) = elu(x) + 1 of every number: x + 1 where x > 0, eˣ elsewhere.
+/// The features φ(x) = elu(x) + 1 of every number.
 ///
 /// Shapes: n × d in, n × d out. Costs at most n·d exponentials. (Katharopoulos et al.,
 /// [arXiv:2006.16236](https://arxiv.org/abs/2006.16236), Eq 7.)

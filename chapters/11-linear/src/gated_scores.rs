@@ -3,13 +3,13 @@ use attn_core::shape::expect_equal;
 use ndarray::{Array1, Array2, ArrayView2};
 
 // ANCHOR: gated_scores
-/// The scores within a chunk where every channel of the state forgets at its own rate: between writing token j and reading
-/// at token i, channel c has passed the gates of tokens j + 1 to i. The gates are given as logarithms g.
+/// The scores within a chunk where every channel of the state forgets at its own rate: between the
+/// writing of token j and the reading of token i, a channel has passed the gates of tokens j + 1 to i.
+/// Above the diagonal they are 0.
 ///
-/// Row i, column j ≤ i: Σ_c q\[i,c\] k\[j,c\] exp(g\[j+1,c\] + … + g\[i,c\]); above the diagonal 0.
-///
-/// Shapes: q, k and log_gates n × d, out n × n. A log-gate is at most 0; −∞, a gate that lets nothing through, is allowed.
-/// Costs 3·n²·d FLOPs or so. (Yang et al., [arXiv:2312.06635](https://arxiv.org/abs/2312.06635), §4.)
+/// Shapes: q, k and log_gates n × d, out n × n. A log-gate is the logarithm of a gate, at most 0; −∞, a
+/// gate that lets nothing through, is allowed. Costs about 3·n²·d FLOPs. (Yang et al.,
+/// [arXiv:2312.06635](https://arxiv.org/abs/2312.06635), §4.)
 ///
 /// # Panics
 /// Names sizes that do not fit.

@@ -23,7 +23,8 @@ impl State {
 // ANCHOR_END: state
 
 // ANCHOR: wy
-/// A chunk of the delta rule as sums: S after c tokens is S + Kᵀ (U − W S), with S the state before them.
+/// A chunk of the delta rule as sums: S after c tokens is S + Kᵀ (U − W S), with S the state before
+/// them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Wy {
     /// c × d: what each token erases.
@@ -48,7 +49,8 @@ pub struct Gradients {
 }
 // ANCHOR_END: gradients
 
-/// Makes sure that queries, keys and values belong to the same tokens, and queries and keys have one width.
+/// Makes sure that queries, keys and values belong to the same tokens, and queries and keys have one
+/// width.
 ///
 /// # Panics
 /// Names the two sizes that do not fit.

@@ -3,11 +3,12 @@ use attn_core::shape::expect_equal;
 use ndarray::{Array1, Array2, ArrayView1, Axis};
 
 // ANCHOR: kda_step
-/// One token of Kimi Delta Attention: every channel of the state forgets at its own rate, then the delta rule writes, then the query
-/// reads: S ← (I − β k kᵀ) Diag(gate) S + β k vᵀ, o = Sᵀ q.
+/// One token of Kimi Delta Attention: every channel of the state forgets at its own rate, the delta rule
+/// writes, and the query reads.
 ///
-/// Shapes: q, k and gate d; v and out d_v; state d × d_v; β and the gate between 0 and 1. With equal gates it is the gated delta rule.
-/// Costs about 9·d·d_v FLOPs. (Kimi Team, [arXiv:2510.26692](https://arxiv.org/abs/2510.26692), Eq 1; Yang et al.,
+/// Shapes: q, k and gate d; v and out d_v; state d × d_v; β and the gate between 0 and 1. With equal
+/// gates it is the gated delta rule. Costs about 9·d·d_v FLOPs. (Kimi Team,
+/// [arXiv:2510.26692](https://arxiv.org/abs/2510.26692), Eq 1; Yang et al.,
 /// [arXiv:2412.06464](https://arxiv.org/abs/2412.06464), Eq 10, for equal gates.)
 ///
 /// ```

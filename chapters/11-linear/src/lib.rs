@@ -1,16 +1,18 @@
 //! Chapter 11: linear attention, one recurrence and its family.
 //!
-//! Softmax attention keeps every key and value. Here a head keeps one matrix S, of d × d_v numbers, however
-//! long the text is. A token writes its value into it at the place that its key names, and reads with its query:
+//! Softmax attention keeps every key and value. Here a head keeps one matrix S, of d × d_v numbers,
+//! however long the text is. A token writes its value into it at the place that its key names, and reads
+//! with its query:
 //!
 //! ```text
 //! S ← A S + β k vᵀ          A: forget, and erase;  β k vᵀ: write
 //! o = Sᵀ q                  read
 //! ```
 //!
-//! The members of the family differ in A: I, γ I, Diag(α), I − β k kᵀ, and their products. Each has three forms, which
-//! give the same rows: *parallel*, all pairs of tokens at once; *recurrent*, token by token; *chunkwise*,
-//! parallel within a chunk and recurrent between chunks. [`Recurrence`] has all three for all of them.
+//! The members of the family differ in A: I, γ I, Diag(α), I − β k kᵀ, and their products. Each has
+//! three forms, which give the same rows: *parallel*, all pairs of tokens at once; *recurrent*, token by
+//! token; *chunkwise*, parallel within a chunk and recurrent between chunks. [`Recurrence`] has all
+//! three for all of them.
 //!
 //! Shapes: one head; n tokens; q and k n × d, v n × d_v, S d × d_v. All in f64, so that the forms can be
 //! compared to 1e-10; `Recurrence` takes f32 as well.

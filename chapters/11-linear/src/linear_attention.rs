@@ -2,8 +2,8 @@ use crate::given::expect_tokens;
 use ndarray::{Array2, ArrayView2, Axis};
 
 // ANCHOR: linear_attention
-/// Causal linear attention in its parallel form: softmax's exponential of a score is replaced by the product of
-/// features. Row i is the mean of the values up to i, with the weights `q[i] · k[j]`.
+/// Causal linear attention in its parallel form: the products of features take the place of softmax's
+/// exponentials. Each row is a mean of the values up to its own.
 ///
 /// Shapes: features of queries and keys n × r, never negative; values n × d_v; out n × d_v. A row whose
 /// weights sum to 0 is zeros. Costs 2·n²·(r + d_v) FLOPs. (Katharopoulos et al.,

@@ -2,11 +2,12 @@ use crate::given::{State, expect_token};
 use ndarray::{Array1, ArrayView1, Axis};
 
 // ANCHOR: linear_step
-/// Linear attention in its recurrent form, one token: takes the token into the state, and reads what the token sees,
-/// itself included: `qᵀ S / (q · z)`.
+/// Linear attention in its recurrent form, one token: takes the token into the state, and gives what its
+/// query reads there, where it sees itself too.
 ///
-/// Shapes: features `q` and `k` r, `v` d_v, out d_v. A sum of weights of 0 gives zeros. Costs about 4·r·d_v FLOPs, whatever
-/// came before. (Katharopoulos et al., [arXiv:2006.16236](https://arxiv.org/abs/2006.16236), Eqs 16–20.)
+/// Shapes: features `q` and `k` r, `v` d_v, out d_v. A sum of weights of 0 gives zeros. Costs about
+/// 4·r·d_v FLOPs, whatever came before. (Katharopoulos et al.,
+/// [arXiv:2006.16236](https://arxiv.org/abs/2006.16236), Eqs 16–20.)
 ///
 /// ```
 /// use ch11_linear::{given::State, linear_step};

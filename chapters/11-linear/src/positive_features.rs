@@ -2,11 +2,12 @@ use attn_core::shape::expect_equal;
 use ndarray::{Array2, ArrayView2};
 
 // ANCHOR: positive_features
-/// Random features whose products estimate softmax's exponential without bias: with x′ = x / d^¼ and m directions ω drawn
-/// from the standard normal distribution, feature j of a row is exp(ω_j · x′ − ‖x′‖²/2) / √m. Then φ(q) · φ(k) is e^(q·k/√d) on average.
+/// Random features whose products estimate softmax's exponentials without bias: φ(q) · φ(k) is
+/// e^(q·k/√d) on average over directions drawn from the standard normal distribution.
 ///
-/// Shapes: x n × d, directions m × d, out n × m. The same directions are for queries and for keys. Costs 2·n·m·d FLOPs and n·m
-/// exponentials. (Choromanski et al., [arXiv:2009.14794](https://arxiv.org/abs/2009.14794), Lemma 1.)
+/// Shapes: x n × d, directions m × d, out n × m. The same directions are for queries and for keys. Costs
+/// 2·n·m·d FLOPs and n·m exponentials. (Choromanski et al.,
+/// [arXiv:2009.14794](https://arxiv.org/abs/2009.14794), Lemma 1.)
 ///
 /// ```
 /// use ch11_linear::positive_features;

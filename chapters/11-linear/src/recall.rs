@@ -1,4 +1,5 @@
-//! How many pairs of keys and values a memory can hold: pairs are written, and each key is asked for its value.
+//! How many pairs of keys and values a memory can hold: pairs are written, and each key is asked for its
+//! value.
 
 use crate::{delta_step, seeded::units};
 use attn_core::random::Random;
@@ -20,14 +21,16 @@ pub enum Memory {
 pub enum Keys {
     /// Random directions.
     Random,
-    /// Random directions with a large part in common, as features have that are never negative: any two have a cosine of about 1/2.
+    /// Random directions with a large part in common, as features have that are never negative: any two
+    /// have a cosine of about 1/2.
     Alike,
     /// Random directions, each of which is written twice, with another value the first time.
     Rewritten,
 }
 
-/// The share of `pairs` pairs that a memory of width `d` gives back, when each key is asked for its value once all have been
-/// written: whether the value that is nearest to what is read is the right one of all of them. Values are random directions.
+/// The share of `pairs` pairs that a memory of width `d` gives back, when each key is asked for its
+/// value once all have been written: whether the value that is nearest to what is read is the right one
+/// of all of them. Values are random directions.
 ///
 /// ```
 /// use attn_core::random::Random;
@@ -99,7 +102,8 @@ pub fn mean_recalled(memory: Memory, keys: Keys, d: usize, pairs: usize) -> f64 
     (0..DRAWS).map(of).sum::<f64>() / DRAWS as f64
 }
 
-/// How far what is read is from the value that was written `back` pairs ago, as a share of the value: random keys, 4·d of them.
+/// How far what is read is from the value that was written `back` pairs ago, as a share of the value:
+/// random keys, 4·d of them.
 pub fn error_back(memory: Memory, d: usize, back: usize) -> f64 {
     const DRAWS: u64 = 32;
     let of = |seed| {

@@ -34,7 +34,8 @@ pub enum Forget<F> {
 pub enum Write<F> {
     /// k vᵀ is added.
     Add,
-    /// The delta rule: A is (I − β k kᵀ) times the part that fades, and β k vᵀ is added. n numbers from 0 to 2.
+    /// The delta rule: A is (I − β k kᵀ) times the part that fades, and β k vᵀ is added. n numbers from
+    /// 0 to 2.
     Replace(Array1<F>),
 }
 
@@ -109,11 +110,23 @@ impl<F: NdFloat> Recurrence<F> {
 
     /// Token by token. `state` is S before the first token, and afterwards S after the last one.
     ///
-    /// Shapes: q and k n × d, v and the rows n × d_v, state d × d_v. Costs about n·4·d·d_v FLOPs, and half as much
-    /// again with the delta rule. Nothing is kept but the state.
+    /// Shapes: q and k n × d, v and the rows n × d_v, state d × d_v. Costs about n·4·d·d_v FLOPs, and
+    /// half as much again with the delta rule. Nothing is kept but the state.
     ///
     /// # Errors
     /// See [`Recurrence::check`].
+    ///
+    /// ```
+    /// use ch11_linear::Recurrence;
+    /// use ndarray::array;
+    /// let (ones, values) = (array![[1.0], [1.0]], array![[2.0], [3.0]]);
+    /// let mut state = array![[10.0]];
+    /// let plain = Recurrence::plain();
+    /// let rows = plain.recurrent(&mut state, ones.view(), ones.view(), values.view()).unwrap();
+    /// assert_eq!(rows, array![[12.0], [15.0]]);
+    /// let rows = plain.parallel(ones.view(), ones.view(), values.view()).unwrap();
+    /// assert_eq!(rows, array![[2.0], [5.0]]); // from an empty state
+    /// ```
     pub fn recurrent(
         &self,
         state: &mut Array2<F>,
@@ -145,14 +158,27 @@ impl<F: NdFloat> Recurrence<F> {
         Ok(out)
     }
 
-    /// In chunks of `chunk` tokens: within one all pairs at once, between them by the state. The rows and the state are those of
-    /// [`Recurrence::recurrent`].
+    /// In chunks of `chunk` tokens: within one all pairs at once, between them by the state. The rows
+    /// and the state are those of [`Recurrence::recurrent`].
     ///
-    /// Shapes as there. With one gate for all channels it costs about n·(2·C·(d + d_v) + 4·d·d_v) FLOPs in products of matrices, with the
-    /// delta rule twice that; gates per channel cost an exponential per pair and channel.
+    /// Shapes as there. With one gate for all channels it costs about n·(2·C·(d + d_v) + 4·d·d_v) FLOPs
+    /// in products of matrices, with the delta rule twice that; gates per channel cost an exponential
+    /// per pair and channel.
     ///
     /// # Errors
     /// See [`Recurrence::check`]; a chunk of 0 tokens is refused, too.
+    ///
+    /// ```
+    /// use ch11_linear::Recurrence;
+    /// use ndarray::array;
+    /// let ones = array![[1.0], [1.0], [1.0]];
+    /// let mut state = array![[0.0]];
+    /// let plain = Recurrence::plain();
+    /// let rows = plain.chunkwise(&mut state, ones.view(), ones.view(), ones.view(), 2).unwrap();
+    /// assert_eq!(rows, array![[1.0], [2.0], [3.0]]);
+    /// let refused = plain.chunkwise(&mut state, ones.view(), ones.view(), ones.view(), 0);
+    /// assert_eq!(refused.unwrap_err().to_string(), "a chunk of 0 tokens");
+    /// ```
     pub fn chunkwise(
         &self,
         state: &mut Array2<F>,
@@ -199,8 +225,9 @@ impl<F: NdFloat> Recurrence<F> {
         }
     }
 
-    /// One chunk. With u the values as they are written, the delta rule is a sum like all others, and u follows from what each
-    /// key finds: u_t = β_t (v_t − what the state gives − what the tokens before it in the chunk have written).
+    /// One chunk. With u the values as they are written, the delta rule is a sum like all others, and u
+    /// follows from what each key finds: u_t = β_t (v_t − what the state gives − what the tokens before
+    /// it in the chunk have written).
     fn chunk(
         &self,
         state: &mut Array2<F>,
@@ -251,8 +278,9 @@ impl<F: NdFloat> Recurrence<F> {
     }
 }
 
-/// Scores a_i · b_j, each channel faded by the gates of tokens j + 1 to i, or to i − 1 where `spared` is 1; 0 above the diagonal. Sums of
-/// log-gates are built up and never subtracted, so a gate of −∞ gives 0.
+/// Scores a_i · b_j, each channel faded by the gates of tokens j + 1 to i, or to i − 1 where `spared` is
+/// 1; 0 above the diagonal. Sums of log-gates are built up and never subtracted, so a gate of −∞ gives
+/// 0.
 fn decayed<F: NdFloat>(
     a: ArrayView2<F>,
     b: ArrayView2<F>,

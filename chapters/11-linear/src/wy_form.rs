@@ -3,8 +3,8 @@ use attn_core::shape::expect_equal;
 use ndarray::{Array2, ArrayView1, ArrayView2};
 
 // ANCHOR: wy_form
-/// What the c steps of the delta rule over a chunk come to, as sums: w_r = β_r (k_r − Σ_{i<r} (k_i · k_r) w_i), and u_r likewise with
-/// v_r in the place of k_r and u_i in that of w_i. Then the state after the chunk is S + Kᵀ (U − W S).
+/// What the c steps of the delta rule over a chunk come to, as sums: the state after the chunk is
+/// S + Kᵀ (U − W S), with S the one before it.
 ///
 /// Shapes: k and W c × d, v and U c × d_v, beta c. Costs about c²·(2·d + d_v) FLOPs. (Yang et al.,
 /// [arXiv:2406.06484](https://arxiv.org/abs/2406.06484), §3.)

@@ -10,7 +10,8 @@ use ch11_linear::{
 };
 use ndarray::{Array2, Axis};
 
-/// elu + 1 is another kernel than softmax's exponential, not an estimate of it: its rows differ by as much for long texts and wide heads.
+/// elu + 1 is another kernel than softmax's exponential, not an estimate of it: its rows differ by as
+/// much for long texts and wide heads.
 #[test]
 fn elu_plus_one_does_not_approximate_softmax() {
     let mut random = Random::new(1);
@@ -58,7 +59,8 @@ fn a_state_holds_more_the_wider_it_is_and_softmax_holds_everything() {
     assert!(sum(16, 64) < 0.3 && sum(32, 64) < 0.9 && sum(64, 64) > 0.99);
 }
 
-/// Where keys are random the sum gives back more; the delta rule wins where keys are alike, and where they are written again.
+/// Where keys are random the sum gives back more; the delta rule wins where keys are alike, and where
+/// they are written again.
 #[test]
 fn the_delta_rule_helps_where_keys_collide() {
     let share = |memory, keys, pairs| mean_recalled(memory, keys, 32, pairs);

@@ -1,4 +1,5 @@
-//! Three forms of one recurrence give the same rows, for every chunk size; and the exercises' functions are members of the family.
+//! Three forms of one recurrence give the same rows, for every chunk size; and the exercises' functions
+//! are members of the family.
 
 use attn_core::random::Random;
 use ch11_linear::{
@@ -287,8 +288,8 @@ fn what_does_not_fit_is_refused_by_name() {
     assert_eq!(LinearError::EmptyChunk.to_string(), "a chunk of 0 tokens");
 }
 
-/// Mamba-2 is what Mamba-1 becomes when all rates of a channel are one, and all channels of a head share their steps; and it is a
-/// masked product (Dao and Gu, §5).
+/// Mamba-2 is what Mamba-1 becomes when all rates of a channel are one, and all channels of a head share
+/// their steps; and it is a masked product (Dao and Gu, §5).
 #[test]
 fn mamba_2_is_a_masked_product_and_a_special_selective_scan() {
     let mut random = Random::new(17);
