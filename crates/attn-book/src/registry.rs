@@ -11,6 +11,7 @@ use ch07_mla::figures as ch07;
 use ch08_flash_cpu::figures as ch08;
 use ch09_flash_cuda::figures as ch09;
 use ch10_paged::figures as ch10;
+use ch11_linear::figures as ch11;
 use std::collections::BTreeMap;
 
 /// Draws one figure.
@@ -61,6 +62,8 @@ impl Registry {
         registry.tables.extend(ch09::tables());
         registry.figures.extend(ch10::figures());
         registry.tables.extend(ch10::tables());
+        registry.figures.extend(ch11::figures());
+        registry.tables.extend(ch11::tables());
         registry
     }
 }

@@ -1,0 +1,241 @@
+//! 11.7 `bonus_step`
+
+use crate::seeded::normal;
+use attn_exercise::{Trace, exercise, fields, pairwise};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, array};
+use serde::{Deserialize, Serialize};
+
+/// What can be seen after a token: in this exercise and in 11.9.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Seen {
+    /// What the token reads.
+    pub out: Array1<f64>,
+    /// S.
+    pub state: Array2<f64>,
+}
+
+fields! { Seen { out, state } }
+
+/// The functions of this exercise.
+type Step = fn(
+    &mut Array2<f64>,
+    ArrayView1<f64>,
+    ArrayView1<f64>,
+    ArrayView1<f64>,
+    ArrayView1<f64>,
+    ArrayView1<f64>,
+) -> Array1<f64>;
+
+exercise! {
+    /// The state before the first token, the tokens, their gates, and the bonus.
+    crate::bonus_step as fn(&mut Array2<f64>, ArrayView1<f64>, ArrayView1<f64>, ArrayView1<f64>, ArrayView1<f64>, ArrayView1<f64>) -> Array1<f64>: (
+        state: Array2<f64>[d d_v], q: Array2<f64>[n d], k: Array2<f64>[n d], v: Array2<f64>[n d_v], gate: Array2<f64>[n d], bonus: Array1<f64>[d],
+    ) -> Trace<Seen>;
+    answer: |step, c| trace(c, step);
+
+    // Sums over all tokens so far.
+    exact: |c| Trace::of(names(c.q.nrows()), 0, |count: &mut usize, _| {
+        *count += 1;
+        let i = *count - 1;
+        // How much of what was written after token j (of the first state, for j = −1) is left before token t forgets.
+        let left = |from: usize, until: usize, row: usize| -> f64 { (from..until).map(|r| c.gate[[r, row]]).product() };
+        let held = |until: usize, row: usize, column: usize| -> f64 {
+            let first = left(0, until, row) * c.state[[row, column]];
+            first + (0..until).map(|j| left(j + 1, until, row) * c.k[[j, row]] * c.v[[j, column]]).sum::<f64>()
+        };
+        let (d, d_v) = c.state.dim();
+        let out = (0..d_v).map(|column| {
+            (0..d).map(|row| c.q[[i, row]] * (held(i, row, column) + c.bonus[row] * c.k[[i, row]] * c.v[[i, column]])).sum::<f64>()
+        });
+        Seen { out: out.collect(), state: Array2::from_shape_fn((d, d_v), |(row, column)| held(i + 1, row, column)) }
+    });
+
+    cases: |random| {
+        let mut of = |about: &str, (n, d, d_v): (usize, usize, usize), least: f64| {
+            let [q, k, gate] = [0, 1, 2].map(|_| normal(random, (n, d)));
+            let gate = gate.mapv(|x| least + (1.0 - least) / (1.0 + (-x).exp()));
+            case(about, (normal(random, (d, d_v)), q, k, normal(random, (n, d_v)), gate, normal(random, d)))
+        };
+        let ones = || Array2::ones((2, 1));
+        let mut cases = vec![
+            case("by hand: 10 + 2·4, then 9 + 2·6", (array![[10.0]], ones(), ones(), array![[4.0], [6.0]], array![[0.5], [1.0]], array![2.0])),
+            of("nine tokens", (9, 4, 3), 0.0),
+            of("slow to forget", (12, 3, 3), 0.9),
+        ];
+        let mut closed = of("a gate of 0, and one of 1", (5, 2, 3), 0.0);
+        closed.gate.column_mut(0).fill(0.0);
+        closed.gate.column_mut(1).fill(1.0);
+        cases.push(closed);
+        let mut without = of("no bonus", (5, 3, 2), 0.0);
+        without.bonus.fill(0.0);
+        cases.push(without);
+        cases.extend(pairwise([4, 4, 4]).into_iter().map(|[n, d, d_v]| of("small", (n + 1, d + 1, d_v + 1), 0.0)));
+        cases
+    };
+
+    right (state, q, k, v, gate, bonus) {
+        "a matrix that is read" => {
+            let new = outer(k, v);
+            let out = q.dot(&(&*state + &(&new * &bonus.insert_axis(Axis(1)))));
+            *state = &*state * &gate.insert_axis(Axis(1)) + new;
+            out
+        };
+        "number by number" => {
+            let mut out = Array1::zeros(v.len());
+            for ((row, column), held) in state.indexed_iter_mut() {
+                let new = k[row] * v[column];
+                out[column] += q[row] * (*held + bonus[row] * new);
+                *held = gate[row] * *held + new;
+            }
+            out
+        };
+        "written first, then taken back" => {
+            let before = state.clone();
+            *state = &before * &gate.insert_axis(Axis(1)) + outer(k, v);
+            q.dot(&before) + &v * (&q * &bonus).dot(&k)
+        };
+    }
+
+    mistakes (state, q, k, v, gate, bonus) {
+        "reads-after": "the query reads after the token was written, as in the other members of the family; here it reads what was there before"
+            => {
+                *state = &*state * &gate.insert_axis(Axis(1)) + outer(k, v);
+                q.dot(state)
+            };
+        "reads-after-with-bonus": "the query reads after the token was written and the state has faded, and the bonus comes on top: the token counts twice"
+            => {
+                *state = &*state * &gate.insert_axis(Axis(1)) + outer(k, v);
+                q.dot(state) + &v * (&q * &bonus).dot(&k)
+            };
+        "no-bonus": "the token does not see itself: the bonus is left out"
+            => {
+                let out = q.dot(state);
+                *state = &*state * &gate.insert_axis(Axis(1)) + outer(k, v);
+                out
+            };
+        "bonus-of-one": "the token sees itself with the weight q · k: the bonus is not used"
+            => crate::bonus_step(state, q, k, v, gate, Array1::ones(k.len()).view());
+        "bonus-written": "the bonus is written into the state, too; it counts for the token's own reading alone"
+            => {
+                let out = crate::bonus_step(&mut state.clone(), q, k, v, gate, bonus);
+                *state = &*state * &gate.insert_axis(Axis(1)) + outer((&k * &bonus).view(), v);
+                out
+            };
+        "fades-first": "the state forgets before it is read; the gate of a token acts after its reading"
+            => {
+                *state *= &gate.insert_axis(Axis(1));
+                let out = q.dot(state) + &v * (&q * &bonus).dot(&k);
+                *state += &outer(k, v);
+                out
+            };
+        "write-fades": "the token is written before the state forgets, and fades at once"
+            => {
+                let out = q.dot(state) + &v * (&q * &bonus).dot(&k);
+                *state += &outer(k, v);
+                *state *= &gate.insert_axis(Axis(1));
+                out
+            };
+        "no-gate": "the state does not forget: the gate is left out"
+            => crate::bonus_step(state, q, k, v, Array1::ones(k.len()).view(), bonus);
+        "gate-complement": "the state is multiplied by 1 − gate"
+            => crate::bonus_step(state, q, k, v, gate.mapv(|gate| 1.0 - gate).view(), bonus);
+        "mixed": "the token is written with 1 − gate; it is written whole"
+            => {
+                let out = q.dot(state) + &v * (&q * &bonus).dot(&k);
+                let share = gate.mapv(|gate| 1.0 - gate) * k;
+                *state = &*state * &gate.insert_axis(Axis(1)) + outer(share.view(), v);
+                out
+            };
+        "gate-on-columns": "where keys and values have one width, the gate multiplies the columns of S; it belongs to the rows, one for each channel of the key"
+            => if k.len() == v.len() {
+                let out = q.dot(state) + &v * (&q * &bonus).dot(&k);
+                *state = &*state * &gate + outer(k, v);
+                out
+            } else {
+                crate::bonus_step(state, q, k, v, gate, bonus)
+            };
+        "mean-gate": "all rows of S are multiplied by the mean of the gates; each row has its own"
+            => crate::bonus_step(state, q, k, v, Array1::from_elem(k.len(), gate.sum() / k.len() as f64).view(), bonus);
+        "bonus-on-state": "the bonus multiplies what the state holds, too; it belongs to the token's own part"
+            => {
+                let out = (&q * &bonus).dot(&(&*state + &outer(k, v)));
+                *state = &*state * &gate.insert_axis(Axis(1)) + outer(k, v);
+                out
+            };
+        "bonus-added": "the bonus is added to the key instead of multiplied by it"
+            => {
+                let own = q.dot(&(&k + &bonus));
+                let out = q.dot(state) + &v * own;
+                *state = &*state * &gate.insert_axis(Axis(1)) + outer(k, v);
+                out
+            };
+        "query-written": "the query is written in the place of the key"
+            => {
+                let out = q.dot(state) + &v * (&q * &bonus).dot(&k);
+                *state = &*state * &gate.insert_axis(Axis(1)) + outer(q, v);
+                out
+            };
+        "key-reads": "the key reads the state in the place of the query"
+            => {
+                let out = k.dot(state) + &v * (&q * &bonus).dot(&k);
+                *state = &*state * &gate.insert_axis(Axis(1)) + outer(k, v);
+                out
+            };
+        "unnoticed": "a copy of the state is changed, and `state` itself stays as it was"
+            => crate::bonus_step(&mut state.clone(), q, k, v, gate, bonus);
+        "replaced": "S is made new from the token: all that was before it is gone"
+            => {
+                let out = crate::bonus_step(state, q, k, v, gate, bonus);
+                *state = outer(k, v);
+                out
+            };
+        "own-without-the-query": "the token's own part is bonus · k, without the query"
+            => {
+                let out = q.dot(state) + &v * bonus.dot(&k);
+                *state = &*state * &gate.insert_axis(Axis(1)) + outer(k, v);
+                out
+            };
+        "own-without-the-key": "the token's own part is q · bonus, without the key"
+            => {
+                let out = q.dot(state) + &v * q.dot(&bonus);
+                *state = &*state * &gate.insert_axis(Axis(1)) + outer(k, v);
+                out
+            };
+        "one-bonus": "the token's own part is q · k times the mean of the bonus; each channel has its own"
+            => {
+                let out = q.dot(state) + &v * (q.dot(&k) * bonus.sum() / k.len() as f64);
+                *state = &*state * &gate.insert_axis(Axis(1)) + outer(k, v);
+                out
+            };
+        "gate-exponentiated": "exp(−e^gate) fades the state, as RWKV makes a gate of its w; here the gate is given as a factor"
+            => crate::bonus_step(state, q, k, v, gate.mapv(|w| (-w.exp()).exp()).view(), bonus);
+        "bonus-beside-one": "the token sees itself twice: with the bonus and without"
+            => {
+                let out = q.dot(state) + &v * ((&q * &bonus).dot(&k) + q.dot(&k));
+                *state = &*state * &gate.insert_axis(Axis(1)) + outer(k, v);
+                out
+            };
+    }
+}
+
+/// The state after each token, and what it reads.
+fn trace(c: &Case, step: &Step) -> Trace<Seen> {
+    let mut token = 0;
+    Trace::of(names(c.q.nrows()), c.state.clone(), |state, _| {
+        let [q, k, v, gate] = [&c.q, &c.k, &c.v, &c.gate].map(|x| x.row(token));
+        token += 1;
+        let out = step(state, q, k, v, gate, c.bonus.view());
+        Seen { out, state: state.clone() }
+    })
+}
+
+/// `token 0`, `token 1`, …
+pub(super) fn names(n: usize) -> impl Iterator<Item = String> {
+    (0..n).map(|token| format!("token {token}"))
+}
+
+/// k vᵀ
+pub(super) fn outer(k: ArrayView1<f64>, v: ArrayView1<f64>) -> Array2<f64> {
+    let v: ArrayView2<f64> = v.insert_axis(Axis(0));
+    k.insert_axis(Axis(1)).dot(&v)
+}

@@ -1,0 +1,255 @@
+//! 11.11 `chunk_backward`
+
+use crate::{given::Gradients, seeded::normal};
+use attn_exercise::{exercise, fields, pairwise};
+use ndarray::{Array2, ArrayView2, array};
+
+fields! { Gradients { dq, dk, dv, d_state } }
+
+exercise! {
+    /// The state before the chunk, its tokens, and the gradients of its rows and of the state after it.
+    crate::chunk_backward: (
+        state: Array2<f64>[d d_v], q: Array2<f64>[c d], k: Array2<f64>[c d], v: Array2<f64>[c d_v], d_out: Array2<f64>[c d_v], d_next: Array2<f64>[d d_v],
+    ) -> Gradients;
+
+    // Token by token, back through the recurrence.
+    exact: |c| {
+        let ((count, d), d_v) = (c.q.dim(), c.v.ncols());
+        let mut states = vec![c.state.clone()];
+        for t in 0..count {
+            let last = &states[t];
+            states.push(Array2::from_shape_fn((d, d_v), |(row, column)| last[[row, column]] + c.k[[t, row]] * c.v[[t, column]]));
+        }
+        let (mut dq, mut dk, mut dv) = (Array2::zeros((count, d)), Array2::zeros((count, d)), Array2::zeros((count, d_v)));
+        let mut d_state = c.d_next.clone();
+        for t in (0..count).rev() {
+            for row in 0..d {
+                for column in 0..d_v {
+                    dq[[t, row]] += c.d_out[[t, column]] * states[t + 1][[row, column]];
+                    d_state[[row, column]] += c.q[[t, row]] * c.d_out[[t, column]];
+                    dk[[t, row]] += c.v[[t, column]] * d_state[[row, column]];
+                    dv[[t, column]] += c.k[[t, row]] * d_state[[row, column]];
+                }
+            }
+        }
+        Gradients { dq, dk, dv, d_state }
+    };
+
+    cases: |random| {
+        let mut of = |about: &str, (c, d, d_v): (usize, usize, usize)| {
+            let [state, d_next] = [0, 1].map(|_| normal(random, (d, d_v)));
+            let [q, k] = [0, 1].map(|_| normal(random, (c, d)));
+            let [v, d_out] = [0, 1].map(|_| normal(random, (c, d_v)));
+            case(about, (state, q, k, v, d_out, d_next))
+        };
+        let mut cases = vec![
+            case("by hand: dq is 3, then 3 + 5·7; d_state is 1 + 1 + 1", (array![[2.0]], array![[1.0], [1.0]], array![[1.0], [5.0]], array![[1.0], [7.0]], array![[1.0], [1.0]], array![[1.0]])),
+            of("six tokens", (6, 4, 3)),
+            of("as wide as long", (4, 4, 4)),
+            of("sixteen tokens", (16, 4, 4)),
+        ];
+        let mut last = of("no gradient from behind", (5, 3, 2));
+        last.d_next.fill(0.0);
+        let mut first = of("an empty state", (5, 2, 3));
+        first.state.fill(0.0);
+        let mut handed = of("only the state matters", (4, 3, 3));
+        handed.d_out.fill(0.0);
+        cases.extend([last, first, handed]);
+        cases.extend(pairwise([4, 4, 4]).into_iter().map(|[c, d, d_v]| of("small", (c + 1, d + 1, d_v + 1))));
+        cases
+    };
+
+    right (state, q, k, v, d_out, d_next) {
+        "token by token" => backward(state, q, k, v, d_out, d_next);
+        "pair by pair" => {
+            let mut found = Gradients {
+                dq: d_out.dot(&state.t()),
+                dk: v.dot(&d_next.t()),
+                dv: k.dot(&d_next),
+                d_state: &q.t().dot(&d_out) + &d_next,
+            };
+            for i in 0..q.nrows() {
+                for j in 0..=i {
+                    let (score, d_score) = (q.row(i).dot(&k.row(j)), d_out.row(i).dot(&v.row(j)));
+                    found.dq.row_mut(i).scaled_add(d_score, &k.row(j));
+                    found.dk.row_mut(j).scaled_add(d_score, &q.row(i));
+                    found.dv.row_mut(j).scaled_add(score, &d_out.row(i));
+                }
+            }
+            found
+        };
+        "in two halves" => {
+            let half = q.nrows() / 2;
+            let (first, second) = (ndarray::s![..half, ..], ndarray::s![half.., ..]);
+            let between = &state + &k.slice(first).t().dot(&v.slice(first));
+            let late = crate::chunk_backward(between.view(), q.slice(second), k.slice(second), v.slice(second), d_out.slice(second), d_next);
+            let early = crate::chunk_backward(state, q.slice(first), k.slice(first), v.slice(first), d_out.slice(first), late.d_state.view());
+            let joined = |a: &Array2<f64>, b: &Array2<f64>| ndarray::concatenate![ndarray::Axis(0), *a, *b];
+            Gradients { dq: joined(&early.dq, &late.dq), dk: joined(&early.dk, &late.dk), dv: joined(&early.dv, &late.dv), d_state: early.d_state }
+        };
+    }
+
+    mistakes (state, q, k, v, d_out, d_next) {
+        "d-next-forgotten": "d_next is not used: dk, dv and d_state lack what comes from behind the chunk"
+            => crate::chunk_backward(state, q, k, v, d_out, Array2::zeros(d_next.dim()).view());
+        "d-next-in-the-state-alone": "d_next reaches d_state and neither dk nor dv: keys and values are written into the state that is handed on"
+            => {
+                let inner = crate::chunk_backward(state, q, k, v, d_out, Array2::zeros(d_next.dim()).view());
+                Gradients { d_state: inner.d_state + d_next, ..inner }
+            };
+        "d-next-not-in-the-state": "d_state lacks d_next: the state before the chunk is part of the one after it"
+            => {
+                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
+                Gradients { d_state: right.d_state - d_next, ..right }
+            };
+        "d-next-not-in-dk": "dk lacks v d_nextᵀ: the keys are written into the state that is handed on"
+            => {
+                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
+                Gradients { dk: right.dk - v.dot(&d_next.t()), ..right }
+            };
+        "d-next-not-in-dv": "dv lacks k d_next: the values are written into the state that is handed on"
+            => {
+                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
+                Gradients { dv: right.dv - k.dot(&d_next), ..right }
+            };
+        "state-not-in-dq": "dq lacks d_out Sᵀ: the queries read the state from before the chunk, too"
+            => crate::chunk_backward(Array2::zeros(state.dim()).view(), q, k, v, d_out, d_next);
+        "rows-not-in-the-state": "d_state is d_next alone: the chunk's rows read the state, too"
+            => Gradients { d_state: d_next.to_owned(), ..crate::chunk_backward(state, q, k, v, d_out, d_next) };
+        "no-mask": "nothing is masked: every token gets gradients as if it had seen those behind it"
+            => masked(state, q, k, v, d_out, d_next, [|_, _| true; 2]);
+        "scores-not-masked": "the scores in dv are not masked; the gradient of the scores is"
+            => masked(state, q, k, v, d_out, d_next, [|_, _| true, |i, j| j <= i]);
+        "d-scores-not-masked": "the gradient of the scores is not masked; the scores themselves are"
+            => masked(state, q, k, v, d_out, d_next, [|i, j| j <= i, |_, _| true]);
+        "strict": "the masks leave the diagonal out: no token has seen itself"
+            => masked(state, q, k, v, d_out, d_next, [|i, j| j < i; 2]);
+        "upside-down": "the masks are the wrong way round"
+            => masked(state, q, k, v, d_out, d_next, [|i, j| j >= i; 2]);
+        "dv-not-transposed": "dv is scores · d_out instead of scoresᵀ · d_out: each value gets the gradients of the rows that it cannot be seen from"
+            => {
+                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
+                Gradients { dv: causal(q.dot(&k.t())).dot(&d_out) + k.dot(&d_next), ..right }
+            };
+        "dk-not-transposed": "dk is d_scores · q instead of d_scoresᵀ · q"
+            => {
+                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
+                Gradients { dk: causal(d_out.dot(&v.t())).dot(&q) + v.dot(&d_next.t()), ..right }
+            };
+        "dq-transposed": "dq is d_scoresᵀ · k instead of d_scores · k"
+            => {
+                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
+                Gradients { dq: causal(d_out.dot(&v.t())).t().dot(&k) + d_out.dot(&state.t()), ..right }
+            };
+        "dq-and-dk-exchanged": "dq and dk have changed places"
+            => {
+                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
+                Gradients { dq: right.dk, dk: right.dq, ..right }
+            };
+        "dk-from-k": "dk sums the keys instead of the queries"
+            => {
+                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
+                Gradients { dk: causal(d_out.dot(&v.t())).t().dot(&k) + v.dot(&d_next.t()), ..right }
+            };
+        "dq-from-q": "dq sums the queries instead of the keys"
+            => {
+                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
+                Gradients { dq: causal(d_out.dot(&v.t())).dot(&q) + d_out.dot(&state.t()), ..right }
+            };
+        "dv-without-scores": "dv sums the gradients of the rows without the scores"
+            => {
+                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
+                Gradients { dv: causal(Array2::ones((q.nrows(), q.nrows()))).t().dot(&d_out) + k.dot(&d_next), ..right }
+            };
+        "keys-in-the-state": "d_state is kᵀ d_out + d_next: it is the queries that read the state"
+            => Gradients { d_state: k.t().dot(&d_out) + d_next, ..crate::chunk_backward(state, q, k, v, d_out, d_next) };
+        "next-state-read": "dq uses the state after the chunk in the place of the one before it, and counts the chunk's own tokens twice"
+            => {
+                let next = &state + &k.t().dot(&v);
+                crate::chunk_backward(next.view(), q, k, v, d_out, d_next)
+            };
+        "negated": "all gradients have the opposite sign"
+            => {
+                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
+                Gradients { dq: -right.dq, dk: -right.dk, dv: -right.dv, d_state: -right.d_state }
+            };
+        "scaled": "dq and dk are divided by √d; no scale is in the chunk"
+            => {
+                let (right, root) = (crate::chunk_backward(state, q, k, v, d_out, d_next), (q.ncols() as f64).sqrt());
+                Gradients { dq: right.dq / root, dk: right.dk / root, ..right }
+            };
+        "dk-with-the-first-state": "dk has v Sᵀ in the place of v d_nextᵀ"
+            => {
+                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
+                Gradients { dk: right.dk - v.dot(&d_next.t()) + v.dot(&state.t()), ..right }
+            };
+        "dk-with-d-out": "dk has d_out d_nextᵀ in the place of v d_nextᵀ"
+            => {
+                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
+                Gradients { dk: right.dk - v.dot(&d_next.t()) + d_out.dot(&d_next.t()), ..right }
+            };
+        "dv-with-q": "dv has q d_next in the place of k d_next: it is the keys that write"
+            => {
+                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
+                Gradients { dv: right.dv - k.dot(&d_next) + q.dot(&d_next), ..right }
+            };
+        "dq-with-v": "dq has v Sᵀ in the place of d_out Sᵀ"
+            => {
+                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
+                Gradients { dq: right.dq - d_out.dot(&state.t()) + v.dot(&state.t()), ..right }
+            };
+    }
+}
+
+fn kept(mut scores: Array2<f64>, sees: fn(usize, usize) -> bool) -> Array2<f64> {
+    scores.indexed_iter_mut().for_each(|((i, j), x)| *x = if sees(i, j) { *x } else { 0.0 });
+    scores
+}
+
+fn causal(scores: Array2<f64>) -> Array2<f64> {
+    kept(scores, |i, j| j <= i)
+}
+
+/// With these masks of the scores and of their gradient.
+fn masked(
+    state: ArrayView2<f64>,
+    q: ArrayView2<f64>,
+    k: ArrayView2<f64>,
+    v: ArrayView2<f64>,
+    d_out: ArrayView2<f64>,
+    d_next: ArrayView2<f64>,
+    [of_scores, of_gradient]: [fn(usize, usize) -> bool; 2],
+) -> Gradients {
+    let scores = kept(q.dot(&k.t()), of_scores);
+    let d_scores = kept(d_out.dot(&v.t()), of_gradient);
+    Gradients {
+        dq: d_out.dot(&state.t()) + d_scores.dot(&k),
+        dk: d_scores.t().dot(&q) + v.dot(&d_next.t()),
+        dv: scores.t().dot(&d_out) + k.dot(&d_next),
+        d_state: q.t().dot(&d_out) + d_next,
+    }
+}
+
+/// Back through the recurrence.
+fn backward(
+    state: ArrayView2<f64>,
+    q: ArrayView2<f64>,
+    k: ArrayView2<f64>,
+    v: ArrayView2<f64>,
+    d_out: ArrayView2<f64>,
+    d_next: ArrayView2<f64>,
+) -> Gradients {
+    let [mut dq, mut dk, mut dv] = [q, k, v].map(|x| x.to_owned());
+    let outer = |a: ndarray::ArrayView1<f64>, b: ndarray::ArrayView1<f64>| {
+        a.to_owned().insert_axis(ndarray::Axis(1)) * b
+    };
+    let (mut held, mut d_state) = (&state + &k.t().dot(&v), d_next.to_owned());
+    for t in (0..q.nrows()).rev() {
+        dq.row_mut(t).assign(&held.dot(&d_out.row(t)));
+        d_state += &outer(q.row(t), d_out.row(t));
+        dk.row_mut(t).assign(&d_state.dot(&v.row(t)));
+        dv.row_mut(t).assign(&k.row(t).dot(&d_state));
+        held -= &outer(k.row(t), v.row(t));
+    }
+    Gradients { dq, dk, dv, d_state }
+}

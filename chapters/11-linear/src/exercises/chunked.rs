@@ -1,0 +1,305 @@
+//! 11.4 `chunked`
+
+use crate::seeded::normal;
+use attn_exercise::{exercise, fields, pairwise};
+use ndarray::{Array2, ArrayView2, Axis, array, s};
+use serde::{Deserialize, Serialize};
+
+/// What comes out.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Chunked {
+    /// The rows.
+    pub out: Array2<f64>,
+    /// The state after the last token.
+    pub state: Array2<f64>,
+}
+
+fields! { Chunked { out, state } }
+
+exercise! {
+    /// The state before the first token, the tokens, γ and the size of a chunk.
+    crate::chunked as fn(&mut Array2<f64>, ArrayView2<f64>, ArrayView2<f64>, ArrayView2<f64>, f64, usize) -> Array2<f64>: (
+        state: Array2<f64>[d d_v], q: Array2<f64>[n d], k: Array2<f64>[n d], v: Array2<f64>[n d_v], gamma: f64, chunk: usize[chunk],
+    ) -> Chunked;
+    answer: |chunked, c| {
+        let mut state = c.state.clone();
+        let out = chunked(&mut state, c.q.view(), c.k.view(), c.v.view(), c.gamma, c.chunk);
+        Chunked { out, state }
+    };
+
+    // The recurrence, number by number.
+    exact: |c| {
+        let ((n, d), d_v) = (c.q.dim(), c.v.ncols());
+        let (mut state, mut out) = (c.state.clone(), Array2::zeros((n, d_v)));
+        for t in 0..n {
+            for column in 0..d_v {
+                for row in 0..d {
+                    state[[row, column]] = c.gamma * state[[row, column]] + c.k[[t, row]] * c.v[[t, column]];
+                    out[[t, column]] += c.q[[t, row]] * state[[row, column]];
+                }
+            }
+        }
+        Chunked { out, state }
+    };
+
+    cases: |random| {
+        let mut of = |about: &str, (n, d, d_v): (usize, usize, usize), gamma: f64, chunk: usize| {
+            let [q, k] = [0, 1].map(|_| normal(random, (n, d)));
+            case(about, (normal(random, (d, d_v)), q, k, normal(random, (n, d_v)), gamma, chunk))
+        };
+        let ones = || Array2::ones((3, 1));
+        let mut cases = vec![
+            case("by hand: 8/2 + 1, 5/2 + 1, 3.5/2 + 1", (array![[8.0]], ones(), ones(), ones(), 0.5, 2)),
+            of("no decay", (8, 4, 3), 1.0, 4),
+            of("no decay, and a shorter chunk at the end", (9, 3, 4), 1.0, 4),
+            of("chunks of one", (5, 3, 2), 0.75, 1),
+            of("one chunk, just full", (6, 4, 4), 0.9, 6),
+            of("a chunk that is longer than the text", (4, 3, 3), 0.8, 9),
+            of("γ = 0: a token sees itself alone", (7, 3, 2), 0.0, 3),
+            of("the first head of RetNet", (20, 4, 4), 1.0 - 1.0 / 32.0, 8),
+            of("two full chunks and one token", (9, 4, 2), 0.5, 4),
+        ];
+        cases.extend(pairwise([4, 4, 4, 4, 3]).into_iter().map(|[n, d, d_v, chunk, gamma]| {
+            of("small", (2 * n + 1, 2 * d + 1, 2 * d_v + 1), [1.0, 0.5, 0.875][gamma], 2 * chunk + 1)
+        }));
+        cases
+    };
+
+    right (state, q, k, v, gamma, chunk) {
+        "token by token" => chunks(state, (q, k, v), gamma, 1, Powers::RIGHT);
+        "all in one chunk" => chunks(state, (q, k, v), gamma, q.nrows(), Powers::RIGHT);
+        "with chunks from the iterator" => {
+            let mut rows = Vec::new();
+            for ((q, k), v) in q.axis_chunks_iter(Axis(0), chunk).zip(k.axis_chunks_iter(Axis(0), chunk)).zip(v.axis_chunks_iter(Axis(0), chunk)) {
+                rows.push(crate::chunked(state, q, k, v, gamma, chunk));
+            }
+            let rows: Vec<_> = rows.iter().map(|rows| rows.view()).collect();
+            ndarray::concatenate(Axis(0), &rows).expect("one width")
+        };
+        "the state faded token by token" => {
+            let mut out = Array2::zeros(v.dim());
+            for start in (0..q.nrows()).step_by(chunk) {
+                for i in start..q.nrows().min(start + chunk) {
+                    *state *= gamma;
+                    out.row_mut(i).assign(&q.row(i).dot(state));
+                    for j in start..=i {
+                        let weight = q.row(i).dot(&k.row(j)) * gamma.powi((i - j) as i32);
+                        out.row_mut(i).scaled_add(weight, &v.row(j));
+                    }
+                }
+                let end = q.nrows().min(start + chunk);
+                for j in start..end {
+                    let key = &k.row(j) * gamma.powi((end - 1 - j) as i32);
+                    *state += &(key.insert_axis(Axis(1)) * v.row(j));
+                }
+            }
+            out
+        };
+    }
+
+    mistakes (state, q, k, v, gamma, chunk) {
+        "strict": "within a chunk a token does not see itself: the mask leaves the diagonal out"
+            => chunks(state, (q, k, v), gamma, chunk, Powers { sees: |i, j| j < i, ..Powers::RIGHT });
+        "no-mask": "within a chunk every token sees all others, those behind it too"
+            => chunks(state, (q, k, v), gamma, chunk, Powers { sees: |_, _| true, pairs: |i, j, _| i.abs_diff(j), ..Powers::RIGHT });
+        "upside-down": "the mask within a chunk is the wrong way round"
+            => chunks(state, (q, k, v), gamma, chunk, Powers { sees: |i, j| j >= i, pairs: |i, j, _| i.abs_diff(j), ..Powers::RIGHT });
+        "no-state": "the state is not carried: every chunk begins with an empty one"
+            => {
+                let mut out = Array2::zeros(v.dim());
+                for start in (0..q.nrows()).step_by(chunk) {
+                    let rows = s![start..(start + chunk).min(q.nrows()), ..];
+                    *state = Array2::zeros(state.dim());
+                    out.slice_mut(rows).assign(&crate::chunked(state, q.slice(rows), k.slice(rows), v.slice(rows), gamma, chunk));
+                }
+                out
+            };
+        "first-state": "every chunk begins with the state that was given: the last chunk's is written back, and none is carried on"
+            => {
+                let (mut out, first) = (Array2::zeros(v.dim()), state.clone());
+                for start in (0..q.nrows()).step_by(chunk) {
+                    let rows = s![start..(start + chunk).min(q.nrows()), ..];
+                    *state = first.clone();
+                    out.slice_mut(rows).assign(&crate::chunked(state, q.slice(rows), k.slice(rows), v.slice(rows), gamma, chunk));
+                }
+                out
+            };
+        "starts-empty": "the state that was given is not used: the first chunk begins with an empty one"
+            => {
+                *state = Array2::zeros(state.dim());
+                crate::chunked(state, q, k, v, gamma, chunk)
+            };
+        "state-not-read": "the rows are those of the pairs within the chunk: the state is kept up to date and never read"
+            => chunks(state, (q, k, v), gamma, chunk, Powers { reads: false, ..Powers::RIGHT });
+        "unnoticed": "a copy of the state is carried on, and `state` itself stays as it was"
+            => crate::chunked(&mut state.clone(), q, k, v, gamma, chunk);
+        "rest-left-out": "n / C chunks are computed: what is left over at the end stays zero"
+            => {
+                let full = q.nrows() / chunk * chunk;
+                let mut out = Array2::zeros(v.dim());
+                let rows = s![..full, ..];
+                out.slice_mut(rows).assign(&crate::chunked(state, q.slice(rows), k.slice(rows), v.slice(rows), gamma, chunk));
+                out
+            };
+        "rest-panics": "every chunk has C rows, and the slice of the last one reaches beyond the end"
+            => {
+                assert!(q.nrows() % chunk == 0, "slice end {} is beyond the end of the axis {}", q.nrows().next_multiple_of(chunk), q.nrows());
+                crate::chunked(state, q, k, v, gamma, chunk)
+            };
+        "state-fades-late": "the state fades i times instead of i + 1 times: the first token of a chunk reads it as it was"
+            => chunks(state, (q, k, v), gamma, chunk, Powers { state: |i, _| i, ..Powers::RIGHT });
+        "state-does-not-fade": "what a token reads of the state has not faded at all: γ^(i+1) is missing"
+            => chunks(state, (q, k, v), gamma, chunk, Powers { state: |_, _| 0, ..Powers::RIGHT });
+        "pairs-do-not-fade": "the pairs within a chunk have not faded: γ^(i−j) is missing"
+            => chunks(state, (q, k, v), gamma, chunk, Powers { pairs: |_, _, _| 0, ..Powers::RIGHT });
+        "pairs-fade-early": "the pairs within a chunk fade once too often: a token's own value does not fade before it is read"
+            => chunks(state, (q, k, v), gamma, chunk, Powers { pairs: |i, j, _| i - j + 1, ..Powers::RIGHT });
+        "pairs-by-row": "the pairs within a chunk fade by γ^i, whatever j is"
+            => chunks(state, (q, k, v), gamma, chunk, Powers { pairs: |i, _, _| i, ..Powers::RIGHT });
+        "writes-do-not-fade": "what a chunk adds to the state has not faded: γ^(c−1−j) is missing"
+            => chunks(state, (q, k, v), gamma, chunk, Powers { writes: |_, _| 0, ..Powers::RIGHT });
+        "writes-fade-early": "what a chunk adds to the state fades once too often: γ^(c−j) instead of γ^(c−1−j)"
+            => chunks(state, (q, k, v), gamma, chunk, Powers { writes: |j, c| c - j, ..Powers::RIGHT });
+        "writes-reversed": "what a chunk adds to the state has faded by γ^j: the oldest token the least"
+            => chunks(state, (q, k, v), gamma, chunk, Powers { writes: |j, _| j, ..Powers::RIGHT });
+        "state-kept": "the state that is carried on has not faded: γ^c is missing"
+            => chunks(state, (q, k, v), gamma, chunk, Powers { kept: |_, _| 0, ..Powers::RIGHT });
+        "state-fades-once": "the state fades once per chunk instead of once per token"
+            => chunks(state, (q, k, v), gamma, chunk, Powers { kept: |_, _| 1, ..Powers::RIGHT });
+        "full-chunk": "the state fades by γ^C after a shorter chunk, too; it has fewer tokens"
+            => chunks(state, (q, k, v), gamma, chunk, Powers { kept: |_, full| full, ..Powers::RIGHT });
+        "full-chunk-writes": "in a shorter chunk the exponents count as if it were full: γ^C and γ^(C−1−j)"
+            => {
+                let left = q.nrows() % chunk;
+                let out = crate::chunked(state, q, k, v, gamma, chunk);
+                if left > 0 {
+                    *state *= gamma.powi((chunk - left) as i32);
+                }
+                out
+            };
+        "updated-first": "the state is updated before the chunk reads it: the chunk's own tokens are counted twice"
+            => {
+                let mut out = Array2::zeros(v.dim());
+                for start in (0..q.nrows()).step_by(chunk) {
+                    let rows = s![start..(start + chunk).min(q.nrows()), ..];
+                    crate::chunked(state, q.slice(rows), k.slice(rows), v.slice(rows), gamma, chunk);
+                    let mut wrong = state.clone();
+                    out.slice_mut(rows).assign(&crate::chunked(&mut wrong, q.slice(rows), k.slice(rows), v.slice(rows), gamma, chunk));
+                }
+                out
+            };
+        "state-replaced": "the state after a chunk is what the chunk adds: all that was before it is gone"
+            => {
+                let mut out = Array2::zeros(v.dim());
+                for start in (0..q.nrows()).step_by(chunk) {
+                    let rows = s![start..(start + chunk).min(q.nrows()), ..];
+                    out.slice_mut(rows).assign(&crate::chunked(state, q.slice(rows), k.slice(rows), v.slice(rows), gamma, chunk));
+                    *state = Array2::zeros(state.dim());
+                    crate::chunked(state, q.slice(rows), k.slice(rows), v.slice(rows), gamma, chunk);
+                }
+                out
+            };
+        "no-decay": "γ is not used: nothing fades"
+            => crate::chunked(state, q, k, v, 1.0, chunk);
+        "scaled": "the scores are divided by √d"
+            => crate::chunked(state, (&q / (q.ncols() as f64).sqrt()).view(), k, v, gamma, chunk);
+        "divided": "every row is divided by the sum of its weights; there is no z here"
+            => {
+                let out = crate::chunked(state, q, k, v, gamma, chunk);
+                let ones = Array2::ones((v.nrows(), 1));
+                out / crate::chunked(&mut Array2::zeros((k.ncols(), 1)), q, k, ones.view(), gamma, chunk)
+            };
+        "exchanged": "queries and keys have changed places"
+            => crate::chunked(state, k, q, v, gamma, chunk);
+        "state-fades-from-the-start": "what a token reads of the state has faded by its position in the text, as if the state had not faded since the first chunk"
+            => {
+                let (mut out, mut start) = (Array2::zeros(v.dim()), 0);
+                while start < q.nrows() {
+                    let end = (start + chunk).min(q.nrows());
+                    let rows = s![start..end, ..];
+                    let mut row_states = Array2::zeros((end - start, v.ncols()));
+                    for i in 0..end - start {
+                        let faded = gamma.powi((start + i + 1) as i32) - gamma.powi(i as i32 + 1);
+                        row_states.row_mut(i).assign(&(q.row(start + i).dot(state) * faded));
+                    }
+                    let right = crate::chunked(state, q.slice(rows), k.slice(rows), v.slice(rows), gamma, chunk);
+                    out.slice_mut(rows).assign(&(right + row_states));
+                    start = end;
+                }
+                out
+            };
+        "queries-written": "the queries are written into the state in the place of the keys"
+            => {
+                let mut out = Array2::zeros(v.dim());
+                for start in (0..q.nrows()).step_by(chunk) {
+                    let rows = s![start..(start + chunk).min(q.nrows()), ..];
+                    let mut other = state.clone();
+                    out.slice_mut(rows).assign(&crate::chunked(&mut other, q.slice(rows), k.slice(rows), v.slice(rows), gamma, chunk));
+                    crate::chunked(state, q.slice(rows), q.slice(rows), v.slice(rows), gamma, chunk);
+                }
+                out
+            };
+        "state-fades-by-the-chunk": "every token of a chunk reads the state as it has faded at the chunk's end: γ^c instead of γ^(i+1)"
+            => chunks(state, (q, k, v), gamma, chunk, Powers { state: |_, c| c, ..Powers::RIGHT });
+        "state-fades-one-less": "the state that is carried on fades c − 1 times; a chunk of c tokens fades it c times"
+            => chunks(state, (q, k, v), gamma, chunk, Powers { kept: |c, _| c - 1, ..Powers::RIGHT });
+    }
+}
+
+/// How often things fade, and who sees whom.
+#[derive(Clone, Copy)]
+struct Powers {
+    /// Whether token i of a chunk sees token j of it.
+    sees: fn(usize, usize) -> bool,
+    /// What token j wrote, when token i of the chunk reads; the last number is the chunk's length.
+    pairs: fn(usize, usize, usize) -> usize,
+    /// The state, when token i reads.
+    state: fn(usize, usize) -> usize,
+    /// What token j wrote, after the chunk of so many.
+    writes: fn(usize, usize) -> usize,
+    /// The state after a chunk of so many; the second number is what a full one has.
+    kept: fn(usize, usize) -> usize,
+    /// Whether the state is read.
+    reads: bool,
+}
+
+impl Powers {
+    const RIGHT: Powers = Powers {
+        sees: |i, j| j <= i,
+        pairs: |i, j, _| i - j,
+        state: |i, _| i + 1,
+        writes: |j, c| c - 1 - j,
+        kept: |c, _| c,
+        reads: true,
+    };
+}
+
+/// Chunk by chunk, with these exponents.
+fn chunks(
+    state: &mut Array2<f64>,
+    (q, k, v): (ArrayView2<f64>, ArrayView2<f64>, ArrayView2<f64>),
+    gamma: f64,
+    chunk: usize,
+    powers: Powers,
+) -> Array2<f64> {
+    let power = |exponent: usize| gamma.powi(exponent as i32);
+    let mut out = Array2::zeros(v.dim());
+    for start in (0..q.nrows()).step_by(chunk) {
+        let c = chunk.min(q.nrows() - start);
+        let mut after = &*state * power((powers.kept)(c, chunk));
+        for i in 0..c {
+            let mut row = out.row_mut(start + i);
+            if powers.reads {
+                row.scaled_add(power((powers.state)(i, c)), &q.row(start + i).dot(state));
+            }
+            for j in (0..c).filter(|&j| (powers.sees)(i, j)) {
+                let score = q.row(start + i).dot(&k.row(start + j));
+                row.scaled_add(score * power((powers.pairs)(i, j, c)), &v.row(start + j));
+            }
+            let key = &k.row(start + i) * power((powers.writes)(i, c));
+            after += &(key.insert_axis(Axis(1)) * v.row(start + i));
+        }
+        *state = after;
+    }
+    out
+}

@@ -1,0 +1,174 @@
+//! 11.2 `linear_attention`
+
+use crate::{feature_map, seeded::normal};
+use attn_exercise::{exercise, pairwise};
+use ndarray::{Array2, ArrayView2, Axis, array};
+
+exercise! {
+    /// Features of the queries and keys, and the values.
+    crate::linear_attention: (q: Array2<f64>[n r], k: Array2<f64>[n r], v: Array2<f64>[n d_v]) -> Array2<f64>;
+
+    // The sums of Eq 9, one by one.
+    exact: |c| Array2::from_shape_fn(c.v.dim(), |(i, column)| {
+        let weight = |j: usize| -> f64 { (0..c.q.ncols()).map(|f| c.q[[i, f]] * c.k[[j, f]]).sum() };
+        let (mut above, mut below) = (0.0, 0.0);
+        for j in 0..=i {
+            above += weight(j) * c.v[[j, column]];
+            below += weight(j);
+        }
+        if below == 0.0 { 0.0 } else { above / below }
+    });
+
+    cases: |random| {
+        let mut of = |about: &str, (n, r, d_v): (usize, usize, usize), scale: f64| {
+            let [q, k] = [0, 1].map(|_| feature_map(normal(random, (n, r)).view()) * scale);
+            case(about, (q, k, normal(random, (n, d_v))))
+        };
+        let mut cases = vec![
+            case("by hand: 0, then 3/4 of 4, then 40/7", (array![[1.0, 0.0], [2.0, 1.0], [1.0, 1.0]], array![[0.0, 1.0], [1.0, 1.0], [2.0, 2.0]], array![[0.0], [4.0], [8.0]])),
+            of("nine tokens", (9, 4, 3), 1.0),
+            of("features of 10⁻⁵", (5, 3, 2), 1e-5),
+            of("features of 10⁻⁸⁰", (4, 2, 3), 1e-80),
+            case("features of e⁻⁸⁰⁰, which is 0 in f64", (array![[0.0, 0.0], [1.0, 2.0], [0.0, 0.0]], array![[1.0, 1.0], [1.0, 3.0], [2.0, 1.0]], array![[3.0, 1.0], [4.0, 2.0], [5.0, 6.0]])),
+            case("the first keys have no features", (array![[1.0, 2.0], [2.0, 1.0], [1.0, 1.0]], array![[0.0, 0.0], [0.0, 0.0], [1.0, 2.0]], array![[3.0], [4.0], [5.0]])),
+            of("seventeen tokens", (17, 8, 8), 1.0),
+        ];
+        cases.extend(pairwise([4, 4, 4]).into_iter().map(|[n, r, d_v]| of("small", (n + 1, r + 1, d_v + 1), 1.0)));
+        cases
+    };
+
+    right (q, k, v) {
+        "with running sums" => {
+            let (mut s, mut z) = (Array2::<f64>::zeros((k.ncols(), v.ncols())), ndarray::Array1::<f64>::zeros(k.ncols()));
+            let mut out = Array2::zeros(v.dim());
+            for i in 0..q.nrows() {
+                for f in 0..k.ncols() {
+                    s.row_mut(f).scaled_add(k[[i, f]], &v.row(i));
+                    z[f] += k[[i, f]];
+                }
+                let sum = q.row(i).dot(&z);
+                if sum != 0.0 {
+                    out.row_mut(i).assign(&(q.row(i).dot(&s) / sum));
+                }
+            }
+            out
+        };
+        "divided at the end" => {
+            let weights = causal(q.dot(&k.t()));
+            let mut out = weights.dot(&v);
+            for (mut row, sum) in out.axis_iter_mut(Axis(0)).zip(weights.sum_axis(Axis(1))) {
+                row.mapv_inplace(|x| if sum == 0.0 { 0.0 } else { x / sum });
+            }
+            out
+        };
+        "row by row" => {
+            let mut out = Array2::zeros(v.dim());
+            for i in 0..q.nrows() {
+                let weights: Vec<f64> = (0..=i).map(|j| q.row(i).dot(&k.row(j))).collect();
+                let sum: f64 = weights.iter().sum();
+                for (j, weight) in weights.into_iter().enumerate().filter(|(_, weight)| *weight != 0.0) {
+                    out.row_mut(i).scaled_add(weight / sum, &v.row(j));
+                }
+            }
+            out
+        };
+        "scaled by √r, which cancels" => crate::linear_attention((&q / (q.ncols() as f64).sqrt()).view(), k, v);
+    }
+
+    mistakes (q, k, v) {
+        "non-causal": "every row sums over all keys, those behind it too: that is the form for an encoder"
+            => divided(q.dot(&k.t()), v);
+        "no-z": "the sums are not divided by the sum of the weights: without z the rows are no means and grow with the text"
+            => causal(q.dot(&k.t())).dot(&v);
+        "z-of-all": "the sum of values is causal, but the sum that divides it runs over all keys"
+            => over(causal(q.dot(&k.t())).dot(&v), q.dot(&k.t()).sum_axis(Axis(1)));
+        "values-of-all": "the sum that divides is causal, but the sum of values runs over all keys"
+            => over(q.dot(&k.t()).dot(&v), causal(q.dot(&k.t())).sum_axis(Axis(1)));
+        "strict": "a token does not see itself: j < i instead of j ≤ i"
+            => divided(masked(q.dot(&k.t()), |i, j| j < i), v);
+        "upside-down": "the mask is the wrong way round: a token sees itself and those behind it"
+            => divided(masked(q.dot(&k.t()), |i, j| j >= i), v);
+        "one-ahead": "a token sees the one behind it, too: j ≤ i + 1"
+            => divided(masked(q.dot(&k.t()), |i, j| j <= i + 1), v);
+        "softmax": "the products are exponentiated before they are divided; the features have taken the place of the exponential"
+            => divided(causal(q.dot(&k.t()).mapv(f64::exp)), v);
+        "count": "the sum is divided by the number of keys instead of the sum of their weights"
+            => over(causal(q.dot(&k.t())).dot(&v), (1..=q.nrows()).map(|count| count as f64).collect());
+        "sum-of-features": "the sum is divided by the sum of the keys' features, without the query"
+            => {
+                let sums = (0..k.nrows()).map(|i| k.rows().into_iter().take(i + 1).map(|row| row.sum()).sum()).collect();
+                over(causal(q.dot(&k.t())).dot(&v), sums)
+            };
+        "last-weight": "the sum is divided by the weight of the token itself"
+            => over(causal(q.dot(&k.t())).dot(&v), (0..q.nrows()).map(|i| q.row(i).dot(&k.row(i))).collect());
+        "columns": "the weights are divided by the sums of the columns instead of the rows"
+            => {
+                let mut weights = causal(q.dot(&k.t()));
+                for mut column in weights.axis_iter_mut(Axis(1)) {
+                    let sum = column.sum();
+                    column.mapv_inplace(|x| if sum == 0.0 { 0.0 } else { x / sum });
+                }
+                weights.dot(&v)
+            };
+        "exchanged": "queries and keys have changed places: the weight of key j for query i is k[i] · q[j]"
+            => crate::linear_attention(k, q, v);
+        "epsilon": "a small number is added to the sum so that it is not 0: where the features are small, that is too much"
+            => over(causal(q.dot(&k.t())).dot(&v), causal(q.dot(&k.t())).sum_axis(Axis(1)) + 1e-6);
+        "nan": "a row whose weights sum to 0 is divided by 0, which is NaN; it is zeros"
+            => {
+                let weights = causal(q.dot(&k.t()));
+                let sums = weights.sum_axis(Axis(1)).insert_axis(Axis(1));
+                weights.dot(&v) / sums
+            };
+        "mean-of-nothing": "a row whose weights sum to 0 is the plain mean of the values; it is zeros"
+            => {
+                let mut weights = causal(q.dot(&k.t()));
+                for (i, mut row) in weights.axis_iter_mut(Axis(0)).enumerate() {
+                    if row.sum() == 0.0 {
+                        row.iter_mut().take(i + 1).for_each(|weight| *weight = 1.0);
+                    }
+                }
+                divided(weights, v)
+            };
+        "mapped-twice": "elu + 1 is applied to what has been through a feature map already"
+            => crate::linear_attention(feature_map(q).view(), feature_map(k).view(), v);
+        "plain-product": "q kᵀ v is the whole answer: neither is the future hidden, nor are the weights divided by their sum"
+            => q.dot(&k.t()).dot(&v);
+        "least-sum": "a sum below 10⁻⁶ is raised to it so that it is not 0: where the features are small, that is too much"
+            => over(causal(q.dot(&k.t())).dot(&v), causal(q.dot(&k.t())).sum_axis(Axis(1)).mapv(|sum| sum.max(1e-6)));
+        "itself-of-nothing": "a row whose weights sum to 0 is the token's own value; it is zeros"
+            => {
+                let mut weights = causal(q.dot(&k.t()));
+                for (i, mut row) in weights.axis_iter_mut(Axis(0)).enumerate() {
+                    if row.sum() == 0.0 {
+                        row[i] = 1.0;
+                    }
+                }
+                divided(weights, v)
+            };
+    }
+}
+
+/// Weights where j may be seen from i, 0 elsewhere.
+fn masked(mut weights: Array2<f64>, sees: impl Fn(usize, usize) -> bool) -> Array2<f64> {
+    weights.indexed_iter_mut().for_each(|((i, j), x)| *x = if sees(i, j) { *x } else { 0.0 });
+    weights
+}
+
+fn causal(weights: Array2<f64>) -> Array2<f64> {
+    masked(weights, |i, j| j <= i)
+}
+
+/// The means of the values with these weights; zeros where they sum to 0.
+fn divided(weights: Array2<f64>, v: ArrayView2<f64>) -> Array2<f64> {
+    let sums = weights.sum_axis(Axis(1));
+    over(weights.dot(&v), sums)
+}
+
+/// Each row divided by its number; zeros where that is 0.
+fn over(mut rows: Array2<f64>, sums: ndarray::Array1<f64>) -> Array2<f64> {
+    for (mut row, sum) in rows.axis_iter_mut(Axis(0)).zip(sums) {
+        row.mapv_inplace(|x| if sum == 0.0 { 0.0 } else { x / sum });
+    }
+    rows
+}

@@ -1,0 +1,247 @@
+//! 11.3 `linear_step`
+
+use crate::{feature_map, given::State, seeded::normal};
+use attn_exercise::{Trace, exercise, fields, pairwise};
+use ndarray::{Array1, Array2, ArrayView1, Axis, array};
+use serde::{Deserialize, Serialize};
+
+/// What can be seen after a token.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Seen {
+    /// What the token reads.
+    pub out: Array1<f64>,
+    /// S.
+    pub s: Array2<f64>,
+    /// z.
+    pub z: Array1<f64>,
+}
+
+fields! { Seen { out, s, z } }
+
+exercise! {
+    /// Features of the queries and keys, and the values, of tokens that come one by one.
+    crate::linear_step as fn(&mut State, ArrayView1<f64>, ArrayView1<f64>, ArrayView1<f64>) -> Array1<f64>:
+        (q: Array2<f64>[n r], k: Array2<f64>[n r], v: Array2<f64>[n d_v]) -> Trace<Seen>;
+    answer: |step, c| trace(c, step);
+
+    // By the definition of the parallel form, over all tokens so far.
+    exact: |c| Trace::of(names(c), 0, |count: &mut usize, _| {
+        *count += 1;
+        let sum = |f: &dyn Fn(usize) -> f64| (0..*count).map(f).sum::<f64>();
+        let weight = |j: usize| -> f64 { (0..c.q.ncols()).map(|f| c.q[[*count - 1, f]] * c.k[[j, f]]).sum() };
+        let below = sum(&weight);
+        Seen {
+            out: (0..c.v.ncols()).map(|column| {
+                let above = sum(&|j| weight(j) * c.v[[j, column]]);
+                if below == 0.0 { 0.0 } else { above / below }
+            }).collect(),
+            s: Array2::from_shape_fn((c.k.ncols(), c.v.ncols()), |(f, column)| sum(&|j| c.k[[j, f]] * c.v[[j, column]])),
+            z: (0..c.k.ncols()).map(|f| sum(&|j| c.k[[j, f]])).collect(),
+        }
+    });
+
+    cases: |random| {
+        let mut of = |about: &str, (n, r, d_v): (usize, usize, usize), scale: f64| {
+            let [q, k] = [0, 1].map(|_| feature_map(normal(random, (n, r)).view()) * scale);
+            case(about, (q, k, normal(random, (n, d_v))))
+        };
+        let mut cases = vec![
+            case("by hand: 0, then 3/4 of 4, then 40/7", (array![[1.0, 0.0], [2.0, 1.0], [1.0, 1.0]], array![[0.0, 1.0], [1.0, 1.0], [2.0, 2.0]], array![[0.0], [4.0], [8.0]])),
+            of("nine tokens", (9, 4, 3), 1.0),
+            of("features of 10⁻⁵", (4, 3, 2), 1e-5),
+            case("features of e⁻⁸⁰⁰, which is 0 in f64", (array![[0.0, 0.0], [1.0, 2.0], [0.0, 0.0]], array![[1.0, 1.0], [1.0, 3.0], [2.0, 1.0]], array![[3.0, 1.0], [4.0, 2.0], [5.0, 6.0]])),
+            case("the first keys have no features", (array![[1.0, 2.0], [2.0, 1.0], [1.0, 1.0]], array![[0.0, 0.0], [0.0, 0.0], [1.0, 2.0]], array![[3.0], [4.0], [5.0]])),
+            of("forty tokens", (40, 4, 4), 1.0),
+        ];
+        cases.extend(pairwise([4, 4, 4]).into_iter().map(|[n, r, d_v]| of("small", (n + 1, r + 1, d_v + 1), 1.0)));
+        cases
+    };
+
+    right (state, q, k, v) {
+        "outer product" => {
+            let column = k.to_owned().insert_axis(Axis(1));
+            state.s += &(column * v);
+            state.z += &k;
+            read(state, q)
+        };
+        "number by number" => {
+            for (f, key) in k.iter().enumerate() {
+                state.z[f] += key;
+                for (column, value) in v.iter().enumerate() {
+                    state.s[[f, column]] += key * value;
+                }
+            }
+            read(state, q)
+        };
+        "read first, and the token's own part added" => {
+            let own = q.dot(&k);
+            let (above, sum) = (q.dot(&state.s) + &v * own, q.dot(&state.z) + own);
+            *state = written(state, k, v, 1.0);
+            if sum == 0.0 { Array1::zeros(v.len()) } else { above / sum }
+        };
+    }
+
+    mistakes (state, q, k, v) {
+        "read-first": "the query reads before the token is written: the token does not see itself"
+            => {
+                let out = read(state, q);
+                *state = written(state, k, v, 1.0);
+                out
+            };
+        "no-z": "the output is not divided by q · z: it is no mean and grows with the text"
+            => {
+                *state = written(state, k, v, 1.0);
+                q.dot(&state.s)
+            };
+        "z-kept": "z stays as it was: the keys are not added to it"
+            => {
+                let z = state.z.clone();
+                *state = State { z, ..written(state, k, v, 1.0) };
+                read(state, q)
+            };
+        "z-replaced": "z is the last key; it is the sum of all keys so far"
+            => {
+                *state = State { z: k.to_owned(), ..written(state, k, v, 1.0) };
+                read(state, q)
+            };
+        "s-replaced": "S is made new from the last token; it is the sum over all tokens so far"
+            => {
+                let new = written(&State::empty(k.len(), v.len()), k, v, 1.0);
+                *state = State { s: new.s, ..written(state, k, v, 1.0) };
+                read(state, q)
+            };
+        "starts-over": "S and z are those of the last token alone: nothing of the tokens before it is kept"
+            => {
+                *state = written(&State::empty(k.len(), v.len()), k, v, 1.0);
+                read(state, q)
+            };
+        "unnoticed": "a copy of the state is changed, and `state` itself stays as it was"
+            => read(&written(state, k, v, 1.0), q);
+        "sum-of-z": "the output is divided by the sum of z, without the query"
+            => {
+                *state = written(state, k, v, 1.0);
+                let sum = state.z.sum();
+                if sum == 0.0 { Array1::zeros(v.len()) } else { q.dot(&state.s) / sum }
+            };
+        "q-written": "the query is written into S and z in the place of the key"
+            => {
+                *state = written(state, q, v, 1.0);
+                read(state, q)
+            };
+        "k-reads": "the key reads in the place of the query"
+            => {
+                *state = written(state, k, v, 1.0);
+                read(state, k)
+            };
+        "normalised-state": "S is divided by what the output is divided by; S and z are plain sums, and only the output is divided"
+            => {
+                *state = written(state, k, v, 1.0);
+                let sum = q.dot(&state.z);
+                if sum != 0.0 {
+                    state.s /= sum;
+                }
+                q.dot(&state.s)
+            };
+        "nan": "a sum of 0 divides the output, which is NaN then; it is zeros"
+            => {
+                *state = written(state, k, v, 1.0);
+                q.dot(&state.s) / q.dot(&state.z)
+            };
+        "epsilon": "a small number is added to the sum so that it is not 0: where the features are small, that is too much"
+            => {
+                *state = written(state, k, v, 1.0);
+                q.dot(&state.s) / (q.dot(&state.z) + 1e-6)
+            };
+        "z-of-before": "the sum that divides is that of the tokens before, and z is brought up to date afterwards"
+            => {
+                let sum = q.dot(&state.z);
+                *state = written(state, k, v, 1.0);
+                if sum == 0.0 { Array1::zeros(v.len()) } else { q.dot(&state.s) / sum }
+            };
+        "value-of-before": "S is read before the token is written, z afterwards"
+            => {
+                let above = q.dot(&state.s);
+                *state = written(state, k, v, 1.0);
+                let sum = q.dot(&state.z);
+                if sum == 0.0 { Array1::zeros(v.len()) } else { above / sum }
+            };
+        "transposed": "where keys and values have one width, S is the sum of v kᵀ instead of k vᵀ"
+            => if k.len() == v.len() {
+                let new = written(state, v, k, 1.0);
+                *state = State { s: new.s, ..written(state, k, v, 1.0) };
+                read(state, q)
+            } else {
+                crate::linear_step(state, q, k, v)
+            };
+        "mapped-twice": "elu + 1 is applied to what has been through a feature map already"
+            => {
+                let map = |x: ArrayView1<f64>| feature_map(x.insert_axis(Axis(0))).remove_axis(Axis(0));
+                crate::linear_step(state, map(q).view(), map(k).view(), v)
+            };
+        "mean": "the state is a mean of the old one and the new token; both S and z are sums"
+            => {
+                *state = written(&State { s: &state.s / 2.0, z: &state.z / 2.0 }, k, v, 0.5);
+                read(state, q)
+            };
+        "value-added": "the value is added to every row of S, without the key"
+            => {
+                let z = written(state, k, v, 1.0).z;
+                *state = State { s: &state.s + &v, z };
+                read(state, q)
+            };
+        "z-of-queries": "z sums the queries instead of the keys"
+            => {
+                let z = &state.z + &q;
+                *state = State { z, ..written(state, k, v, 1.0) };
+                read(state, q)
+            };
+        "z-read-by-key": "z is read with the key instead of the query"
+            => {
+                *state = written(state, k, v, 1.0);
+                let sum = k.dot(&state.z);
+                if sum == 0.0 { Array1::zeros(v.len()) } else { q.dot(&state.s) / sum }
+            };
+        "itself-of-nothing": "where the sum of weights is 0, the token's own value is returned; it is zeros"
+            => {
+                *state = written(state, k, v, 1.0);
+                if q.dot(&state.z) == 0.0 { v.to_owned() } else { read(state, q) }
+            };
+        "z-counts": "z grows by 1 with each token, as if it counted them; it grows by the key"
+            => {
+                let z = &state.z + 1.0;
+                *state = State { z, ..written(state, k, v, 1.0) };
+                read(state, q)
+            };
+    }
+}
+
+/// The state after each token, and what it reads.
+fn trace(
+    c: &Case,
+    step: impl Fn(&mut State, ArrayView1<f64>, ArrayView1<f64>, ArrayView1<f64>) -> Array1<f64>,
+) -> Trace<Seen> {
+    let mut tokens = c.q.rows().into_iter().zip(c.k.rows()).zip(c.v.rows());
+    Trace::of(names(c), State::empty(c.k.ncols(), c.v.ncols()), |state, _| {
+        let ((q, k), v) = tokens.next().expect("as many tokens as names");
+        let out = step(state, q, k, v);
+        Seen { out, s: state.s.clone(), z: state.z.clone() }
+    })
+}
+
+/// `token 0`, `token 1`, …
+fn names(c: &Case) -> impl Iterator<Item = String> {
+    (0..c.q.nrows()).map(|token| format!("token {token}"))
+}
+
+/// The state with `share` of a token in it.
+fn written(state: &State, k: ArrayView1<f64>, v: ArrayView1<f64>, share: f64) -> State {
+    let s = Array2::from_shape_fn(state.s.dim(), |(f, column)| {
+        state.s[[f, column]] + share * k[f] * v[column]
+    });
+    State { s, z: &state.z + &(&k * share) }
+}
+
+fn read(state: &State, q: ArrayView1<f64>) -> Array1<f64> {
+    let sum = q.dot(&state.z);
+    if sum == 0.0 { Array1::zeros(state.s.ncols()) } else { q.dot(&state.s) / sum }
+}

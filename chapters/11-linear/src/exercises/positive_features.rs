@@ -1,0 +1,175 @@
+//! 11.5 `positive_features`
+
+use crate::seeded::normal;
+use attn_exercise::{exercise, pairwise};
+use ndarray::{Array2, ArrayView2, Axis, array};
+
+exercise! {
+    /// Queries or keys n×d, and m directions.
+    crate::positive_features: (x: Array2<f64>[n d], directions: Array2<f64>[m d]) -> Array2<f64>;
+
+    // The square completed: ω·x′ − ‖x′‖²/2 = (‖ω‖² − ‖ω − x′‖²)/2.
+    exact: |c| {
+        let (root, m) = ((c.x.ncols() as f64).sqrt().sqrt(), c.directions.nrows());
+        Array2::from_shape_fn((c.x.nrows(), m), |(i, j)| {
+            let mut exponent = 0.0;
+            for l in 0..c.x.ncols() {
+                let (direction, x) = (c.directions[[j, l]], c.x[[i, l]] / root);
+                exponent += (direction.powi(2) - (direction - x).powi(2)) / 2.0;
+            }
+            exponent.exp() / (m as f64).sqrt()
+        })
+    };
+
+    cases: |random| {
+        let mut of = |about: &str, (n, d, m): (usize, usize, usize), scale: f64| {
+            case(about, (normal(random, (n, d)) * scale, normal(random, (m, d))))
+        };
+        let mut cases = vec![
+            // d = 16: the root is 2, x′ is 1 in one place.
+            case("by hand: e^(1 − 1/2)/√4 in the first place", ({
+                let mut x = Array2::zeros((1, 16));
+                x[[0, 0]] = 2.0;
+                x
+            }, {
+                let mut directions = Array2::zeros((4, 16));
+                for (j, mut row) in directions.axis_iter_mut(Axis(0)).enumerate() {
+                    row[0] = 1.0 - j as f64;
+                }
+                directions
+            })),
+            of("as many directions as numbers", (5, 4, 4), 1.0),
+            of("long rows", (3, 4, 6), 4.0),
+            of("short rows", (4, 3, 5), 0.1),
+            case("a row of zeros", (Array2::zeros((2, 3)), array![[1.0, -1.0, 2.0], [0.5, 0.0, 1.0]])),
+        ];
+        cases.extend(pairwise([4, 4, 4]).into_iter().map(|[n, d, m]| of("small", (n + 1, d + 1, m + 1), 1.0)));
+        cases
+    };
+
+    right (x, directions) {
+        "number by number" => {
+            let root = (x.ncols() as f64).sqrt();
+            Array2::from_shape_fn((x.nrows(), directions.nrows()), |(i, j)| {
+                let product = x.row(i).dot(&directions.row(j)) / root.sqrt();
+                (product - x.row(i).dot(&x.row(i)) / (2.0 * root)).exp() / (directions.nrows() as f64).sqrt()
+            })
+        };
+        "two exponentials" => {
+            let root = (x.ncols() as f64).sqrt();
+            let factors = x.map_axis(Axis(1), |row| (-row.dot(&row) / (2.0 * root)).exp() / (directions.nrows() as f64).sqrt());
+            (x.dot(&directions.t()) / root.sqrt()).mapv(f64::exp) * factors.insert_axis(Axis(1))
+        };
+        "the logarithm of m in the exponent" => {
+            let count = (directions.nrows() as f64).ln() / 2.0;
+            with(x, directions, |_, product, half| product - half - count, 0.0)
+        };
+    }
+
+    mistakes (x, directions) {
+        "no-length": "‖x′‖²/2 is not subtracted: the products of features are e^(q·k) times factors for the lengths"
+            => with(x, directions, |_, product, _| product, 0.5);
+        "whole-length": "‖x′‖² is subtracted; it is half of that"
+            => with(x, directions, |_, product, half| product - 2.0 * half, 0.5);
+        "length-added": "‖x′‖²/2 is added instead of subtracted"
+            => with(x, directions, |_, product, half| product + half, 0.5);
+        "length-not-squared": "‖x′‖/2 is subtracted: the length is not squared"
+            => with(x, directions, |_, product, half| product - (2.0 * half).sqrt() / 2.0, 0.5);
+        "divided-by-m": "the features are divided by m; the queries' and the keys' together have to be divided by m, so each by √m"
+            => with(x, directions, |_, product, half| product - half, 1.0);
+        "not-divided": "the features are not divided by √m: their products are m times too large"
+            => with(x, directions, |_, product, half| product - half, 0.0);
+        "by-root-of-d": "the features are divided by √d instead of √m"
+            => with(x, directions, |_, product, half| product - half, 0.0) / (x.ncols() as f64).sqrt();
+        "no-scale": "x is taken as it is: the products of features estimate e^(q·k) without √d"
+            => {
+                let root = (x.ncols() as f64).powf(0.25);
+                crate::positive_features((&x * root).view(), directions)
+            };
+        "root-of-d": "x is divided by √d on each side, so q · k by d; it is d^¼ on each side"
+            => {
+                let root = (x.ncols() as f64).powf(0.25);
+                crate::positive_features((&x / root).view(), directions)
+            };
+        "length-of-x": "the length is that of x, and the product that of x′ = x / d^¼"
+            => with(x, directions, |d, product, half| product - half * d.sqrt(), 0.5);
+        "product-of-x": "the product is that of x, and the length that of x′ = x / d^¼"
+            => with(x, directions, |d, product, half| product * d.powf(0.25) - half, 0.5);
+        "length-of-direction": "‖ω‖²/2 is subtracted instead of ‖x′‖²/2"
+            => {
+                let right = with(x, directions, |_, product, _| product, 0.5);
+                let halves = directions.map_axis(Axis(1), |row| (-row.dot(&row) / 2.0).exp());
+                right * halves
+            };
+        "cosine": "the feature is a cosine: those are the trigonometric features, which are negative at times"
+            => {
+                let root = (x.ncols() as f64).powf(0.25);
+                (x.dot(&directions.t()) / root).mapv(f64::cos) / (directions.nrows() as f64).sqrt()
+            };
+        "no-exponential": "the exponents are returned: they are not exponentiated"
+            => with(x, directions, |_, product, half| product - half, 0.0).mapv(f64::ln) / (directions.nrows() as f64).sqrt();
+        "base-two": "the exponential has the base 2"
+            => with(x, directions, |_, product, half| (product - half) * std::f64::consts::LN_2, 0.5);
+        "relu": "the product is cut off at 0 in the place of the exponential"
+            => {
+                let root = (x.ncols() as f64).powf(0.25);
+                (x.dot(&directions.t()) / root).mapv(|x| x.max(0.0)) / (directions.nrows() as f64).sqrt()
+            };
+        "maximum-subtracted": "the largest exponent of each row is subtracted, as in a softmax: the products are no longer those that are asked for"
+            => {
+                let mut features = crate::positive_features(x, directions);
+                for mut row in features.axis_iter_mut(Axis(0)) {
+                    let most = row.fold(0.0_f64, |most, x| most.max(*x));
+                    row /= most * (directions.nrows() as f64).sqrt();
+                }
+                features
+            };
+        "normalised": "each row of features is divided by its sum, as in a softmax"
+            => {
+                let mut features = crate::positive_features(x, directions);
+                for mut row in features.axis_iter_mut(Axis(0)) {
+                    let sum = row.sum();
+                    row /= sum;
+                }
+                features
+            };
+        "units": "the directions are brought to length 1; their lengths belong to the normal distribution"
+            => {
+                let mut units = directions.to_owned();
+                for mut row in units.axis_iter_mut(Axis(0)) {
+                    let length = row.dot(&row).sqrt();
+                    if length > 0.0 {
+                        row /= length;
+                    }
+                }
+                crate::positive_features(x, units.view())
+            };
+        "not-transposed": "where there are as many directions as numbers, the directions are columns instead of rows"
+            => if directions.is_square() {
+                crate::positive_features(x, directions.t())
+            } else {
+                crate::positive_features(x, directions)
+            };
+        "epsilon": "a small number is added to every feature: the estimate is no longer right on average"
+            => crate::positive_features(x, directions) + 1e-3;
+        "length-scaled-twice": "‖x′‖²/2 is divided by √d once more: x′ has been divided by d^¼ already"
+            => with(x, directions, |d, product, half| product - half / d.sqrt(), 0.5);
+        "quarter-length": "‖x′‖²/4 is subtracted; it is ‖x′‖²/2"
+            => with(x, directions, |_, product, half| product - half / 2.0, 0.5);
+    }
+}
+
+/// Features by their exponents, which are made of d, ω·x′ and ‖x′‖²/2, divided by a power of m.
+fn with(
+    x: ArrayView2<f64>,
+    directions: ArrayView2<f64>,
+    exponent: impl Fn(f64, f64, f64) -> f64,
+    power: f64,
+) -> Array2<f64> {
+    let (d, m) = (x.ncols() as f64, directions.nrows() as f64);
+    let x = &x / d.powf(0.25);
+    Array2::from_shape_fn((x.nrows(), directions.nrows()), |(i, j)| {
+        let product = x.row(i).dot(&directions.row(j));
+        exponent(d, product, x.row(i).dot(&x.row(i)) / 2.0).exp() / m.powf(power)
+    })
+}
