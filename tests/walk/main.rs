@@ -129,5 +129,5 @@ fn mention(newcomer: &Newcomer, command: &str) -> Result<()> {
 }
 
 fn is_server(arguments: &[&str]) -> bool {
-    matches!(arguments, ["start" | "watch", ..] | ["book", "serve", ..])
+    matches!(arguments, ["start" | "watch" | "serve", ..] | ["book", "serve", ..])
 }

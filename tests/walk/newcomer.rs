@@ -61,6 +61,9 @@ impl Newcomer {
         if arguments[0] == "start" {
             cargo.arg("--no-open");
         }
+        if arguments[0] == "serve" {
+            cargo.args(["--port", "0"]);
+        }
         // Cargo says what it compiles on standard error, and so does the server.
         let mut child = Ending(cargo.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?);
         if arguments[0] == "watch" {
@@ -69,6 +72,17 @@ impl Newcomer {
                 Some(()) => Ok(()),
                 None => bail!("it does not wait for a save"),
             };
+        }
+        if arguments[0] == "serve" {
+            let stdout = child.0.stdout.take().context("its output")?;
+            let url = find(stdout, |line| {
+                let (_, rest) = line.split_once(" on http://")?;
+                rest.split_once("/v1").map(|(address, _)| format!("http://{address}/health"))
+            })?;
+            let health = ureq::get(&url.context("it names no address")?).call()?;
+            let health = health.into_body().read_to_string()?;
+            ensure!(health.contains("ok"), "it is not well: {health}");
+            return Ok(());
         }
         let stderr = child.0.stderr.take().context("its messages")?;
         let url = find(stderr, |line| {

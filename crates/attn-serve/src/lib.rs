@@ -21,6 +21,7 @@
 mod answer;
 mod asked;
 mod connections;
+mod limits;
 mod metrics;
 mod router;
 mod settings;
@@ -28,7 +29,7 @@ mod words;
 mod worker;
 
 pub use asked::MOST_TEXTS;
-pub use connections::Limits;
+pub use limits::Limits;
 pub use settings::Settings;
 pub use words::{Words, Writer};
 

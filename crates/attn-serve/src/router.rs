@@ -3,7 +3,7 @@
 use crate::{
     answer::{Answer, Events, Head, Refusal, Reply, answer, failed, json, text, whole},
     asked::{Asked, Wanted},
-    connections::Limits,
+    limits::Limits,
     metrics::{self, Snapshot},
     words::Words,
     worker::{Order, Said},

@@ -100,8 +100,8 @@ fn real_model(course: &Course) {
         &"·".dimmed().to_string(),
         "SmolLM2",
         &format!(
-            "not in .attn/smollm2; only `cargo attn chat` and `cargo attn run N --model {}` need it (N = {}), a real language model: a \
-             download of 93 MB, {} of compiling once, {} of memory when it runs: {}",
+            "not in .attn/smollm2; only `cargo attn chat`, and `cargo attn serve` and `cargo attn run N` with `--model {}`, need it \
+             (N = {}), a real language model: a download of 93 MB, {} of compiling once, {} of memory when it runs: {}",
             smollm::NAME,
             numbers.join(", "),
             smollm::COMPILING,
