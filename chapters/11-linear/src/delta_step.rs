@@ -6,7 +6,7 @@ use ndarray::{Array2, ArrayView1, Axis};
 /// where β < 1.
 ///
 /// Shapes: k d, v d_v, state d × d_v. For a key of length 1 and β = 1, reading with k afterwards gives v.
-/// Costs about 6·d·d_v FLOPs. (Schlag et al., [arXiv:2102.11174](https://arxiv.org/abs/2102.11174); Yang
+/// Costs about 4·d·d_v FLOPs. (Schlag et al., [arXiv:2102.11174](https://arxiv.org/abs/2102.11174); Yang
 /// et al., [arXiv:2406.06484](https://arxiv.org/abs/2406.06484), §2.2.)
 ///
 /// ```

@@ -30,7 +30,7 @@ pub fn gated_scores(
 ) -> Array2<f64> {
     expect_tokens(q, k, log_gates);
     expect_equal(("gate width", log_gates.ncols()), ("key width", k.ncols()));
-    // SOLUTION 11.6: go back from i to each j, and add up the log-gates on the way
+    // SOLUTION 11.6: pass every gate between a key and its query, and no other
     let mut scores = Array2::<f64>::zeros((q.nrows(), k.nrows()));
     for i in 0..q.nrows() {
         // Sums of what lies between, never differences of sums from the start: −∞ − (−∞) would be NaN.

@@ -12,8 +12,8 @@ use ndarray::{Array2, ArrayView1, ArrayView2};
 /// ```
 /// use ch11_linear::{given::Wy, wy_form};
 /// use ndarray::array;
-/// let Wy { w, u } = wy_form(array![[1.0], [1.0]].view(), array![[5.0], [7.0]].view(), array![1.0, 1.0].view());
-/// assert_eq!((w, u), (array![[1.0], [0.0]], array![[5.0], [2.0]])); // 5 is written, then 7 − 5
+/// let Wy { w, u } = wy_form(array![[1.0], [1.0]].view(), array![[5.0], [7.0]].view(), array![0.5, 1.0].view());
+/// assert_eq!((w, u), (array![[0.5], [0.5]], array![[2.5], [4.5]])); // half of 5, then 7 less that
 /// ```
 #[track_caller]
 pub fn wy_form(k: ArrayView2<f64>, v: ArrayView2<f64>, beta: ArrayView1<f64>) -> Wy {

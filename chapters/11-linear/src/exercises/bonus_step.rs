@@ -209,6 +209,8 @@ exercise! {
             };
         "gate-exponentiated": "exp(−e^gate) fades the state, as RWKV makes a gate of its w; here the gate is given as a factor"
             => crate::bonus_step(state, q, k, v, gate.mapv(|w| (-w.exp()).exp()).view(), bonus);
+        "gate-as-logarithm": "the state is multiplied by the exponential of the gate: it is given as a factor, not as a logarithm"
+            => crate::bonus_step(state, q, k, v, gate.mapv(f64::exp).view(), bonus);
         "bonus-beside-one": "the token sees itself twice: with the bonus and without"
             => {
                 let out = q.dot(state) + &v * ((&q * &bonus).dot(&k) + q.dot(&k));

@@ -110,6 +110,8 @@ exercise! {
             => plainly(q, k, |i, _, c| (0..i + 1).map(|r| log_gates[[r, c]]).sum());
         "own-gate-alone": "only the gate of token i is passed, however far j is back"
             => plainly(q, k, |i, j, c| if i > j { log_gates[[i, c]] } else { 0.0 });
+        "last-gate-alone": "only the gate of the last token is passed, by all keys"
+            => plainly(q, k, |i, j, c| if j < i { log_gates[[log_gates.nrows() - 1, c]] } else { 0.0 });
         "no-gates": "the gates are not used: the scores are those of plain linear attention"
             => causal(q.dot(&k.t()));
         "not-exponentiated": "the gates are taken as factors; they are logarithms"

@@ -49,7 +49,7 @@ exercise! {
             case(about, (normal(random, (d, d_v)), normal(random, (n, d)), units(random, n, d), normal(random, (n, d_v)), betas, gate))
         };
         let mut cases = vec![
-            case("by hand: 8 fades to 2, half of which is replaced by half of 2; then 2 fades to 1, and 5 takes its place", (array![[8.0]], array![[1.0], [1.0]], array![[1.0], [1.0]], array![[2.0], [5.0]], array![0.5, 1.0], array![[0.25], [0.5]])),
+            case("by hand: 8 fades to 2, half of which is replaced by half of 6; then 4 fades to 2, and 5 takes its place", (array![[8.0]], array![[1.0], [1.0]], array![[1.0], [1.0]], array![[6.0], [5.0]], array![0.5, 1.0], array![[0.25], [0.5]])),
             case("two channels, one of them closed", (array![[4.0], [2.0]], array![[1.0, 1.0]], array![[0.6, 0.8]], array![[3.0]], array![1.0], array![[0.5, 0.0]])),
             of("nine tokens", (9, 4, 3), None, None),
             of("gates of 1: the delta rule", (6, 4, 4), None, Some(1.0)),
@@ -167,6 +167,8 @@ exercise! {
             };
         "scaled": "the output is divided by √d"
             => crate::kda_step(state, q, k, v, beta, gate) / (k.len() as f64).sqrt();
+        "beta-reads": "what is read is multiplied by β; that belongs to what is written"
+            => crate::kda_step(state, q, k, v, beta, gate) * beta;
         "unnoticed": "a copy of the state is changed, and `state` itself stays as it was"
             => crate::kda_step(&mut state.clone(), q, k, v, beta, gate);
         "query-finds": "the query looks up what is to be replaced; it is the key"

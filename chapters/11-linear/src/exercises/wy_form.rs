@@ -44,7 +44,7 @@ exercise! {
             case(about, (units(random, c, d), normal(random, (c, d_v)), betas))
         };
         let mut cases = vec![
-            case("by hand: 5 is written, then 7 − 5, then half of 1 − 7", (array![[1.0], [1.0], [1.0]], array![[5.0], [7.0], [1.0]], array![1.0, 1.0, 0.5])),
+            case("by hand: half of 5 is written, then 7 less that, then half of 1 − 7", (array![[1.0], [1.0], [1.0]], array![[5.0], [7.0], [1.0]], array![0.5, 1.0, 0.5])),
             of("β = 1", (6, 4, 3), Some(1.0)),
             of("β = 1/2", (5, 3, 4), Some(0.5)),
             of("other βs", (9, 4, 4), None),
@@ -110,7 +110,7 @@ exercise! {
     }
 
     mistakes (k, v, beta) {
-        "keys-in-the-sum": "the sum subtracts the keys and values themselves instead of the finished rows of W and U: what was erased before is forgotten"
+        "keys-in-the-sum": "the sum subtracts keys and values as they came instead of finished rows of W and U: what was erased before is forgotten"
             => substituted(k, v, |_, i| (k.row(i).to_owned(), v.row(i).to_owned()), |r, i| k.row(i).dot(&k.row(r)), |sum, r| sum * beta[r]);
         "weighted-keys-in-the-sum": "the sum subtracts β k and β v instead of the finished rows of W and U"
             => substituted(k, v, |_, i| (&k.row(i) * beta[i], &v.row(i) * beta[i]), |r, i| k.row(i).dot(&k.row(r)), |sum, r| sum * beta[r]);
