@@ -166,7 +166,7 @@ pub fn gated_scores(
 ) -> Array2<f64> {
     expect_tokens(q, k, log_gates);
     expect_equal(("gate width", log_gates.ncols()), ("key width", k.ncols()));
-    todo!("11.6: go back from i to each j, and add up the log-gates on the way")
+    todo!("11.6: pass every gate between a key and its query, and no other")
 }
 
 // ━━ 11.7 Read before you write · 10 points · about 15 minutes ━━
@@ -206,7 +206,7 @@ pub fn bonus_step(
 /// where β < 1.
 ///
 /// Shapes: k d, v d_v, state d × d_v. For a key of length 1 and β = 1, reading with k afterwards gives v.
-/// Costs about 6·d·d_v FLOPs. (Schlag et al., [arXiv:2102.11174](https://arxiv.org/abs/2102.11174); Yang
+/// Costs about 4·d·d_v FLOPs. (Schlag et al., [arXiv:2102.11174](https://arxiv.org/abs/2102.11174); Yang
 /// et al., [arXiv:2406.06484](https://arxiv.org/abs/2406.06484), §2.2.)
 ///
 /// ```
@@ -229,7 +229,7 @@ pub fn delta_step(state: &mut Array2<f64>, k: ArrayView1<f64>, v: ArrayView1<f64
 /// writes, and the query reads.
 ///
 /// Shapes: q, k and gate d; v and out d_v; state d × d_v; β and the gate between 0 and 1. With equal
-/// gates it is the gated delta rule. Costs about 9·d·d_v FLOPs. (Kimi Team,
+/// gates it is the gated delta rule. Costs about 7·d·d_v FLOPs. (Kimi Team,
 /// [arXiv:2510.26692](https://arxiv.org/abs/2510.26692), Eq 1; Yang et al.,
 /// [arXiv:2412.06464](https://arxiv.org/abs/2412.06464), Eq 10, for equal gates.)
 ///
@@ -237,8 +237,8 @@ pub fn delta_step(state: &mut Array2<f64>, k: ArrayView1<f64>, v: ArrayView1<f64
 /// use ch11_linear::kda_step;
 /// use ndarray::array;
 /// let (one, mut state) = (array![1.0], array![[8.0]]);
-/// let out = kda_step(&mut state, one.view(), one.view(), array![2.0].view(), 0.5, array![0.25].view());
-/// assert_eq!(out, array![2.0]); // 8 fades to 2; half of that is erased, and half of 2 is written
+/// let out = kda_step(&mut state, one.view(), one.view(), array![6.0].view(), 0.5, array![0.25].view());
+/// assert_eq!(out, array![4.0]); // 8 fades to 2; half of that is erased, and half of 6 is written
 /// ```
 #[track_caller]
 pub fn kda_step(
@@ -251,7 +251,7 @@ pub fn kda_step(
 ) -> Array1<f64> {
     expect_token(state.dim(), q, k, v);
     expect_equal(("gate width", gate.len()), ("key width", k.len()));
-    todo!("11.9: forget per channel, then erase and write, then read")
+    todo!("11.9: gates, the delta rule, and the reading, in the formula's order")
 }
 
 // ━━ 11.10 A chunk of the delta rule · 20 points · about 35 minutes ━━
@@ -265,8 +265,8 @@ pub fn kda_step(
 /// ```
 /// use ch11_linear::{given::Wy, wy_form};
 /// use ndarray::array;
-/// let Wy { w, u } = wy_form(array![[1.0], [1.0]].view(), array![[5.0], [7.0]].view(), array![1.0, 1.0].view());
-/// assert_eq!((w, u), (array![[1.0], [0.0]], array![[5.0], [2.0]])); // 5 is written, then 7 − 5
+/// let Wy { w, u } = wy_form(array![[1.0], [1.0]].view(), array![[5.0], [7.0]].view(), array![0.5, 1.0].view());
+/// assert_eq!((w, u), (array![[0.5], [0.5]], array![[2.5], [4.5]])); // half of 5, then 7 less that
 /// ```
 #[track_caller]
 pub fn wy_form(k: ArrayView2<f64>, v: ArrayView2<f64>, beta: ArrayView1<f64>) -> Wy {

@@ -58,6 +58,7 @@ exercise! {
             of("γ = 0: a token sees itself alone", (7, 3, 2), 0.0, 3),
             of("the first head of RetNet", (20, 4, 4), 1.0 - 1.0 / 32.0, 8),
             of("two full chunks and one token", (9, 4, 2), 0.5, 4),
+            of("long chunks that fade slowly", (70, 3, 2), 0.97, 48),
         ];
         cases.extend(pairwise([4, 4, 4, 4, 3]).into_iter().map(|[n, d, d_v, chunk, gamma]| {
             of("small", (2 * n + 1, 2 * d + 1, 2 * d_v + 1), [1.0, 0.5, 0.875][gamma], 2 * chunk + 1)
@@ -131,6 +132,16 @@ exercise! {
             };
         "state-not-read": "the rows are those of the pairs within the chunk: the state is kept up to date and never read"
             => chunks(state, (q, k, v), gamma, chunk, Powers { reads: false, ..Powers::RIGHT });
+        "state-never-changed": "the state stays as it was before the first chunk: what a chunk has written is not put into it"
+            => {
+                let mut out = Array2::zeros(v.dim());
+                for start in (0..q.nrows()).step_by(chunk) {
+                    let rows = s![start..(start + chunk).min(q.nrows()), ..];
+                    let part = crate::chunked(&mut state.clone(), q.slice(rows), k.slice(rows), v.slice(rows), gamma, chunk);
+                    out.slice_mut(rows).assign(&part);
+                }
+                out
+            };
         "unnoticed": "a copy of the state is carried on, and `state` itself stays as it was"
             => crate::chunked(&mut state.clone(), q, k, v, gamma, chunk);
         "rest-left-out": "n / C chunks are computed: what is left over at the end stays zero"

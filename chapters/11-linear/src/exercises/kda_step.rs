@@ -57,6 +57,7 @@ exercise! {
             of("gates of 0: only the token itself is left", (4, 3, 3), Some(1.0), Some(0.0)),
             of("β = 0: nothing but fading", (4, 3, 2), Some(0.0), None),
             of("β = 1", (5, 3, 3), Some(1.0), None),
+            Case { k: of("", (5, 3, 2), None, None).k * 1.5, ..of("keys that are longer than 1", (5, 3, 2), Some(0.5), None) },
         ];
         cases.extend(pairwise([4, 4, 4]).into_iter().map(|[n, d, d_v]| of("small", (n + 1, d + 1, d_v + 1), None, None)));
         cases
@@ -167,6 +168,11 @@ exercise! {
             };
         "scaled": "the output is divided by √d"
             => crate::kda_step(state, q, k, v, beta, gate) / (k.len() as f64).sqrt();
+        "unit-key": "the key is brought to length 1 first; it is used as it is given"
+            => {
+                let length = k.dot(&k).sqrt();
+                crate::kda_step(state, q, (&k / length).view(), v, beta, gate)
+            };
         "beta-reads": "what is read is multiplied by β; that belongs to what is written"
             => crate::kda_step(state, q, k, v, beta, gate) * beta;
         "unnoticed": "a copy of the state is changed, and `state` itself stays as it was"

@@ -41,6 +41,7 @@ exercise! {
             of("as many directions as numbers", (5, 4, 4), 1.0),
             of("long rows", (3, 4, 6), 4.0),
             of("short rows", (4, 3, 5), 0.1),
+            case("large exponents whose difference is 0", (array![[40.0]], array![[20.0]])),
             case("a row of zeros", (Array2::zeros((2, 3)), array![[1.0, -1.0, 2.0], [0.5, 0.0, 1.0]])),
         ];
         cases.extend(pairwise([4, 4, 4]).into_iter().map(|[n, d, m]| of("small", (n + 1, d + 1, m + 1), 1.0)));
@@ -55,11 +56,6 @@ exercise! {
                 (product - x.row(i).dot(&x.row(i)) / (2.0 * root)).exp() / (directions.nrows() as f64).sqrt()
             })
         };
-        "two exponentials" => {
-            let root = (x.ncols() as f64).sqrt();
-            let factors = x.map_axis(Axis(1), |row| (-row.dot(&row) / (2.0 * root)).exp() / (directions.nrows() as f64).sqrt());
-            (x.dot(&directions.t()) / root.sqrt()).mapv(f64::exp) * factors.insert_axis(Axis(1))
-        };
         "the logarithm of m in the exponent" => {
             let count = (directions.nrows() as f64).ln() / 2.0;
             with(x, directions, |_, product, half| product - half - count, 0.0)
@@ -67,6 +63,12 @@ exercise! {
     }
 
     mistakes (x, directions) {
+        "two-exponentials": "e to the product and e to the length are computed apart: one is infinite where the other is 0, and their product NaN"
+            => {
+                let root = (x.ncols() as f64).sqrt();
+                let factors = x.map_axis(Axis(1), |row| (-row.dot(&row) / (2.0 * root)).exp() / (directions.nrows() as f64).sqrt());
+                (x.dot(&directions.t()) / root.sqrt()).mapv(f64::exp) * factors.insert_axis(Axis(1))
+            };
         "no-length": "‖x′‖²/2 is not subtracted: the products of features are e^(q·k) times factors for the lengths"
             => with(x, directions, |_, product, _| product, 0.5);
         "whole-length": "‖x′‖² is subtracted; it is half of that"

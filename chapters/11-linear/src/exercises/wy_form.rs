@@ -47,6 +47,8 @@ exercise! {
             case("by hand: half of 5 is written, then 7 less that, then half of 1 − 7", (array![[1.0], [1.0], [1.0]], array![[5.0], [7.0], [1.0]], array![0.5, 1.0, 0.5])),
             of("β = 1", (6, 4, 3), Some(1.0)),
             of("β = 1/2", (5, 3, 4), Some(0.5)),
+            of("β = 2: reflections", (5, 4, 3), Some(2.0)),
+            of("seventeen tokens", (17, 4, 3), None),
             of("other βs", (9, 4, 4), None),
             case("keys at right angles: nothing to subtract", (Array2::eye(3), of("", (3, 3, 2), None).v, array![1.0, 0.5, 0.25])),
             case("keys that are longer than 1", (of("", (5, 3, 2), None).k * 1.5, of("", (5, 3, 2), None).v, array![0.3, 0.9, 0.5, 0.7, 0.2])),
