@@ -28,7 +28,10 @@ pub fn files(course: &Course, chapter: &Chapter) -> Result<Vec<(PathBuf, String)
             (dir, chapter.demonstration(), format!("run {number} --mine")),
             (dir, chapter.gradcheck(), format!("gradcheck {number}")),
         ];
-        demonstrations.extend(chapter.on_model().map(|demonstration| {
+        // A part of the course may have been laid without that crate.
+        let with_model = course.root.join(SMOLLM_DIR).is_dir();
+        let on_model = chapter.on_model().filter(|_| with_model);
+        demonstrations.extend(on_model.map(|demonstration| {
             let command = format!("run {number} --model smollm2 --mine");
             (Path::new(SMOLLM_DIR), demonstration, command)
         }));
@@ -40,7 +43,7 @@ pub fn files(course: &Course, chapter: &Chapter) -> Result<Vec<(PathBuf, String)
             }
         }
         let Demonstration { example, calls, .. } = chapter.in_conversation();
-        if !calls.is_empty() {
+        if with_model && !calls.is_empty() {
             let functions = demonstrated(chapter, &files[0].1, "chat --mine", "conversation")?;
             let example = Path::new(SMOLLM_DIR).join("examples").join(example);
             files.push((example.join(format!("ch{number:02}.rs")), functions));

@@ -51,10 +51,17 @@ const MODEL_PARTS: &[&str] = &[
     "chapters/05-kv-cache",
     "chapters/06-mqa-gqa",
     "chapters/07-mla",
+    "chapters/08-flash-cpu",
+    "chapters/09-flash-cuda",
+    "chapters/10-paged",
+    "crates/attn-bench",
     "crates/attn-dates",
     "crates/attn-lm",
+    "crates/attn-local",
+    "crates/attn-serve",
     "crates/attn-smollm",
     "crates/attn-weights",
+    "crates/ptx-sim",
 ];
 
 /// Where everything is compiled.
