@@ -10,6 +10,7 @@
 //! * [`Model`], [`Weights`]: the models, what their tensors are called, and their trained values.
 //! * [`LanguageModel`]: everything around the attention. **The attention is a parameter, its
 //!   projections, positions and cache with it ([`Attention`]): the chapters write it.**
+//! * [`Pieces`]: tokens that come one by one, as text.
 //! * [`Decoder`]: the pass of any model of this form, over any matrices.
 #![doc = include_str!("../MODELS.md")]
 
@@ -17,6 +18,7 @@ mod alphabet;
 mod decoder;
 mod language_model;
 mod model;
+mod pieces;
 pub mod quatrains;
 pub mod results;
 pub mod text;
@@ -29,3 +31,4 @@ pub use model::{
     CONTEXT, EPSILON, FEED_FORWARD, FORMAT, HEAD, HEADS, LATENT, LAYERS, Model, ROPE_BASE, ROTARY,
     WIDTH, Weights,
 };
+pub use pieces::Pieces;

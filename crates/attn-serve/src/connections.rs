@@ -1,10 +1,10 @@
 //! Connections, and what a client may cost.
 
 use crate::{
-    answer::{Answer, RETRY_AFTER},
+    answer::{Answer, RETRY_AFTER, Refusal},
     router::Router,
 };
-use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
+use hyper::{Request, StatusCode, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::{
     convert::Infallible,
@@ -78,7 +78,8 @@ async fn answer(router: Arc<Router>, request: Request<Incoming>) -> Result<Answe
 
 /// Tells a client to come again, without having heard what it wants.
 async fn turn_away(stream: TcpStream) {
-    let body = r#"{"error":{"message":"too many connections: come again later","type":"rate_limit_error","param":null,"code":null}}"#;
+    let why = "too many connections: come again later".into();
+    let body = Refusal { status: StatusCode::TOO_MANY_REQUESTS, why }.value().to_string();
     let answer = format!(
         "HTTP/1.1 429 Too Many Requests\r\nContent-Type: application/json\r\nRetry-After: {RETRY_AFTER}\r\n\
          Connection: close\r\nContent-Length: {}\r\n\r\n{body}",

@@ -1,6 +1,6 @@
 //! Text as tokens, and tokens as text that comes piece by piece.
 
-use attn_lm::Model;
+use attn_lm::{Model, Pieces};
 
 /// How a model's tokens are text.
 pub trait Words: Send + Sync + 'static {
@@ -32,15 +32,11 @@ impl Words for Model {
     }
 }
 
-/// The most tokens that one character is spread over: its bytes.
-const BYTES: usize = 4;
-
 /// A text that is being written: what of it may be shown, and whether one of the words came that end it.
 #[derive(Clone, Debug, Default)]
 pub struct Writer {
     stops: Vec<String>,
-    /// Tokens that end in the middle of a character.
-    pending: Vec<usize>,
+    pieces: Pieces,
     /// Text that may be the beginning of a word that ends it.
     held: String,
     /// How many tokens have come.
@@ -56,13 +52,7 @@ impl Writer {
     /// Takes a token: the text that can be shown now, and whether the text has ended.
     pub fn push(&mut self, token: usize, words: &dyn Words) -> (String, bool) {
         self.tokens += 1;
-        self.pending.push(token);
-        let text = words.decode(&self.pending);
-        if text.ends_with('\u{fffd}') && self.pending.len() < BYTES {
-            return (String::new(), false);
-        }
-        self.pending.clear();
-        self.held += &text;
+        self.held += &self.pieces.next(token, |tokens| words.decode(tokens));
         if let Some(at) = self.stops.iter().filter_map(|stop| self.held.find(stop)).min() {
             self.held.truncate(at);
             return (std::mem::take(&mut self.held), true);
@@ -74,7 +64,7 @@ impl Writer {
     /// What is left when no token comes any more.
     pub fn finish(&mut self, words: &dyn Words) -> String {
         let held = std::mem::take(&mut self.held);
-        held + &words.decode(&std::mem::take(&mut self.pending))
+        held + &self.pieces.rest(|tokens| words.decode(tokens))
     }
 
     /// How many bytes of the held text cannot be the beginning of a word that ends it.

@@ -45,4 +45,4 @@ pub use sample::Sampling;
 pub use sizes::Sizes;
 pub use tokens::{SYSTEM, Tokens, ask, turn};
 pub use why::why;
-pub use write::{Pieces, Written, write};
+pub use write::{Pieces, Written, apart, write};

@@ -2,7 +2,7 @@
 
 use crate::{SmolLm, Tokens, likeliest};
 use attn_lm::Attention;
-use ndarray::{Array1, Array2, Axis, concatenate};
+use ndarray::{Array2, ArrayView1, Axis, concatenate};
 use std::time::{Duration, Instant};
 
 /// What was written, and from what.
@@ -55,39 +55,31 @@ impl Written {
         let same = self.tokens.iter().zip(&other.tokens).take_while(|(a, b)| a == b).count();
         let rows = self.logits.nrows().min(other.logits.nrows()).min(same + 1);
         let rows = self.logits.rows().into_iter().zip(other.logits.rows()).take(rows);
-        rows.fold(0.0, |most, (a, b)| f32::max(most, apart(a.to_owned(), b.to_owned())))
+        rows.fold(0.0, |most, (a, b)| f32::max(most, apart(a, b)))
     }
 }
 
-fn apart(a: Array1<f32>, b: Array1<f32>) -> f32 {
+/// How far logits are from others: the largest difference, as part of the others' range.
+pub fn apart(a: ArrayView1<f32>, b: ArrayView1<f32>) -> f32 {
     let (min, max) = b.iter().fold((f32::MAX, f32::MIN), |(min, max), &x| (min.min(x), max.max(x)));
-    (a - b).fold(0.0_f32, |most, e| most.max(e.abs())) / (max - min)
+    (&a - &b).fold(0.0_f32, |most, e| most.max(e.abs())) / (max - min)
 }
 
 /// Tokens that come one by one, as text. A character may be spread over several of them; it comes with
 /// the last.
 pub struct Pieces<'a> {
     tokens: &'a Tokens,
-    pending: Vec<usize>,
+    pieces: attn_lm::Pieces,
 }
-
-/// The most tokens that one character is spread over: its bytes.
-const BYTES: usize = 4;
 
 impl<'a> Pieces<'a> {
     /// Nothing has come.
     pub fn new(tokens: &'a Tokens) -> Self {
-        Pieces { tokens, pending: Vec::new() }
+        Pieces { tokens, pieces: attn_lm::Pieces::default() }
     }
 
     /// What can be shown when this token has come.
     pub fn next(&mut self, token: usize) -> String {
-        self.pending.push(token);
-        let text = self.tokens.decode(&self.pending);
-        if text.ends_with('\u{fffd}') && self.pending.len() < BYTES {
-            return String::new();
-        }
-        self.pending.clear();
-        text
+        self.pieces.next(token, |tokens| self.tokens.decode(tokens))
     }
 }

@@ -10,7 +10,7 @@ mod rungs;
 use anyhow::{Context, Result, ensure};
 use attn_exercise::demonstrate;
 use attn_lm::text;
-use attn_smollm::{Projected, SmolLm};
+use attn_smollm::{Projected, SmolLm, apart};
 use beside::beside;
 use ch08_flash_cpu::ladder::{Instructions, RUNGS};
 use clap::Parser;
@@ -81,15 +81,10 @@ fn run(args: &Args) -> Result<String> {
             all - attending,
             attention.inner.beside as f64 / f64::from(1 << 20),
             format!("{token:?}"),
-            apart(&logits, first),
+            apart(logits.row(0), first.row(0)),
         );
     }
     Ok("\n*  of a layer's attention, beside its inputs and results\n\
          ** the logits from those of the first rung, as part of their range\n"
         .into())
-}
-
-fn apart(a: &Array2<f32>, b: &Array2<f32>) -> f32 {
-    let (min, max) = b.iter().fold((f32::MAX, f32::MIN), |(min, max), &x| (min.min(x), max.max(x)));
-    (a - b).fold(0.0_f32, |most, e| most.max(e.abs())) / (max - min)
 }

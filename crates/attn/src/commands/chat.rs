@@ -55,7 +55,7 @@ pub struct Partner<'a> {
     /// What the model's program is told.
     arguments: Vec<String>,
     parts: Vec<Part<'a>>,
-    /// What is compiled from the parts; one at a time may be.
+    /// What is compiled from the parts. It goes before another is compiled, which would wait for it.
     speaker: Option<Speaker>,
     /// Each question with what was said to it.
     spoken: Vec<(String, String)>,
@@ -112,17 +112,17 @@ impl<'a> Partner<'a> {
         silence.store(0, Ordering::Relaxed);
         self.listen()?;
         let conversation = self.conversation.as_mut().context("it has just been begun")?;
-        let (mut reply, mut told) = (Vec::new(), 0);
+        let (mut reply, mut told) = (Vec::new(), false);
         // If it has ended meanwhile, what is heard says so.
         let _ = say(conversation, &Said::Ask(question.into()));
         let ended = loop {
             match silence.load(Ordering::Relaxed) {
                 0 => {}
-                1 if told == 0 => {
-                    told = 1;
-                    let _ = say(conversation, &Said::Stop);
+                1 => {
+                    if !std::mem::replace(&mut told, true) {
+                        let _ = say(conversation, &Said::Stop);
+                    }
                 }
-                1 => {}
                 _ => break None,
             }
             match conversation.hear()? {
@@ -143,9 +143,9 @@ impl<'a> Partner<'a> {
             // It has said why.
             Some(Demonstrated::Ended { .. }) => {}
             Some(ended) => {
-                let refused =
-                    self.speaker.as_ref().map(|it| it.refused.clone()).unwrap_or_default();
-                let what = what_happened(self.course, &self.parts, &refused, ended);
+                let Speaker { refused, .. } =
+                    self.speaker.as_ref().context("it has been compiled")?;
+                let what = what_happened(self.course, &self.parts, refused, ended);
                 complain(format_args!("{what}"));
                 if self.mine {
                     let on =

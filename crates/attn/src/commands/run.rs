@@ -18,7 +18,7 @@ use std::{
 const ANSWERS: &str = "exercise.rs";
 
 /// Asks for the demonstration on the learner's functions.
-pub const MINE: &str = "--mine";
+const MINE: &str = "--mine";
 
 /// The seconds that one call of a learner's function may take, of a demonstration that does more
 /// than a check does: as long as chapter 8's own patience with a rung.
