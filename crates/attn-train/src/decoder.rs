@@ -16,7 +16,8 @@ pub fn forward(net: &Net, texts: &[Vec<u32>]) -> Result<Tensor> {
     let Model::Text(model) = net.model else { bail!("{} continues no text", net.model) };
     let ids = tensor(texts)?;
     let (batch, n) = ids.dims2()?;
-    let rope = Rope::new(n)?;
+    const { assert!(HEAD == ROTARY) };
+    let rope = Rope::new(n, HEAD)?;
     let embedded = net.get("embedding")?.index_select(&ids.flatten_all()?, 0)?;
     let mut x = embedded.reshape((batch, n, WIDTH))?;
     for layer in 0..model.layers() {
@@ -28,20 +29,25 @@ pub fn forward(net: &Net, texts: &[Vec<u32>]) -> Result<Tensor> {
         };
         x = (x + found)?;
         let y = rms_norm(net, &format!("{layer}.norm2"), &x)?;
-        let matrix = |name: &str| net.get(&format!("{layer}.feed.{name}"));
-        let inner = (silu(&project(&y, matrix("gate")?)?)? * project(&y, matrix("up")?)?)?;
-        x = (x + project(&inner, matrix("down")?)?)?;
+        x = (x + feed_forward(net, layer, &y)?)?;
     }
     project(&rms_norm(net, "norm", &x)?, net.get("readout")?)
 }
 
-fn rms_norm(net: &Net, name: &str, x: &Tensor) -> Result<Tensor> {
+/// SwiGLU.
+pub(crate) fn feed_forward(net: &Net, layer: usize, x: &Tensor) -> Result<Tensor> {
+    let matrix = |name: &str| net.get(&format!("{layer}.feed.{name}"));
+    let inner = (silu(&project(x, matrix("gate")?)?)? * project(x, matrix("up")?)?)?;
+    project(&inner, matrix("down")?)
+}
+
+pub(crate) fn rms_norm(net: &Net, name: &str, x: &Tensor) -> Result<Tensor> {
     let root = (x.sqr()?.mean_keepdim(D::Minus1)? + 1e-5)?.sqrt()?;
     Ok(x.broadcast_div(&root)?.broadcast_mul(net.get(&format!("{name}.weight"))?)?)
 }
 
 /// batch × n × (heads·width) as batch × heads × n × width.
-fn split(x: &Tensor, heads: usize) -> Result<Tensor> {
+pub(crate) fn split(x: &Tensor, heads: usize) -> Result<Tensor> {
     let (batch, n, width) = x.dims3()?;
     Ok(x.reshape((batch, n, heads, width / heads))?.transpose(1, 2)?.contiguous()?)
 }
@@ -52,7 +58,7 @@ fn grouped(net: &Net, name: &str, x: &Tensor, rope: &Rope, kv_heads: usize) -> R
     let q = rope.turn(&split(&projected("query")?, HEADS)?)?;
     let k = rope.turn(&split(&projected("key")?, kv_heads)?)?;
     let v = split(&projected("value")?, kv_heads)?;
-    attend(net, name, &q, &k, &v)
+    project(&attend(&q, &k, &v)?, net.get(&format!("{name}.out"))?)
 }
 
 fn latent(net: &Net, name: &str, x: &Tensor, rope: &Rope) -> Result<Tensor> {
@@ -67,11 +73,12 @@ fn latent(net: &Net, name: &str, x: &Tensor, rope: &Rope) -> Result<Tensor> {
     let shared = shared.broadcast_as((batch, HEADS, n, ROTARY))?;
     let k = Tensor::cat(&[&k, &shared.contiguous()?], 3)?;
     let v = split(&project(&c, matrix("value")?)?, HEADS)?;
-    attend(net, name, &q, &k, &v)
+    project(&attend(&q, &k, &v)?, net.get(&format!("{name}.out"))?)
 }
 
-/// q: batch × heads × n × width; k, v: batch × kv heads × n × width.
-fn attend(net: &Net, name: &str, q: &Tensor, k: &Tensor, v: &Tensor) -> Result<Tensor> {
+/// The heads' outputs side by side, batch × n × (heads·width). q: batch × heads × n × width; k, v: batch × kv heads × n ×
+/// width.
+pub(crate) fn attend(q: &Tensor, k: &Tensor, v: &Tensor) -> Result<Tensor> {
     let (batch, heads, n, width) = q.dims4()?;
     let kv_heads = k.dim(1)?;
     // The query heads of a group below each other, so that keys and values need no copies.
@@ -79,33 +86,31 @@ fn attend(net: &Net, name: &str, q: &Tensor, k: &Tensor, v: &Tensor) -> Result<T
     let q = q.reshape((batch, kv_heads, heads / kv_heads * n, width))?;
     let weights = causal_softmax(&q.matmul(&k.t()?)?)?;
     let out = weights.matmul(v)?.reshape((batch, heads, n, ()))?;
-    let out = out.transpose(1, 2)?.contiguous()?.reshape((batch, n, ()))?;
-    project(&out, net.get(&format!("{name}.out"))?)
+    Ok(out.transpose(1, 2)?.contiguous()?.reshape((batch, n, ()))?)
 }
 
 /// The table of rotations.
-struct Rope {
+pub(crate) struct Rope {
     cos: Tensor,
     sin: Tensor,
 }
 
 impl Rope {
-    /// Of `n` positions. Heads and rotary keys are as wide as each other.
-    fn new(n: usize) -> Result<Self> {
-        const { assert!(HEAD == ROTARY) };
+    /// Of `n` positions, for rows of this width.
+    pub(crate) fn new(n: usize, width: usize) -> Result<Self> {
         let angles = (0..n).flat_map(|p| {
-            (0..HEAD / 2)
-                .map(move |i| p as f64 * f64::from(ROPE_BASE).powf(-2.0 * i as f64 / HEAD as f64))
+            (0..width / 2)
+                .map(move |i| p as f64 * f64::from(ROPE_BASE).powf(-2.0 * i as f64 / width as f64))
         });
         let angles: Vec<f64> = angles.collect();
         let table = |f: fn(f64) -> f64| {
             let values: Vec<f32> = angles.iter().map(|angle| f(*angle) as f32).collect();
-            Tensor::from_vec(values, (n, HEAD / 2), &Device::Cpu)
+            Tensor::from_vec(values, (n, width / 2), &Device::Cpu)
         };
         Ok(Rope { cos: table(f64::cos)?, sin: table(f64::sin)? })
     }
 
-    fn turn(&self, x: &Tensor) -> Result<Tensor> {
+    pub(crate) fn turn(&self, x: &Tensor) -> Result<Tensor> {
         Ok(rope_i_slow(x, &self.cos, &self.sin)?)
     }
 }

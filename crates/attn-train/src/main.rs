@@ -5,9 +5,11 @@ use attn_dates::results::HeldOut;
 use attn_train::{
     convert::{Conversion, convert_and_train},
     measure,
+    mixed::{Mixed, Task},
     model::Model,
     net::Net,
     publish,
+    recall::{self, PAIRS},
     run::Run,
     threads,
     train::train,
@@ -58,7 +60,8 @@ enum Command {
 
 #[derive(clap::Args)]
 struct Train {
-    /// gru-fixed, gru-dot, gru-additive or transformer for dates; mha, gqa, mqa or mla for the novel; quatrains
+    /// gru-fixed, gru-dot, gru-additive or transformer for dates; mha, gqa, mqa or mla for the novel; quatrains; for
+    /// chapter 11, novel-MIXER or recall-WIDTH-MIXER with softmax, linear, gla, delta, gated-delta, or gla+softmax and so on
     model: Model,
     /// Determines the first weights and the examples
     #[arg(long, value_name = "S", default_value_t = 1)]
@@ -89,6 +92,7 @@ fn published(model: Model) -> PathBuf {
     let folder = match model {
         Model::Dates(_) => "../attn-dates",
         Model::Text(_) => "../attn-lm",
+        Model::Mixed(_) => "../../chapters/11-linear",
     };
     Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)
 }
@@ -163,6 +167,20 @@ fn run_training(args: Train) -> Result<()> {
             println!("wrote {}", path.display());
         }
         Model::Text(model) => publish_text(&run, &net, model, args.smoke, &out)?,
+        Model::Mixed(Mixed { task: Task::Recall { .. }, .. }) => {
+            let shares = PAIRS.map(|pairs| Ok((pairs, recall::accuracy(&net, pairs)?)));
+            let shares = shares.into_iter().collect::<Result<Vec<_>>>()?;
+            for (pairs, share) in &shares {
+                println!("{pairs} pairs: {:.1} % of the answers are right", 100.0 * share);
+            }
+            publish::recall(&run, &shares, &out)?;
+        }
+        Model::Mixed(_) => {
+            let passages = if args.smoke { 2 } else { usize::MAX };
+            let loss = measure::held_out_loss(&net, passages)?;
+            println!("the loss on held-out text is {loss:.4} nats a character");
+            publish::loss(&run, loss, &out)?;
+        }
     }
     // The run is over, and another one begins anew.
     fs::remove_file(&checkpoint)

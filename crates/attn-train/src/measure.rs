@@ -48,7 +48,7 @@ pub fn accuracy(net: &Net, held_out: HeldOut, lists: usize) -> Result<Vec<Accura
 fn dates_model(net: &Net) -> Result<DateModel> {
     match net.model {
         Model::Dates(model) => Ok(model),
-        Model::Text(model) => bail!("{model} reads no dates"),
+        model => bail!("{model} reads no dates"),
     }
 }
 

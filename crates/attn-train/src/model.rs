@@ -1,5 +1,6 @@
 //! What can be trained.
 
+use crate::mixed::Mixed;
 use std::{fmt, str::FromStr};
 
 /// A model of either task.
@@ -9,21 +10,15 @@ pub enum Model {
     Dates(attn_dates::Model),
     /// Continues a text.
     Text(attn_lm::Model),
+    /// Shows what its kind of layers can do (chapter 11); its weights are not kept.
+    Mixed(Mixed),
 }
 
 impl Model {
-    /// All of them.
+    /// Those whose weights the chapters load.
     pub fn all() -> impl Iterator<Item = Model> {
         let dates = attn_dates::Model::ALL.map(Model::Dates);
         dates.into_iter().chain(attn_lm::Model::ALL.map(Model::Text))
-    }
-
-    /// The name in commands and files.
-    pub fn name(self) -> &'static str {
-        match self {
-            Model::Dates(model) => model.name(),
-            Model::Text(model) => model.name(),
-        }
     }
 
     /// The tensors that the model consists of: their names and shapes.
@@ -31,6 +26,7 @@ impl Model {
         match self {
             Model::Dates(model) => model.tensors(),
             Model::Text(model) => model.tensors(),
+            Model::Mixed(mixed) => mixed.tensors(),
         }
     }
 }
@@ -49,7 +45,11 @@ impl From<attn_lm::Model> for Model {
 
 impl fmt::Display for Model {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str(self.name())
+        match self {
+            Model::Dates(model) => model.fmt(f),
+            Model::Text(model) => model.fmt(f),
+            Model::Mixed(mixed) => mixed.fmt(f),
+        }
     }
 }
 
@@ -57,9 +57,12 @@ impl FromStr for Model {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
-        Model::all().find(|model| model.name() == name).ok_or_else(|| {
-            let names: Vec<&str> = Model::all().map(Model::name).collect();
-            format!("there is no model {name}; the models are {}", names.join(", "))
-        })
+        Model::all()
+            .chain(Mixed::all().map(Model::Mixed))
+            .find(|model| model.to_string() == name)
+            .ok_or_else(|| {
+                let names: Vec<String> = Model::all().map(|model| model.to_string()).collect();
+                format!("there is no model {name}; the models are {}", names.join(", "))
+            })
     }
 }

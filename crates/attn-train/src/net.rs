@@ -26,6 +26,10 @@ impl Net {
             let numbers: Vec<f32> = if name.contains("norm") {
                 let value = if name.ends_with("weight") { 1.0 } else { 0.0 };
                 vec![value; count]
+            } else if name.ends_with("_shift") {
+                vec![0.5; count]
+            } else if name.ends_with("gate.bias") {
+                vec![0.0; count]
             } else if name.ends_with("embedding") {
                 random.normal(count).to_vec()
             } else {

@@ -1,6 +1,12 @@
 //! Passages of the novel, or poems, as batches, and the loss of a model on them.
 
-use crate::{batch::tensor, decoder, net::Net, net::log_softmax, part::Part};
+use crate::{
+    batch::tensor,
+    decoder, mixed,
+    model::Model as Trained,
+    net::{Net, log_softmax},
+    part::Part,
+};
 use anyhow::Result;
 use attn_core::random::Random;
 use attn_lm::{Alphabet, CONTEXT, Model, quatrains, text};
@@ -43,7 +49,10 @@ impl Part for Passages {
     fn loss(&self, net: &Net) -> Result<Tensor> {
         let fed: Vec<Vec<u32>> = self.0.iter().map(|row| row[..row.len() - 1].to_vec()).collect();
         let wanted: Vec<Vec<u32>> = self.0.iter().map(|row| row[1..].to_vec()).collect();
-        let logits = decoder::forward(net, &fed)?;
+        let logits = match net.model {
+            Trained::Mixed(model) => mixed::forward(net, model, &fed)?,
+            _ => decoder::forward(net, &fed)?,
+        };
         let log = log_softmax(&logits)?.gather(&tensor(&wanted)?.unsqueeze(2)?, D::Minus1)?;
         Ok(log.sum_all()?.neg()?)
     }

@@ -10,7 +10,7 @@ use crate::{
     run::Run,
     train::forward,
 };
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use attn_dates::{
     Weights,
     generator::{Example, fingerprint},
@@ -41,6 +41,7 @@ pub fn weights(net: &Net, run: &Run, measured: (&str, String), out: &Path) -> Re
     let (format, data) = match net.model {
         Model::Dates(_) => (attn_dates::FORMAT, fingerprint(run.seed)),
         Model::Text(model) => (attn_lm::FORMAT, model.title().to_string()),
+        Model::Mixed(model) => bail!("the weights of {model} are not kept"),
     };
     let metadata = [
         ("format", format.to_string()),
@@ -140,18 +141,32 @@ pub fn fixtures(net: &Net, out: &Path) -> Result<()> {
 /// # Errors
 /// When the file cannot be read or written.
 pub fn loss(run: &Run, loss: f64, out: &Path) -> Result<()> {
-    let path = out.join("data/losses.csv");
-    let text = match fs::read_to_string(&path) {
+    replace(&out.join("data/losses.csv"), run, "loss", &format!("{loss:.4}"))
+}
+
+/// The same for the shares of right answers, by the number of pairs, in `data/recall.csv`.
+///
+/// # Errors
+/// When the file cannot be read or written.
+pub fn recall(run: &Run, shares: &[(usize, f64)], out: &Path) -> Result<()> {
+    let (names, shares): (Vec<String>, Vec<String>) =
+        shares.iter().map(|(pairs, share)| (pairs.to_string(), format!("{share:.4}"))).unzip();
+    replace(&out.join("data/recall.csv"), run, &names.join(","), &shares.join(","))
+}
+
+/// Writes a run's row into a table, in place of that of an earlier run of the model with the same seed.
+fn replace(path: &Path, run: &Run, names: &str, values: &str) -> Result<()> {
+    let text = match fs::read_to_string(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
         text => text.with_context(|| format!("{} cannot be read", path.display()))?,
     };
     let key = format!("{},{},", run.model, run.seed);
     let earlier = text.lines().skip(1).filter(|row| !row.starts_with(&key)).map(String::from);
     let mut rows: Vec<String> = earlier.collect();
-    rows.push(format!("{key}{},{loss:.4}", run.steps));
+    rows.push(format!("{key}{},{values}", run.steps));
     rows.sort();
-    let text = format!("model,seed,steps,loss\n{}\n", rows.join("\n"));
-    files::write(&path, text.as_bytes())
+    let text = format!("model,seed,steps,{names}\n{}\n", rows.join("\n"));
+    files::write(path, text.as_bytes())
 }
 
 /// Writes `data/converted.csv`.

@@ -1,6 +1,10 @@
 //! What determines a training run, and its learning rate.
 
-use crate::model::Model;
+use crate::{
+    mixed::{Mixed, Task},
+    model::Model,
+    recall,
+};
 use std::f64::consts::PI;
 
 /// What determines a run.
@@ -34,7 +38,15 @@ impl Run {
             model @ Model::Text(attn_lm::Model::Quatrains) => {
                 Run { model, seed: 1, steps: 800, batch: 64, rate: 0.003, save_every: 50 }
             }
-            model @ Model::Text(_) => {
+            model @ Model::Mixed(Mixed { task: Task::Recall { .. }, .. }) => Run {
+                model,
+                seed: 1,
+                steps: 1500,
+                batch: recall::SIZE,
+                rate: 0.003,
+                save_every: 500,
+            },
+            model @ (Model::Text(_) | Model::Mixed(Mixed { task: Task::Novel, .. })) => {
                 Run { model, seed: 1, steps: 600, batch: 16, rate: 0.003, save_every: 50 }
             }
         }

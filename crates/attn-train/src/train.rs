@@ -5,10 +5,11 @@ use crate::{
     batch::{Batch, Batches, tensor},
     checkpoint::Checkpoint,
     gru,
+    mixed::Task,
     model::Model,
     net::{Net, Output, log_softmax},
     part::Part,
-    passages,
+    passages, recall,
     run::Run,
     transformer,
 };
@@ -35,6 +36,18 @@ pub fn train(
             let batches = passages::Batches::new(model, run.seed, run.batch);
             train_on(run, checkpoint, |step| Ok(batches.halves(step)), report)
         }
+        Model::Mixed(mixed) => match mixed.task {
+            Task::Recall { .. } => train_on(
+                run,
+                checkpoint,
+                |step| Ok(recall::halves(run.seed, step, run.batch)),
+                report,
+            ),
+            Task::Novel => {
+                let batches = passages::Batches::new(attn_lm::Model::Mha, run.seed, run.batch);
+                train_on(run, checkpoint, |step| Ok(batches.halves(step)), report)
+            }
+        },
     }
 }
 
