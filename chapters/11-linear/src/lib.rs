@@ -17,6 +17,7 @@
 //! Shapes: one head; n tokens; q and k n × d, v n × d_v, S d × d_v. All in f64, so that the forms can be
 //! compared to 1e-10; `Recurrence` takes f32 as well.
 
+pub mod beside;
 mod bonus_step;
 mod chunk_backward;
 mod chunked;

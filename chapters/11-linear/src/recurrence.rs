@@ -72,24 +72,26 @@ impl<F: NdFloat> Recurrence<F> {
         equal(("query width", q.ncols()), ("key width", d))?;
         equal(("rows of the state", state.nrows()), ("key width", d))?;
         equal(("columns of the state", state.ncols()), ("value width", d_v))?;
-        let gates = match &self.forget {
-            Forget::Nothing => Array2::zeros((0, 1)),
-            Forget::Constant(gate) => Array2::from_elem((1, 1), *gate),
-            Forget::Tokens(gates) => {
-                equal(("gates", gates.len()), ("keys", n))?;
-                gates.clone().insert_axis(Axis(1))
-            }
-            Forget::Channels(gates) => {
-                equal(("rows of gates", gates.nrows()), ("keys", n))?;
-                equal(("gate width", gates.ncols()), ("key width", d))?;
-                gates.clone()
-            }
-        };
-        for ((token, channel), &gate) in gates.indexed_iter() {
+        let in_range = |token: usize, channel: usize, gate: F| {
             // A NaN is refused as well.
             if gate.is_nan() || gate > F::zero() {
                 let value = gate.to_f64().unwrap_or(f64::NAN);
                 return Err(LinearError::Gate { token, channel, value });
+            }
+            Ok(())
+        };
+        match &self.forget {
+            Forget::Nothing => {}
+            Forget::Constant(gate) => in_range(0, 0, *gate)?,
+            Forget::Tokens(gates) => {
+                equal(("gates", gates.len()), ("keys", n))?;
+                gates.iter().enumerate().try_for_each(|(token, gate)| in_range(token, 0, *gate))?;
+            }
+            Forget::Channels(gates) => {
+                equal(("rows of gates", gates.nrows()), ("keys", n))?;
+                equal(("gate width", gates.ncols()), ("key width", d))?;
+                let mut all = gates.indexed_iter();
+                all.try_for_each(|((token, channel), gate)| in_range(token, channel, *gate))?;
             }
         }
         if let Write::Replace(beta) = &self.write {
@@ -142,8 +144,10 @@ impl<F: NdFloat> Recurrence<F> {
                 let own = (&query * bonus).dot(&key);
                 out.row_mut(t).assign(&(query.dot(state) + &value * own));
             }
-            let gates = self.gates(t..t + 1);
-            *state *= &gates.row(0).mapv(F::exp).insert_axis(Axis(1));
+            if self.forget != Forget::Nothing {
+                let gates = self.gates(t..t + 1);
+                *state *= &gates.row(0).mapv(F::exp).insert_axis(Axis(1));
+            }
             let new = match &self.write {
                 Write::Add => value.to_owned(),
                 Write::Replace(beta) => (&value - &key.dot(state)) * beta[t],
@@ -287,18 +291,29 @@ fn decayed<F: NdFloat>(
     gates: &Array2<F>,
     spared: usize,
 ) -> Array2<F> {
-    let (c, shared) = (a.nrows(), gates.ncols() == 1);
-    let mut scores = if shared { a.dot(&b.t()) } else { Array2::zeros((c, c)) };
+    let c = a.nrows();
+    if gates.ncols() == 1 {
+        // All channels fade alike, so the scores are one product, and fade afterwards.
+        let mut scores = a.dot(&b.t());
+        let gates = gates.column(0);
+        for (i, mut row) in scores.axis_iter_mut(Axis(0)).enumerate() {
+            row.slice_mut(s![i + 1..]).fill(F::zero());
+            let mut passed = F::zero();
+            for j in (0..=i).rev() {
+                row[j] *= passed.exp();
+                if i - j >= spared {
+                    passed += gates[j];
+                }
+            }
+        }
+        return scores;
+    }
+    let mut scores = Array2::zeros((c, c));
     for i in 0..c {
-        scores.slice_mut(s![i, i + 1..]).fill(F::zero());
         let mut passed = Array1::<F>::zeros(gates.ncols());
         for j in (0..=i).rev() {
-            if shared {
-                scores[[i, j]] *= passed[0].exp();
-            } else {
-                let weighted = &a.row(i) * &passed.mapv(F::exp);
-                scores[[i, j]] = weighted.dot(&b.row(j));
-            }
+            let weighted = &a.row(i) * &passed.mapv(F::exp);
+            scores[[i, j]] = weighted.dot(&b.row(j));
             if i - j >= spared {
                 passed += &gates.row(j);
             }

@@ -17,9 +17,6 @@ use rayon::prelude::*;
 /// What only this chapter is asked.
 #[derive(clap::Args)]
 pub struct Options {
-    /// The Python that has PyTorch; for chapter 8
-    #[arg(long, default_value = "python3")]
-    python: String,
     /// Only the ladder, without the comparisons; for chapter 8
     #[arg(long)]
     quick: bool,
@@ -29,9 +26,9 @@ pub struct Options {
 }
 
 /// The ladder; and the comparisons, if they are asked for.
-pub fn measure(sitting: &mut Sitting, options: &Options) -> Result<()> {
+pub fn measure(sitting: &mut Sitting, python: &str, options: &Options) -> Result<()> {
     sitting.about("instructions", Instructions::detect().name().into());
-    let peer = Peer::start(&options.python, include_str!("../peers/attention.py"));
+    let peer = Peer::start(python, include_str!("../peers/attention.py"));
     let torch = match &peer {
         Ok(peer) => peer.version.clone(),
         Err(_) => "not installed".into(),
@@ -40,7 +37,7 @@ pub fn measure(sitting: &mut Sitting, options: &Options) -> Result<()> {
     if peer.is_err() {
         println!(
             "\nPyTorch is not installed for {}, so its column stays empty. For another Python: --python PATH",
-            options.python
+            python
         );
     }
     let mut ladder = Ladder { sitting, peer: peer.ok() };

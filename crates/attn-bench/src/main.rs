@@ -5,6 +5,7 @@ mod groups;
 mod ladder;
 mod latents;
 mod sitting;
+mod states;
 
 use anyhow::{Result, bail};
 use clap::Parser;
@@ -15,7 +16,7 @@ use std::path::PathBuf;
 #[derive(Parser)]
 #[command(name = "cargo attn bench", bin_name = "cargo attn bench")]
 struct Arguments {
-    /// The chapter: 5, 6, 7 or 8
+    /// The chapter: 5, 6, 7, 8 or 11
     chapter: u32,
     /// How many rounds; the median of them counts
     #[arg(long, default_value_t = 9)]
@@ -23,6 +24,9 @@ struct Arguments {
     /// Write the table to this file
     #[arg(long)]
     write: Option<PathBuf>,
+    /// The Python that has PyTorch; for chapters 8 and 11
+    #[arg(long, default_value = "python3")]
+    python: String,
     #[command(flatten)]
     ladder: ladder::Options,
 }
@@ -34,8 +38,9 @@ fn main() -> Result<()> {
         5 => decoding::measure(&mut sitting)?,
         6 => groups::measure(&mut sitting)?,
         7 => latents::measure(&mut sitting)?,
-        8 => ladder::measure(&mut sitting, &arguments.ladder)?,
-        other => bail!("chapter {other} has no benchmark; chapters 5 to 8 have"),
+        8 => ladder::measure(&mut sitting, &arguments.python, &arguments.ladder)?,
+        11 => states::measure(&mut sitting, &arguments.python)?,
+        other => bail!("chapter {other} has no benchmark; chapters 5 to 8 and 11 have"),
     }
     if let Some(path) = &arguments.write {
         sitting.table.write(path)?;

@@ -199,11 +199,11 @@ impl fmt::Display for Mixed {
     }
 }
 
-/// All logits of some texts of one length: batch × n × vocabulary.
+/// The logits after the last `asked` tokens of some texts of one length: batch × asked × vocabulary.
 ///
 /// # Errors
 /// When the net is of another model.
-pub fn forward(net: &Net, mixed: Mixed, texts: &[Vec<u32>]) -> Result<Tensor> {
+pub fn forward(net: &Net, mixed: Mixed, texts: &[Vec<u32>], asked: usize) -> Result<Tensor> {
     let ids = tensor(texts)?;
     let (batch, n) = ids.dims2()?;
     let rope = Rope::new(n, mixed.heads().1)?;
@@ -217,6 +217,7 @@ pub fn forward(net: &Net, mixed: Mixed, texts: &[Vec<u32>]) -> Result<Tensor> {
             x = (x + crate::decoder::feed_forward(net, layer, &y)?)?;
         }
     }
+    let x = x.narrow(1, n - asked, asked)?.contiguous()?;
     project(&rms_norm(net, "norm", &x)?, net.get("readout")?)
 }
 

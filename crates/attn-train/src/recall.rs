@@ -20,7 +20,7 @@ pub const VOCABULARY: usize = 2 * KEYS;
 /// How many pairs a text of the training has.
 pub const PAIRS: [usize; 5] = [4, 8, 16, 32, 64];
 /// About how many questions each part of a batch asks.
-const QUESTIONS: usize = 256;
+const QUESTIONS: usize = 128;
 /// How many texts of each number of pairs are held out.
 const HELD_OUT: usize = 64;
 
@@ -60,9 +60,7 @@ impl Recall {
     /// The logits after each question: batch × pairs × vocabulary.
     fn logits(&self, net: &Net) -> Result<Tensor> {
         let Model::Mixed(mixed) = net.model else { bail!("{} answers no questions", net.model) };
-        let logits = mixed::forward(net, mixed, &self.texts)?;
-        let pairs = self.answers[0].len();
-        Ok(logits.narrow(1, 2 * pairs, pairs)?.contiguous()?)
+        mixed::forward(net, mixed, &self.texts, self.answers[0].len())
     }
 }
 

@@ -41,9 +41,9 @@ impl Run {
             model @ Model::Mixed(Mixed { task: Task::Recall { .. }, .. }) => Run {
                 model,
                 seed: 1,
-                steps: 1500,
+                steps: 1200,
                 batch: recall::SIZE,
-                rate: 0.003,
+                rate: 0.01,
                 save_every: 500,
             },
             model @ (Model::Text(_) | Model::Mixed(Mixed { task: Task::Novel, .. })) => {

@@ -38,7 +38,12 @@ fn no_token_sees_what_comes_after_it() {
     for mixed in Mixed::all().filter(|mixed| mixed.task == Task::Recall { head: 8 }) {
         let net = Net::new(Model::Mixed(mixed), 3).unwrap();
         let logits = |text: &[u32]| -> Vec<Vec<f32>> {
-            forward(&net, mixed, &[text.to_vec()]).unwrap().squeeze(0).unwrap().to_vec2().unwrap()
+            forward(&net, mixed, &[text.to_vec()], text.len())
+                .unwrap()
+                .squeeze(0)
+                .unwrap()
+                .to_vec2()
+                .unwrap()
         };
         let (one, other) = (logits(&[1, 130, 2, 140, 1]), logits(&[1, 130, 9, 150, 1]));
         assert_eq!(one[..2], other[..2], "{mixed}");

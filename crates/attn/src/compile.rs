@@ -422,8 +422,8 @@ fn demonstration_on(
     marks: &str,
     what: &str,
 ) -> Result<Outcome> {
-    let arguments = ["rustc", "--package", package, "--example", example];
-    let arguments = [&arguments[..], &["--", "--cfg", "overlay"]].concat();
+    let arguments = ["rustc", "--package", package, "--example", example, "--"];
+    let arguments = [&arguments[..], &on_answers("overlay")].concat();
     let what = format!("Compiling {what} on your functions{}", minutes(package));
     build(&course.root, &arguments, Some(marks), &what)
 }
@@ -505,6 +505,12 @@ pub fn bench(course: &Course) -> Result<PathBuf> {
     }
 }
 
+/// What the compiler is told where somebody's answers are compiled. Only there are lines noted, which a panic in a
+/// library is traced to: noted everywhere, they are most of what the tests' programs take on the disk.
+fn on_answers(cfg: &str) -> [&str; 6] {
+    ["--cfg", cfg, "-C", "debuginfo=line-tables-only", "-C", "strip=none"]
+}
+
 /// Builds the check program; `answers` says which are compiled, and with which mark.
 fn check_program(
     course: &Course,
@@ -514,7 +520,8 @@ fn check_program(
     let mut arguments = vec!["rustc", "--package", &chapter.package];
     arguments.extend(["--test", "check", "--profile", "test"]);
     if let Some((cfg, _)) = answers {
-        arguments.extend(["--", "--cfg", cfg]);
+        arguments.push("--");
+        arguments.extend(on_answers(cfg));
     }
     let mark = answers.map(|(_, mark)| mark);
     let what = format!("Compiling chapter {}'s check program", chapter.number);

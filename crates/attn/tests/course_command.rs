@@ -54,6 +54,7 @@ const MODEL_PARTS: &[&str] = &[
     "chapters/08-flash-cpu",
     "chapters/09-flash-cuda",
     "chapters/10-paged",
+    "chapters/11-linear",
     "crates/attn-bench",
     "crates/attn-dates",
     "crates/attn-lm",

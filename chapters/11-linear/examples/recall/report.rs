@@ -1,6 +1,10 @@
 //! What is printed: at most 80 columns.
 
-use super::memory::{Kind, Memory, Text, WIDTH, read};
+use super::{
+    functions::FUNCTIONS,
+    memory::{Kind, Memory, Text, WIDTH, read},
+};
+use ch11_linear::beside::{Difference, compare};
 use std::{fmt::Write, time::Instant};
 
 /// How far back the words are that are asked for, and how many places around there.
@@ -16,10 +20,24 @@ pub fn report(name: &str, words: &[&str]) -> String {
          Each place has a random key, each word a random value, of {WIDTH} numbers.\n",
         text.vocabulary.nrows(),
     );
+    if cfg!(overlay) {
+        beside(&mut out);
+    }
     bytes(&text, &mut out);
     recall(&text, &mut out);
     times(&text, &mut out);
     out
+}
+
+/// Which of somebody's functions are wrong, and how it shows first.
+fn beside(out: &mut String) {
+    let differences = compare(FUNCTIONS);
+    if differences.is_empty() {
+        out.push_str("\nBeside the reference's, on drawn rows: all give the same.\n");
+    }
+    for Difference { id, item, what } in differences {
+        let _ = writeln!(out, "\n✗ {item} ({id}) gives another answer:\n  {what}");
+    }
 }
 
 /// Bytes against the length of what was read.
