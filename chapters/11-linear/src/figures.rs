@@ -1,8 +1,10 @@
 //! The figures and tables of the book's page on this chapter, computed by the chapter's own code.
 
+mod measured;
 mod recall;
 mod state;
 pub mod tables;
+mod trained;
 
 use attn_viz::Figure;
 
@@ -18,6 +20,9 @@ pub fn figures() -> Vec<Drawn> {
         ("ch11/state", state::figure),
         ("ch11/width", recall::widths),
         ("ch11/rule", recall::rules),
+        ("ch11/trained", trained::figure),
+        ("ch11/lengths", measured::lengths),
+        ("ch11/steps", measured::steps),
     ]
 }
 
@@ -28,5 +33,8 @@ pub fn tables() -> Vec<Written> {
         ("ch11/estimates", tables::estimates),
         ("ch11/recall", recall::table),
         ("ch11/growth", tables::growth),
+        ("ch11/trained", trained::table),
+        ("ch11/measured", measured::table),
+        ("ch11/sitting", measured::sitting),
     ]
 }

@@ -2,7 +2,7 @@
 
 use crate::error::LinearError;
 use attn_core::shape::equal;
-use ndarray::{Array1, Array2, ArrayView2, Axis, NdFloat, s};
+use ndarray::{Array1, Array2, ArrayView2, Axis, NdFloat, linalg::general_mat_mul, s};
 
 // ANCHOR: recurrence
 /// S ← A S + β k vᵀ, and how the query reads: one head, `F` is f32 or f64.
@@ -263,7 +263,7 @@ impl<F: NdFloat> Recurrence<F> {
             }
         }
 
-        let (from_state, scores) = match &self.read {
+        let (mut out, scores) = match &self.read {
             Read::After => ((&q * &until).dot(state), decayed(q, k, &gates, 0)),
             Read::Before(bonus) => {
                 let mut passed = Array2::ones(gates.raw_dim());
@@ -274,17 +274,18 @@ impl<F: NdFloat> Recurrence<F> {
             }
         };
         // With a bonus a token sees its own value as it came; with the delta rule beside it, as it was written.
-        let out = from_state + scores.dot(&u);
+        general_mat_mul(F::one(), &scores, &u, F::one(), &mut out);
         let last = until.row(c - 1).insert_axis(Axis(1)).to_owned();
         *state *= &last;
-        *state += &(&k * &behind.mapv(F::exp)).t().dot(&u);
+        let carried = &k * &behind.mapv(F::exp);
+        general_mat_mul(F::one(), &carried.t(), &u, F::one(), state);
         out
     }
 }
 
 /// Scores a_i · b_j, each channel faded by the gates of tokens j + 1 to i, or to i − 1 where `spared` is
-/// 1; 0 above the diagonal. Sums of log-gates are built up and never subtracted, so a gate of −∞ gives
-/// 0.
+/// 1; 0 above the diagonal. Gates are multiplied, or their logarithms added, and neither is ever undone: so a gate of
+/// 0, −∞ as a logarithm, gives 0.
 fn decayed<F: NdFloat>(
     a: ArrayView2<F>,
     b: ArrayView2<F>,
@@ -295,14 +296,14 @@ fn decayed<F: NdFloat>(
     if gates.ncols() == 1 {
         // All channels fade alike, so the scores are one product, and fade afterwards.
         let mut scores = a.dot(&b.t());
-        let gates = gates.column(0);
+        let alpha = gates.column(0).mapv(F::exp);
         for (i, mut row) in scores.axis_iter_mut(Axis(0)).enumerate() {
             row.slice_mut(s![i + 1..]).fill(F::zero());
-            let mut passed = F::zero();
+            let mut passed = F::one();
             for j in (0..=i).rev() {
-                row[j] *= passed.exp();
+                row[j] *= passed;
                 if i - j >= spared {
-                    passed += gates[j];
+                    passed *= alpha[j];
                 }
             }
         }

@@ -4,7 +4,7 @@ use crate::sitting::{Sitting, timed};
 use anyhow::{Result, ensure};
 use attn_bench::{
     peer::Peer,
-    rounds::{Timed, Times, in_turn},
+    rounds::{Timed, in_turn, seconds},
     table::Line,
 };
 use attn_core::random::Random;
@@ -18,8 +18,11 @@ const HEADS: usize = 8;
 /// Width of keys and values.
 const D: usize = 64;
 /// Tokens of a chunk.
-const CHUNK: usize = 64;
-const LENGTHS: [usize; 7] = [1024, 2048, 4096, 8192, 16_384, 32_768, 65_536];
+const CHUNK: usize = 32;
+/// Where chunks begin to be quicker than softmax attention.
+const SHORT: [usize; 4] = [64, 128, 256, 512];
+/// Where the time should grow in proportion.
+const LONG: [usize; 7] = [1024, 2048, 4096, 8192, 16_384, 32_768, 65_536];
 /// Softmax attention takes minutes beyond it.
 const LONGEST_SOFTMAX: usize = 16_384;
 /// The length at which the forms are compared.
@@ -55,6 +58,9 @@ impl Inputs {
     }
 }
 
+/// What a head computes.
+type Member = fn(usize) -> Recurrence<f32>;
+
 /// RetNet's rate for a head.
 fn retnet(head: usize) -> Recurrence<f32> {
     let gamma = retnet_gamma(i32::try_from(head).expect("few heads"));
@@ -71,14 +77,11 @@ fn heads(
     inputs: &Inputs,
     form: impl Fn(usize, &mut Array2<f32>, [ndarray::ArrayView2<f32>; 3]) -> Array2<f32> + Sync,
 ) -> Vec<Array2<f32>> {
-    let head = |x: &Array3<f32>, h: usize| x.index_axis(Axis(0), h).to_owned();
-    (0..HEADS)
-        .into_par_iter()
-        .map(|h| {
-            let [q, k, v] = [&inputs.q, &inputs.k, &inputs.v].map(|x| head(x, h));
-            form(h, &mut Array2::zeros((D, D)), [q.view(), k.view(), v.view()])
-        })
-        .collect()
+    let head = |h: usize| {
+        let rows = [&inputs.q, &inputs.k, &inputs.v].map(|x| x.index_axis(Axis(0), h));
+        form(h, &mut Array2::zeros((D, D)), rows)
+    };
+    (0..HEADS).into_par_iter().map(head).collect()
 }
 
 fn chunkwise(
@@ -111,34 +114,42 @@ pub fn measure(sitting: &mut Sitting, python: &str) -> Result<()> {
 fn lengths(sitting: &mut Sitting, mut peer: Option<&mut Peer>) -> Result<()> {
     println!("\nA text in chunks of {CHUNK}, RetNet, {HEADS} heads, d = {D}; ms");
     let mut points = Vec::new();
-    for n in LENGTHS {
+    for n in SHORT.into_iter().chain(LONG) {
         let inputs = Inputs::new(n);
         let Inputs { q, k, v } = &inputs;
-        let mut all: Vec<Timed> = vec![timed(|| chunkwise(&inputs, retnet))];
+        let times = (4096 / n).max(1);
+        let mut all: Vec<Timed> = vec![often(times, || chunkwise(&inputs, retnet))];
+        let mut others = Vec::new();
         if n <= LONGEST_SOFTMAX {
-            all.push(timed(|| queries_in_lanes(q.view(), k.view(), v.view(), true)));
+            all.push(often(times, || queries_in_lanes(q.view(), k.view(), v.view(), true)));
+            others.push("chapter 8's last rung");
         }
-        if let Some(peer) = peer.as_deref_mut() {
+        let long = LONG.contains(&n);
+        if let Some(peer) = peer.as_deref_mut().filter(|_| long) {
             let sizes = Sizes { n, heads: HEADS, d: D, chunk: CHUNK };
             let threads = sitting.threads;
             all.push(Box::new(move || peer.time(&sizes, threads)));
+            others.push("PyTorch");
         }
         let times = in_turn(sitting.rounds, all)?;
-        points.push((n as f64, times[0].median()));
-        let name = format!("n = {n}");
-        let mut rest = times[1..].iter();
-        let mut beside = |other: &'static str, theirs: Option<&Times>| {
-            let line = theirs
-                .map(|theirs| Line::time_beside("length", &*name, &times[0], (other, theirs)));
-            line.into_iter().for_each(|line| sitting.table.add(line));
-        };
-        if n <= LONGEST_SOFTMAX {
-            beside("chapter 8's last rung", rest.next());
+        if long {
+            points.push((n as f64, times[0].median()));
         }
-        beside("PyTorch", rest.next());
+        for (other, theirs) in others.into_iter().zip(&times[1..]) {
+            let name = format!("n = {n}");
+            sitting.table.add(Line::time_beside("length", name, &times[0], (other, theirs)));
+        }
     }
-    sitting.table.add(Line::amount("exponent", "time grows as n to the", "", exponent(&points)));
+    sitting.table.add(Line::amount("exponent", "of the text", "", exponent(&points)));
     Ok(())
+}
+
+/// The time of one of so many, where one is too short for the clock.
+fn often<'a, T>(times: usize, mut work: impl FnMut() -> T + 'a) -> Timed<'a> {
+    Box::new(move || {
+        let all = || (0..times).map(|_| work()).collect::<Vec<_>>();
+        Ok(seconds(all) / times as f64)
+    })
 }
 
 /// The slope of the line through the points' logarithms, by least squares.
@@ -155,7 +166,7 @@ fn exponent(points: &[(f64, f64)]) -> f64 {
 fn forms(sitting: &mut Sitting) -> Result<()> {
     println!("\nIn chunks, beside token by token, n = {FORMS}; ms");
     let inputs = Inputs::new(FORMS);
-    let members: [(&str, fn(usize) -> Recurrence<f32>); 3] = [
+    let members: [(&str, Member); 3] = [
         ("no decay", |_| Recurrence::plain()),
         ("RetNet", retnet),
         ("delta rule", |_| delta(FORMS)),
@@ -176,37 +187,39 @@ fn forms(sitting: &mut Sitting) -> Result<()> {
     Ok(())
 }
 
-/// One more token after texts of growing length: by the state, in turn with attention to a cache.
+/// One more token after texts of growing length: by the state, and by attention to a cache. All of them are measured
+/// in turn, so that lengths can be compared.
 fn steps(sitting: &mut Sitting) -> Result<()> {
-    /// So that the clock can tell.
-    const TIMES: usize = 64;
-    println!("\nOne more token, {HEADS} heads; ms for {TIMES} of them");
-    let mut points = Vec::new();
-    for n in LENGTHS {
-        let inputs = Inputs::new(n);
-        let last = |x: &Array3<f32>| x.slice(s![.., n - 1.., ..]).to_owned();
-        let [q, k, v] = [&inputs.q, &inputs.k, &inputs.v].map(last);
+    println!("\nOne more token, {HEADS} heads; ms");
+    let all: Vec<Inputs> = LONG.into_iter().map(Inputs::new).collect();
+    let last = |x: &Array3<f32>| x.slice(s![.., x.dim().1 - 1.., ..]).to_owned();
+    let rows: Vec<[Array3<f32>; 3]> =
+        all.iter().map(|inputs| [&inputs.q, &inputs.k, &inputs.v].map(last)).collect();
+    let one = |states: &mut [Array2<f32>], rows: [ArrayView3<f32>; 3]| {
+        for (h, state) in states.iter_mut().enumerate() {
+            let [q, k, v] = rows.map(|x| x.index_axis_move(Axis(0), h));
+            retnet(h).recurrent(state, q, k, v).expect("the sizes fit");
+        }
+    };
+    let mut timed: Vec<Timed> = Vec::new();
+    for (inputs, [q, k, v]) in all.iter().zip(&rows) {
         let mut states: Vec<Array2<f32>> = (0..HEADS).map(|_| Array2::zeros((D, D))).collect();
-        let one = |states: &mut Vec<Array2<f32>>, [q, k, v]: [ArrayView3<f32>; 3]| {
-            for (h, state) in states.iter_mut().enumerate() {
-                let [q, k, v] = [q, k, v].map(|x| x.index_axis_move(Axis(0), h));
-                retnet(h).recurrent(state, q, k, v).expect("the sizes fit");
-            }
-        };
         one(&mut states, [inputs.q.view(), inputs.k.view(), inputs.v.view()]);
-        let step =
-            timed(|| (0..TIMES).for_each(|_| one(&mut states, [q.view(), k.view(), v.view()])));
-        let cache = timed(|| {
-            for _ in 0..TIMES {
-                queries_in_lanes(q.view(), inputs.k.view(), inputs.v.view(), true);
-            }
-        });
-        let times = in_turn(sitting.rounds, vec![step, cache])?;
-        points.push((n as f64, times[0].median()));
+        timed.push(often(256, move || one(&mut states, [q.view(), k.view(), v.view()])));
+    }
+    for (inputs, [q, ..]) in all.iter().zip(&rows) {
+        let (keys, values) = (inputs.k.view(), inputs.v.view());
+        timed.push(often(16, move || queries_in_lanes(q.view(), keys, values, true)));
+    }
+    let times = in_turn(sitting.rounds, timed)?;
+    let (states, caches) = times.split_at(LONG.len());
+    for ((n, state), cache) in LONG.into_iter().zip(states).zip(caches) {
         let name = format!("after {n} tokens");
-        let line = Line::time_beside("step", name, &times[0], ("attention to a cache", &times[1]));
+        let line = Line::time_beside("step", name, state, ("attention to a cache", cache));
         sitting.table.add(line);
     }
-    sitting.table.add(Line::amount("exponent", "a step grows as n to the", "", exponent(&points)));
+    let points = LONG.into_iter().zip(states).map(|(n, times)| (n as f64, times.median()));
+    let exponent = exponent(&points.collect::<Vec<_>>());
+    sitting.table.add(Line::amount("exponent", "of a step", "", exponent));
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! 11.11 `chunk_backward`
 
 use crate::{given::Gradients, seeded::normal};
-use attn_exercise::{exercise, fields, pairwise};
+use attn_exercise::{exercise, field, fields, pairwise};
 use ndarray::{Array2, ArrayView2, array};
 
 fields! { Gradients { dq, dk, dv, d_state } }
@@ -33,6 +33,12 @@ exercise! {
             }
         }
         Gradients { dq, dk, dv, d_state }
+    };
+
+    steps: |c| {
+        let mut scores = c.q.dot(&c.k.t());
+        scores.indexed_iter_mut().for_each(|((i, j), score)| if j > i { *score = 0.0 });
+        [field("q kᵀ, causal", &scores), field("d_out vᵀ", &c.d_out.dot(&c.v.t()))]
     };
 
     cases: |random| {

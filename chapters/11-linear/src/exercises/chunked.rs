@@ -1,7 +1,7 @@
 //! 11.4 `chunked`
 
 use crate::seeded::normal;
-use attn_exercise::{exercise, fields, pairwise};
+use attn_exercise::{exercise, field, fields, pairwise};
 use ndarray::{Array2, ArrayView2, Axis, array, s};
 use serde::{Deserialize, Serialize};
 
@@ -40,6 +40,18 @@ exercise! {
             }
         }
         Chunked { out, state }
+    };
+
+    steps: |c| {
+        let mut state = c.state.clone();
+        let starts = (0..c.q.nrows()).step_by(c.chunk);
+        starts.map(|start| {
+            let chunk = s![start..(start + c.chunk).min(c.q.nrows()), ..];
+            let name = format!("the state before the chunk that begins with token {start}");
+            let before = field(name, &state);
+            crate::chunked(&mut state, c.q.slice(chunk), c.k.slice(chunk), c.v.slice(chunk), c.gamma, c.chunk);
+            before
+        }).collect::<Vec<_>>()
     };
 
     cases: |random| {

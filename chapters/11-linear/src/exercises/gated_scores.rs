@@ -1,7 +1,7 @@
 //! 11.6 `gated_scores`
 
 use crate::seeded::{normal, uniform};
-use attn_exercise::{exercise, pairwise};
+use attn_exercise::{exercise, field, pairwise};
 use ndarray::{Array1, Array2, ArrayView2, Axis, array};
 
 exercise! {
@@ -24,6 +24,15 @@ exercise! {
             }
         }
         scores
+    };
+
+    steps: |c| {
+        let mut passed = Array2::<f64>::zeros(c.k.dim());
+        for t in 1..c.k.nrows() {
+            let sum = &passed.row(t - 1) + &c.log_gates.row(t);
+            passed.row_mut(t).assign(&sum);
+        }
+        [field("what is left of key 0 in each channel", &passed.mapv(f64::exp))]
     };
 
     cases: |random| {

@@ -1,7 +1,7 @@
 //! 11.2 `linear_attention`
 
 use crate::{feature_map, seeded::normal};
-use attn_exercise::{exercise, pairwise};
+use attn_exercise::{exercise, field, pairwise};
 use ndarray::{Array2, ArrayView2, Axis, array};
 
 exercise! {
@@ -18,6 +18,12 @@ exercise! {
         }
         if below == 0.0 { 0.0 } else { above / below }
     });
+
+    steps: |c| {
+        let mut weights = c.q.dot(&c.k.t());
+        weights.indexed_iter_mut().for_each(|((i, j), weight)| if j > i { *weight = 0.0 });
+        [field("weights", &weights), field("their sums", &weights.sum_axis(Axis(1)))]
+    };
 
     cases: |random| {
         let mut of = |about: &str, (n, r, d_v): (usize, usize, usize), scale: f64| {

@@ -1,7 +1,7 @@
 //! 11.5 `positive_features`
 
 use crate::seeded::normal;
-use attn_exercise::{exercise, pairwise};
+use attn_exercise::{exercise, field, pairwise};
 use ndarray::{Array2, ArrayView2, Axis, array};
 
 exercise! {
@@ -19,6 +19,12 @@ exercise! {
             }
             exponent.exp() / (m as f64).sqrt()
         })
+    };
+
+    steps: |c| {
+        let x = &c.x / (c.x.ncols() as f64).powf(0.25);
+        let halves = x.map_axis(Axis(1), |row| row.dot(&row) / 2.0);
+        [field("x′", &x), field("ω · x′", &x.dot(&c.directions.t())), field("half of the squared lengths of x′", &halves)]
     };
 
     cases: |random| {

@@ -4,7 +4,7 @@ use crate::{
     given::Wy,
     seeded::{normal, units},
 };
-use attn_exercise::{exercise, fields, pairwise};
+use attn_exercise::{exercise, field, fields, pairwise};
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, array};
 
 fields! { Wy { w, u } }
@@ -37,6 +37,8 @@ exercise! {
         let w = written(d, &|row, column| f64::from(u8::from(row == column)), &|_, _| 0.0).mapv(|x| 0.0 - x);
         Wy { w, u }
     };
+
+    steps: |c| [field("k kᵀ", &c.k.dot(&c.k.t()))];
 
     cases: |random| {
         let mut of = |about: &str, (c, d, d_v): (usize, usize, usize), beta: Option<f64>| {

@@ -1,0 +1,100 @@
+//! How long states take, from the file that `cargo attn bench 11 --write` makes.
+
+use attn_viz::{Axis, Figure, Line, Lines, Measured, thousands};
+
+const MEASURED: Measured = Measured::new(include_str!("../../data/measured.csv"));
+const RUNG: &str = "chapter 8's last rung";
+const CACHE: &str = "attention to a cache";
+
+/// The tokens of each text, and what was measured beside this.
+fn of(kind: &'static str, other: &'static str) -> impl Iterator<Item = (u64, Line, f64, f64)> {
+    MEASURED.of(kind).filter_map(move |line| {
+        let (_, theirs, ratio) = line.other.filter(|(name, ..)| *name == other)?;
+        let tokens = line.name.split(' ').find_map(|word| word.parse().ok())?;
+        Some((tokens, line, theirs, ratio))
+    })
+}
+
+/// Milliseconds of a text, and of one more token, by length.
+fn figure(
+    kind: &'static str,
+    (other, theirs_name): (&'static str, &str),
+    (title, what): (&str, &str),
+) -> Figure {
+    let rows: Vec<(u64, Line, f64, f64)> = of(kind, other).collect();
+    let each: Vec<String> = rows
+        .iter()
+        .map(|(tokens, line, theirs, _)| {
+            format!("{tokens} tokens: {:.3} and {theirs:.3}", line.median)
+        })
+        .collect();
+    let alternative =
+        format!("Milliseconds {what}, by a state and by softmax. {}.", each.join("; "));
+    Lines::new(title, &alternative)
+        .x(Axis::log("tokens of the text").ticks([64.0, 1024.0, 16_384.0]))
+        .y(Axis::log("milliseconds").ticks([0.01, 0.1, 1.0, 10.0, 100.0, 1000.0]))
+        .series("state", rows.iter().map(|(tokens, line, ..)| (*tokens as f64, line.median)))
+        .series(theirs_name, rows.iter().map(|(tokens, _, theirs, _)| (*tokens as f64, *theirs)))
+        .figure()
+}
+
+pub(super) fn lengths() -> Figure {
+    let title = "A text, measured: RetNet in chunks, and softmax attention by chapter 8's last rung (8 heads, d = 64)";
+    figure("length", (RUNG, "softmax"), (title, "of a text"))
+}
+
+pub(super) fn steps() -> Figure {
+    let title =
+        "One more token, measured: by a state, and by attention to a cache (8 heads, d = 64)";
+    figure("step", (CACHE, "cache"), (title, "of one more token"))
+}
+
+/// All three forms, beside PyTorch and beside each other.
+pub(super) fn table() -> String {
+    let mut table = String::from(
+        "| | ms | in turn with | its ms | times as fast |\n| --- | ---: | --- | ---: | ---: |\n",
+    );
+    for (tokens, line, theirs, ratio) in of("length", "PyTorch") {
+        let tokens = thousands(tokens);
+        table += &format!(
+            "| {tokens} tokens in chunks | {:.1} | PyTorch | {theirs:.1} | {ratio:.1} |\n",
+            line.median
+        );
+    }
+    for line in MEASURED.of("forms") {
+        let (other, theirs, ratio) = line.other.expect("it was measured in turn");
+        table += &format!(
+            "| 8,192 tokens in chunks, {} | {:.1} | {other} | {theirs:.1} | {ratio:.1} |\n",
+            line.name, line.median
+        );
+    }
+    table
+}
+
+pub(super) fn sitting() -> String {
+    MEASURED.sitting(&["processor", "threads", "date", "rust", "PyTorch", "rounds", "load before"])
+}
+
+/// Each test is a sentence of the chapter's page.
+#[cfg(test)]
+mod sentences {
+    use super::*;
+
+    #[test]
+    fn the_time_grows_in_proportion_to_the_text() {
+        let exponent = MEASURED.line("exponent", "of the text").median;
+        assert!((exponent - 1.0).abs() < 0.1, "{exponent}");
+    }
+
+    #[test]
+    fn a_step_takes_as_long_after_any_text() {
+        let exponent = MEASURED.line("exponent", "of a step").median;
+        assert!(exponent.abs() < 0.1, "{exponent}");
+    }
+
+    #[test]
+    fn chunks_are_quicker_than_pytorchs() {
+        assert!(of("length", "PyTorch").all(|(.., ratio)| ratio > 1.0));
+        assert_eq!(of("length", "PyTorch").count(), 7);
+    }
+}

@@ -1,0 +1,113 @@
+//! What small models learned to recall, from the table that `attn-train` writes.
+
+use attn_viz::{Axis, Figure, Lines};
+
+/// A training run: the share of right answers by the number of pairs, in the order of [`pairs`].
+struct Run {
+    width: usize,
+    mixer: &'static str,
+    seed: u64,
+    shares: Vec<f64>,
+}
+
+const TABLE: &str = include_str!("../../data/recall.csv");
+
+/// The numbers of pairs that were asked for.
+fn pairs() -> Vec<f64> {
+    let names = TABLE.lines().next().expect("a row of names").split(',').skip(3);
+    names.map(|name| name.parse().expect("a number of pairs")).collect()
+}
+
+fn runs() -> impl Iterator<Item = Run> {
+    TABLE.lines().skip(1).map(|row| {
+        let cells: Vec<&str> = row.split(',').collect();
+        let (_, name) = cells[0].split_once('-').expect("recall-WIDTH-MIXER");
+        let (width, mixer) = name.split_once('-').expect("WIDTH-MIXER");
+        let number = |cell: &str| cell.parse().expect("attn-train wrote the table");
+        Run {
+            width: width.parse().expect("a width"),
+            mixer,
+            seed: cells[1].parse().expect("a seed"),
+            shares: cells[3..].iter().map(|cell| number(cell)).collect(),
+        }
+    })
+}
+
+/// The runs of one kind, by seed.
+fn of(width: usize, mixer: &str) -> Vec<Run> {
+    let mut runs: Vec<Run> =
+        runs().filter(|run| run.width == width && run.mixer == mixer).collect();
+    runs.sort_by_key(|run| run.seed);
+    runs
+}
+
+/// Lowest, mean and highest share over the seeds for one number of pairs, in per cent.
+fn share(width: usize, mixer: &str, column: usize) -> (f64, f64, f64) {
+    let shares: Vec<f64> = of(width, mixer).iter().map(|run| 100.0 * run.shares[column]).collect();
+    let low = shares.iter().copied().fold(f64::INFINITY, f64::min);
+    let high = shares.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    (low, shares.iter().sum::<f64>() / shares.len() as f64, high)
+}
+
+const MIXERS: [(&str, &str); 5] = [
+    ("softmax", "softmax"),
+    ("linear", "elu + 1, with z"),
+    ("gla", "GLA"),
+    ("delta", "delta rule"),
+    ("gated-delta", "gated delta"),
+];
+
+/// The width at which all kinds were trained.
+const WIDTH: usize = 16;
+
+pub(super) fn figure() -> Figure {
+    let series = MIXERS.map(|(mixer, name)| {
+        let points = pairs().into_iter().enumerate();
+        let points: Vec<(f64, f64)> =
+            points.map(|(column, pairs)| (pairs, share(WIDTH, mixer, column).1)).collect();
+        (name, points)
+    });
+    let each: Vec<String> = series
+        .iter()
+        .map(|(name, points)| {
+            let each: Vec<String> =
+                points.iter().map(|(pairs, share)| format!("{pairs:.0}: {share:.0}")).collect();
+            format!("{name}: {}", each.join(", "))
+        })
+        .collect();
+    let alternative =
+        format!("Per cent of right answers, by the number of pairs. {}.", each.join("; "));
+    let mut lines = Lines::new(
+        "Trained to recall: right answers of models whose layers have a state of 16 × 16, or a cache",
+        &alternative,
+    )
+    .x(Axis::log("pairs in the text").ticks([4.0, 8.0, 16.0, 32.0, 64.0]))
+    .y(Axis::linear("right answers (%)").from_zero());
+    for (name, points) in series {
+        lines = lines.series(name, points);
+    }
+    lines.figure()
+}
+
+/// By mixer and number of pairs: the mean over the seeds, and the lowest and highest.
+pub(super) fn table() -> String {
+    let mut table = String::from("| layers |");
+    pairs().iter().for_each(|pairs| table += &format!(" {pairs:.0} pairs |"));
+    table += "\n| --- |";
+    pairs().iter().for_each(|_| table += " ---: |");
+    table.push('\n');
+    let hybrids = MIXERS
+        .iter()
+        .skip(1)
+        .map(|(mixer, name)| (format!("{mixer}+softmax"), format!("{name}, then softmax")));
+    let alone = MIXERS.iter().map(|(mixer, name)| (mixer.to_string(), format!("{name}, both")));
+    for (mixer, name) in alone.chain(hybrids) {
+        table += &format!("| {name} |");
+        for column in 0..pairs().len() {
+            let (low, mean, high) = share(WIDTH, &mixer, column);
+            table += &format!(" {mean:.0} ({low:.0}–{high:.0}) |");
+        }
+        table.push('\n');
+    }
+    table
+}
