@@ -9,13 +9,16 @@
 //! [`Problem`] that it takes, and compares them pair by pair. The book's map of equivalences is drawn from
 //! the same table.
 //!
-//! A new path is one line in the table of its chapter, in `paths/`.
+//! A new path is one line in the table of its chapter, in `paths/`. What the variants cost is in a table of
+//! its own, [`VARIANTS`].
 
+mod costs;
 mod path;
 mod paths;
 mod problem;
 mod web;
 
+pub use costs::{Layer, VARIANTS, Variant};
 pub use path::{DOUBLE, Path, SINGLE, Widths};
 pub use paths::all;
 pub use problem::{Problem, Setting, problems};

@@ -9,6 +9,7 @@ mod linear;
 mod multi_head;
 mod paged;
 mod plain;
+mod ring;
 
 use crate::{path::Path, problem::Setting};
 
@@ -38,6 +39,7 @@ pub fn all() -> Vec<Path> {
         grouped::PATHS,
         latent::PATHS,
         flash::PATHS,
+        ring::PATHS,
         kernels::PATHS,
         paged::PATHS,
         linear::PATHS,
