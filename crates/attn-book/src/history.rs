@@ -87,20 +87,8 @@ const EVENTS: &[Event] = &[
     event("2510.26692", "Kimi Linear", "gates per channel and the delta rule, beside latent attention", State, 11),
 ];
 
-const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 impl Event {
     /// The year, and the month from 1.
@@ -118,16 +106,16 @@ impl Event {
 
 /// The papers with their months, and where the course has them.
 pub fn table() -> String {
-    let mut table = String::from("| | paper | brought | chapter |\n| --- | --- | --- | ---: |\n");
+    let mut table = String::from("| | paper | brought |\n| --- | --- | --- |\n");
     for event in EVENTS {
         let Event { number, name, brought, chapter, .. } = event;
         let chapter = match chapter {
             0 => "[variants](variants.md#the-same-attention-moved-differently)".to_string(),
-            chapter => chapter.to_string(),
+            chapter => format!("chapter {chapter}"),
         };
         let (year, month) = (event.date().0, event.month());
         table += &format!(
-            "| {month} {year} | [{name}](https://arxiv.org/abs/{number}) | {brought} | {chapter} |\n"
+            "| {month} {year} | [{name}](https://arxiv.org/abs/{number}) | {brought} ({chapter}) |\n"
         );
     }
     table
@@ -181,6 +169,6 @@ mod tests {
             assert!(pair[0].number < pair[1].number, "{} {}", pair[0].number, pair[1].number);
         }
         assert!(EVENTS.iter().all(|event| (1..=12).contains(&event.date().1)));
-        assert_eq!((EVENTS[2].date(), EVENTS[2].month()), ((2017, 6), "June"));
+        assert_eq!((EVENTS[2].date(), EVENTS[2].month()), ((2017, 6), "Jun"));
     }
 }

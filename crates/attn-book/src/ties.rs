@@ -4,14 +4,20 @@ use crate::history;
 use attn_paths::{Layer, Path, Setting, VARIANTS, Widths, all};
 use attn_viz::{Axis, Figure, Heatmap, Lines, thousands};
 use ch08_flash_cpu::{given::Block, traffic::Sizes};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A figure's name in the book, and what draws it.
+type Drawn = (&'static str, fn() -> Figure);
+
+/// A table's name in the book, and what writes it as Markdown.
+type Written = (&'static str, fn() -> String);
 
 /// Their figures.
-pub const FIGURES: [(&str, fn() -> Figure); 3] =
+pub const FIGURES: [Drawn; 3] =
     [("ties/pairs", pairs_figure), ("ties/kept", kept_figure), ("ties/history", history::figure)];
 
 /// Their tables.
-pub const TABLES: [(&str, fn() -> String); 7] = [
+pub const TABLES: [Written; 7] = [
     ("ties/settings", settings),
     ("ties/paths", paths),
     ("ties/variants", variants),
@@ -83,12 +89,8 @@ fn power(x: f64) -> String {
 /// How many pairs of paths are compared between two chapters.
 fn pairs_figure() -> Figure {
     let paths = all();
-    let chapters: Vec<usize> = paths
-        .iter()
-        .map(|path| path.chapter)
-        .collect::<std::collections::BTreeSet<_>>()
-        .into_iter()
-        .collect();
+    let chapters: Vec<usize> =
+        paths.iter().map(|path| path.chapter).collect::<BTreeSet<_>>().into_iter().collect();
     let mut pairs: BTreeMap<(usize, usize), usize> = BTreeMap::new();
     for (i, a) in paths.iter().enumerate() {
         for b in &paths[i + 1..] {
@@ -208,7 +210,7 @@ fn lengths() -> String {
             |name: &str| VARIANTS.iter().find(|variant| variant.name == name).map(|v| v.kept.of);
         let (Some(a), Some(b)) = (find(a), find(b)) else { return "–".to_string() };
         let first = (1..=1 << 20).find(|&m| a(&Layer::EXAMPLE, m) < b(&Layer::EXAMPLE, m));
-        first.map_or("never".into(), |m| thousands(m))
+        first.map_or("never".into(), thousands)
     };
     let mut table = String::from("| keeps less | than | from |\n| --- | --- | ---: |\n");
     for (a, b) in [
@@ -241,7 +243,7 @@ fn kept_figure() -> Figure {
         "Two logarithmic axes. MHA, GQA, MLA and MQA are parallel lines that grow with the text, MHA the highest; \
          the window grows with MHA up to 4,096 tokens and is level from there; linear attention is level from the start.",
     )
-    .x(Axis::log("tokens").ticks([64.0, 1024.0, 16_384.0, 262_144.0]))
+    .x(Axis::log("tokens").ticks([64.0, 1024.0, 16_384.0, 1e6]))
     .y(Axis::log("MiB").ticks([0.1, 1.0, 10.0, 100.0, 1000.0, 10_000.0]));
     for name in ["MHA", "GQA", "MLA", "MQA", "window", "linear"] {
         let Some(variant) = VARIANTS.iter().find(|variant| variant.name == name) else { continue };

@@ -7,12 +7,15 @@ use crate::{
 use ndarray::Array3;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+/// What a path gave; an error where it panicked.
+type Outcome = Result<Array3<f64>, String>;
+
 /// Every path's result on every problem that it takes.
 pub struct Web {
     paths: Vec<Path>,
     problems: Vec<Problem>,
-    /// By path, then by problem: nothing where the path does not take it, and an error where it panicked.
-    results: Vec<Vec<Option<Result<Array3<f64>, String>>>>,
+    /// By path, then by problem: nothing where the path does not take it.
+    results: Vec<Vec<Option<Outcome>>>,
 }
 
 /// Where two paths agree, and how far apart they are.

@@ -85,7 +85,10 @@ pub fn processes(
     let (results, heard) = channel();
     for (rank, (home, _)) in homes.into_iter().enumerate() {
         let results = results.clone();
-        thread::spawn(move || results.send((rank, rows(&home, &sizes, (rank, size), limit))));
+        thread::spawn(move || {
+            // Nobody listens any more if the run has failed by then.
+            let _ = results.send((rank, rows(&home, &sizes, (rank, size), limit)));
+        });
     }
     drop(results);
     let mut found: Vec<Option<(HeadsOutput, u64)>> = vec![None; size];

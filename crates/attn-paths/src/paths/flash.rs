@@ -10,7 +10,7 @@ use ch08_flash_cpu::{
     ladder::{self, Forward},
     merge, online, push, sink_attention, split_kv, varlen,
 };
-use ndarray::{Array3, ArrayView1, ArrayView2, Axis, s};
+use ndarray::{Array2, Array3, ArrayView1, ArrayView2, Axis, s};
 
 const FLASH: Path = Path {
     name: "flash, tiles",
@@ -100,11 +100,11 @@ fn halves(p: &Problem) -> Array3<f64> {
 fn heads_as_sequences(p: &Problem) -> Array3<f64> {
     let ((h, h_kv), (n, m), (d, d_v)) = (p.heads(), p.lengths(), p.widths());
     let group = h / h_kv;
-    let rows = |x: &Array3<f32>, heads: usize, of: usize, width: usize| {
-        let all = ndarray::Array2::from_shape_fn((h * heads, width), |(row, c)| {
-            x[[row / heads / of, row % heads, c]]
-        });
-        all
+    // Row r is row r % length of head r / length, which is shared by `of` query heads.
+    let rows = |x: &Array3<f32>, length: usize, of: usize, width: usize| {
+        Array2::from_shape_fn((h * length, width), |(row, c)| {
+            x[[row / length / of, row % length, c]]
+        })
     };
     let (q, k, v) = (rows(&p.q, n, 1, d), rows(&p.k, m, group, d), rows(&p.v, m, group, d_v));
     let starts = |rows: usize| (0..=h).map(|i| i * rows).collect::<Vec<_>>();
