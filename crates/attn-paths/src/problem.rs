@@ -34,6 +34,20 @@ impl Setting {
         Setting::Behind,
     ];
 
+    /// As many heads of keys as of queries.
+    pub const OWN_KEYS: &[Setting] =
+        &[Setting::Every, Setting::Whole, Setting::Chunk, Setting::Step, Setting::Behind];
+
+    /// Causal, and each query has a key of its own.
+    pub const CAUSAL: &[Setting] =
+        &[Setting::Whole, Setting::Chunk, Setting::Step, Setting::Groups, Setting::GroupStep];
+
+    /// Both of these.
+    pub const CAUSAL_OWN_KEYS: &[Setting] = &[Setting::Whole, Setting::Chunk, Setting::Step];
+
+    /// One query.
+    pub const STEPS: &[Setting] = &[Setting::Step, Setting::GroupStep];
+
     /// A word or two, for the head of a column.
     pub fn name(self) -> &'static str {
         match self {

@@ -1,9 +1,6 @@
 //! Chapter 5.
 
-use super::{
-    CAUSAL_OWN_KEYS,
-    multi_head::{apart, memory, passing_on},
-};
+use super::multi_head::{apart, memory, passing_on};
 use crate::{
     path::{Path, SINGLE, Widths},
     problem::{Problem, Setting},
@@ -20,7 +17,7 @@ const CACHED: Path = Path {
     name: "KV cache",
     chapter: 5,
     condition: "",
-    settings: CAUSAL_OWN_KEYS,
+    settings: Setting::CAUSAL_OWN_KEYS,
     widths: Widths::Any,
     error: SINGLE,
     run: |p| by_chunks(p, usize::MAX),

@@ -1,9 +1,8 @@
 //! Chapter 8.
 
-use super::{ANY, STEPS};
 use crate::{
     path::{Path, SINGLE, Widths},
-    problem::Problem,
+    problem::{Problem, Setting},
 };
 use ch08_flash_cpu::{
     Block, State, Traffic, flash_heads,
@@ -16,7 +15,7 @@ const FLASH: Path = Path {
     name: "flash, tiles",
     chapter: 8,
     condition: "",
-    settings: ANY,
+    settings: &Setting::ALL,
     widths: Widths::Any,
     error: SINGLE,
     run: |p| {
@@ -48,7 +47,7 @@ pub(super) const PATHS: &[Path] = &[
     Path { name: "sequences of different lengths", run: heads_as_sequences, ..FLASH },
     Path {
         name: "split-KV, 3 parts",
-        settings: STEPS,
+        settings: Setting::STEPS,
         run: |p| {
             p.by_head(|q, k, v| {
                 split_kv(q.row(0), k, v, 3).out.insert_axis(Axis(0)).mapv(f64::from)
@@ -56,8 +55,8 @@ pub(super) const PATHS: &[Path] = &[
         },
         ..FLASH
     },
-    Path { name: "keys pushed one by one", settings: STEPS, run: pushed, ..FLASH },
-    Path { name: "two halves merged", settings: STEPS, run: halves, ..FLASH },
+    Path { name: "keys pushed one by one", settings: Setting::STEPS, run: pushed, ..FLASH },
+    Path { name: "two halves merged", settings: Setting::STEPS, run: halves, ..FLASH },
     Path { name: "rung: naive", run: |p| rung(p, ladder::naive), ..FLASH },
     Path { name: "rung: online", run: |p| rung(p, ladder::online), ..FLASH },
     Path { name: "rung: tiled", run: |p| rung(p, ladder::tiled), ..FLASH },

@@ -1,7 +1,9 @@
 //! Chapter 6.
 
-use super::{ANY, STEPS};
-use crate::path::{Path, SINGLE, Widths};
+use crate::{
+    path::{Path, SINGLE, Widths},
+    problem::Setting,
+};
 use ch04_multi_head::attend_heads;
 use ch06_mqa_gqa::{Cache, grouped_attention, grouped_decode, kv_head};
 use ndarray::{Array3, Axis, stack};
@@ -10,7 +12,7 @@ const GROUPED: Path = Path {
     name: "GQA",
     chapter: 6,
     condition: "",
-    settings: ANY,
+    settings: &Setting::ALL,
     widths: Widths::Any,
     error: SINGLE,
     run: |p| {
@@ -38,7 +40,7 @@ pub(super) const PATHS: &[Path] = &[
     },
     Path {
         name: "GQA, one token",
-        settings: STEPS,
+        settings: Setting::STEPS,
         run: |p| {
             let cache = Cache::new(p.k.clone(), p.v.clone());
             let out = grouped_decode(p.q.index_axis(Axis(1), 0), &cache);

@@ -1,9 +1,8 @@
 //! Chapter 9, on the simulator.
 
-use super::{ANY, STEPS};
 use crate::{
     path::{Path, SINGLE, Widths},
-    problem::Problem,
+    problem::{Problem, Setting},
 };
 use ch09_flash_cuda::{Device, Inputs, Rung, attention};
 use ndarray::Array3;
@@ -12,7 +11,7 @@ const KERNEL: Path = Path {
     name: "CUDA: naive",
     chapter: 9,
     condition: "on the simulator",
-    settings: ANY,
+    settings: &Setting::ALL,
     widths: Widths::Kernel,
     error: SINGLE,
     run: |p| simulated(p, Rung::Naive),
@@ -22,7 +21,12 @@ pub(super) const PATHS: &[Path] = &[
     KERNEL,
     Path { name: "CUDA: tiled", run: |p| simulated(p, Rung::Tiled), ..KERNEL },
     Path { name: "CUDA: warp", run: |p| simulated(p, Rung::Warp), ..KERNEL },
-    Path { name: "CUDA: split", settings: STEPS, run: |p| simulated(p, Rung::Split), ..KERNEL },
+    Path {
+        name: "CUDA: split",
+        settings: Setting::STEPS,
+        run: |p| simulated(p, Rung::Split),
+        ..KERNEL
+    },
     Path { name: "CUDA: GQA", run: |p| simulated(p, Rung::Gqa), ..KERNEL },
 ];
 

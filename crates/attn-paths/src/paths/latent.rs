@@ -1,9 +1,8 @@
 //! Chapter 7.
 
-use super::CAUSAL;
 use crate::{
     path::{DOUBLE, Path, Widths},
-    problem::Problem,
+    problem::{Problem, Setting},
 };
 use ch07_mla::{
     Expanded,
@@ -16,7 +15,7 @@ const LATENT: Path = Path {
     name: "MLA, naive",
     chapter: 7,
     condition: "latents that hold keys and values, no rotary part",
-    settings: CAUSAL,
+    settings: Setting::CAUSAL,
     widths: Widths::Any,
     error: DOUBLE,
     run: |p| {

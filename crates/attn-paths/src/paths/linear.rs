@@ -4,10 +4,9 @@
 //! is one of width m: a key's features say which key it is, and a query's are the exponentials of its
 //! scores. So linear attention is exact with m features, and its state is then no smaller than the cache.
 
-use super::CAUSAL;
 use crate::{
     path::{DOUBLE, Path, Widths},
-    problem::Problem,
+    problem::{Problem, Setting},
 };
 use ch11_linear::{
     Forget, Read, Recurrence, bonus_step, chunked, gated_scores, given::State, linear_attention,
@@ -19,7 +18,7 @@ const LINEAR: Path = Path {
     name: "linear, parallel",
     chapter: 11,
     condition: "one feature for each key",
-    settings: CAUSAL,
+    settings: Setting::CAUSAL,
     widths: Widths::Any,
     error: DOUBLE,
     run: |p| features(p, |q, k, v| linear_attention(q.view(), k.view(), v.view())),

@@ -1,6 +1,5 @@
 //! Chapter 4.
 
-use super::OWN_KEYS;
 use crate::{
     path::{Path, SINGLE, Widths},
     problem::{Problem, Setting},
@@ -16,7 +15,7 @@ pub(super) const PATHS: &[Path] = &[
         name: "multi-head attention",
         chapter: 4,
         condition: "each matrix takes its part of the row, and W_o changes nothing",
-        settings: OWN_KEYS,
+        settings: Setting::OWN_KEYS,
         widths: Widths::Any,
         error: SINGLE,
         run: multi_head,
@@ -25,7 +24,7 @@ pub(super) const PATHS: &[Path] = &[
         name: "MHA, head by head",
         chapter: 4,
         condition: "",
-        settings: OWN_KEYS,
+        settings: Setting::OWN_KEYS,
         widths: Widths::Any,
         error: SINGLE,
         run: |p| attend_heads(p.q.view(), p.k.view(), p.v.view(), &p.mask()).mapv(f64::from),

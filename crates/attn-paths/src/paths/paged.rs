@@ -1,9 +1,8 @@
 //! Chapter 10.
 
-use super::CAUSAL_OWN_KEYS;
 use crate::{
     path::{Path, SINGLE, Widths},
-    problem::Problem,
+    problem::{Problem, Setting},
 };
 use ch10_paged::{given::Table, paged_attention, slot};
 use ndarray::{Array3, Array4, s};
@@ -12,7 +11,7 @@ pub(super) const PATHS: &[Path] = &[Path {
     name: "paged",
     chapter: 10,
     condition: "",
-    settings: CAUSAL_OWN_KEYS,
+    settings: Setting::CAUSAL_OWN_KEYS,
     widths: Widths::Any,
     error: SINGLE,
     run: paged,

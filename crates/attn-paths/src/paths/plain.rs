@@ -1,7 +1,9 @@
 //! The oracle, and chapter 3.
 
-use super::ANY;
-use crate::path::{DOUBLE, Path, SINGLE, Widths};
+use crate::{
+    path::{DOUBLE, Path, SINGLE, Widths},
+    problem::Setting,
+};
 use attn_core::Mask;
 use ch03_scaled_dot_product::{allowed, attention, attention_dropout};
 use ndarray::Array2;
@@ -10,7 +12,7 @@ const PLAIN: Path = Path {
     name: "plain loops in f64",
     chapter: 0,
     condition: "",
-    settings: ANY,
+    settings: &Setting::ALL,
     widths: Widths::Any,
     error: DOUBLE,
     run: |p| p.by_head(|q, k, v| attn_oracle::attention::<f64>(q, k, v, &p.mask()).out),

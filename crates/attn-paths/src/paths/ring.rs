@@ -1,9 +1,8 @@
 //! The ring of attn-ring, which merges the states of chapter 8.
 
-use super::ANY;
 use crate::{
     path::{Path, SINGLE, Widths},
-    problem::Problem,
+    problem::{Problem, Setting},
 };
 use attn_ring::threads;
 use ndarray::Array3;
@@ -12,7 +11,7 @@ const RING: Path = Path {
     name: "ring of 2",
     chapter: 8,
     condition: "",
-    settings: ANY,
+    settings: &Setting::ALL,
     widths: Widths::Any,
     error: SINGLE,
     run: |p| ring(p, 2),
