@@ -126,8 +126,9 @@ const PITCH: f64 = 2.0;
 
 /// The line through time, from above to below.
 pub fn figure() -> Figure {
-    let said =
-        EVENTS.iter().map(|event| format!("{} {}, {}", event.month(), event.date().0, event.name));
+    let said = EVENTS.iter().map(|event| {
+        format!("{} {}, {}: {}", event.month(), event.date().0, event.name, event.thread.words())
+    });
     let said: Vec<String> = said.collect();
     let mut drawing = Schematic::new(
         "From the first look back to now, by the month on arXiv; the colour says what a paper is about",
