@@ -133,6 +133,12 @@ pub const VARIANTS: &[Variant] = &[
 impl Variant {
     /// The variant of this name.
     ///
+    /// ```
+    /// use attn_paths::{Layer, Variant};
+    /// // 32 heads, a key and a value of 128 numbers each.
+    /// assert_eq!((Variant::named("MHA").kept.of)(&Layer::EXAMPLE, 1), 32 * 256);
+    /// ```
+    ///
     /// # Panics
     /// If there is none.
     #[track_caller]

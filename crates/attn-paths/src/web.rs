@@ -11,6 +11,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 type Outcome = Result<Array3<f64>, String>;
 
 /// Every path's result on every problem that it takes.
+///
+/// ```
+/// use attn_paths::{Web, all};
+/// let paths = all().into_iter().filter(|path| ["attention", "KV cache"].contains(&path.name));
+/// let web = Web::of(paths.collect());
+/// assert_eq!(web.pairs(), [(0, 1)]);
+/// let agreement = web.compare(0, 1).unwrap();
+/// assert!(agreement.apart <= web.allowed(0, 1) && agreement.settings.len() == 3);
+/// ```
 pub struct Web {
     paths: Vec<Path>,
     problems: Vec<Problem>,

@@ -128,7 +128,7 @@ fn by_mpi(arguments: &Arguments) -> Result<()> {
         // The others wait for this process, and only an abort ends them all.
         Err(error) => link.abort(&error),
     };
-    let Some(run) = link.gathered(&sizes, output)? else { return Ok(()) };
+    let Some(run) = link.gathered(&sizes, output) else { return Ok(()) };
     let parts: Vec<Part> =
         (0..size).map(|rank| Part::seeded(&sizes, arguments.seed, rank, size)).collect();
     report("MPI", &sizes, &run, &Part::joined(&parts), start.elapsed())

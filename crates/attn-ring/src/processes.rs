@@ -37,6 +37,22 @@ const HEARING: Duration = Duration::from_millis(300);
 /// [`worker`](crate::worker). `limit` is what a process may take to come up, to compute a step, and to pass a block on.
 /// Every connection is on the loopback interface and shows a token that is drawn for this run.
 ///
+/// ```no_run
+/// use attn_ring::{Part, Sizes, processes};
+/// use std::{process::Command, time::Duration};
+/// let sizes = Sizes { h: 2, h_kv: 1, n: 8, m: 8, d: 4, d_v: 4, causal: true };
+/// let Part { q, k, v } = Part::seeded(&sizes, 1, 0, 1);
+/// // A program that calls `attn_ring::worker` when it is started so.
+/// let command = |_| {
+///     let mut command = Command::new("target/debug/attn-ring");
+///     command.arg("--worker");
+///     command
+/// };
+/// let limit = Duration::from_secs(20);
+/// let run = processes(q.view(), k.view(), v.view(), true, 4, limit, command).unwrap();
+/// assert_eq!(run.sent.iter().sum::<u64>(), sizes.sent(4));
+/// ```
+///
 /// # Errors
 /// Sizes that do not fit; a process that ends, or that is silent for longer than `limit`, by its number.
 /// However it ends, no process is left behind.

@@ -30,6 +30,13 @@ const MOST: usize = 1 << 28;
 impl Sizes {
     /// Those of `q` (h, n, d), `k` (h_kv, m, d) and `v` (h_kv, m, d_v).
     ///
+    /// ```
+    /// use ndarray::Array3;
+    /// let (q, k) = (Array3::zeros((2, 3, 4)), Array3::zeros((1, 3, 5)));
+    /// let error = attn_ring::Sizes::of(q.view(), k.view(), k.view(), true).unwrap_err();
+    /// assert_eq!(error.to_string(), "key width 5 ≠ query width 4");
+    /// ```
+    ///
     /// # Errors
     /// Names the two sizes that do not fit.
     pub fn of(
@@ -139,6 +146,16 @@ impl Part {
     }
 
     /// That of process `rank` in the problem of this seed, standard normal. Nobody needs the whole.
+    ///
+    /// ```
+    /// use attn_ring::{Part, Sizes};
+    /// let sizes = Sizes { h: 2, h_kv: 1, n: 5, m: 5, d: 4, d_v: 4, causal: true };
+    /// let parts = [0, 1, 2].map(|rank| Part::seeded(&sizes, 1, rank, 3));
+    /// let whole = Part::joined(&parts);
+    /// assert_eq!(whole.q.dim(), (2, 5, 4));
+    /// let views = (whole.q.view(), whole.k.view(), whole.v.view());
+    /// assert_eq!(Part::of(&sizes, views, 2, 3), parts[2]);
+    /// ```
     pub fn seeded(sizes: &Sizes, seed: u64, rank: usize, size: usize) -> Self {
         let mut random = Random::new(seed.wrapping_mul(1 << 20).wrapping_add(rank as u64));
         let (n, m) = (sizes.queries(rank, size).len(), sizes.keys(rank, size).len());

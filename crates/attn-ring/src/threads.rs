@@ -61,6 +61,15 @@ impl Link for ChannelLink {
 
 /// Attention of `q` (h, n, d) to `k` (h_kv, m, d) and `v` (h_kv, m, d_v) by a ring of `size` threads.
 ///
+/// ```
+/// use ndarray::array;
+/// // Two equal keys, one in each thread: the mean of the values.
+/// let (q, k, v) = (array![[[1.0]]], array![[[2.0], [2.0]]], array![[[3.0], [5.0]]]);
+/// let run = attn_ring::threads(q.view(), k.view(), v.view(), false, 2).unwrap();
+/// assert_eq!(run.output.out, array![[[4.0]]]);
+/// assert_eq!(run.sent, [8, 8]); // a key and a value, four bytes each
+/// ```
+///
 /// # Errors
 /// Sizes that do not fit together, and a ring of no thread.
 pub fn threads(
