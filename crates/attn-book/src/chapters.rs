@@ -16,7 +16,7 @@ pub fn names(chapter: &Chapter) -> [String; 2] {
 ///
 /// # Errors
 /// When it has none.
-fn page(root: &Path, chapter: &Chapter) -> Result<String, String> {
+pub fn page(root: &Path, chapter: &Chapter) -> Result<String, String> {
     let mut names = names(chapter).into_iter().map(|name| format!("{name}.md"));
     let page = names.find(|name| root.join("book/src").join(name).is_file());
     page.ok_or_else(|| format!("chapter {} has no page", chapter.number))

@@ -11,9 +11,11 @@
 mod build;
 mod chapters;
 mod check;
+mod claims;
 mod code;
 mod exercises;
 mod folder;
+mod history;
 mod live;
 mod map;
 mod math;
@@ -25,6 +27,7 @@ mod registry;
 mod render;
 pub mod server;
 mod tables;
+mod ties;
 
 use exercises::Exercise;
 use page::Page;

@@ -1,5 +1,6 @@
 //! Everything that the chapters compute for the book.
 
+use crate::ties;
 use attn_viz::{Figure, Grid};
 use ch01_rnn_attention::figures as ch01;
 use ch02_additive_attention::figures as ch02;
@@ -64,6 +65,8 @@ impl Registry {
         registry.tables.extend(ch10::tables());
         registry.figures.extend(ch11::figures());
         registry.tables.extend(ch11::tables());
+        registry.figures.extend(ties::FIGURES);
+        registry.tables.extend(ties::TABLES);
         registry
     }
 }

@@ -1,7 +1,7 @@
 //! From a page as it was written to the Markdown that mdBook renders.
 
 use crate::{
-    Exercise, Page, Problem, Registry, chapters,
+    Exercise, Page, Problem, Registry, chapters, claims,
     code::{self, Line},
     exercises::escape,
     map::Map,
@@ -248,7 +248,8 @@ impl Work<'_> {
                 ("chapter", true) => chapters::opening(self.sources.course, &found[3]),
                 ("next", true) => chapters::next(self.sources.course, &found[3]),
                 ("map", true) => chapters::map(self.sources.course),
-                ("figure" | "exercise" | "chapter" | "next" | "map", false) => {
+                ("claims", true) => claims::index(self.sources.course),
+                ("figure" | "exercise" | "chapter" | "next" | "map" | "claims", false) => {
                     Err("it has to stand alone on its line".into())
                 }
                 ("include", _) => Err("code belongs in a fence that names its language".into()),

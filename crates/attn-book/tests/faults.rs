@@ -53,6 +53,11 @@ fn an_include_outside_a_fence() {
 }
 
 #[test]
+fn an_index_of_claims_where_no_chapter_checks_one() {
+    planted(PAGE, "{{#figure ch03/line}}", "{{#claims}}", "book/src/page.md:13", "{{#claims}}");
+}
+
+#[test]
 fn a_chapter_that_does_not_open_or_end_as_the_others_do() {
     let toml = "chapters/03-x/chapter.toml:1";
     planted(PAGE, "{{#chapter 3}}", "", toml, "{{#chapter 3}} stands on 0 pages");
@@ -71,7 +76,8 @@ fn a_paper_without_its_entry_and_an_entry_without_its_use() {
     );
     let paper = |id: &str| format!("[arXiv:{id}](https://arxiv.org/abs/{id})");
     // The page of the good book cites the first.
-    let entries = ["1706.03762", "2104.09864", "1409.0473"].map(|id| format!("- {}\n", paper(id)));
+    let entries = ["1706.03762", "2104.09864", "1409.0473", "1706.03762"]
+        .map(|id| format!("- {}\n", paper(id)));
     let list = format!("# Papers\n\n{}", entries.concat());
     tiny.write("book/src/bibliography.md", &list);
     let other =
@@ -81,10 +87,15 @@ fn a_paper_without_its_entry_and_an_entry_without_its_use() {
     found(&problems, "book/src/other.md:5", "does not have https://arxiv.org/abs/1406.1078");
     found(
         &problems,
+        "book/src/bibliography.md:6",
+        "https://arxiv.org/abs/1706.03762 stands here twice",
+    );
+    found(
+        &problems,
         "book/src/bibliography.md:4",
         "no page cites https://arxiv.org/abs/2104.09864",
     );
-    assert_eq!(problems.len(), 2, "{problems:#?}");
+    assert_eq!(problems.len(), 3, "{problems:#?}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Papers that the pages cite and the bibliography does not have, and the other way round.
+//! Papers that the pages cite and the bibliography does not have, the other way round, and papers that it has twice.
 
 use crate::{Page, Problem};
 use regex::Regex;
@@ -33,7 +33,11 @@ pub fn check(pages: &[Page]) -> Vec<Problem> {
             used.insert(paper);
         }
     }
+    let mut seen = BTreeSet::new();
     for (at, paper) in cited(list) {
+        if !seen.insert(paper.clone()) {
+            problems.push(list.problem(at, format!("{paper} stands here twice")));
+        }
         if !used.contains(&paper) {
             problems.push(list.problem(at, format!("no page cites {paper}")));
         }
