@@ -241,7 +241,10 @@ pub fn block_importance(
     block: usize,
 ) -> Array2<f64> {
     assert!(stride > 0 && length > 0 && block > 0, "spans or blocks of no tokens");
-    assert!(length % stride == 0 && block % stride == 0, "{stride} does not divide {length} and {block}");
+    assert!(
+        length % stride == 0 && block % stride == 0,
+        "{stride} does not divide {length} and {block}"
+    );
     todo!("12.8: add each span's weight to the blocks that it overlaps")
 }
 
@@ -352,7 +355,12 @@ pub fn top_k_attention(
 /// assert_eq!(chosen.row(2), array![false, true, true]); // of 0 and 1, key 1 has the larger product
 /// ```
 #[track_caller]
-pub fn moba_blocks(q: ArrayView2<f64>, k: ArrayView2<f64>, block: usize, count: usize) -> Array2<bool> {
+pub fn moba_blocks(
+    q: ArrayView2<f64>,
+    k: ArrayView2<f64>,
+    block: usize,
+    count: usize,
+) -> Array2<bool> {
     expect_equal(("keys", k.nrows()), ("queries", q.nrows()));
     expect_equal(("key width", k.ncols()), ("query width", q.ncols()));
     assert!(block > 0 && count > 0, "{count} blocks of {block} tokens");

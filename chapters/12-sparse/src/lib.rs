@@ -13,15 +13,20 @@
 //! Shapes: one head; n tokens; q and k n × d, v n × d_v. All in f64, but for what runs on the tiles and
 //! states of chapter 8, in f32: [`block_sparse`] and [`ring_hop`].
 
+pub mod beside;
 mod block_importance;
 mod block_sparse;
 mod compressed_attention;
+pub mod costs;
 pub mod exercises;
 pub mod functions;
+pub mod gather;
 pub mod given;
 mod index_scores;
 mod mixed_cache_bytes;
 mod moba_blocks;
+pub mod model;
+pub mod nsa;
 mod pattern_row;
 mod reach;
 pub mod ring;

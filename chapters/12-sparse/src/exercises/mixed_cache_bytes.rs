@@ -86,8 +86,6 @@ exercise! {
             => bytes * (layers / every) * tokens;
         "windows-only": "only the windows are counted"
             => bytes * (layers - layers / every) * window.min(tokens);
-        "rounded-up": "an incomplete group counts as a complete one: it has a full layer"
-            => { let full = layers.div_ceil(every); bytes * (full * tokens + (layers - full) * window.min(tokens)) };
         "group-only": "this is the cache of one group of layers"
             => bytes * (tokens + (every - 1) * window.min(tokens));
         "keys-and-values": "the bytes are doubled for keys and values; those of a token have both"

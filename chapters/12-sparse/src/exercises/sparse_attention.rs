@@ -47,7 +47,7 @@ exercise! {
             of("a query that sees nothing", vec![vec![0, 1], vec![], vec![2]], (3, 4, 2), 1.0),
             of("nobody sees anything", vec![vec![], vec![]], (3, 2, 2), 1.0),
             of("every key", vec![(0..6).collect(); 4], (6, 3, 3), 1.0),
-            of("large scores", all(Pattern::window(4), 7), (7, 16, 3), 400.0),
+            of("large scores", all(Pattern::window(4), 7), (7, 16, 3), 8000.0),
             of("rows in any order", vec![vec![4, 0, 2], vec![3, 1]], (5, 4, 4), 1.0),
             of("one query, a long text", vec![vec![3, 17, 30]], (40, 8, 4), 1.0),
         ];

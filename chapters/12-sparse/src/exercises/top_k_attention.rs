@@ -26,7 +26,7 @@ exercise! {
                 // Causal, aligned bottom-right.
                 1 if j + n > m + i => *x = infinite,
                 // Whole numbers, many of them equal.
-                2 => *x = (*x * 1.5).round(),
+                2 => *x = (*x * 1.5).round() + 0.0, // no −0
                 3 if j + n > m + i => *x = infinite,
                 3 => *x = x.round().abs(),
                 _ => {}
