@@ -242,7 +242,7 @@ pub fn block_importance(
 ) -> Array2<f64> {
     assert!(stride > 0 && length > 0 && block > 0, "spans or blocks of no tokens");
     assert!(
-        length % stride == 0 && block % stride == 0,
+        length.is_multiple_of(stride) && block.is_multiple_of(stride),
         "{stride} does not divide {length} and {block}"
     );
     todo!("12.8: add each span's weight to the blocks that it overlaps")
