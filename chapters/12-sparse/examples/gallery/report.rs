@@ -1,6 +1,6 @@
 //! What the demonstration prints.
 
-use crate::functions::FUNCTIONS;
+use super::functions::FUNCTIONS;
 use attn_core::heatmap::table;
 use attn_lm::{LanguageModel, Model};
 use ch12_sparse::{
