@@ -13,6 +13,7 @@ use ch08_flash_cpu::figures as ch08;
 use ch09_flash_cuda::figures as ch09;
 use ch10_paged::figures as ch10;
 use ch11_linear::figures as ch11;
+use ch12_sparse::figures as ch12;
 use std::collections::BTreeMap;
 
 /// Draws one figure.
@@ -65,6 +66,8 @@ impl Registry {
         registry.tables.extend(ch10::tables());
         registry.figures.extend(ch11::figures());
         registry.tables.extend(ch11::tables());
+        registry.figures.extend(ch12::figures());
+        registry.tables.extend(ch12::tables());
         registry.figures.extend(ties::FIGURES);
         registry.tables.extend(ties::TABLES);
         registry

@@ -1,0 +1,208 @@
+//! 12.3 `reach`
+
+use crate::{given::Pattern, pattern_row};
+use attn_core::random::Random;
+use attn_exercise::{exercise, pairwise};
+use ndarray::{Array2, ArrayView2, array};
+
+exercise! {
+    /// Who sees whom in a layer, and how many layers there are.
+    crate::reach: (sees: Array2<bool>[n n], layers: usize[layers]) -> Array2<bool>;
+
+    exact: |c| {
+        // By breadth-first search from each token: the least number of layers to each other one.
+        let n = c.sees.nrows();
+        Array2::from_shape_fn((n, n), |(i, j)| {
+            let mut least = vec![usize::MAX; n];
+            least[i] = 0;
+            let mut queue = std::collections::VecDeque::from([i]);
+            while let Some(at) = queue.pop_front() {
+                for next in 0..n {
+                    if c.sees[[at, next]] && least[next] == usize::MAX {
+                        least[next] = least[at] + 1;
+                        queue.push_back(next);
+                    }
+                }
+            }
+            least[j] <= c.layers
+        })
+    };
+
+    cases: |random| {
+        let of = |pattern: &Pattern, n: usize| {
+            let mut sees = Array2::from_elem((n, n), false);
+            for i in 0..n {
+                pattern_row(pattern, i, n).into_iter().for_each(|j| sees[[i, j]] = true);
+            }
+            sees
+        };
+        let before = Array2::from_shape_fn((5, 5), |(i, j)| i == j + 1);
+        let mut cases = vec![
+            case("by hand: each sees the one before it", (array![[false, false, false], [true, false, false], [false, true, false]], 2)),
+            case("no layer: each knows itself", (before.clone(), 0)),
+            case("one layer", (before.clone(), 1)),
+            case("three layers", (before, 3)),
+            case("a causal window of three", (of(&Pattern::window(3), 12), 3)),
+            case("a window on both sides", (of(&Pattern { causal: false, ..Pattern::window(3) }, 11), 3)),
+            case("gaps: every second token", (of(&Pattern { dilation: 2, ..Pattern::window(2) }, 9), 3)),
+            case("a global token", (of(&Pattern { globals: vec![0], causal: false, ..Pattern::window(1) }, 6), 2)),
+            case("nobody sees anybody", (Array2::from_elem((4, 4), false), 3)),
+            case("all see all", (Array2::from_elem((4, 4), true), 2)),
+            case("all see all, and no layer", (Array2::from_elem((3, 3), true), 0)),
+            case("one token", (array![[false]], 2)),
+            case("one token", (array![[true]], 1)),
+            case("a ring", (Array2::from_shape_fn((7, 7), |(i, j)| j == (i + 2) % 7), 4)),
+            case("as many layers as tokens", (Array2::from_shape_fn((4, 4), |(i, j)| j == i + 1), 4)),
+        ];
+        let mut sparse = |n: usize, share: f32| flags(random, n, share);
+        cases.extend(pairwise([5, 5]).into_iter().map(|[n, layers]| case("small", (sparse(n + 2, 0.3), layers))));
+        cases.push(case("sparse", (sparse(14, 0.1), 3)));
+        cases
+    };
+
+    right (sees, layers) {
+        "token by token" => {
+            let n = sees.nrows();
+            Array2::from_shape_fn((n, n), |(i, j)| {
+                let mut known = vec![i];
+                for _ in 0..layers {
+                    let more: Vec<usize> = (0..n).filter(|&j| known.iter().any(|&at| sees[[at, j]])).collect();
+                    known.extend(more);
+                    known.sort();
+                    known.dedup();
+                }
+                known.contains(&j)
+            })
+        };
+        "from the other side" => {
+            // What sees it, and what sees that.
+            let mut reached = identity(sees.nrows());
+            for _ in 0..layers {
+                reached = product(reached.view(), with_itself(sees).view());
+            }
+            reached
+        };
+        "counted" => {
+            let n = sees.nrows();
+            let step = with_itself(sees).mapv(|sees| f64::from(u8::from(sees)));
+            let mut paths = Array2::<f64>::eye(n);
+            for _ in 0..layers {
+                paths = paths.dot(&step);
+            }
+            paths.mapv(|paths| paths > 0.0)
+        };
+    }
+
+    mistakes (sees, layers) {
+        "no-residual": "a token keeps nothing of its own from layer to layer; what attention gives is added to what it has"
+            => (0..layers).fold(identity(sees.nrows()), |reached, _| product(sees, reached.view()));
+        "one-layer-more": "there is a layer too many: the first one starts from what a token sees instead of from itself"
+            => crate::reach(sees, layers + 1);
+        "one-layer-fewer": "there is a layer too few"
+            => crate::reach(sees, layers.saturating_sub(1));
+        "one-layer": "the number of layers is not used: this is what one layer gives"
+            => crate::reach(sees, 1);
+        "all-layers": "the number of layers is not used: this is what is reached in the end"
+            => crate::reach(sees, sees.nrows());
+        "transposed": "rows and columns have changed places: entry (i, j) says whether i gets to j"
+            => crate::reach(sees, layers).reversed_axes().as_standard_layout().into_owned();
+        "in-place": "a token takes from rows that the same layer has changed already: within one layer something travels further than one step"
+            => {
+                let mut reached = identity(sees.nrows());
+                for _ in 0..layers {
+                    for i in 0..sees.nrows() {
+                        for through in 0..sees.nrows() {
+                            if sees[[i, through]] {
+                                let row = reached.row(through).to_owned();
+                                reached.row_mut(i).zip_mut_with(&row, |after, &before| *after |= before);
+                            }
+                        }
+                    }
+                }
+                reached
+            };
+        "doubled": "each layer joins what was reached with itself: the reach doubles from layer to layer"
+            => {
+                let mut reached = identity(sees.nrows());
+                for layer in 0..layers {
+                    reached = if layer == 0 { with_itself(sees) } else { product(reached.view(), reached.view()) };
+                }
+                reached
+            };
+        "not-itself": "a token is said not to reach itself"
+            => {
+                let mut reached = crate::reach(sees, layers);
+                reached.diag_mut().fill(false);
+                reached
+            };
+        "both-ways": "what a token sees is taken to see it, too"
+            => {
+                let both = Array2::from_shape_fn(sees.dim(), |(i, j)| sees[[i, j]] || sees[[j, i]]);
+                crate::reach(both.view(), layers)
+            };
+        "exactly": "only what is reached in exactly so many steps counts, and not what is nearer"
+            => {
+                let far = crate::reach(sees, layers);
+                if layers == 0 { return far; }
+                let near = crate::reach(sees, layers - 1);
+                Array2::from_shape_fn(far.dim(), |at| far[at] && !near[at])
+            };
+        "all-see-themselves-first": "before the first layer nothing is known, not even a token itself: all stays empty"
+            => Array2::from_elem(sees.dim(), false);
+        "always-all": "everything reaches everything"
+            => Array2::from_elem(sees.dim(), true);
+        "sees": "this is what is seen in a layer, unchanged"
+            => sees.to_owned();
+        "columns": "a token takes over the columns of those that it sees, not their rows"
+            => {
+                let mut reached = identity(sees.nrows());
+                for _ in 0..layers {
+                    let before = reached.clone();
+                    for ((i, through), _) in sees.indexed_iter().filter(|(_, sees)| **sees) {
+                        for (after, &before) in reached.row_mut(i).iter_mut().zip(before.column(through)) {
+                            *after |= before;
+                        }
+                    }
+                }
+                reached
+            };
+        "causal": "what lies behind a token is hidden from it; who sees whom is said already"
+            => {
+                let reached = crate::reach(sees, layers);
+                Array2::from_shape_fn(reached.dim(), |(i, j)| j <= i && reached[[i, j]])
+            };
+        "and": "a token has to be reached through all that it sees, not through one of them"
+            => {
+                let mut reached = identity(sees.nrows());
+                for _ in 0..layers {
+                    let before = reached.clone();
+                    for i in 0..sees.nrows() {
+                        for j in 0..sees.nrows() {
+                            let mut through = (0..sees.nrows()).filter(|&t| sees[[i, t]]).peekable();
+                            reached[[i, j]] = before[[i, j]] || through.peek().is_some() && through.all(|t| before[[t, j]]);
+                        }
+                    }
+                }
+                reached
+            };
+    }
+}
+
+fn identity(n: usize) -> Array2<bool> {
+    Array2::from_shape_fn((n, n), |(i, j)| i == j)
+}
+
+fn with_itself(sees: ArrayView2<bool>) -> Array2<bool> {
+    Array2::from_shape_fn(sees.dim(), |(i, j)| i == j || sees[[i, j]])
+}
+
+fn product(a: ArrayView2<bool>, b: ArrayView2<bool>) -> Array2<bool> {
+    let n = a.nrows();
+    Array2::from_shape_fn((n, n), |(i, j)| (0..n).any(|t| a[[i, t]] && b[[t, j]]))
+}
+
+/// Flags of which this share is true.
+fn flags(random: &mut Random, n: usize, share: f32) -> Array2<bool> {
+    let draws = random.uniform(n * n).mapv(|draw: f32| draw < share);
+    draws.into_shape_with_order((n, n)).expect("n·n flags")
+}

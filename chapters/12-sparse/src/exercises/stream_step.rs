@@ -1,0 +1,324 @@
+//! 12.6 `stream_step`
+
+use crate::{
+    given::{Stream, rotate},
+    seeded::normal,
+};
+use attn_exercise::{Field, Fields, Trace, exercise, field, pairwise};
+use ndarray::{Array1, Array2, ArrayView1, array};
+use serde::{Deserialize, Serialize};
+
+/// What a step gives, and what the cache holds then.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Step {
+    out: Array1<f64>,
+    kept: usize,
+    values: Vec<Array1<f64>>,
+    keys: Vec<Array1<f64>>,
+}
+
+impl Fields for Step {
+    fn fields(&self) -> Vec<Field> {
+        let table = |rows: &[Array1<f64>]| {
+            let width = rows.first().map_or(0, |row| row.len());
+            let mut table = Array2::zeros((rows.len(), width));
+            table.rows_mut().into_iter().zip(rows).for_each(|(mut to, row)| to.assign(row));
+            table
+        };
+        vec![
+            field("out", &self.out),
+            field("tokens in the cache", self.kept),
+            field("cached values", &table(&self.values)),
+            field("cached keys", &table(&self.keys)),
+        ]
+    }
+}
+
+exercise! {
+    /// Queries, keys and values of a stream, token by token, and what is kept.
+    crate::stream_step as fn(&mut Stream, ArrayView1<f64>, ArrayView1<f64>, ArrayView1<f64>) -> Array1<f64>:
+        (q: Array2<f64>[n d], k: Array2<f64>[n d], v: Array2<f64>[n d_v], sinks: usize[sinks], window: usize[window]) -> Trace<Step>;
+    answer: |stream_step, c| Trace::of(
+        (0..c.q.nrows()).map(|i| format!("token {i}")),
+        Stream::new(c.sinks, c.window),
+        |cache, token| {
+            let i: usize = token[6..].parse().expect("a number");
+            let out = stream_step(cache, c.q.row(i), c.k.row(i), c.v.row(i));
+            Step { out, kept: cache.keys.len(), values: cache.values.clone(), keys: cache.keys.clone() }
+        },
+    );
+
+    exact: |c| Trace::of((0..c.q.nrows()).map(|i| format!("token {i}")), 0, |at, _| {
+        // From the whole text, without a cache: which tokens are left, and where they stand.
+        let t = *at;
+        *at += 1;
+        let kept: Vec<usize> = (0..=t).filter(|&j| j < c.sinks || j + c.window > t).collect();
+        let d = c.q.ncols();
+        let score = |place: usize, j: usize| {
+            let away = (kept.len() - 1 - place) as f64;
+            // The query is `away` further on than the key.
+            (0..d / 2).map(|pair| {
+                let angle = away / 10_000_f64.powf(2.0 * pair as f64 / d as f64);
+                let [a, b] = [c.q[[t, 2 * pair]], c.q[[t, 2 * pair + 1]]];
+                let [x, y] = [c.k[[j, 2 * pair]], c.k[[j, 2 * pair + 1]]];
+                angle.cos() * (a * x + b * y) + angle.sin() * (a * y - b * x)
+            }).sum::<f64>() / (d as f64).sqrt()
+        };
+        let scores: Vec<f64> = kept.iter().enumerate().map(|(place, &j)| score(place, j)).collect();
+        let most = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let sum: f64 = scores.iter().map(|x| (x - most).exp()).sum();
+        let mut out = Array1::zeros(c.v.ncols());
+        for (&j, x) in kept.iter().zip(&scores) {
+            out.scaled_add((x - most).exp() / sum, &c.v.row(j));
+        }
+        let rows = |x: &Array2<f64>| kept.iter().map(|&j| x.row(j).to_owned()).collect();
+        Step { out, kept: kept.len(), values: rows(&c.v), keys: rows(&c.k) }
+    });
+
+    cases: |random| {
+        let mut of = |about: &str, n: usize, (d, d_v): (usize, usize), sinks: usize, window: usize, strength: f64| {
+            case(about, (normal(random, (n, d)) * strength, normal(random, (n, d)), normal(random, (n, d_v)), sinks, window))
+        };
+        let mut cases = vec![
+            case("by hand: equal scores; the first value and the newest", (Array2::zeros((3, 2)), Array2::zeros((3, 2)), array![[2.0], [4.0], [8.0]], 1, 1)),
+            of("one sink, a window of two", 6, (4, 3), 1, 2, 2.0),
+            of("two sinks, a window of three", 9, (4, 2), 2, 3, 2.0),
+            of("no sinks: a window", 7, (2, 2), 0, 3, 2.0),
+            of("four sinks", 12, (8, 4), 4, 4, 2.0),
+            of("sinks alone, and the token", 6, (4, 2), 3, 1, 2.0),
+            of("no sinks, and the token alone", 4, (2, 3), 0, 1, 2.0),
+            of("never full", 4, (4, 2), 2, 9, 2.0),
+            of("just full", 5, (4, 2), 2, 3, 2.0),
+            of("one token", 1, (2, 1), 1, 1, 2.0),
+            of("one token, no sinks", 1, (4, 4), 0, 2, 2.0),
+            of("fewer tokens than sinks", 3, (4, 3), 5, 2, 2.0),
+            of("large scores", 6, (4, 2), 1, 2, 2000.0),
+            of("forty tokens", 40, (4, 2), 2, 6, 2.0),
+        ];
+        cases.extend(pairwise([4, 2, 3, 4, 3]).into_iter().map(|[n, d, d_v, sinks, window]| {
+            of("small", 2 * n + 1, (2 * d + 2, d_v + 1), sinks, window + 1, 2.0)
+        }));
+        let extra = [(2, 2, 2, 1, 1), (3, 2, 3, 3, 3), (4, 4, 4, 4, 4), (2, 4, 2, 2, 2), (3, 2, 1, 2, 4), (6, 2, 4, 1, 2), (1, 2, 2, 0, 1)];
+        cases.extend(extra.into_iter().map(|(n, d, d_v, sinks, window)| of("small", n, (d, d_v), sinks, window, 2.0)));
+        cases
+    };
+
+    never {
+        "d = 1": "numbers are turned in pairs";
+    }
+
+    right (cache, q, k, v) {
+        "evicted first" => {
+            if cache.keys.len() == cache.sinks + cache.window {
+                cache.keys.remove(cache.sinks);
+                cache.values.remove(cache.sinks);
+            }
+            cache.keys.push(k.to_owned());
+            cache.values.push(v.to_owned());
+            cache.tokens += 1;
+            let places: Vec<usize> = (0..cache.keys.len()).collect();
+            let last = places.len() - 1;
+            attend(cache, q, last, &places)
+        };
+        "every key turned back to where the query is" => {
+            plain(cache, k, v);
+            // Only differences count: the query at a later place, and the keys with it.
+            let places: Vec<usize> = (0..cache.keys.len()).map(|place| place + 1000).collect();
+            let last = places[places.len() - 1];
+            attend(cache, q, last, &places)
+        };
+        "by the stream's own count" => {
+            cache.keys.push(k.to_owned());
+            cache.values.push(v.to_owned());
+            cache.tokens += 1;
+            if cache.tokens > cache.sinks + cache.window {
+                cache.keys.remove(cache.sinks);
+                cache.values.remove(cache.sinks);
+            }
+            let places: Vec<usize> = (0..cache.values.len()).collect();
+            attend(cache, q, cache.values.len() - 1, &places)
+        };
+    }
+
+    mistakes (cache, q, k, v) {
+        "positions-in-the-text": "tokens stand at their positions in the text: the distance to the sinks grows without end"
+            => { plain(cache, k, v); let places = in_text(cache); attend(cache, q, cache.tokens - 1, &places) };
+        "sinks-in-the-text": "the query stands at its position in the text, and the keys at their places in the cache"
+            => { plain(cache, k, v); let places = within(cache); attend(cache, q, cache.tokens - 1, &places) };
+        "keys-in-the-text": "the keys stand at their positions in the text, and the query at its place in the cache"
+            => { plain(cache, k, v); let places = in_text(cache); attend(cache, q, cache.keys.len() - 1, &places) };
+        "turned-when-cached": "a key is turned once, when it is cached, by the place that it has then: after an eviction that is no longer its place"
+            => {
+                let place = cache.keys.len().min(cache.sinks + cache.window - 1);
+                plain(cache, rotate(k, place).view(), v);
+                attend(cache, rotate(q, cache.keys.len() - 1).view(), 0, &vec![0; cache.keys.len()])
+            };
+        "turned-in-the-cache": "the keys are turned within the cache itself, and so turned again in the next step"
+            => {
+                plain(cache, k, v);
+                cache.keys = cache.keys.iter().enumerate().map(|(place, k)| rotate(k.view(), place)).collect();
+                attend(cache, rotate(q, cache.keys.len() - 1).view(), 0, &vec![0; cache.keys.len()])
+            };
+        "not-turned": "neither query nor keys are turned by their positions"
+            => { plain(cache, k, v); attend(cache, q, 0, &vec![0; cache.keys.len()]) };
+        "query-not-turned": "the query is not turned: it stands at position 0"
+            => { plain(cache, k, v); let places = within(cache); attend(cache, q, 0, &places) };
+        "query-one-on": "the query stands one place behind its own key"
+            => { plain(cache, k, v); let places = within(cache); attend(cache, q, places.len(), &places) };
+        "backwards": "position 0 is that of the newest token"
+            => { plain(cache, k, v); let places: Vec<usize> = (0..cache.keys.len()).rev().collect(); attend(cache, q, 0, &places) };
+        "oldest-evicted": "the oldest token of all is evicted: the sinks are gone as soon as the cache is full"
+            => {
+                put(cache, k, v);
+                if cache.keys.len() > cache.sinks + cache.window { cut(cache, 0); }
+                let places = within(cache);
+                attend(cache, q, places.len() - 1, &places)
+            };
+        "last-sink-evicted": "one sink too few is kept: the token before the window's is evicted"
+            => {
+                put(cache, k, v);
+                if cache.keys.len() > cache.sinks + cache.window { cut(cache, cache.sinks.saturating_sub(1)); }
+                let places = within(cache);
+                attend(cache, q, places.len() - 1, &places)
+            };
+        "one-sink-more": "the oldest token of the window is kept as one more sink, and the one behind it is evicted"
+            => {
+                put(cache, k, v);
+                if cache.keys.len() > cache.sinks + cache.window { cut(cache, (cache.sinks + 1).min(cache.keys.len() - 1)); }
+                let places = within(cache);
+                attend(cache, q, places.len() - 1, &places)
+            };
+        "newest-evicted": "the newest token is evicted, and the cache stays as it was when it became full"
+            => {
+                put(cache, k, v);
+                if cache.keys.len() > cache.sinks + cache.window { let last = cache.keys.len() - 1; cut(cache, last); }
+                let places = within(cache);
+                attend(cache, q, places.len() - 1, &places)
+            };
+        "never-evicted": "nothing is evicted: the cache grows with the stream"
+            => { put(cache, k, v); let places = within(cache); attend(cache, q, places.len() - 1, &places) };
+        "one-too-many": "the cache keeps one token more than sinks and window"
+            => {
+                put(cache, k, v);
+                if cache.keys.len() > cache.sinks + cache.window + 1 { cut(cache, cache.sinks); }
+                let places = within(cache);
+                attend(cache, q, places.len() - 1, &places)
+            };
+        "sinks-in-the-window": "the sinks are counted in the window: `window` tokens are kept in all, if there are fewer sinks"
+            => {
+                put(cache, k, v);
+                while cache.keys.len() > cache.window.max(cache.sinks + 1) { cut(cache, cache.sinks); }
+                let places = within(cache);
+                attend(cache, q, places.len() - 1, &places)
+            };
+        "evicted-late": "the query attends before the oldest token is evicted"
+            => {
+                put(cache, k, v);
+                let places = within(cache);
+                let out = attend(cache, q, places.len() - 1, &places);
+                if cache.keys.len() > cache.sinks + cache.window { cut(cache, cache.sinks); }
+                out
+            };
+        "read-first": "the query reads before its own token is in the cache: it does not see itself"
+            => {
+                let out = if cache.keys.is_empty() { Array1::zeros(v.len()) } else {
+                    let places = within(cache);
+                    attend(cache, q, places.len(), &places)
+                };
+                plain(cache, k, v);
+                out
+            };
+        "key-kept": "the value of the evicted token is removed, and its key stays: keys and values no longer belong together"
+            => {
+                put(cache, k, v);
+                if cache.values.len() > cache.sinks + cache.window { cache.values.remove(cache.sinks); }
+                let places = within(cache);
+                attend(cache, q, places.len() - 1, &places)
+            };
+        "no-scale": "the scores are not divided by √d"
+            => { let root = (q.len() as f64).sqrt(); crate::stream_step(cache, (&q * root).view(), k, v) };
+        "values-turned": "the values are turned by their places, too"
+            => {
+                plain(cache, k, v);
+                let places = within(cache);
+                let right = cache.values.clone();
+                cache.values = right.iter().enumerate().map(|(place, v)| if v.len() > 1 { rotate(v.view(), place) } else { v * (place as f64).cos() }).collect();
+                let out = attend(cache, q, places.len() - 1, &places);
+                cache.values = right;
+                out
+            };
+        "sinks-not-read": "the sinks are kept, and the query attends to the window alone"
+            => {
+                plain(cache, k, v);
+                let full = cache.keys.len();
+                let from = if cache.tokens > cache.sinks { cache.sinks } else { 0 };
+                let window = Stream { keys: cache.keys[from..].to_vec(), values: cache.values[from..].to_vec(), ..cache.clone() };
+                let places: Vec<usize> = (from..full).collect();
+                attend(&window, q, full - 1, &places)
+            };
+        "sinks-without-values": "the sinks take their share of the softmax, and their values are left out"
+            => {
+                plain(cache, k, v);
+                let places = within(cache);
+                let mut silent = cache.clone();
+                let sinks = cache.sinks.min(places.len() - 1);
+                silent.values[..sinks].iter_mut().for_each(|v| v.fill(0.0));
+                attend(&silent, q, places.len() - 1, &places)
+            };
+        "overflows": "the largest score is not subtracted: the exponential of a large one is infinite"
+            => {
+                plain(cache, k, v);
+                let q = rotate(q, cache.keys.len() - 1);
+                let root = (q.len() as f64).sqrt();
+                let weights: Vec<f64> = cache.keys.iter().enumerate().map(|(place, k)| (q.dot(&rotate(k.view(), place)) / root).exp()).collect();
+                let sum: f64 = weights.iter().sum();
+                let mut out = Array1::zeros(v.len());
+                weights.iter().zip(&cache.values).for_each(|(weight, v)| out.scaled_add(weight / sum, v));
+                out
+            };
+    }
+}
+
+fn put(cache: &mut Stream, k: ArrayView1<f64>, v: ArrayView1<f64>) {
+    cache.keys.push(k.to_owned());
+    cache.values.push(v.to_owned());
+    cache.tokens += 1;
+}
+
+fn cut(cache: &mut Stream, entry: usize) {
+    cache.keys.remove(entry);
+    cache.values.remove(entry);
+}
+
+/// The right way to take a token in.
+fn plain(cache: &mut Stream, k: ArrayView1<f64>, v: ArrayView1<f64>) {
+    put(cache, k, v);
+    if cache.keys.len() > cache.sinks + cache.window {
+        cut(cache, cache.sinks);
+    }
+}
+
+fn within(cache: &Stream) -> Vec<usize> {
+    (0..cache.keys.len()).collect()
+}
+
+fn in_text(cache: &Stream) -> Vec<usize> {
+    let left_out = cache.tokens - cache.keys.len();
+    let place = |place| if place < cache.sinks { place } else { place + left_out };
+    (0..cache.keys.len()).map(place).collect()
+}
+
+/// Attention with the query and the keys at these places.
+fn attend(cache: &Stream, q: ArrayView1<f64>, at: usize, places: &[usize]) -> Array1<f64> {
+    let q = rotate(q, at);
+    let root = (q.len() as f64).sqrt();
+    let keys = cache.keys.iter().zip(places);
+    let scores: Vec<f64> = keys.map(|(k, &place)| q.dot(&rotate(k.view(), place)) / root).collect();
+    let most = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let sum: f64 = scores.iter().map(|x| (x - most).exp()).sum();
+    let mut out = Array1::zeros(cache.values.last().map_or(0, |v| v.len()));
+    for (x, v) in scores.iter().zip(&cache.values) {
+        out.scaled_add((x - most).exp() / sum, v);
+    }
+    out
+}
