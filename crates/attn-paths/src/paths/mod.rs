@@ -10,6 +10,7 @@ mod multi_head;
 mod paged;
 mod plain;
 mod ring;
+mod sparse;
 
 use crate::path::Path;
 
@@ -26,6 +27,7 @@ pub fn all() -> Vec<Path> {
         kernels::PATHS,
         paged::PATHS,
         linear::PATHS,
+        sparse::PATHS,
     ]
     .concat()
 }
