@@ -16,7 +16,7 @@ static FORMULA: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\$([^$]+)\$").ex
 struct Claim {
     /// As the heading has it.
     heading: String,
-    /// The first words in italics below it: what came of it.
+    /// The first sentence below it, which begins in italics: what came of it.
     verdict: String,
 }
 
@@ -57,11 +57,24 @@ fn claims(page: &str) -> Result<Vec<Claim>, String> {
     let parts = section.split("\n### ").skip(1);
     let claims = parts.filter(|part| part.starts_with('“')).map(|part| {
         let (heading, text) = part.split_once('\n').unwrap_or((part, ""));
-        let verdict = text.trim_start().strip_prefix('*').and_then(|text| text.split_once('*'));
-        let (verdict, _) = verdict.ok_or_else(|| format!("{heading} has no verdict in italics"))?;
+        let text = text.trim_start();
+        let italics = text.strip_prefix('*').and_then(|text| text.split_once('*'));
+        let (italics, _) = italics.ok_or_else(|| format!("{heading} has no verdict in italics"))?;
+        // Where the italics end within a sentence, the sentence is the verdict.
+        let verdict = match italics.ends_with(['.', '?', '!']) {
+            true => italics.to_string(),
+            false => sentence(text).replace('*', ""),
+        };
         Ok(Claim { heading: heading.trim().into(), verdict: verdict.replace('\n', " ") })
     });
     claims.collect()
+}
+
+/// The first sentence, with its full stop.
+fn sentence(text: &str) -> &str {
+    let paragraph = text.split("\n\n").next().unwrap_or_default();
+    let end = [". ", ".\n", ".*"].iter().filter_map(|end| paragraph.find(end)).min();
+    end.map_or(paragraph.trim_end(), |end| &paragraph[..=end])
 }
 
 /// Formulas as the page will show them. This text is not looked through again.
@@ -106,6 +119,22 @@ mod tests {
         assert_eq!(id("“It is O(n)”"), "it-is-on");
         assert_eq!(id(&with_formulas("$QK^\\top$ is large").expect("read")), "qk-is-large");
         assert!(with_formulas("it is $n^2$.").expect("read").contains("<math"));
+    }
+
+    #[test]
+    fn a_verdict_is_a_whole_sentence() {
+        let verdict = |text: &str| {
+            let page = format!("\n## Claims, checked\n\n### “It is so”\n\n{text}\n");
+            claims(&page).map(|claims| claims[0].verdict.clone())
+        };
+        for (text, said) in [
+            ("*Than the* other *one, by 1.5.* More.", "Than the other one, by 1.5."),
+            ("*About ten:* says [a](b.c), §2. More.", "About ten: says [a](b.c), §2."),
+            ("*On A*, with 2.5 %\nof B. More.", "On A, with 2.5 % of B."),
+            ("*In V2 it is half:* 2 of 4", "In V2 it is half: 2 of 4"),
+        ] {
+            assert_eq!(verdict(text).as_deref(), Ok(said));
+        }
     }
 
     #[test]
