@@ -129,7 +129,9 @@ def dsa(seed, name, n, d, heads, d_index, keep):
     scores = scores.masked_fill(~past, -torch.inf)
     seen = torch.zeros(n, n, dtype=torch.bool)
     for t in range(n):
-        seen[t, scores[t].topk(min(keep, t + 1)).indices] = True
+        # Where all heads are cut off the score is 0, so there are equal ones: the earlier key is taken.
+        best = scores[t].sort(descending=True, stable=True).indices[: min(keep, t + 1)]
+        seen[t, best] = True
     record("dsa", name, q=q, k=k, v=v, index_q=index_q, index_k=index_k, w=w, keep=np.int64(keep),
            scores=torch.where(past, scores, 0.0), out=attention(q, k, v, seen))
 

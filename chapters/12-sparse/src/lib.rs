@@ -54,3 +54,8 @@ pub use sparse_attention::sparse_attention;
 pub use stream_step::stream_step;
 pub use top_k_attention::top_k_attention;
 pub use window_row::window_row;
+
+/// Makes the Rust in the book's page on this chapter a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../../book/src/ch12-sparse.md")]
+struct Book;
