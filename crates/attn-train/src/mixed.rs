@@ -44,6 +44,9 @@ impl Mixer {
     }
 }
 
+/// How many keys the texts of [`Task::Recall`] choose from, and how many values. Tokens are keys, then values.
+pub const KEYS: usize = 128;
+
 /// What a decoder is for, and so how large it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Task {
@@ -87,7 +90,7 @@ impl Mixed {
     /// The tokens that it knows.
     pub fn vocabulary(self) -> usize {
         match self.task {
-            Task::Recall { .. } => crate::recall::VOCABULARY,
+            Task::Recall { .. } => 2 * KEYS,
             Task::Novel => attn_lm::text::ALPHABET.len(),
         }
     }

@@ -4,7 +4,7 @@
 
 use crate::{
     batch::tensor,
-    mixed,
+    mixed::{self, KEYS},
     model::Model,
     net::{Net, log_softmax},
     part::Part,
@@ -13,10 +13,6 @@ use anyhow::{Result, bail};
 use attn_core::random::Random;
 use candle_core::{D, Tensor};
 
-/// How many keys there are, and as many values.
-pub const KEYS: usize = 128;
-/// The tokens: keys, then values.
-pub const VOCABULARY: usize = 2 * KEYS;
 /// How many pairs a text of the training has.
 pub const PAIRS: [usize; 5] = [4, 8, 16, 32, 64];
 /// About how many questions each part of a batch asks.

@@ -2,11 +2,11 @@
 
 use attn_core::random::Random;
 use attn_train::{
-    mixed::{Mixed, Mixer, Task, forward},
+    mixed::{KEYS, Mixed, Mixer, Task, forward},
     model::Model,
     net::Net,
     part::Part,
-    recall::{KEYS, PAIRS, Recall, VOCABULARY},
+    recall::{PAIRS, Recall},
 };
 
 fn weights(mixed: Mixed) -> usize {
@@ -66,7 +66,7 @@ fn questions_can_be_answered() {
             once.dedup();
             assert_eq!(once.len(), pairs);
             for (key, answer) in asked.iter().zip(answers) {
-                assert!((*key as usize) < KEYS && (KEYS..VOCABULARY).contains(&(*answer as usize)));
+                assert!((*key as usize) < KEYS && (KEYS..2 * KEYS).contains(&(*answer as usize)));
                 let at = written.iter().step_by(2).position(|other| other == key).unwrap();
                 assert_eq!(written[2 * at + 1], *answer);
             }

@@ -97,4 +97,19 @@ mod sentences {
         assert!(of("length", "PyTorch").all(|(.., ratio)| ratio > 1.0));
         assert_eq!(of("length", "PyTorch").count(), 7);
     }
+
+    #[test]
+    fn softmax_is_even_at_about_300_tokens() {
+        let ratio = |n: u64| of("length", RUNG).find(|row| row.0 == n).expect("it was measured").3;
+        assert!(ratio(128) < 1.0 && ratio(256) < 1.05 && ratio(512) > 1.0 && ratio(1024) > 1.5);
+    }
+
+    #[test]
+    fn chunks_are_five_times_as_fast_with_a_decay_and_three_times_without() {
+        let ratio = |name| MEASURED.line("forms", name).other.expect("in turn").2;
+        assert!((5.0..6.0).contains(&ratio("RetNet")));
+        assert!(
+            (3.0..4.0).contains(&ratio("no decay")) && (3.0..4.0).contains(&ratio("delta rule"))
+        );
+    }
 }

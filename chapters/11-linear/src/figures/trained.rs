@@ -111,3 +111,58 @@ pub(super) fn table() -> String {
     }
     table
 }
+
+/// Each test is a sentence of the chapter's page.
+#[cfg(test)]
+mod sentences {
+    use super::*;
+
+    fn mean(mixer: &str, pairs_asked: f64) -> f64 {
+        let column = pairs().iter().position(|pairs| *pairs == pairs_asked).expect("it was asked");
+        share(WIDTH, mixer, column).1
+    }
+
+    #[test]
+    fn every_kind_was_trained_three_times() {
+        for (mixer, _) in MIXERS {
+            assert_eq!(of(WIDTH, mixer).len(), 3, "{mixer}");
+            if mixer != "softmax" {
+                assert_eq!(of(WIDTH, &format!("{mixer}+softmax")).len(), 3, "{mixer}+softmax");
+            }
+        }
+    }
+
+    #[test]
+    fn one_layer_of_softmax_attention_is_enough() {
+        for (column, _) in pairs().iter().enumerate() {
+            assert!(share(WIDTH, "softmax", column).0 > 99.9);
+            for (mixer, _) in MIXERS.iter().skip(1) {
+                assert!(share(WIDTH, &format!("{mixer}+softmax"), column).0 > 99.9, "{mixer}");
+            }
+        }
+    }
+
+    #[test]
+    fn of_64_pairs_about_a_quarter_is_found() {
+        for mixer in ["linear", "delta", "gated-delta"] {
+            assert!((22.0..31.0).contains(&mean(mixer, 64.0)), "{mixer}");
+            assert!(mean(mixer, 8.0) > 90.0, "{mixer}");
+        }
+    }
+
+    #[test]
+    fn the_delta_rule_is_a_little_ahead() {
+        for pairs in [16.0, 32.0] {
+            let ahead = ["linear", "gla", "gated-delta"]
+                .map(|other| mean("delta", pairs) - mean(other, pairs));
+            assert!(ahead.iter().all(|ahead| *ahead > 2.0), "{pairs}: {ahead:?}");
+        }
+    }
+
+    #[test]
+    fn one_seed_of_gla_learned_twice_as_much_as_another() {
+        let column = pairs().iter().position(|pairs| *pairs == 32.0).expect("32 pairs");
+        let (low, _, high) = share(WIDTH, "gla", column);
+        assert!(high > 2.0 * low, "{low} and {high}");
+    }
+}
