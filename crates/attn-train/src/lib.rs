@@ -1,5 +1,5 @@
-//! Trains the models of chapters 1, 2 and 4 on written dates and those of chapters 5 to 7 on a novel, with
-//! candle's gradients.
+//! Trains the models of chapters 1, 2 and 4 on written dates, those of chapters 5 to 7 on a novel and those of
+//! chapter 11 to recall pairs, with candle's gradients.
 //!
 //! The tasks and the models' equations are those of [`attn_dates`] and [`attn_lm`]; what this program writes
 //! there is all that the chapters need, so that nobody has to train anything to read them. These commands
@@ -20,7 +20,10 @@
 //! run of seconds that shows that all is well.
 //!
 //! * [`batch`]: lists of one number of dates side by side, those of like length together.
-//! * [`gru`] with [`cell`], [`transformer`]: the forward passes.
+//! Of chapter 11 no weights are kept, only how well each model answers, in `data/recall.csv` there: `train recall-16-gla
+//! --seed 2` and so on, for all of [`mixed::Mixed::all`] whose width is 16, with the seeds 1 to 3.
+//!
+//! * [`gru`] with [`cell`], [`transformer`], [`decoder`], [`mixing`] with [`recurrence`]: the forward passes.
 //! * [`run`], [`net`], [`adam`], [`checkpoint`], [`train`]: a run.
 //! * [`measure`], [`publish`]: what comes of it.
 //!
@@ -40,6 +43,7 @@ pub mod files;
 pub mod gru;
 pub mod measure;
 pub mod mixed;
+pub mod mixing;
 pub mod model;
 pub mod net;
 pub mod part;

@@ -2,7 +2,7 @@
 
 use crate::{
     batch::tensor,
-    decoder, mixed,
+    decoder, mixing,
     model::Model as Trained,
     net::{Net, log_softmax},
     part::Part,
@@ -50,7 +50,7 @@ impl Part for Passages {
         let fed: Vec<Vec<u32>> = self.0.iter().map(|row| row[..row.len() - 1].to_vec()).collect();
         let wanted: Vec<Vec<u32>> = self.0.iter().map(|row| row[1..].to_vec()).collect();
         let logits = match net.model {
-            Trained::Mixed(model) => mixed::forward(net, model, &fed, fed[0].len())?,
+            Trained::Mixed(model) => mixing::forward(net, model, &fed, fed[0].len())?,
             _ => decoder::forward(net, &fed)?,
         };
         let log = log_softmax(&logits)?.gather(&tensor(&wanted)?.unsqueeze(2)?, D::Minus1)?;

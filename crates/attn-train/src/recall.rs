@@ -4,7 +4,8 @@
 
 use crate::{
     batch::tensor,
-    mixed::{self, KEYS},
+    mixed::KEYS,
+    mixing,
     model::Model,
     net::{Net, log_softmax},
     part::Part,
@@ -56,7 +57,7 @@ impl Recall {
     /// The logits after each question: batch × pairs × vocabulary.
     fn logits(&self, net: &Net) -> Result<Tensor> {
         let Model::Mixed(mixed) = net.model else { bail!("{} answers no questions", net.model) };
-        mixed::forward(net, mixed, &self.texts, self.answers[0].len())
+        mixing::forward(net, mixed, &self.texts, self.answers[0].len())
     }
 }
 

@@ -2,7 +2,8 @@
 
 use attn_core::random::Random;
 use attn_train::{
-    mixed::{KEYS, Mixed, Mixer, Task, forward},
+    mixed::{KEYS, Mixed, Mixer, Task},
+    mixing::forward,
     model::Model,
     net::Net,
     part::Part,

@@ -135,11 +135,19 @@ mod sentences {
     #[test]
     fn one_layer_of_softmax_attention_is_enough() {
         for (column, _) in pairs().iter().enumerate() {
-            assert!(share(WIDTH, "softmax", column).0 > 99.9);
-            for (mixer, _) in MIXERS.iter().skip(1) {
-                assert!(share(WIDTH, &format!("{mixer}+softmax"), column).0 > 99.9, "{mixer}");
+            for mixer in ["softmax", "gla+softmax", "delta+softmax", "gated-delta+softmax"] {
+                assert!(share(WIDTH, mixer, column).0 > 99.9, "{mixer}");
             }
         }
+    }
+
+    #[test]
+    fn training_does_not_always_find_it() {
+        let last = pairs().len() - 1;
+        let shares: Vec<f64> =
+            of(WIDTH, "linear+softmax").iter().map(|run| run.shares[last]).collect();
+        assert_eq!(shares.iter().filter(|share| **share > 0.999).count(), 1, "{shares:?}");
+        assert_eq!(shares.iter().filter(|share| **share < 0.3).count(), 2, "{shares:?}");
     }
 
     #[test]
@@ -151,12 +159,16 @@ mod sentences {
     }
 
     #[test]
-    fn the_delta_rule_is_a_little_ahead() {
-        for pairs in [16.0, 32.0] {
-            let ahead = ["linear", "gla", "gated-delta"]
-                .map(|other| mean("delta", pairs) - mean(other, pairs));
-            assert!(ahead.iter().all(|ahead| *ahead > 2.0), "{pairs}: {ahead:?}");
+    fn the_rules_differ_by_less_than_the_seeds() {
+        for rule in ["delta", "gated-delta"] {
+            assert!(mean(rule, 8.0) > mean("linear", 8.0) + 2.0, "{rule}");
+            assert!(mean(rule, 16.0) > mean("linear", 16.0) + 2.0, "{rule}");
         }
+        let column = pairs().iter().position(|pairs| *pairs == 32.0).expect("32 pairs");
+        let means = ["linear", "delta", "gated-delta"].map(|mixer| mean(mixer, 32.0));
+        let apart = means.iter().fold(0.0_f64, |most, x| most.max((x - means[0]).abs()));
+        let (low, _, high) = share(WIDTH, "delta", column);
+        assert!(apart < high - low, "{means:?}, {low} and {high}");
     }
 
     #[test]
