@@ -1,6 +1,5 @@
 //! What a choice costs, in FLOPs.
 
-// ANCHOR: costs
 /// FLOPs of the lightning indexer for a query and a key: a product of `d` numbers in each head, and its
 /// weight.
 ///
@@ -19,7 +18,6 @@ pub fn indexer(heads: u64, d: u64) -> u64 {
 pub fn latent(heads: u64, latent: u64, rotary: u64) -> u64 {
     heads * (2 * (latent + rotary) + 2 * latent)
 }
-// ANCHOR_END: costs
 
 /// FLOPs of the last query of a text of so many tokens in DeepSeek-V3.2: attention to all of them; the
 /// indexer alone; and the indexer with attention to the `keep` best.

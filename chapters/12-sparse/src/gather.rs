@@ -3,7 +3,6 @@
 use crate::given::expect_keys;
 use ndarray::{Array2, Array3, ArrayView2, Axis, s};
 
-// ANCHOR: gather
 /// The same rows as [`sparse_attention`](crate::sparse_attention), by way of copies: the keys and values that
 /// each query sees are copied next to each other, into two tensors of n × w rows, where w is the length of
 /// the longest row; then all is one batch of products.
@@ -50,4 +49,3 @@ pub fn gather_attention(
     }
     out
 }
-// ANCHOR_END: gather

@@ -127,7 +127,6 @@ impl Stream {
 }
 // ANCHOR_END: stream
 
-// ANCHOR: rotate
 /// `x` turned by its position (RoPE, interleaved layout, base 10,000; chapter 4).
 pub fn rotate(x: ArrayView1<f64>, position: usize) -> Array1<f64> {
     let d = x.len();
@@ -140,7 +139,6 @@ pub fn rotate(x: ArrayView1<f64>, position: usize) -> Array1<f64> {
     }
     turned
 }
-// ANCHOR_END: rotate
 
 // ANCHOR: compressed
 /// What attention to compressed keys gives.
@@ -158,14 +156,12 @@ pub fn spans(n: usize, length: usize, stride: usize) -> usize {
 }
 // ANCHOR_END: compressed
 
-// ANCHOR: part
 /// Which of `n` tokens device `device` of `devices` holds: equal parts in order, of which the last ones
 /// may be shorter or empty.
 pub fn part(n: usize, devices: usize, device: usize) -> Range<usize> {
     let size = n.div_ceil(devices);
     (device * size).min(n)..((device + 1) * size).min(n)
 }
-// ANCHOR_END: part
 
 /// Makes sure that queries, keys and values belong to the same tokens.
 ///

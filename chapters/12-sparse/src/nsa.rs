@@ -8,7 +8,6 @@ use crate::{
 use attn_core::shape::expect_equal;
 use ndarray::{Array2, ArrayView2};
 
-// ANCHOR: nsa
 /// The sizes of native sparse attention, in tokens and blocks.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sizes {
@@ -89,4 +88,3 @@ pub fn nsa_attention(
     }
     out
 }
-// ANCHOR_END: nsa

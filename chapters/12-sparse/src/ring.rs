@@ -14,7 +14,6 @@ pub type Hop = for<'a> fn(
     bool,
 );
 
-// ANCHOR: ring
 /// Attention of n tokens on a ring of devices, one after the other in this process. Each holds a part of
 /// the queries, and one of the keys and values, which it hands on after every hop. After as many hops as
 /// there are devices, each query has met all keys.
@@ -61,4 +60,3 @@ pub fn ring_attention(
     }
     result
 }
-// ANCHOR_END: ring
