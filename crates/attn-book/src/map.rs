@@ -84,7 +84,11 @@ impl Map {
             Some(row) => format!("You are in chapter {}", self.0[row].number),
             None => "The course".into(),
         };
-        format!("{subject}. Lines lead to what builds on a chapter; dashed ones are planned")
+        let planned = match self.0.iter().any(|entry| entry.pages.is_empty()) {
+            true => "; dashed ones are planned",
+            false => "",
+        };
+        format!("{subject}. Lines lead to what builds on a chapter{planned}")
     }
 
     fn alternative(&self, here: Option<usize>) -> String {

@@ -105,7 +105,12 @@ pub(super) fn table() -> String {
         table += &format!("| {name} |");
         for column in 0..pairs().len() {
             let (low, mean, high) = share(WIDTH, &mixer, column);
-            table += &format!(" {mean:.0} ({low:.0}–{high:.0}) |");
+            let [low, mean, high] = [low, mean, high].map(|share| format!("{share:.0}"));
+            table += &if low == high {
+                format!(" {mean} |")
+            } else {
+                format!(" {mean} ({low}–{high}) |")
+            };
         }
         table.push('\n');
     }
