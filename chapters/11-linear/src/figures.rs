@@ -34,6 +34,7 @@ pub fn tables() -> Vec<Written> {
         ("ch11/recall", recall::table),
         ("ch11/growth", tables::growth),
         ("ch11/trained", trained::table),
+        ("ch11/sizes", trained::sizes),
         ("ch11/measured", measured::table),
         ("ch11/sitting", measured::sitting),
     ]

@@ -104,17 +104,32 @@ pub(super) fn table() -> String {
     for (mixer, name) in alone.chain(hybrids) {
         table += &format!("| {name} |");
         for column in 0..pairs().len() {
-            let (low, mean, high) = share(WIDTH, &mixer, column);
-            let [low, mean, high] = [low, mean, high].map(|share| format!("{share:.0}"));
-            table += &if low == high {
-                format!(" {mean} |")
-            } else {
-                format!(" {mean} ({low}–{high}) |")
-            };
+            table += &cell(share(WIDTH, &mixer, column));
         }
         table.push('\n');
     }
     table
+}
+
+/// By mixer and width, for 64 pairs.
+pub(super) fn sizes() -> String {
+    let last = pairs().len() - 1;
+    let mut table =
+        String::from("| layers | width 8 | width 16 | width 32 |\n| --- | ---: | ---: | ---: |\n");
+    for (mixer, name) in MIXERS {
+        table += &format!("| {name}, both |");
+        for width in [8, 16, 32] {
+            table += &cell(share(width, mixer, last));
+        }
+        table.push('\n');
+    }
+    table
+}
+
+/// The mean, and the lowest and highest where they differ.
+fn cell((low, mean, high): (f64, f64, f64)) -> String {
+    let [low, mean, high] = [low, mean, high].map(|share| format!("{share:.0}"));
+    if low == high { format!(" {mean} |") } else { format!(" {mean} ({low}–{high}) |") }
 }
 
 /// Each test is a sentence of the chapter's page.
@@ -130,7 +145,9 @@ mod sentences {
     #[test]
     fn every_kind_was_trained_three_times() {
         for (mixer, _) in MIXERS {
-            assert_eq!(of(WIDTH, mixer).len(), 3, "{mixer}");
+            for width in [8, 16, 32] {
+                assert_eq!(of(width, mixer).len(), 3, "{mixer}, {width} wide");
+            }
             if mixer != "softmax" {
                 assert_eq!(of(WIDTH, &format!("{mixer}+softmax")).len(), 3, "{mixer}+softmax");
             }
@@ -181,5 +198,19 @@ mod sentences {
         let column = pairs().iter().position(|pairs| *pairs == 32.0).expect("32 pairs");
         let (low, _, high) = share(WIDTH, "gla", column);
         assert!(high > 2.0 * low, "{low} and {high}");
+    }
+
+    #[test]
+    fn a_larger_state_helps_more_than_another_rule() {
+        let last = pairs().len() - 1;
+        let mean = |width, mixer| share(width, mixer, last).1;
+        for mixer in ["linear", "delta", "gated-delta"] {
+            assert!(mean(8, mixer) < 8.0, "{mixer}");
+            assert!(mean(16, mixer) < 31.0, "{mixer}");
+            assert!(mean(32, mixer) > 75.0, "{mixer}");
+        }
+        let ahead = mean(32, "delta").min(mean(32, "gated-delta")) - mean(32, "linear");
+        assert!((8.0..13.0).contains(&ahead), "{ahead}");
+        assert!(share(32, "gla", last).0 < 5.0);
     }
 }
