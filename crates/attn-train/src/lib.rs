@@ -19,10 +19,10 @@
 //! checkpoint, to the same bits, when the same command is given again; `train MODEL --smoke` is a
 //! run of seconds that shows that all is well.
 //!
-//! * [`batch`]: lists of one number of dates side by side, those of like length together.
 //! Of chapter 11 no weights are kept, only how well each model answers, in `data/recall.csv` there: `train recall-16-gla
 //! --seed 2` and so on, for all of [`mixed::Mixed::all`] but the hybrids of width 8 and 32, with the seeds 1 to 3.
 //!
+//! * [`batch`]: lists of one number of dates side by side, those of like length together.
 //! * [`gru`] with [`cell`], [`transformer`], [`decoder`], [`mixing`] with [`recurrence`]: the forward passes.
 //! * [`run`], [`net`], [`adam`], [`checkpoint`], [`train`]: a run.
 //! * [`measure`], [`publish`]: what comes of it.
