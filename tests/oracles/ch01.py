@@ -10,33 +10,10 @@ generator, seeded with the number of the case; everything else is computed by to
 `KIND.CASE.NAME`, as in `rnn.33 tokens.states`.
 """
 
-from pathlib import Path
-
 import numpy as np
 import torch
-from safetensors.numpy import save_file
 
-TORCH = "2.15.0"
-if torch.__version__.split("+")[0] != TORCH:
-    raise SystemExit(f"this is torch {torch.__version__}; the recorded answers are those of torch {TORCH}")
-torch.use_deterministic_algorithms(True)
-torch.set_num_threads(1)
-
-tensors: dict[str, np.ndarray] = {}
-
-
-def record(kind, case, **arrays):
-    for name, array in arrays.items():
-        array = array.detach().numpy() if isinstance(array, torch.Tensor) else np.asarray(array)
-        tensors[f"{kind}.{case}.{name}"] = np.array(array, order="C")
-
-
-def normal(random, *shape):
-    return torch.from_numpy(random.standard_normal(shape, dtype=np.float32))
-
-
-def generator(seed):
-    return np.random.Generator(np.random.Philox(seed))
+from recorded import generator, normal, record, save
 
 
 def weights(random, gates, d_in, d):
@@ -120,6 +97,4 @@ recurrent_cases()
 attention_cases()
 decoder_cases()
 loss_cases()
-path = Path(__file__).with_name("ch01.safetensors")
-save_file(dict(sorted(tensors.items())), path, metadata={"torch": TORCH})
-print(f"{path}: {len(tensors)} tensors, {path.stat().st_size} bytes")
+save(__file__)

@@ -9,34 +9,10 @@ generator, seeded with the number of the case; everything else is computed by to
 gradients by autograd. A tensor is called `KIND.CASE.NAME`, as in `additive.31x33.scores`.
 """
 
-from pathlib import Path
-
 import numpy as np
 import torch
-from safetensors.numpy import save_file
 
-TORCH = "2.15.0"
-if torch.__version__.split("+")[0] != TORCH:
-    raise SystemExit(f"this is torch {torch.__version__}; the recorded answers are those of torch {TORCH}")
-torch.use_deterministic_algorithms(True)
-torch.set_num_threads(1)
-
-tensors: dict[str, np.ndarray] = {}
-
-
-def record(kind, case, **arrays):
-    for name, array in arrays.items():
-        array = array.detach().numpy() if isinstance(array, torch.Tensor) else np.asarray(array)
-        tensors[f"{kind}.{case}.{name}"] = np.array(array, order="C")
-
-
-def normal(random, *shape):
-    return torch.from_numpy(random.standard_normal(shape, dtype=np.float32))
-
-
-def generator(seed):
-    return np.random.Generator(np.random.Philox(seed))
-
+from recorded import generator, normal, record, save
 
 SIZES = [(1, 1, 1, 1, 1), (1, 33, 8, 5, 3), (31, 33, 16, 16, 8), (33, 31, 7, 32, 31)]
 
@@ -124,6 +100,4 @@ concat_cases()
 location_cases()
 local_cases()
 gradient_cases()
-path = Path(__file__).with_name("ch02.safetensors")
-save_file(dict(sorted(tensors.items())), path, metadata={"torch": TORCH})
-print(f"{path}: {len(tensors)} tensors, {path.stat().st_size} bytes")
+save(__file__)

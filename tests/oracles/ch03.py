@@ -13,37 +13,12 @@ no gradient. Here its scores are set to 0 before the softmax and its weights to 
 """
 
 import math
-from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.numpy import save_file
 from torch.nn.functional import scaled_dot_product_attention
 
-TORCH = "2.15.0"
-if torch.__version__.split("+")[0] != TORCH:
-    raise SystemExit(f"this is torch {torch.__version__}; the recorded answers are those of torch {TORCH}")
-torch.use_deterministic_algorithms(True)
-torch.set_num_threads(1)
-
-tensors: dict[str, np.ndarray] = {}
-
-
-def record(kind, case, **arrays):
-    for name, array in arrays.items():
-        array = array.detach().numpy() if isinstance(array, torch.Tensor) else np.asarray(array)
-        if array.dtype == bool:
-            array = array.astype(np.uint8)
-        tensors[f"{kind}.{case}.{name}"] = np.array(array, order="C")
-
-
-def normal(random, *shape):
-    return torch.from_numpy(random.standard_normal(shape, dtype=np.float32))
-
-
-def generator(seed):
-    return np.random.Generator(np.random.Philox(seed))
-
+from recorded import generator, normal, record, save
 
 # Masks, written out here once more: True where query i may attend to key j.
 
@@ -161,6 +136,4 @@ def is_causal_cases():
 softmax_cases()
 attention_cases()
 is_causal_cases()
-path = Path(__file__).with_name("ch03.safetensors")
-save_file(dict(sorted(tensors.items())), path, metadata={"torch": TORCH})
-print(f"{path}: {len(tensors)} tensors, {path.stat().st_size} bytes")
+save(__file__)

@@ -14,39 +14,15 @@ interleaved with complex numbers (RoFormer, arXiv:2104.09864, §3.4.2, and Meta'
 halves are exchanged, the second with a minus (GPT-NeoX, and Hugging Face's LLaMA).
 """
 
-from pathlib import Path
-
 import numpy as np
 import torch
-from safetensors.numpy import save_file
 from torch.nn.functional import layer_norm, relu, scaled_dot_product_attention
 
-TORCH = "2.15.0"
-if torch.__version__.split("+")[0] != TORCH:
-    raise SystemExit(f"this is torch {torch.__version__}; the recorded answers are those of torch {TORCH}")
-torch.use_deterministic_algorithms(True)
-torch.set_num_threads(1)
+from recorded import generator, normal, record, save
+
 torch.set_grad_enabled(False)
 
 EPSILON = float(np.float32(1e-5))  # the course's is an f32
-
-tensors: dict[str, np.ndarray] = {}
-
-
-def record(kind, case, **arrays):
-    for name, array in arrays.items():
-        array = array.numpy() if isinstance(array, torch.Tensor) else np.asarray(array)
-        if array.dtype == bool:
-            array = array.astype(np.uint8)
-        tensors[f"{kind}.{case}.{name}"] = np.array(array, order="C")
-
-
-def generator(seed):
-    return np.random.Generator(np.random.Philox(seed))
-
-
-def normal(random, *shape):
-    return torch.from_numpy(random.standard_normal(shape, dtype=np.float32))
 
 
 def matrix(random, rows, columns):
@@ -220,6 +196,4 @@ rope_cases()
 multi_head_cases()
 layer_norm_cases()
 block_cases()
-path = Path(__file__).with_name("ch04.safetensors")
-save_file(dict(sorted(tensors.items())), path, metadata={"torch": TORCH})
-print(f"{path}: {len(tensors)} tensors, {path.stat().st_size} bytes")
+save(__file__)

@@ -11,37 +11,15 @@ them, on the CPU. A tensor is called `KIND.CASE.NAME`. Weights are written as th
 Torch knows nothing of caches: it computes every text whole, and the tests cut it.
 """
 
-from pathlib import Path
-
 import numpy as np
 import torch
-from safetensors.numpy import save_file
 from torch.nn.functional import scaled_dot_product_attention
 
-TORCH = "2.15.0"
-if torch.__version__.split("+")[0] != TORCH:
-    raise SystemExit(f"this is torch {torch.__version__}; the recorded answers are those of torch {TORCH}")
-torch.use_deterministic_algorithms(True)
-torch.set_num_threads(1)
+from recorded import generator, normal, record, save
+
 torch.set_grad_enabled(False)
 
 BASE = 100.0
-
-tensors: dict[str, np.ndarray] = {}
-
-
-def record(kind, case, **arrays):
-    for name, array in arrays.items():
-        array = array.numpy() if isinstance(array, torch.Tensor) else np.asarray(array)
-        tensors[f"{kind}.{case}.{name}"] = np.array(array, order="C")
-
-
-def generator(seed):
-    return np.random.Generator(np.random.Philox(seed))
-
-
-def normal(random, *shape):
-    return torch.from_numpy(random.standard_normal(shape, dtype=np.float32))
 
 
 def matrix(random, rows, columns):
@@ -124,6 +102,4 @@ def cross_cases():
 layer_cases()
 window_cases()
 cross_cases()
-path = Path(__file__).with_name("ch05.safetensors")
-save_file(dict(sorted(tensors.items())), path, metadata={"torch": TORCH})
-print(f"{path}: {len(tensors)} tensors, {path.stat().st_size} bytes")
+save(__file__)

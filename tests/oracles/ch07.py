@@ -13,37 +13,23 @@ norms on the latents are those of its §3.1.2, with the course's epsilon. Before
 through `DeepseekV2Attention` of transformers, whose norm and rotation are in float32: the two have to agree to 1e-5.
 """
 
-from pathlib import Path
-
 import numpy as np
 import torch
-from safetensors.numpy import save_file
 from torch.nn.functional import rms_norm, scaled_dot_product_attention
 from transformers import DeepseekV2Config
 from transformers.models.deepseek_v2.modeling_deepseek_v2 import DeepseekV2Attention
 
-TORCH = "2.15.0"
-if torch.__version__.split("+")[0] != TORCH:
-    raise SystemExit(f"this is torch {torch.__version__}; the recorded answers are those of torch {TORCH}")
-torch.use_deterministic_algorithms(True)
-torch.set_num_threads(1)
+from recorded import generator, record, save
+
 torch.set_grad_enabled(False)
 
 BASE = 100.0
 EPSILON = 1e-5
 
-tensors: dict[str, np.ndarray] = {}
-
-
-def record(kind, case, **arrays):
-    for name, array in arrays.items():
-        array = array.numpy() if isinstance(array, torch.Tensor) else np.asarray(array)
-        tensors[f"{kind}.{case}.{name}"] = np.array(array, order="C")
-
 
 class Source:
     def __init__(self, seed):
-        self.random = np.random.Generator(np.random.Philox(seed))
+        self.random = generator(seed)
 
     def normal(self, *shape):
         return torch.from_numpy(self.random.standard_normal(shape))
@@ -158,6 +144,4 @@ layer_case(3, "V2's proportions", t=33, d_model=40, h=8, d=8, d_r=4, d_v=8, d_c=
 grouped_case(100, "4 on 2", h=4, h_kv=2, n=9, m=9, d=4, d_v=4)
 grouped_case(101, "6 on 3, decode", h=6, h_kv=3, n=1, m=33, d=8, d_v=5)
 grouped_case(102, "8 on 1", h=8, h_kv=1, n=5, m=17, d=2, d_v=2)
-path = Path(__file__).with_name("ch07.safetensors")
-save_file(dict(sorted(tensors.items())), path, metadata={"torch": TORCH})
-print(f"{path}: {len(tensors)} tensors, {path.stat().st_size} bytes")
+save(__file__)

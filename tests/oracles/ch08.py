@@ -13,34 +13,12 @@ gradient: its scores are set to 0 before the softmax and its weights to 0 after 
 """
 
 import math
-from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.numpy import save_file
 from torch.nn.functional import scaled_dot_product_attention
 
-TORCH = "2.15.0"
-if torch.__version__.split("+")[0] != TORCH:
-    raise SystemExit(f"this is torch {torch.__version__}; the recorded answers are those of torch {TORCH}")
-torch.use_deterministic_algorithms(True)
-torch.set_num_threads(1)
-
-tensors: dict[str, np.ndarray] = {}
-
-
-def record(kind, case, **arrays):
-    for name, array in arrays.items():
-        array = array.detach().numpy() if isinstance(array, torch.Tensor) else np.asarray(array)
-        tensors[f"{kind}.{case}.{name}"] = np.array(array, order="C")
-
-
-def normal(random, *shape):
-    return torch.from_numpy(random.standard_normal(shape, dtype=np.float32))
-
-
-def generator(seed):
-    return np.random.Generator(np.random.Philox(seed))
+from recorded import generator, normal, record, save
 
 
 def allowed(n, m, causal):
@@ -104,6 +82,4 @@ heads_case(303, "scores of some tens", 1, 1, 33, 31, 16, 8, True, factor=4.0)
 varlen_case(400, "same lengths", [2, 3, 31], [2, 3, 31], 8, 5, True)
 varlen_case(401, "new tokens for caches", [1, 1, 1], [4, 33, 7], 8, 5, True)
 varlen_case(402, "full", [5, 1, 33], [3, 31, 2], 8, 5, False)
-path = Path(__file__).with_name("ch08.safetensors")
-save_file(dict(sorted(tensors.items())), path, metadata={"torch": TORCH})
-print(f"{path}: {len(tensors)} tensors, {path.stat().st_size} bytes")
+save(__file__)

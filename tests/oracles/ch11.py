@@ -19,18 +19,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.numpy import save_file
 
-TORCH = "2.15.0"
-if torch.__version__.split("+")[0] != TORCH:
-    raise SystemExit(f"this is torch {torch.__version__}; the recorded answers are those of torch {TORCH}")
-torch.use_deterministic_algorithms(True)
-torch.set_num_threads(1)
+from recorded import generator, record, save
 
 # Without importing the package, which wants triton.
 FLA = Path(importlib.util.find_spec("fla").submodule_search_locations[0]) / "ops"
-
-tensors: dict[str, np.ndarray] = {}
 
 
 def naive(file, function):
@@ -38,12 +31,6 @@ def naive(file, function):
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return getattr(module, function)
-
-
-def record(kind, case, **arrays):
-    for name, array in arrays.items():
-        array = array.detach().numpy() if isinstance(array, torch.Tensor) else np.asarray(array)
-        tensors[f"{kind}.{case}.{name}"] = np.array(array, order="C")
 
 
 def agree(name, ours, theirs):
@@ -55,7 +42,7 @@ def agree(name, ours, theirs):
 
 class Source:
     def __init__(self, seed, n, d, d_v):
-        self.random = np.random.Generator(np.random.Philox(seed))
+        self.random = generator(seed)
         self.n, self.d, self.d_v = n, d, d_v
         self.state = self.normal(d, d_v)
         self.q, self.k, self.v = self.normal(n, d), self.normal(n, d), self.normal(n, d_v)
@@ -233,6 +220,4 @@ for seed, (n, d, d_v) in enumerate(SIZES):
     gated_delta(800 + seed, name, n, d, d_v)
     kda(900 + seed, name, n, d, d_v)
     backward(1000 + seed, name, n, d, d_v)
-path = Path(__file__).with_name("ch11.safetensors")
-save_file(dict(sorted(tensors.items())), path, metadata={"torch": TORCH})
-print(f"{path}: {len(tensors)} tensors, {path.stat().st_size} bytes")
+save(__file__)

@@ -12,34 +12,17 @@ Patterns go through `scaled_dot_product_attention` with a mask, and through Flex
 positions; the two have to agree. Sparse attention by content is written as the papers' equations are.
 """
 
-from pathlib import Path
-
 import numpy as np
 import torch
-from safetensors.numpy import save_file
 from torch.nn.attention.flex_attention import create_block_mask, flex_attention
 from torch.nn.functional import scaled_dot_product_attention
 
-TORCH = "2.15.0"
-if torch.__version__.split("+")[0] != TORCH:
-    raise SystemExit(f"this is torch {torch.__version__}; the recorded answers are those of torch {TORCH}")
-torch.use_deterministic_algorithms(True)
-torch.set_num_threads(1)
-
-tensors: dict[str, np.ndarray] = {}
-
-
-def record(kind, case, **arrays):
-    for name, array in arrays.items():
-        array = array.detach().numpy() if isinstance(array, torch.Tensor) else np.asarray(array)
-        if array.dtype == bool:
-            array = array.astype(np.uint8)
-        tensors[f"{kind}.{case}.{name}"] = np.array(array, order="C")
+from recorded import generator, record, save
 
 
 class Source:
     def __init__(self, seed):
-        self.random = np.random.Generator(np.random.Philox(seed))
+        self.random = generator(seed)
 
     def normal(self, *shape):
         return torch.from_numpy(self.random.standard_normal(shape))
@@ -186,4 +169,4 @@ moba(31, "full blocks", 48, 8, 8, 3)
 moba(32, "a last block that is not full", 45, 8, 6, 2)
 stream(41, "no sinks", 24, 8, 0, 6)
 stream(42, "four sinks", 40, 8, 4, 8)
-save_file(tensors, Path(__file__).with_suffix(".safetensors"))
+save(__file__)
