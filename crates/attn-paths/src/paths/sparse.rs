@@ -11,7 +11,7 @@ use ch12_sparse::{
     ring::ring_attention,
     ring_hop, sparse_attention, top_k_attention, window_row,
 };
-use ndarray::Array2;
+use ndarray::{Array2, ArrayView2};
 
 const SPARSE: Path = Path {
     name: "sparse, keys listed",
@@ -22,10 +22,7 @@ const SPARSE: Path = Path {
     error: DOUBLE,
     run: |p| {
         let rows = rows(p);
-        p.by_head(|q, k, v| {
-            let [q, k, v] = [q, k, v].map(|x| x.mapv(f64::from));
-            sparse_attention(q.view(), k.view(), v.view(), &rows, &mut Work::default())
-        })
+        p.by_head(in_double(|q, k, v| sparse_attention(q, k, v, &rows, &mut Work::default())))
     },
 };
 
@@ -35,10 +32,7 @@ pub(super) const PATHS: &[Path] = &[
         name: "sparse, keys gathered",
         run: |p| {
             let rows = rows(p);
-            p.by_head(|q, k, v| {
-                let [q, k, v] = [q, k, v].map(|x| x.mapv(f64::from));
-                gather_attention(q.view(), k.view(), v.view(), &rows)
-            })
+            p.by_head(in_double(|q, k, v| gather_attention(q, k, v, &rows)))
         },
         ..SPARSE
     },
@@ -65,10 +59,7 @@ pub(super) const PATHS: &[Path] = &[
             for (i, row) in rows(p).iter().enumerate() {
                 row.iter().for_each(|&j| index[[i, j]] = (i * 7 + j * 5) as f64 % 3.0);
             }
-            p.by_head(|q, k, v| {
-                let [q, k, v] = [q, k, v].map(|x| x.mapv(f64::from));
-                top_k_attention(q.view(), k.view(), v.view(), index.view(), m)
-            })
+            p.by_head(in_double(|q, k, v| top_k_attention(q, k, v, index.view(), m)))
         },
         ..SPARSE
     },
@@ -79,10 +70,7 @@ pub(super) const PATHS: &[Path] = &[
         run: |p| {
             let n = p.lengths().0;
             let rows: Vec<_> = (0..n).map(|i| window_row(i, n, n, 1, true)).collect();
-            p.by_head(|q, k, v| {
-                let [q, k, v] = [q, k, v].map(|x| x.mapv(f64::from));
-                sparse_attention(q.view(), k.view(), v.view(), &rows, &mut Work::default())
-            })
+            p.by_head(in_double(|q, k, v| sparse_attention(q, k, v, &rows, &mut Work::default())))
         },
         ..SPARSE
     },
@@ -97,6 +85,16 @@ pub(super) const PATHS: &[Path] = &[
         ..SPARSE
     },
 ];
+
+/// Attention in f64 to inputs in f32.
+fn in_double(
+    attend: impl Fn(ArrayView2<f64>, ArrayView2<f64>, ArrayView2<f64>) -> Array2<f64>,
+) -> impl Fn(ArrayView2<f32>, ArrayView2<f32>, ArrayView2<f32>) -> Array2<f64> {
+    move |q, k, v| {
+        let [q, k, v] = [q, k, v].map(|x| x.mapv(f64::from));
+        attend(q.view(), k.view(), v.view())
+    }
+}
 
 /// The keys that each query sees: all, or up to its own place in the text.
 fn rows(p: &Problem) -> Vec<Vec<usize>> {
