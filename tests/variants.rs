@@ -19,10 +19,24 @@ use ch10_paged::{
     grow,
 };
 use ch11_linear::{Recurrence, given::State, linear_step};
-use ndarray::Array2;
+use ch12_sparse::{costs::of_a_query, given::Stream, stream_step};
+use ndarray::{Array1, Array2};
 
 /// Small, and no two sizes alike.
-const LAYER: Layer = Layer { h: 6, h_kv: 2, d: 4, d_v: 3, d_c: 5, d_r: 2, w: 7, block: 8 };
+const LAYER: Layer = Layer {
+    h: 6,
+    h_kv: 2,
+    d: 4,
+    d_v: 3,
+    d_c: 5,
+    d_r: 2,
+    w: 7,
+    block: 8,
+    sinks: 1,
+    keep: 9,
+    h_i: 10,
+    d_i: 11,
+};
 
 const LENGTHS: [usize; 4] = [1, 7, 8, 20];
 
@@ -122,6 +136,42 @@ fn attention_costs_what_a_kernel_counts() {
     assert!((0.0..0.12).contains(&more), "{counted} FLOPs counted, {formula} in the products");
     // One query among n keys, the step, is a row of that.
     assert_eq!((Variant::named("MHA").step.of)(&layer, n) * n, formula as usize);
+}
+
+/// A stream of chapter 12, with its first token kept.
+#[test]
+fn a_stream_keeps_its_sinks_and_its_window() {
+    let mut random = Random::new(1);
+    let Layer { h, d, d_v, w, sinks, .. } = LAYER;
+    let mut stream = Stream::new(sinks, w);
+    for m in 1..30 {
+        let (q, k, v): (Array1<f32>, Array1<f32>, Array1<f32>) =
+            (random.normal(d), random.normal(d), random.normal(d_v));
+        let [q, k, v] = [q, k, v].map(|x| x.mapv(f64::from));
+        let _ = stream_step(&mut stream, q.view(), k.view(), v.view());
+        let held: usize =
+            [&stream.keys, &stream.values].into_iter().flatten().map(|x| x.len()).sum();
+        assert_eq!(h * held, kept("window and sinks", m));
+        // A multiplication and an addition for each number that is read.
+        assert_eq!(2 * h * held, step("window and sinks", m));
+    }
+}
+
+/// DeepSeek-V3.2's own sizes, for which chapter 12 has the costs of a query.
+#[test]
+fn a_choice_costs_what_chapter_12_counts() {
+    let layer = Layer { h: 128, ..Layer::EXAMPLE };
+    let best = Variant::named("MLA, the best k");
+    // What the absorbed form does once for each query, however long the text is.
+    let absorbed = 2 * layer.h * layer.d_c * (layer.d + layer.d_v);
+    for m in [1, 2048, 2049, 131_072] {
+        let [all, _, chosen] = of_a_query(m as u64, layer.keep as u64).map(|flops| flops as usize);
+        assert_eq!((best.step.of)(&layer, m) - absorbed, chosen);
+        assert_eq!((Variant::named("MLA").step.of)(&layer, m) - absorbed, all);
+        assert_eq!((best.text.of)(&layer, m), m * (best.step.of)(&layer, m));
+        // The keys of the indexer, and the latents of those that are chosen.
+        assert_eq!(best.read(&layer, m), 128 * m + 576 * m.min(2048));
+    }
 }
 
 #[test]

@@ -172,7 +172,7 @@ fn numbers() -> String {
             2.0 * kept as f64 / (1 << 20) as f64,
             100.0 * kept as f64 / all,
             step / 1e6,
-            step / kept as f64,
+            step / variant.read(&Layer::EXAMPLE, TOKENS) as f64,
             thousands((text / 1e9).round()),
         );
     }
