@@ -118,20 +118,36 @@ impl SmolLm {
     /// # Panics
     /// If there are fewer than two tokens, or one is not in the vocabulary.
     pub fn loss<A: Attention>(&self, tokens: &[usize], attention: &mut A) -> Result<f64, A::Error> {
+        let losses = self.losses(tokens, attention)?;
+        Ok(losses.iter().sum::<f64>() / losses.len() as f64)
+    }
+
+    /// The loss of each token of a text but the first, in nats.
+    ///
+    /// # Errors
+    /// When the attention cannot take the tokens.
+    ///
+    /// # Panics
+    /// If there are fewer than two tokens, or one is not in the vocabulary.
+    pub fn losses<A: Attention>(
+        &self,
+        tokens: &[usize],
+        attention: &mut A,
+    ) -> Result<Vec<f64>, A::Error> {
         let (read, wanted) = (&tokens[..tokens.len() - 1], &tokens[1..]);
         let states = self.decoder.states(read, attention)?;
-        let parts = states.axis_chunks_iter(Axis(0), READ_OUT).zip(wanted.chunks(READ_OUT));
-        let losses = parts.map(|(states, wanted)| {
+        let mut losses = Vec::with_capacity(wanted.len());
+        for (states, wanted) in
+            states.axis_chunks_iter(Axis(0), READ_OUT).zip(wanted.chunks(READ_OUT))
+        {
             let logits = self.read_out(states);
-            let rows = logits.rows().into_iter().zip(wanted);
-            let losses = rows.map(|(row, &wanted)| {
+            losses.extend(logits.rows().into_iter().zip(wanted).map(|(row, &wanted)| {
                 let max = row.fold(f32::NEG_INFINITY, |max, &x| max.max(x));
                 let sum: f64 = row.iter().map(|&x| f64::from(x - max).exp()).sum();
                 f64::from(max) + sum.ln() - f64::from(row[wanted])
-            });
-            losses.sum::<f64>()
-        });
-        Ok(losses.sum::<f64>() / wanted.len() as f64)
+            }));
+        }
+        Ok(losses)
     }
 
     fn read_out(&self, states: ArrayView2<f32>) -> Array2<f32> {

@@ -55,6 +55,7 @@ const MODEL_PARTS: &[&str] = &[
     "chapters/09-flash-cuda",
     "chapters/10-paged",
     "chapters/11-linear",
+    "chapters/12-sparse",
     "crates/attn-bench",
     "crates/attn-dates",
     "crates/attn-lm",
