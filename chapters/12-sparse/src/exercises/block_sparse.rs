@@ -148,11 +148,14 @@ exercise! {
                 Slip::RIGHT.run(q, k, v, &other, block, traffic)
             };
         "sum-not-rescaled": "out is rescaled to each tile's new maximum, and row_sum is not"
-            => Slip { join: |a, b| State { row_sum: a.row_sum + b.row_sum, ..merge(a, b) }, ..Slip::RIGHT }.run(q, k, v, visits, block, traffic);
+            => Slip { join: |a, b| State { row_sum: a.row_sum + scaled(a, b).row_sum, ..merge(a, b) }, ..Slip::RIGHT }.run(q, k, v, visits, block, traffic);
         "out-not-rescaled": "row_sum is rescaled to each tile's new maximum, and out is not"
-            => Slip { join: |a, b| State { out: &a.out + &b.out, ..merge(a, b) }, ..Slip::RIGHT }.run(q, k, v, visits, block, traffic);
+            => Slip { join: |a, b| State { out: &a.out + &scaled(a, b).out, ..merge(a, b) }, ..Slip::RIGHT }.run(q, k, v, visits, block, traffic);
         "nothing-rescaled": "the maximum changes from tile to tile, and what was summed before is never rescaled to it"
-            => Slip { join: |a, b| State { row_sum: a.row_sum + b.row_sum, out: &a.out + &b.out, ..merge(a, b) }, ..Slip::RIGHT }.run(q, k, v, visits, block, traffic);
+            => Slip { join: |a, b| {
+                let new = scaled(a, b);
+                State { row_sum: a.row_sum + new.row_sum, out: &a.out + &new.out, ..merge(a, b) }
+            }, ..Slip::RIGHT }.run(q, k, v, visits, block, traffic);
         "a-softmax-per-tile": "every tile has a softmax of its own, and the results are averaged"
             => Slip { join: |a, b| if b.row_sum == 0.0 { a.clone() } else { State { row_max: 0.0, row_sum: a.row_sum + 1.0, out: &a.out + &b.finish().0 } }, ..Slip::RIGHT }.run(q, k, v, visits, block, traffic);
         "undivided": "out is not divided by row_sum at the end"
@@ -177,24 +180,36 @@ exercise! {
                 let sum = if state.row_sum == 0.0 { 0.0 } else { factor * state.row_sum };
                 if sum == 0.0 { (Array1::zeros(state.out.len()), f32::NEG_INFINITY) } else { state.finish() }
             }, ..Slip::RIGHT }.run(q, k, v, visits, block, traffic);
+        "nan-so-far": "exp(−∞ − (−∞)) is NaN: a query that sees nothing in the first tile of its list has NaN from then on"
+            => Slip { join: |a, b| {
+                let both = merge(a, b);
+                if a.row_sum.is_nan() || both.row_max == f32::NEG_INFINITY {
+                    State { row_sum: f32::NAN, out: &both.out * f32::NAN, ..both }
+                } else {
+                    both
+                }
+            }, finish: |state| if state.row_sum.is_nan() { (state.out.clone(), f32::NAN) } else { state.finish() }, ..Slip::RIGHT }.run(q, k, v, visits, block, traffic);
+        "no-maximum": "no maximum is subtracted: large scores overflow, and small ones vanish"
+            => Slip { finish: |state| {
+                let factor = state.row_max.exp();
+                let sum = factor * state.row_sum;
+                if state.row_sum == 0.0 || sum == 0.0 { return (Array1::zeros(state.out.len()), f32::NEG_INFINITY); }
+                (&state.out * factor / sum, sum.ln())
+            }, ..Slip::RIGHT }.run(q, k, v, visits, block, traffic);
         "queries-again": "the tile of queries is loaded for every visit; it stays, and the keys go by"
-            => {
-                for (t, visits) in visits.iter().enumerate() {
-                    let queries = range(t, block.q, q.nrows());
-                    (1..visits.len()).for_each(|_| { traffic.load(q.slice(s![queries.clone(), ..])); });
-                }
-                crate::block_sparse(q, k, v, visits, block, traffic)
-            };
+            => moved(q, k, v, visits, block, traffic, Moves { q: How::Each, ..Moves::RIGHT });
+        "queries-not-loaded": "the queries are read where they are, without being loaded"
+            => moved(q, k, v, visits, block, traffic, Moves { q: How::Never, ..Moves::RIGHT });
         "not-loaded": "keys and values are read where they are, without being loaded"
-            => {
-                let result = crate::block_sparse(q, k, v, visits, block, &mut Traffic::default());
-                for (t, _) in visits.iter().enumerate() {
-                    let queries = s![range(t, block.q, q.nrows()), ..];
-                    traffic.load(q.slice(queries));
-                    traffic.store(&result.out.slice(queries).to_owned(), result.out.clone().slice_mut(queries));
-                }
-                result
-            };
+            => moved(q, k, v, visits, block, traffic, Moves { k: false, v: false, ..Moves::RIGHT });
+        "keys-not-loaded": "the keys are read where they are, without being loaded"
+            => moved(q, k, v, visits, block, traffic, Moves { k: false, ..Moves::RIGHT });
+        "values-not-loaded": "the values are read where they are, without being loaded"
+            => moved(q, k, v, visits, block, traffic, Moves { v: false, ..Moves::RIGHT });
+        "not-stored": "the tile of the result is written where it belongs without being stored by `traffic`"
+            => moved(q, k, v, visits, block, traffic, Moves { out: How::Never, ..Moves::RIGHT });
+        "stored-again": "the tile of the result is stored after every visit; it stays until the last one"
+            => moved(q, k, v, visits, block, traffic, Moves { out: How::Each, ..Moves::RIGHT });
         "first-visit": "only the first tile of the list is visited"
             => Slip::RIGHT.run(q, k, v, &visits.iter().map(|visits| visits.iter().take(1).cloned().collect()).collect::<Vec<_>>(), block, traffic);
         "last-visit": "what earlier visits found is forgotten: the last tile of the list is the whole answer"
@@ -210,6 +225,69 @@ exercise! {
         "short-tile-dropped": "a last key tile that is not full is left out"
             => Slip { keys: |tile, block, m| { let end = (tile + 1) * block.k; if end > m { m..m } else { tile * block.k..end } }, ..Slip::RIGHT }.run(q, k, v, visits, block, traffic);
     }
+}
+
+/// The sums of a tile by the maximum that it has together with what came before.
+fn scaled(before: &State, tile: &State) -> State {
+    let row_max = before.row_max.max(tile.row_max);
+    let factor = if tile.row_sum == 0.0 { 0.0 } else { (tile.row_max - row_max).exp() };
+    State { row_max, row_sum: factor * tile.row_sum, out: &tile.out * factor }
+}
+
+/// How often a tile is moved.
+#[derive(Clone, Copy, PartialEq)]
+enum How {
+    Never,
+    Once,
+    /// For each visit.
+    Each,
+}
+
+/// What is moved by `traffic`.
+#[derive(Clone, Copy)]
+struct Moves {
+    q: How,
+    k: bool,
+    v: bool,
+    out: How,
+}
+
+impl Moves {
+    const RIGHT: Moves = Moves { q: How::Once, k: true, v: true, out: How::Once };
+}
+
+/// The right result, with other moves.
+fn moved(
+    q: ArrayView2<f32>,
+    k: ArrayView2<f32>,
+    v: ArrayView2<f32>,
+    visits: &[Vec<Visit>],
+    block: Block,
+    traffic: &mut Traffic,
+    moves: Moves,
+) -> Output {
+    let result = crate::block_sparse(q, k, v, visits, block, &mut Traffic::default());
+    for (t, visits) in visits.iter().enumerate() {
+        let times = |how: How| match how {
+            How::Never => 0,
+            How::Once => 1,
+            How::Each => visits.len(),
+        };
+        let queries = s![range(t, block.q, q.nrows()), ..];
+        (0..times(moves.q)).for_each(|_| drop(traffic.load(q.slice(queries))));
+        for visit in visits {
+            let keys = s![range(visit.tile, block.k, k.nrows()), ..];
+            if moves.k {
+                traffic.load(k.slice(keys));
+            }
+            if moves.v {
+                traffic.load(v.slice(keys));
+            }
+        }
+        let tile = result.out.slice(queries).to_owned();
+        (0..times(moves.out)).for_each(|_| traffic.store(&tile, tile.clone().view_mut()));
+    }
+    result
 }
 
 /// What may go wrong on the way.

@@ -57,9 +57,12 @@ exercise! {
             of("a text of one span", (4, 4, 4), 4, 4, 2.0),
             of("large scores", (8, 16, 2), 3, 2, 1000.0),
             of("as in the paper, by an eighth", (40, 8, 4), 4, 2, 2.0),
+            of("scores far below zero", (6, 4, 2), 2, 1, 2.0),
             of("one token", (1, 2, 1), 1, 1, 2.0),
             of("one token, and spans of two", (1, 1, 2), 2, 1, 2.0),
         ];
+        let Case { q, k, .. } = &mut cases[11];
+        (q.fill(-60.0), k.fill(60.0));
         cases.extend(pairwise([5, 3, 3, 4, 4]).into_iter().map(|[n, d, d_v, length, stride]| {
             of("small", (2 * n + 1, d + 1, d_v + 1), length + 1, stride + 1, 2.0)
         }));
@@ -103,10 +106,15 @@ exercise! {
                 let right = scores(q, k, (length, stride), |x| x.sum_axis(Axis(0)) / x.nrows() as f64);
                 weighed_if(q, v, right, (length, stride), |t, b| b <= t, |x| x.sum_axis(Axis(0)) / x.nrows() as f64)
             };
-        "own-piece": "a query sees the spans that begin before its own piece of `stride` tokens, whether they have ended or not"
+        "own-piece": "a query sees t / stride spans, as if a span ended `stride` tokens after its beginning"
             => {
                 let right = scores(q, k, (length, stride), |x| x.sum_axis(Axis(0)) / x.nrows() as f64);
                 weighed_if(q, v, right, (length, stride), |t, b| b < t / stride, |x| x.sum_axis(Axis(0)) / x.nrows() as f64)
+            };
+        "pieces": "a query sees (t + 1) / stride spans, as if a span had `stride` tokens; spans may be longer"
+            => {
+                let right = scores(q, k, (length, stride), |x| x.sum_axis(Axis(0)) / x.nrows() as f64);
+                weighed_if(q, v, right, (length, stride), |t, b| b < (t + 1) / stride, |x| x.sum_axis(Axis(0)) / x.nrows() as f64)
             };
         "stride-as-length": "a span has `stride` tokens: what lies between two beginnings"
             => spanned(q, k, v, (length, stride), Spans { mean: |x, stride| { let x = x.slice(s![..stride.min(x.nrows()), ..]); x.sum_axis(Axis(0)) / x.nrows() as f64 }, ..Spans::RIGHT });

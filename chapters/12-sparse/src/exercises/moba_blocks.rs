@@ -92,6 +92,12 @@ exercise! {
             => by(gates(q, k, block, mean), block, |gate, b, own| if b == own { f64::INFINITY } else { gate }, count);
         "own-besides": "the own block is not counted: there are `count` others"
             => by(gates(q, k, block, mean), block, right, count + 1);
+        "own-afterwards": "the best `count` are chosen first, the own block among them by its mean, and the own one is added where it is missing"
+            => {
+                let mut chosen = by(gates(q, k, block, mean), block, |gate, b, own| if b <= own { gate } else { f64::NEG_INFINITY }, count);
+                for t in 0..q.nrows() { chosen[[t, t / block]] = true; }
+                chosen
+            };
         "own-missing": "the token's own block is not read"
             => {
                 let mut chosen = crate::moba_blocks(q, k, block, count);

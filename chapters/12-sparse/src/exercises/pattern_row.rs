@@ -195,6 +195,14 @@ exercise! {
                 }
                 row
             };
+        "neither": "the parts follow each other: the row is not ascending, and a key that two parts name is in it twice"
+            => {
+                let mut row = parts(pattern, i, n, [true; 4]);
+                row.retain(|&j| !pattern.causal || j <= i);
+                row
+            };
+        "globals-and-random-leak": "the row of a global token is causal, and in other rows neither the global tokens nor the drawn keys are"
+            => if pattern.globals.contains(&i) { crate::pattern_row(pattern, i, n) } else { tidy(parts(pattern, i, n, [true; 4])) };
         "deduplicated-unsorted": "repeated keys are removed before the row is sorted: `dedup` sees neighbours alone"
             => {
                 let mut row = parts(pattern, i, n, [true; 4]);
@@ -268,7 +276,9 @@ fn parts(
     [all, near, globals, random]: [bool; 4],
 ) -> Vec<usize> {
     let mut row = Vec::new();
-    if near {
+    if all && pattern.globals.contains(&i) {
+        row.extend(0..n);
+    } else if near {
         row.extend(window(pattern, i, n));
     }
     if globals {
@@ -276,9 +286,6 @@ fn parts(
     }
     if random {
         row.extend(drawn(pattern, i));
-    }
-    if all && pattern.globals.contains(&i) {
-        row.extend(0..n);
     }
     row
 }

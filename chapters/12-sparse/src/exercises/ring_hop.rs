@@ -98,6 +98,18 @@ exercise! {
             => by(states, (q, q_start), (k, v, k_start), How { seen: |_, _, causal, i, j| !causal || j < i, ..How::RIGHT }, causal);
         "mask-everywhere": "the triangle of the own part is laid on the earlier parts as well"
             => by(states, (q, q_start), (k, v, k_start), How { seen: |i, j, causal, q_start, k_start| !causal || k_start <= q_start && j - k_start <= i - q_start, ..How::RIGHT }, causal);
+        "mask-in-the-own-part": "only within the own part are keys hidden: later parts are seen whole"
+            => by(states, (q, q_start), (k, v, k_start), How { seen: |i, j, causal, q_start, k_start| !causal || k_start != q_start || j <= i, ..How::RIGHT }, causal);
+        "hidden-as-zero": "a hidden key gets the score 0 instead of being left out: the weight of a score of 0 is not 0"
+            => {
+                let scale = 1.0 / (q.ncols() as f32).sqrt();
+                for (r, state) in states.iter_mut().enumerate() {
+                    for c in 0..k.nrows() {
+                        let seen = !causal || k_start + c <= q_start + r;
+                        push(state, if seen { q.row(r).dot(&k.row(c)) * scale } else { 0.0 }, v.row(c));
+                    }
+                }
+            };
         "last-part-alone": "the state is replaced by that of the part: what came before is forgotten"
             => by(states, (q, q_start), (k, v, k_start), How { join: |_, part| part.clone(), ..How::RIGHT }, causal);
         "first-part-alone": "a state that has met a key is not brought up to date any more"

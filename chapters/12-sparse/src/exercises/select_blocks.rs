@@ -151,6 +151,10 @@ exercise! {
             };
         "own-missing": "the token's own block is left out, since it is not over yet"
             => crate::select_blocks(importance, t, block, count).into_iter().filter(|&b| b != t / block || b == 0).collect();
+        "own-one-on": "the token's own block is (t + 1) / block: at the end of a block that is the next one"
+            => { let own = ((t + 1) / block).min(importance.len() - 1); choose(importance, count, &always(own), own + 1) };
+        "own-rounded-up": "the token's own block is t / block rounded up, which is the next one for all but its first token"
+            => { let own = t.div_ceil(block).min(importance.len() - 1); choose(importance, count, &always(own), own + 1) };
         "token-as-block": "the token's position is taken for its block"
             => crate::select_blocks(importance, t.min(importance.len() - 1), 1, count);
         "last-of-all": "the local blocks are the last ones of the text, not those at the token"

@@ -15,6 +15,7 @@ pub struct Step {
     kept: usize,
     values: Vec<Array1<f64>>,
     keys: Vec<Array1<f64>>,
+    tokens: usize,
 }
 
 impl Fields for Step {
@@ -30,6 +31,7 @@ impl Fields for Step {
             field("tokens in the cache", self.kept),
             field("cached values", &table(&self.values)),
             field("cached keys", &table(&self.keys)),
+            field("tokens so far", self.tokens),
         ]
     }
 }
@@ -44,7 +46,7 @@ exercise! {
         |cache, token| {
             let i: usize = token[6..].parse().expect("a number");
             let out = stream_step(cache, c.q.row(i), c.k.row(i), c.v.row(i));
-            Step { out, kept: cache.keys.len(), values: cache.values.clone(), keys: cache.keys.clone() }
+            Step { out, kept: cache.keys.len(), values: cache.values.clone(), keys: cache.keys.clone(), tokens: cache.tokens }
         },
     );
 
@@ -72,7 +74,7 @@ exercise! {
             out.scaled_add((x - most).exp() / sum, &c.v.row(j));
         }
         let rows = |x: &Array2<f64>| kept.iter().map(|&j| x.row(j).to_owned()).collect();
-        Step { out, kept: kept.len(), values: rows(&c.v), keys: rows(&c.k) }
+        Step { out, kept: kept.len(), values: rows(&c.v), keys: rows(&c.k), tokens: t + 1 }
     });
 
     cases: |random| {
@@ -94,7 +96,10 @@ exercise! {
             of("fewer tokens than sinks", 3, (4, 3), 5, 2, 2.0),
             of("large scores", 6, (4, 2), 1, 2, 2000.0),
             of("forty tokens", 40, (4, 2), 2, 6, 2.0),
+            of("scores far below zero", 5, (4, 2), 1, 2, 2.0),
         ];
+        let Case { q, k, .. } = &mut cases[14];
+        (q.fill(-60.0), k.fill(60.0));
         cases.extend(pairwise([4, 2, 3, 4, 3]).into_iter().map(|[n, d, d_v, sinks, window]| {
             of("small", 2 * n + 1, (2 * d + 2, d_v + 1), sinks, window + 1, 2.0)
         }));
@@ -143,6 +148,28 @@ exercise! {
     mistakes (cache, q, k, v) {
         "positions-in-the-text": "tokens stand at their positions in the text: the distance to the sinks grows without end"
             => { plain(cache, k, v); let places = in_text(cache); attend(cache, q, cache.tokens - 1, &places) };
+        "usual-cache": "a key is turned by its position in the text before it is cached, as in other caches, and the query stands at its place in the cache"
+            => {
+                let text = cache.tokens;
+                plain(cache, rotate(k, text).view(), v);
+                attend(cache, rotate(q, cache.keys.len() - 1).view(), 0, &vec![0; cache.keys.len()])
+            };
+        "usual-cache-all": "query and keys are turned by their positions in the text, the keys before they are cached: this is another model's cache, with distances that grow without end"
+            => {
+                let text = cache.tokens;
+                plain(cache, rotate(k, text).view(), v);
+                attend(cache, rotate(q, text).view(), 0, &vec![0; cache.keys.len()])
+            };
+        "turned-before-eviction": "a key is turned when it is cached, by the place that it has before the eviction"
+            => {
+                let place = cache.keys.len();
+                plain(cache, rotate(k, place).view(), v);
+                attend(cache, rotate(q, cache.keys.len() - 1).view(), 0, &vec![0; cache.keys.len()])
+            };
+        "keys-not-turned": "the query is turned by its place, and the keys are not turned at all"
+            => { plain(cache, k, v); let last = cache.keys.len() - 1; attend(cache, q, last, &vec![0; cache.keys.len()]) };
+        "not-counted": "`tokens` is not counted up"
+            => { let out = crate::stream_step(cache, q, k, v); cache.tokens -= 1; out };
         "sinks-in-the-text": "the query stands at its position in the text, and the keys at their places in the cache"
             => { plain(cache, k, v); let places = within(cache); attend(cache, q, cache.tokens - 1, &places) };
         "keys-in-the-text": "the keys stand at their positions in the text, and the query at its place in the cache"

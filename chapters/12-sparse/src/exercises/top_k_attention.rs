@@ -46,10 +46,13 @@ exercise! {
             of("a chunk in the middle", (3, 10), (4, 4), 4, 1, 1.0),
             of("the first queries see nothing", (6, 3), (4, 2), 2, 1, 1.0),
             case("nothing to be seen", (array![[1.0], [2.0]], array![[1.0]], array![[5.0]], array![[infinite], [infinite]], 1)),
-            of("large scores", (4, 8), (16, 2), 3, 1, 400.0),
+            of("large scores", (4, 8), (16, 2), 3, 1, 4000.0),
             case("all equal", (array![[1.0], [0.5]], array![[1.0], [2.0], [3.0]], array![[2.0], [4.0], [8.0]], Array2::zeros((2, 3)), 2)),
             of("long", (4, 60), (8, 4), 16, 1, 1.0),
+            of("scores far below zero", (3, 6), (4, 2), 3, 1, 1.0),
         ];
+        let Case { q, k, .. } = &mut cases[14];
+        (q.fill(-60.0), k.fill(60.0));
         cases.extend(pairwise([4, 4, 4, 4, 4, 4]).into_iter().map(|[n, m, d, d_v, keep, kind]| {
             of("small", (n + 1, m + 1), (d + 1, d_v + 1), keep + 1, kind, 1.0)
         }));
@@ -159,8 +162,8 @@ exercise! {
             => reading(q, k, v, index, |row| (0..row.len()).filter(|&j| row[j].is_finite()).take(keep).collect());
         "one-choice": "all queries read what the last one has chosen"
             => reading(q, k, v, index, |_| best(index.row(index.nrows() - 1), keep));
-        "positive-only": "keys with a negative score are never read, although there is room for them"
-            => reading(q, k, v, index, |row| best(row, keep).into_iter().filter(|&j| row[j] >= 0.0).collect());
+        "positive-only": "only keys with a score above 0 are read, although there is room for them"
+            => reading(q, k, v, index, |row| best(row, keep).into_iter().filter(|&j| row[j] > 0.0).collect());
         "by-size": "the keys are chosen by the size of the score, whatever its sign"
             => reading(q, k, v, index, |row| best(row.mapv(|x| if x.is_finite() { x.abs() } else { x }).view(), keep));
         "no-scale": "the scores of q and k are not divided by √d"

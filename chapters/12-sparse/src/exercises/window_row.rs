@@ -137,6 +137,16 @@ exercise! {
             => if window == 1 { vec![i] } else { keys(i, n, offsets(window, dilation, causal)[1..].to_vec()) };
         "last-missing": "the range ends before its last key: a token behind, or the token itself, is missing"
             => { let row = offsets(window, dilation, causal); keys(i, n, row[..row.len() - 1].to_vec()) };
+        "clamped-start": "the window's first key is moved to the start of the text, and the gaps are counted from there: the token itself may be missing"
+            => {
+                let (before, after) = if causal { (window - 1, 0) } else { (window / 2, window / 2) };
+                (i.saturating_sub(before * dilation)..=(i + after * dilation).min(n - 1)).step_by(dilation).collect()
+            };
+        "steps-within": "the window's ends are `window` tokens apart whatever the dilation is, and every `dilation`-th token between them is taken, from the first on"
+            => {
+                let (before, after) = if causal { (window - 1, 0) } else { (window / 2, window / 2) };
+                (i.saturating_sub(before)..=(i + after).min(n - 1)).step_by(dilation).collect()
+            };
         "distances": "the row holds how far away the keys are, not which they are"
             => crate::window_row(i, n, window, dilation, causal).into_iter().map(|j| i.abs_diff(j)).collect();
         "last-of-all": "the row holds the last keys of the text, whatever the token is"
