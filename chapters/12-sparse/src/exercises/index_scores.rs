@@ -28,7 +28,7 @@ exercise! {
     cases: |random| {
         let mut of = |about: &str, (h, n, d): (usize, usize, usize)| case(about, (normal(random, (h, n, d)), normal(random, (n, d)), normal(random, (n, h))));
         let mut cases = vec![
-            case("by hand: 2·3 is cut off in no head; then −3 is", (array![[[1.0], [2.0]], [[1.0], [-1.0]]], array![[3.0], [1.0]], array![[1.0, 1.0], [0.5, 9.0]])),
+            case("by hand: the product 6 counts, and −3 is cut off", (array![[[1.0], [2.0]], [[1.0], [-1.0]]], array![[3.0], [1.0]], array![[1.0, 1.0], [0.5, 9.0]])),
             of("four heads", (4, 6, 3)),
             of("one head", (1, 7, 4)),
             of("one token", (3, 1, 4)),
