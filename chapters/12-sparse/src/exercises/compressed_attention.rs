@@ -62,7 +62,8 @@ exercise! {
             of("one token, and spans of two", (1, 1, 2), 2, 1, 2.0),
         ];
         let Case { q, k, .. } = &mut cases[11];
-        (q.fill(-60.0), k.fill(60.0));
+        q.fill(-60.0);
+        k.fill(60.0);
         cases.extend(pairwise([5, 3, 3, 4, 4]).into_iter().map(|[n, d, d_v, length, stride]| {
             of("small", (2 * n + 1, d + 1, d_v + 1), length + 1, stride + 1, 2.0)
         }));

@@ -99,7 +99,8 @@ exercise! {
             of("scores far below zero", 5, (4, 2), 1, 2, 2.0),
         ];
         let Case { q, k, .. } = &mut cases[14];
-        (q.fill(-60.0), k.fill(60.0));
+        q.fill(-60.0);
+        k.fill(60.0);
         cases.extend(pairwise([4, 2, 3, 4, 3]).into_iter().map(|[n, d, d_v, sinks, window]| {
             of("small", 2 * n + 1, (2 * d + 2, d_v + 1), sinks, window + 1, 2.0)
         }));

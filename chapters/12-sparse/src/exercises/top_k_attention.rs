@@ -52,7 +52,8 @@ exercise! {
             of("scores far below zero", (3, 6), (4, 2), 3, 1, 1.0),
         ];
         let Case { q, k, .. } = &mut cases[14];
-        (q.fill(-60.0), k.fill(60.0));
+        q.fill(-60.0);
+        k.fill(60.0);
         cases.extend(pairwise([4, 4, 4, 4, 4, 4]).into_iter().map(|[n, m, d, d_v, keep, kind]| {
             of("small", (n + 1, m + 1), (d + 1, d_v + 1), keep + 1, kind, 1.0)
         }));
