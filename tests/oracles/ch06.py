@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch.nn.functional import scaled_dot_product_attention
 
-from recorded import generator, save, tensors
+from recorded import generator, record, save
 
 
 def case(seed, name, h, h_kv, n, m, d, d_v):
@@ -34,8 +34,7 @@ def case(seed, name, h, h_kv, n, m, d, d_v):
     out = scaled_dot_product_attention(q[None], k[None], v[None], attn_mask=mask, enable_gqa=True)[0]
     (out * d_out).sum().backward()
     arrays |= {"out": out.detach().numpy(), "dq": q.grad.numpy(), "dk": k.grad.numpy(), "dv": v.grad.numpy()}
-    for key, array in arrays.items():
-        tensors[f"grouped.{name} {h} on {h_kv} {n}x{m}.{key}"] = np.array(array, order="C")
+    record("grouped", f"{name} {h} on {h_kv} {n}x{m}", **arrays)
 
 
 case(0, "none", 1, 1, 1, 1, 1, 1)
