@@ -5,17 +5,17 @@
 
 use attn_core::random::Random;
 use ch09_flash_cuda::{
-    Device, Program,
+    Device, Inputs, Outcome, Program, attention_with,
     launch::{Argument, Launch},
     nvrtc,
-    rung::definitions,
+    rung::{Call, definitions},
     traffic::Traffic,
 };
 use ch12_sparse::{
     given::{Pattern, Work},
     pattern_row, sparse_attention,
 };
-use ndarray::{Array2, Array3, Axis};
+use ndarray::{Array3, Axis};
 use std::{env, fs, path::PathBuf};
 
 const SOURCE: &str = include_str!("../chapters/12-sparse/kernels/window.cu");
@@ -46,52 +46,22 @@ fn the_committed_ptx_is_that_of_the_kernel() {
     );
 }
 
-/// What the kernel gives for two heads, and what it read, if the simulator ran it.
-fn run(
-    n: usize,
-    window: usize,
-    sinks: usize,
-    inputs: &[Array3<f32>; 3],
-) -> (Array3<f32>, Array2<f32>, Option<u64>) {
-    let definitions = definitions(D).expect("a width of the course");
-    let program = Program::committed(SOURCE, PTX, &definitions).expect("it is PTX");
-    let mut device = Device::open();
-    let [q, k, v] = [("q", 0), ("k", 1), ("v", 2)].map(|(name, which)| {
-        let mut values: Vec<f32> = inputs[which].iter().copied().collect();
-        values.resize(values.len() + POISON, f32::NAN);
-        Argument::Buffer(device.alloc(name, &values).expect("room"))
-    });
-    let heads = inputs[0].len_of(Axis(0));
-    let out = device.alloc_unwritten("out", heads * n * D).expect("room");
-    let lse = device.alloc_unwritten("lse", heads * n).expect("room");
+/// What the kernel gives.
+fn run(program: &Program, window: usize, sinks: usize, inputs: &Inputs) -> Outcome {
     let int = |count: usize| Argument::Int(count as i32);
-    let launch = Launch {
-        kernel: "window",
-        grid: [n.div_ceil(BLOCK.0) as u32, heads as u32, 1],
-        block: [128, 1, 1],
-        arguments: vec![
-            q,
-            k,
-            v,
-            Argument::Buffer(out),
-            Argument::Buffer(lse),
-            int(n),
-            Argument::Float(1.0 / (D as f32).sqrt()),
-            int(window),
-            int(sinks),
-        ],
-    };
-    let report = device.launch(&program, &launch).expect("it runs");
-    if let Some(report) = &report {
-        let found: Vec<String> = report.findings.iter().map(ToString::to_string).collect();
-        assert_eq!(found, [""; 0], "n {n}, window {window}, sinks {sinks}");
-    }
-    let (out, lse) = (device.read(out).expect("read"), device.read(lse).expect("read"));
-    (
-        Array3::from_shape_vec((heads, n, D), out).expect("as many numbers"),
-        Array2::from_shape_vec((heads, n), lse).expect("as many numbers"),
-        report.map(|report| Traffic::counted(&report).read),
-    )
+    attention_with(&mut Device::open(), program, inputs, POISON, |device, call| {
+        let Call { q, k, v, out, lse, sizes, .. } = *call;
+        let rest =
+            [int(sizes.n), Argument::Float(1.0 / (D as f32).sqrt()), int(window), int(sinks)];
+        let launch = Launch {
+            kernel: "window",
+            grid: [sizes.n.div_ceil(BLOCK.0) as u32, sizes.heads as u32, 1],
+            block: [128, 1, 1],
+            arguments: [&[q, k, v, out, lse].map(Argument::Buffer)[..], &rest].concat(),
+        };
+        Ok(vec![device.launch(program, &launch)?])
+    })
+    .expect("it runs")
 }
 
 /// The tiles that a block of queries has to visit: those in which any of its queries sees a key.
@@ -108,26 +78,33 @@ fn visits(rows: &[Vec<usize>]) -> usize {
 
 #[test]
 fn the_kernel_is_the_pattern_and_loads_no_tile_that_nobody_sees() {
+    let definitions = definitions(D).expect("a width of the course");
+    let program = Program::committed(SOURCE, PTX, &definitions).expect("it is PTX");
     let mut random = Random::new(1);
     for n in [1, 16, 33, 130, 257] {
-        let inputs: [Array3<f32>; 3] = [(); 3].map(|()| random.normal((2, n, D)));
+        let [q, k, v]: [Array3<f32>; 3] = [(); 3].map(|()| random.normal((2, n, D)));
+        let inputs = Inputs { q, k, v, causal: true };
         for (window, sinks) in
             [(1, 0), (1, 1), (7, 4), (32, 0), (33, 1), (64, 40), (100, 70), (1000, 0)]
         {
             let pattern =
                 Pattern { globals: (0..sinks.min(n)).collect(), ..Pattern::window(window.min(n)) };
             let rows: Vec<Vec<usize>> = (0..n).map(|i| pattern_row(&pattern, i, n)).collect();
-            let (out, lse, read) = run(n, window, sinks, &inputs);
+            let outcome = run(&program, window, sinks, &inputs);
+            let Outcome { out, lse, .. } = &outcome;
+            let about = format!("n {n}, window {window}, sinks {sinks}");
+            assert_eq!(outcome.findings(), [""; 0], "{about}");
+            assert!(outcome.stayed_inside, "{about}: it wrote behind an output");
             for head in 0..2 {
-                let [q, k, v] =
-                    inputs.each_ref().map(|x| x.index_axis(Axis(0), head).mapv(f64::from));
+                let [q, k, v] = [&inputs.q, &inputs.k, &inputs.v]
+                    .map(|x| x.index_axis(Axis(0), head).mapv(f64::from));
                 let want =
                     sparse_attention(q.view(), k.view(), v.view(), &rows, &mut Work::default());
                 for ((i, c), want) in want.indexed_iter() {
                     let got = f64::from(out[[head, i, c]]);
                     assert!(
                         (got - want).abs() <= 1e-5 * want.abs().max(1.0),
-                        "n {n}, window {window}, sinks {sinks}: out[{head},{i},{c}] is {got}, should be {want}"
+                        "{about}: out[{head},{i},{c}] is {got}, should be {want}"
                     );
                 }
                 for (i, row) in rows.iter().enumerate() {
@@ -135,14 +112,14 @@ fn the_kernel_is_the_pattern_and_loads_no_tile_that_nobody_sees() {
                     let got = f64::from(lse[[head, i]]);
                     assert!(
                         (got - sum.ln()).abs() <= 1e-5 * sum.ln().abs().max(1.0),
-                        "lse[{head},{i}] is {got}"
+                        "{about}: lse[{head},{i}] is {got}"
                     );
                 }
             }
             // Two heads: queries once, and a key and a value for each key of a visited tile.
             let bytes = 4 * 2 * (n * D + 2 * D * visits(&rows));
-            if let Some(read) = read {
-                assert_eq!(read, bytes as u64, "n {n}, window {window}, sinks {sinks}");
+            for report in &outcome.reports {
+                assert_eq!(Traffic::counted(report).read, bytes as u64, "{about}");
             }
         }
     }

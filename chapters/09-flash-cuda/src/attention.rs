@@ -69,7 +69,9 @@ pub fn attention_by(
     poison: usize,
 ) -> Result<Outcome, Error> {
     rung.takes(inputs.sizes()?)?;
-    run(device, program, inputs, poison, |device, call| rung.launch(device, program, call))
+    attention_with(device, program, inputs, poison, |device, call| {
+        rung.launch(device, program, call)
+    })
 }
 
 /// A kernel of the reader's own that computes attention in one launch. It has the parameters of `kernels/warp.cu`.
@@ -96,14 +98,18 @@ pub fn attention_by_own(
     if own.rows == 0 {
         return Err(Error::Sizes("a block of 0 queries computes nothing".into()));
     }
-    run(device, program, inputs, 0, |device, call| {
+    attention_with(device, program, inputs, 0, |device, call| {
         let launch = call.fused(own.entry, own.rows, own.block);
         Ok(vec![device.launch(program, &launch)?])
     })
 }
 
-/// Lays out the buffers, launches, and reads what came out.
-fn run(
+/// Lays out the buffers, launches what `launch` says, and reads what came out. Behind every input lie `poison` NaNs,
+/// and as much room behind every output.
+///
+/// # Errors
+/// As for [`attention`], and what `launch` refuses.
+pub fn attention_with(
     device: &mut Device,
     program: &Program,
     inputs: &Inputs,

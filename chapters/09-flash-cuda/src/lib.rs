@@ -26,7 +26,9 @@ pub mod registry;
 pub mod rung;
 pub mod traffic;
 
-pub use attention::{Outcome, Own, attention, attention_by, attention_by_own, unwritten};
+pub use attention::{
+    Outcome, Own, attention, attention_by, attention_by_own, attention_with, unwritten,
+};
 pub use device::Device;
 pub use error::Error;
 pub use inputs::{Inputs, Sizes};

@@ -201,13 +201,20 @@ pub const MINUS_INFINITY: &str = "MINUS_INFINITY=__int_as_float(0xff800000)";
 
 /// The buffers and sizes of one call.
 #[derive(Clone, Copy)]
-pub(crate) struct Call {
+pub struct Call {
+    /// Queries (h, n, d).
     pub q: Buffer,
+    /// Keys (h_kv, m, d).
     pub k: Buffer,
+    /// Values (h_kv, m, d).
     pub v: Buffer,
+    /// Where the result goes (h, n, d).
     pub out: Buffer,
+    /// Where the log-sum-exp of every row goes (h, n).
     pub lse: Buffer,
+    /// The sizes.
     pub sizes: Sizes,
+    /// Whether query i sees only the keys up to m − n + i.
     pub causal: bool,
 }
 
