@@ -126,11 +126,7 @@ impl Attention for Layers<'_> {
                 }
                 Sees::Best(keep) => {
                     let (q, k) = (turned(q), turned(k));
-                    let mut scores = q.dot(&k.t());
-                    scores
-                        .indexed_iter_mut()
-                        .filter(|((i, j), _)| j > i)
-                        .for_each(|(_, score)| *score = f64::NEG_INFINITY);
+                    let scores = causal_scores(q.view(), k.view());
                     (self.functions.top_k_attention)(q.view(), k.view(), v, scores.view(), *keep)
                 }
             };
@@ -157,11 +153,19 @@ fn turned(x: ArrayView2<f64>) -> Array2<f64> {
     turned
 }
 
+/// The products of queries and keys, n×n, and −∞ for keys behind the query.
+pub fn causal_scores(q: ArrayView2<f64>, k: ArrayView2<f64>) -> Array2<f64> {
+    let mut scores = q.dot(&k.t());
+    for (i, mut row) in scores.rows_mut().into_iter().enumerate() {
+        row.slice_mut(s![i + 1..]).fill(f64::NEG_INFINITY);
+    }
+    scores
+}
+
 /// The weights of causal attention, n×n.
 fn weights_of(q: ArrayView2<f64>, k: ArrayView2<f64>) -> Array2<f64> {
-    let mut weights = q.dot(&k.t()) / (q.ncols() as f64).sqrt();
-    for (i, mut row) in weights.rows_mut().into_iter().enumerate() {
-        row.slice_mut(s![i + 1..]).fill(f64::NEG_INFINITY);
+    let mut weights = causal_scores(q, k) / (q.ncols() as f64).sqrt();
+    for mut row in weights.rows_mut() {
         let most = row.fold(f64::NEG_INFINITY, |most, &score| most.max(score));
         row.mapv_inplace(|score| (score - most).exp());
         let sum = row.sum();
@@ -242,14 +246,17 @@ pub fn on_the_first(found: &[Vec<Vec<Array2<f64>>>], from: usize) -> Vec<Vec<f64
     (0..layers).map(|layer| (0..heads).map(|head| mean(layer, head)).collect()).collect()
 }
 
+/// The sum of the `keep` largest numbers of a row.
+pub fn largest(row: ArrayView1<f64>, keep: usize) -> f64 {
+    let mut row = row.to_vec();
+    row.sort_by(|a, b| b.total_cmp(a));
+    row.iter().take(keep).sum()
+}
+
 /// How much of the weight the `keep` largest of a row have, the mean over all heads and queries from `from` on:
 /// of each layer.
 pub fn kept_by_the_best(found: &[Vec<Vec<Array2<f64>>>], keep: usize, from: usize) -> Vec<f64> {
-    let of = |row: ArrayView1<f64>| {
-        let mut row = row.to_vec();
-        row.sort_by(|a, b| b.total_cmp(a));
-        row.iter().take(keep).sum::<f64>()
-    };
+    let of = |row: ArrayView1<f64>| largest(row, keep);
     (0..found[0].len())
         .map(|layer| {
             let rows = found.iter().flat_map(|passage| &passage[layer]);

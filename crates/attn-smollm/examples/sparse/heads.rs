@@ -4,8 +4,9 @@ use attn_smollm::{Heads, SmolLm};
 use ch12_sparse::{
     functions::Functions,
     given::{Pattern, Work},
+    model::causal_scores,
 };
-use ndarray::{Array3, ArrayView3, Axis, s};
+use ndarray::{Array3, ArrayView3, Axis};
 use std::convert::Infallible;
 
 /// What every layer sees.
@@ -63,10 +64,7 @@ impl Heads for Partial {
                     attend(q.view(), k.view(), v.view(), &rows, &mut Work::default())
                 }
                 Sees::Best(keep) => {
-                    let mut scores = q.dot(&k.t());
-                    for (i, mut row) in scores.rows_mut().into_iter().enumerate() {
-                        row.slice_mut(s![i + 1..]).fill(f64::NEG_INFINITY);
-                    }
+                    let scores = causal_scores(q.view(), k.view());
                     let attend = self.functions.top_k_attention;
                     attend(q.view(), k.view(), v.view(), scores.view(), *keep)
                 }

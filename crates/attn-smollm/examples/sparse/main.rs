@@ -9,6 +9,7 @@ use anyhow::{Result, ensure};
 use attn_exercise::demonstrate;
 use attn_lm::text;
 use attn_smollm::{Plain, Projected, SmolLm};
+use ch12_sparse::model::largest;
 use clap::Parser;
 use functions::FUNCTIONS;
 use heads::{Partial, Sees};
@@ -114,21 +115,16 @@ fn weights(out: &mut String, model: &SmolLm, read: &[usize]) -> Result<()> {
     writeln!(out, "  {many} of {} heads put more than half of their weight there.", all.len())?;
     writeln!(out, "\n% of the weight that the largest of a row have, mean over layers and heads")?;
     for keep in [1, 4, 16, 64] {
-        let kept: Vec<f32> =
-            looks.iter().map(|heads| kept_by_the_best(heads, keep, from)).collect();
-        writeln!(out, "  the largest {keep:>2} {:>6.1}", 100.0 * mean(ArrayView1::from(&kept)))?;
+        let kept = looks.iter().map(|heads| kept_by_the_best(heads, keep, from)).sum::<f64>();
+        writeln!(out, "  the largest {keep:>2} {:>6.1}", 100.0 * kept / looks.len() as f64)?;
     }
     Ok(())
 }
 
 /// How much of a row's weight its `keep` largest have: the mean over heads and rows from `from` on.
-fn kept_by_the_best(heads: &Array3<f32>, keep: usize, from: usize) -> f32 {
+fn kept_by_the_best(heads: &Array3<f32>, keep: usize, from: usize) -> f64 {
     let rows = heads.slice(s![.., from.., ..]);
-    let shares = rows.lanes(Axis(2)).into_iter().map(|row| {
-        let mut row = row.to_vec();
-        row.sort_by(|a, b| b.total_cmp(a));
-        row.iter().take(keep).sum::<f32>()
-    });
-    let shares: Vec<f32> = shares.collect();
-    shares.iter().sum::<f32>() / shares.len() as f32
+    let rows = rows.lanes(Axis(2)).into_iter();
+    let shares: Vec<f64> = rows.map(|row| largest(row.mapv(f64::from).view(), keep)).collect();
+    shares.iter().sum::<f64>() / shares.len() as f64
 }
