@@ -153,22 +153,22 @@ exercise! {
             => {
                 let text = cache.tokens;
                 plain(cache, rotate(k, text).view(), v);
-                attend(cache, rotate(q, cache.keys.len() - 1).view(), 0, &vec![0; cache.keys.len()])
+                as_kept(cache, q, cache.keys.len() - 1)
             };
         "usual-cache-all": "query and keys are turned by their positions in the text, the keys before they are cached: this is another model's cache, with distances that grow without end"
             => {
                 let text = cache.tokens;
                 plain(cache, rotate(k, text).view(), v);
-                attend(cache, rotate(q, text).view(), 0, &vec![0; cache.keys.len()])
+                as_kept(cache, q, text)
             };
         "turned-before-eviction": "a key is turned when it is cached, by the place that it has before the eviction"
             => {
                 let place = cache.keys.len();
                 plain(cache, rotate(k, place).view(), v);
-                attend(cache, rotate(q, cache.keys.len() - 1).view(), 0, &vec![0; cache.keys.len()])
+                as_kept(cache, q, cache.keys.len() - 1)
             };
         "keys-not-turned": "the query is turned by its place, and the keys are not turned at all"
-            => { plain(cache, k, v); let last = cache.keys.len() - 1; attend(cache, q, last, &vec![0; cache.keys.len()]) };
+            => { plain(cache, k, v); as_kept(cache, q, cache.keys.len() - 1) };
         "not-counted": "`tokens` is not counted up"
             => { let out = crate::stream_step(cache, q, k, v); cache.tokens -= 1; out };
         "sinks-in-the-text": "the query stands at its position in the text, and the keys at their places in the cache"
@@ -179,16 +179,16 @@ exercise! {
             => {
                 let place = cache.keys.len().min(cache.sinks + cache.window - 1);
                 plain(cache, rotate(k, place).view(), v);
-                attend(cache, rotate(q, cache.keys.len() - 1).view(), 0, &vec![0; cache.keys.len()])
+                as_kept(cache, q, cache.keys.len() - 1)
             };
         "turned-in-the-cache": "the keys are turned within the cache itself, and so turned again in the next step"
             => {
                 plain(cache, k, v);
                 cache.keys = cache.keys.iter().enumerate().map(|(place, k)| rotate(k.view(), place)).collect();
-                attend(cache, rotate(q, cache.keys.len() - 1).view(), 0, &vec![0; cache.keys.len()])
+                as_kept(cache, q, cache.keys.len() - 1)
             };
         "not-turned": "neither query nor keys are turned by their positions"
-            => { plain(cache, k, v); attend(cache, q, 0, &vec![0; cache.keys.len()]) };
+            => { plain(cache, k, v); as_kept(cache, q, 0) };
         "query-not-turned": "the query is not turned: it stands at position 0"
             => { plain(cache, k, v); let places = within(cache); attend(cache, q, 0, &places) };
         "query-one-on": "the query stands one place behind its own key"
@@ -334,6 +334,11 @@ fn in_text(cache: &Stream) -> Vec<usize> {
     let left_out = cache.tokens - cache.keys.len();
     let place = |place| if place < cache.sinks { place } else { place + left_out };
     (0..cache.keys.len()).map(place).collect()
+}
+
+/// Attention with the query at a place, and the keys as they are in the cache.
+fn as_kept(cache: &Stream, q: ArrayView1<f64>, place: usize) -> Array1<f64> {
+    attend(cache, q, place, &vec![0; cache.keys.len()])
 }
 
 /// Attention with the query and the keys at these places.

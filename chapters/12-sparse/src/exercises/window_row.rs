@@ -139,12 +139,12 @@ exercise! {
             => { let row = offsets(window, dilation, causal); keys(i, n, row[..row.len() - 1].to_vec()) };
         "clamped-start": "the window's first key is moved to the start of the text, and the gaps are counted from there: the token itself may be missing"
             => {
-                let (before, after) = if causal { (window - 1, 0) } else { (window / 2, window / 2) };
+                let (before, after) = sides(window, causal);
                 (i.saturating_sub(before * dilation)..=(i + after * dilation).min(n - 1)).step_by(dilation).collect()
             };
         "steps-within": "the window's ends are `window` tokens apart whatever the dilation is, and every `dilation`-th token between them is taken, from the first on"
             => {
-                let (before, after) = if causal { (window - 1, 0) } else { (window / 2, window / 2) };
+                let (before, after) = sides(window, causal);
                 (i.saturating_sub(before)..=(i + after).min(n - 1)).step_by(dilation).collect()
             };
         "distances": "the row holds how far away the keys are, not which they are"
@@ -154,13 +154,15 @@ exercise! {
     }
 }
 
+/// How many keys of the window lie before the token, and how many behind it.
+fn sides(window: usize, causal: bool) -> (usize, usize) {
+    if causal { (window - 1, 0) } else { (window / 2, window / 2) }
+}
+
 /// The window as distances.
 fn offsets(window: usize, dilation: usize, causal: bool) -> Vec<i64> {
-    let (before, after) = match causal {
-        true => (window as i64 - 1, 0),
-        false => (window as i64 / 2, window as i64 / 2),
-    };
-    (-before..=after).map(|s| s * dilation as i64).collect()
+    let (before, after) = sides(window, causal);
+    (-(before as i64)..=after as i64).map(|s| s * dilation as i64).collect()
 }
 
 /// Those that are in the text.
