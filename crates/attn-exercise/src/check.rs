@@ -1,9 +1,10 @@
 //! What a check program does with an exercise, put together: run, judge, verify, work.
 
 use crate::{
-    Check, Field, Fields, Limits, Report, Shown, Trial, Verification, Who,
+    Check, Field, Fields, Grade, Limits, Report, Shown, Trial, Verification, Who,
     diagnosis::Known,
-    exercise::Answered,
+    exercise::{Answer, Answered},
+    recording::Recording,
     regimes::Regimes,
     run::{Run, run},
     verdict::Bench,
@@ -35,8 +36,22 @@ where
         let cases = (self.exercise.cases)(seed);
         let bench = Bench::new(self, &cases);
         let run = self.run_one(who, &cases, limits)?;
-        let diagnose = || Ok(self.diagnose(&self.run_known(&cases, limits)?, &run));
-        Ok(self.report(&bench, &run, diagnose)?.report)
+        let diagnose = || Ok(self.run_known(&cases, limits)?.diagnose(&run));
+        Ok(bench.report(&run, diagnose)?.report)
+    }
+
+    fn grade(&self, worker: &[String], seed: u64, limits: &Limits) -> io::Result<Grade> {
+        let cases = (self.exercise.cases)(seed);
+        let bench = Bench::new(self, &cases);
+        let mut runs = run(self.id, &[Who::Answer], &cases, worker, limits)?;
+        let run = runs.swap_remove(0);
+        let diagnose = || Ok(self.run_known(&cases, limits)?.diagnose(&run));
+        let report = bench.report(&run, diagnose)?.report;
+        Ok(Grade { report, right: bench.right(&run).collect() })
+    }
+
+    fn record(&self, seed: u64, file: &Path) -> io::Result<()> {
+        Recording::of(self, (self.exercise.cases)(seed))?.write(file)
     }
 
     fn try_case(
@@ -54,8 +69,8 @@ where
         cases = vec![cases.swap_remove(case - 1)];
         let bench = Bench::new(self, &cases);
         let run = self.run_one(who, &cases, limits)?;
-        let diagnose = || Ok(self.diagnose(&self.run_known(&cases, limits)?, &run));
-        let judged = self.report(&bench, &run, diagnose)?;
+        let diagnose = || Ok(self.run_known(&cases, limits)?.diagnose(&run));
+        let judged = bench.report(&run, diagnose)?;
         let show = |fields: &[Field]| -> Vec<Shown> {
             fields.iter().map(|field| Shown::of(field, judged.at.as_ref())).collect()
         };
@@ -79,7 +94,7 @@ where
 {
     /// Runs one body on the cases.
     pub(crate) fn run_one(&self, who: Who, cases: &[C], limits: &Limits) -> io::Result<Run<A>> {
-        let mut runs = run(self.id, &[who], cases, limits)?;
+        let mut runs = run(self.id, &[who], cases, &[], limits)?;
         Ok(runs.swap_remove(0))
     }
 
@@ -87,8 +102,9 @@ where
     pub(crate) fn run_known(&self, cases: &[C], limits: &Limits) -> io::Result<Known<A>> {
         let mistakes = (0..self.known().count()).map(Who::Mistake);
         let who: Vec<Who> = [Who::Solution].into_iter().chain(mistakes).collect();
-        let mut mistakes = run(self.id, &who, cases, limits)?;
-        let reference = mistakes.remove(0);
-        Ok(Known { reference, mistakes })
+        let mut runs = run(self.id, &who, cases, &[], limits)?;
+        let reference = runs.remove(0);
+        let named = self.known().map(|(name, when)| (name.to_string(), when.to_string()));
+        Ok(Known { reference, mistakes: named.zip(runs).collect() })
     }
 }

@@ -2,7 +2,6 @@
 
 use crate::{
     Diagnosis, Field, Fields, Symptom, Value,
-    exercise::Answered,
     fields::{agree, all_the_same, same},
     run::{Ending, Run},
 };
@@ -10,15 +9,21 @@ use crate::{
 /// What the reference and the known mistakes give on the cases.
 pub(crate) struct Known<A> {
     pub reference: Run<A>,
-    /// In the order of [`Answered::known`].
-    pub mistakes: Vec<Run<A>>,
+    /// Each mistake's name and explanation, and what it gives.
+    pub mistakes: Vec<(Named, Run<A>)>,
 }
 
-impl<B, C, A: Fields> Answered<B, C, A> {
+/// A mistake's name, and the end of the sentence “This is exactly what comes out when …”.
+pub(crate) type Named = (String, String);
+
+impl<A: Fields> Known<A> {
     /// The first known mistake that explains everything that came back; or else the first that
     /// explains it but for the cases that overflow; or else the first that explains a part of it.
-    pub(crate) fn diagnose(&self, known: &Known<A>, run: &Run<A>) -> Option<Diagnosis> {
-        let named = || self.known().zip(&known.mistakes);
+    pub(crate) fn diagnose(&self, run: &Run<A>) -> Option<Diagnosis> {
+        let known = self;
+        let named = || {
+            known.mistakes.iter().map(|((name, when), run)| ((name.as_str(), when.as_str()), run))
+        };
         let diagnosis = |(mistake, when): (&str, &str), overflows, part| Diagnosis {
             mistake: mistake.into(),
             when: when.into(),

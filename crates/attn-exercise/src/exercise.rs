@@ -1,7 +1,9 @@
 //! One exercise: what is asked, on which cases, how it is judged, and how it goes wrong.
 
 use crate::{
-    Field, Fields, Finding, Limits, Report, Trial, Verification, judge::Judge, regimes::Regimes,
+    Field, Fields, Finding, Grade, Limits, Report, Trial, Verification,
+    judge::{Exact, Judge},
+    regimes::Regimes,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{io, path::Path};
@@ -14,6 +16,8 @@ pub struct Exercise<B, C, A> {
     pub cases: fn(seed: u64) -> Vec<C>,
     /// Calls a body on a case. The one place where an answer is turned into a function call.
     pub answer: fn(&B, &C) -> A,
+    /// The exact answer to a case, if the exercise has one.
+    pub exact: fn(&C) -> Option<Exact>,
     /// Judges answers to a case.
     pub judge: for<'c> fn(&'c C) -> Judge<'c, A>,
     /// Refuses answers that are wrong only in relation to each other. `answers[i]` belongs to
@@ -85,9 +89,14 @@ pub enum Who {
     Mistake(usize),
 }
 
-impl<B, C, A> Answered<B, C, A> {
+/// What a worker runs.
+pub(crate) trait Answer<C, A> {
     /// The answer of one of the bodies to a case.
-    pub fn answer(&self, who: Who, case: &C) -> A {
+    fn answer(&self, who: Who, case: &C) -> A;
+}
+
+impl<B, C, A> Answer<C, A> for Answered<B, C, A> {
+    fn answer(&self, who: Who, case: &C) -> A {
         let exercise = &self.exercise;
         let body = match who {
             Who::Answer => &self.body,
@@ -100,7 +109,9 @@ impl<B, C, A> Answered<B, C, A> {
         };
         (exercise.answer)(body, case)
     }
+}
 
+impl<B, C, A> Answered<B, C, A> {
     /// Name and explanation of every known mistake, in the order of [`Who::Mistake`].
     pub fn known(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
         let own = self.exercise.mistakes.iter().map(|m| (m.name, m.when));
@@ -139,6 +150,20 @@ pub trait Check: Sync {
     /// # Errors
     /// As for [`Check::check`].
     fn verify(&self, seeds: u64, limits: &Limits) -> io::Result<Verification>;
+
+    /// Runs the answer by another program, a command to which a [`crate::Request::Work`] is added, and judges it. Only
+    /// what is expected is computed here: nothing that the other program does can change it.
+    ///
+    /// # Errors
+    /// As for [`Check::check`]; or this exercise is only asked here, not judged.
+    fn grade(&self, worker: &[String], seed: u64, limits: &Limits) -> io::Result<Grade>;
+
+    /// Writes down the cases of a seed, with what is expected of them and what the known mistakes give, so that they can be
+    /// checked where neither the reference nor the mistakes are.
+    ///
+    /// # Errors
+    /// When the file cannot be written; or this exercise is only asked here, not judged.
+    fn record(&self, seed: u64, file: &Path) -> io::Result<()>;
 
     /// The worker's side: runs bodies, one after the other, on the cases in `dir`.
     ///

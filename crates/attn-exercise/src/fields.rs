@@ -1,6 +1,7 @@
 //! Cases and answers as named values, for comparing, printing and describing them.
 
 use ndarray::{Array, ArrayD, ArrayViewD, Axis, Dimension, arr0};
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
 /// What a case is made of, or an answer: one value a name.
@@ -16,7 +17,7 @@ pub trait Fields {
 }
 
 /// One named part of a case or an answer.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Field {
     /// The name it has in the exercise.
     pub name: Cow<'static, str>,
@@ -25,7 +26,7 @@ pub struct Field {
 }
 
 /// A value of any of the kinds that exercises use.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Value {
     /// A tensor, or a single number as a tensor without axes.
     Numbers(ArrayD<f64>),
@@ -138,6 +139,7 @@ impl Fields for Vec<Field> {
     }
 }
 
+#[cfg(feature = "oracle")]
 impl<F: Clone> Fields for attn_oracle::Output<F>
 where
     for<'a> Value: From<&'a Array<F, ndarray::Ix2>> + From<&'a Array<F, ndarray::Ix1>>,
@@ -147,6 +149,7 @@ where
     }
 }
 
+#[cfg(feature = "oracle")]
 impl<F: Clone> Fields for attn_oracle::Gradients<F>
 where
     for<'a> Value: From<&'a Array<F, ndarray::Ix2>>,

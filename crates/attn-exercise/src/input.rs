@@ -2,7 +2,6 @@
 
 use crate::{Field, field};
 use attn_core::{Mask, random::Random};
-use attn_oracle::may_attend;
 use ndarray::{Array, Array2, ArrayView, Dimension, ShapeBuilder};
 
 /// The sizes of a case by name, each name once: `[("n", 5), ("m", 7)]`.
@@ -308,8 +307,8 @@ const MASKS: [&str; 9] = [
 impl Given for Mask {
     fn fields(&self, name: &'static str, sizes: &Sizes) -> Vec<Field> {
         let mut fields = vec![field(name, self.to_string())];
-        if let (false, Some((n, m))) = (*self == Mask::None, queries_and_keys(sizes)) {
-            fields.push(field("may attend", &table(self, n, m)));
+        if *self != Mask::None {
+            fields.extend(table(self, sizes).map(|table| field("may attend", &table)));
         }
         fields
     }
@@ -332,8 +331,7 @@ impl Given for Mask {
             Mask::All(masks) if masks.iter().any(is_all) => "all within all",
             Mask::All(_) => "all of several",
         }];
-        if let Some((n, m)) = queries_and_keys(sizes) {
-            let table = table(self, n, m);
+        if let Some(table) = table(self, sizes) {
             let hides = table.iter().any(|&may| !may);
             let empties = table.rows().into_iter().any(|row| row.iter().all(|&may| !may));
             kinds.extend(hides.then_some("that hides a key"));
@@ -373,16 +371,21 @@ impl Input for Mask {
     }
 }
 
-/// How many queries and keys a mask is for; in self-attention, without a size m, as many keys as
-/// queries.
-fn queries_and_keys(sizes: &Sizes) -> Option<(usize, usize)> {
+/// Which keys a mask leaves, if the case says how many queries and keys it is for; in self-attention, without
+/// a size m, there are as many keys as queries.
+#[cfg(feature = "oracle")]
+fn table(mask: &Mask, sizes: &Sizes) -> Option<Array2<bool>> {
     let size = |name| sizes.iter().find(|(other, _)| *other == name).map(|(_, size)| *size);
     let n = size("n")?;
-    Some((n, size("m").unwrap_or(n)))
+    let m = size("m").unwrap_or(n);
+    let may = |(i, j)| attn_oracle::may_attend(mask, (i, n), (j, m));
+    Some(Array2::from_shape_fn((n, m), may))
 }
 
-fn table(mask: &Mask, n: usize, m: usize) -> Array2<bool> {
-    Array2::from_shape_fn((n, m), |(i, j)| may_attend(mask, (i, n), (j, m)))
+/// Without the oracle nobody can say which keys a mask leaves.
+#[cfg(not(feature = "oracle"))]
+fn table(_mask: &Mask, _sizes: &Sizes) -> Option<Array2<bool>> {
+    None
 }
 
 /// How many kinds of mask [`some_mask`] makes.

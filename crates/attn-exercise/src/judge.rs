@@ -45,7 +45,8 @@ pub struct Finding {
 }
 
 /// The exact answer to a case, part by part, and how far an answer may be from it.
-pub struct Exact(Vec<(Field, f64)>);
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Exact(pub(crate) Vec<(Field, f64)>);
 
 impl Exact {
     /// The parts of the f64 answer `exact`, with the tolerance that f32 arithmetic earns: four times

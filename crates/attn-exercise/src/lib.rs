@@ -19,6 +19,7 @@
 //! overlay` a copy of the learner's file in which what does not compile has been put back to the
 //! starter's text.
 
+mod asked;
 mod check;
 mod declare;
 mod demonstration;
@@ -32,6 +33,7 @@ mod limits;
 pub mod memory;
 mod parallel;
 mod program;
+mod recording;
 mod regimes;
 mod report;
 mod request;
@@ -43,6 +45,7 @@ mod verify;
 mod watch;
 mod worker;
 
+pub use asked::asked;
 pub use declare::label;
 pub use demonstration::{
     Conversation, Demonstrated, Entered, Heard, demonstrate, end_of_reply, entered, heard,
@@ -59,7 +62,7 @@ pub use limits::Limits;
 pub use program::main;
 pub use regimes::{Regimes, pairwise, sizes};
 pub use report::{
-    Diagnosis, Failure, Place, Printed, Report, Shown, Symptom, Trial, Verdict, Verification,
+    Diagnosis, Failure, Grade, Place, Printed, Report, Shown, Symptom, Trial, Verdict, Verification,
 };
 pub use request::{Request, SEEDS};
 pub use stop::{cannot_be_checked, does_not_compile, todo_reached};

@@ -1,8 +1,8 @@
 //! The check program: what a chapter's `src/check.rs` is when it runs.
 
 use crate::{
-    Check, Limits, Report, Request, Trial, Verification, Who, memory, parallel::in_order,
-    worker::FAILED,
+    Check, Grade, Limits, Report, Request, Trial, Verification, Who, memory, parallel::in_order,
+    recording::recorded, worker::FAILED,
 };
 use std::{
     env, io,
@@ -62,6 +62,20 @@ fn answer(exercises: &[Box<dyn Check>], request: Request) -> io::Result<()> {
                 println!("{}", serde_json::to_string(&found)?);
                 io::Result::Ok(())
             })?;
+        }
+        Request::Grade { ids, worker, seed, limits } => {
+            let asked: Vec<_> = ids.iter().map(|id| find(id)).collect::<io::Result<_>>()?;
+            let grade = |exercise: &&dyn Check| exercise.grade(&worker, seed, &limits);
+            in_order(&asked, grade, |grade| {
+                let grade: Grade = grade?;
+                println!("{}", serde_json::to_string(&grade)?);
+                io::Result::Ok(())
+            })?;
+        }
+        Request::Record { seed, dir } => {
+            for exercise in &exercises {
+                exercise.record(seed, &recorded(&dir, exercise.id()))?;
+            }
         }
         Request::Work { id, who, dir, memory } => {
             let exercise = find(&id)?;

@@ -137,6 +137,15 @@ pub struct Diagnosis {
     pub part: Option<String>,
 }
 
+/// What an answer is worth, case by case.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Grade {
+    /// The verdict.
+    pub report: Report,
+    /// Whether each case is right, looked at alone.
+    pub right: Vec<bool>,
+}
+
 /// What was proven of one exercise.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Verification {

@@ -40,7 +40,26 @@ pub enum Request {
         /// With the cases of how many seeds, from 1.
         seeds: u64,
     },
-    /// Be a worker. Sent by the check program to itself.
+    /// Grade these exercises; the answer is one [`Grade`](crate::Grade) per line, as they come.
+    Grade {
+        /// Which, in this order.
+        ids: Vec<String>,
+        /// The command that runs the answers. It is given one more argument, a [`Request::Work`].
+        worker: Vec<String>,
+        /// Which cases.
+        seed: u64,
+        /// What the worker may use.
+        limits: Limits,
+    },
+    /// Write the cases of all exercises down, with what is expected of them and what the known mistakes
+    /// give: one file per exercise.
+    Record {
+        /// Which cases.
+        seed: u64,
+        /// The folder where the files go.
+        dir: PathBuf,
+    },
+    /// Be a worker. Sent by the check program to itself, or to another that has the answers.
     Work {
         /// Which exercise.
         id: String,

@@ -38,6 +38,17 @@ impl<A> Run<A> {
         Run { answers: Vec::new(), failed: BTreeMap::new(), printed: Vec::new() }
     }
 
+    /// These answers to all cases.
+    pub fn of(answers: Vec<A>) -> Self {
+        Run { answers, ..Run::new() }
+    }
+
+    /// The same run with other answers in the place of these.
+    pub fn map<B>(self, other: impl FnMut(A) -> B) -> Run<B> {
+        let Run { answers, failed, printed } = self;
+        Run { answers: answers.into_iter().map(other).collect(), failed, printed }
+    }
+
     /// How many cases have come to an end.
     pub fn tried(&self) -> usize {
         self.answers.len() + self.failed.len()
@@ -81,8 +92,8 @@ impl<A> Run<A> {
     }
 }
 
-/// Runs bodies on the cases, one after the other, in a worker: this program again, with a
-/// [`Request::Work`]. A body that ends its worker costs its own remaining cases; the bodies after it
+/// Runs bodies on the cases, one after the other, in a worker: the command `worker`, or if that is empty this
+/// program again, with a [`Request::Work`]. A body that ends its worker costs its own remaining cases; the bodies after it
 /// get a worker of their own.
 ///
 /// # Errors
@@ -91,11 +102,12 @@ pub(crate) fn run<C: Serialize, A: DeserializeOwned>(
     id: &str,
     who: &[Who],
     cases: &[C],
+    worker: &[String],
     limits: &Limits,
 ) -> io::Result<Vec<Run<A>>> {
     let mut runs = Vec::new();
     while runs.len() < who.len() {
-        runs.extend(run_in_one_worker(id, &who[runs.len()..], cases, limits)?);
+        runs.extend(run_in_one_worker(id, &who[runs.len()..], cases, worker, limits)?);
     }
     Ok(runs)
 }
@@ -105,6 +117,7 @@ fn run_in_one_worker<C: Serialize, A: DeserializeOwned>(
     id: &str,
     who: &[Who],
     cases: &[C],
+    worker: &[String],
     limits: &Limits,
 ) -> io::Result<Vec<Run<A>>> {
     let dir = tempfile::tempdir()?;
@@ -117,8 +130,13 @@ fn run_in_one_worker<C: Serialize, A: DeserializeOwned>(
         memory: limits.memory,
     };
     let printed = File::create(path("printed")).map_err(|error| at(dir.path(), error))?;
-    let mut command = CommandWrap::with_new(env::current_exe()?, |command| {
+    let (program, arguments) = match worker {
+        [] => (env::current_exe()?, worker),
+        [program, arguments @ ..] => (program.into(), arguments),
+    };
+    let mut command = CommandWrap::with_new(program, |command| {
         command
+            .args(arguments)
             .arg(request.to_string())
             .stdin(Stdio::piped())
             .stdout(printed.try_clone().map_or(Stdio::null(), Stdio::from))

@@ -12,23 +12,37 @@ use std::{cell::OnceCell, io};
 
 /// The cases of a seed, with what is expected of each, computed when it is first asked for.
 pub(crate) struct Bench<'c, C, A> {
+    pub id: &'c str,
     pub cases: &'c [C],
-    make: for<'a> fn(&'a C) -> Judge<'a, A>,
+    make: Box<dyn Fn(usize) -> Judge<'c, A> + 'c>,
     judges: Vec<OnceCell<Judge<'c, A>>>,
+    relation: fn(&[C], &[A]) -> Result<(), Finding>,
+}
+
+impl<'c, C, A: 'c> Bench<'c, C, A> {
+    /// What an exercise expects of its cases.
+    pub fn new<B>(answered: &Answered<B, C, A>, cases: &'c [C]) -> Self {
+        let make = answered.exercise.judge;
+        let relation = answered.exercise.relation;
+        Bench::with(answered.id, cases, Box::new(move |case| make(&cases[case])), relation)
+    }
 }
 
 impl<'c, C, A> Bench<'c, C, A> {
-    pub fn new<B>(answered: &Answered<B, C, A>, cases: &'c [C]) -> Self {
-        Bench {
-            cases,
-            make: answered.exercise.judge,
-            judges: cases.iter().map(|_| OnceCell::new()).collect(),
-        }
+    /// What `make` expects of the case with an index.
+    pub fn with(
+        id: &'c str,
+        cases: &'c [C],
+        make: Box<dyn Fn(usize) -> Judge<'c, A> + 'c>,
+        relation: fn(&[C], &[A]) -> Result<(), Finding>,
+    ) -> Self {
+        let judges = cases.iter().map(|_| OnceCell::new()).collect();
+        Bench { id, cases, make, judges, relation }
     }
 
     /// Whether this is a right answer to the case.
     pub fn judge(&self, case: usize, answer: &A) -> Result<(), Refusal> {
-        let judge = self.judges[case].get_or_init(|| (self.make)(&self.cases[case]));
+        let judge = self.judges[case].get_or_init(|| (self.make)(case));
         judge(answer)
     }
 }
@@ -46,19 +60,19 @@ pub(crate) struct Judged {
     pub at: Option<(String, Vec<usize>)>,
 }
 
-impl<B, C: Fields, A: Fields> Answered<B, C, A> {
+impl<C: Fields, A: Fields> Bench<'_, C, A> {
     /// The verdict on a run; `diagnose` is asked for the mistake if the answer is wrong.
     pub fn report(
         &self,
-        bench: &Bench<C, A>,
         run: &Run<A>,
         diagnose: impl FnOnce() -> io::Result<Option<Diagnosis>>,
     ) -> io::Result<Judged> {
-        let of = bench.cases.len();
-        let Some(Wrong { case, ending, at }) = self.first_wrong(bench, run) else {
+        let of = self.cases.len();
+        let Some(Wrong { case, ending, at }) = self.first_wrong(run) else {
             return Ok(self.judged(run, Verdict::Passed { cases: of }, None));
         };
-        let right = || self.right(bench, run, case);
+        let right =
+            || self.right(run).enumerate().filter(|(i, right)| *right && *i != case).count();
         let verdict = match ending {
             Ending::Stopped(Stop::DoesNotCompile(message)) => {
                 Verdict::DoesNotCompile { errors: vec![message] }
@@ -69,7 +83,7 @@ impl<B, C: Fields, A: Fields> Answered<B, C, A> {
             }
             Ending::Symptom(symptom) => Verdict::Failed(Failure {
                 case: case + 1,
-                label: bench.cases[case].label(),
+                label: self.cases[case].label(),
                 right: right(),
                 of,
                 symptom,
@@ -84,18 +98,17 @@ impl<B, C: Fields, A: Fields> Answered<B, C, A> {
     }
 
     /// The first case that went wrong.
-    fn first_wrong(&self, bench: &Bench<C, A>, run: &Run<A>) -> Option<Wrong> {
+    fn first_wrong(&self, run: &Run<A>) -> Option<Wrong> {
         let failed = run.failed.first_key_value();
-        let before = failed.map_or(bench.cases.len(), |(case, _)| *case);
+        let before = failed.map_or(self.cases.len(), |(case, _)| *case);
         for (case, answer) in run.answers[..before].iter().enumerate() {
-            if let Err(Refusal { what, at }) = bench.judge(case, answer) {
+            if let Err(Refusal { what, at }) = self.judge(case, answer) {
                 let ending = Ending::Symptom(Symptom::Wrong { what });
                 return Some(Wrong { case, ending, at });
             }
         }
-        let relation = self.exercise.relation;
         if let Err(Finding { case, what }) =
-            relation(&bench.cases[..before], &run.answers[..before])
+            (self.relation)(&self.cases[..before], &run.answers[..before])
         {
             let ending = Ending::Symptom(Symptom::Wrong { what });
             return Some(Wrong { case, ending, at: None });
@@ -103,13 +116,13 @@ impl<B, C: Fields, A: Fields> Answered<B, C, A> {
         failed.map(|(case, ending)| Wrong { case: *case, ending: ending.clone(), at: None })
     }
 
-    /// How many cases are right, each looked at alone, but for the one that the verdict is about.
-    fn right(&self, bench: &Bench<C, A>, run: &Run<A>, wrong: usize) -> usize {
-        let came_back = (0..bench.cases.len()).filter(|case| !run.failed.contains_key(case));
-        came_back
-            .zip(&run.answers)
-            .filter(|(case, answer)| *case != wrong && bench.judge(*case, answer).is_ok())
-            .count()
+    /// Whether each case is right, looked at alone.
+    pub fn right(&self, run: &Run<A>) -> impl Iterator<Item = bool> {
+        let mut answers = run.answers.iter();
+        (0..self.cases.len()).map(move |case| {
+            let answer = if run.failed.contains_key(&case) { None } else { answers.next() };
+            answer.is_some_and(|answer| self.judge(case, answer).is_ok())
+        })
     }
 }
 

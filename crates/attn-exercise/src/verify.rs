@@ -3,7 +3,7 @@
 
 use crate::{
     Check, Fields, Limits, Symptom, Verdict, Verification, Who,
-    exercise::Answered,
+    exercise::{Answer, Answered},
     fields::{agree, largest},
     regimes::{Regimes, Tried, coverage, mutants},
     verdict::Bench,
@@ -97,9 +97,9 @@ where
     let styles = styles.map(|(i, (name, _))| (Who::Style(i), format!("the style “{name}”")));
     let reference = [(Who::Solution, "the reference".to_string())];
     let (who, names): (Vec<Who>, Vec<String>) = reference.into_iter().chain(styles).unzip();
-    let runs = crate::run::run(answered.id, &who, bench.cases, limits)?;
+    let runs = crate::run::run(answered.id, &who, bench.cases, &[], limits)?;
     for (name, run) in names.iter().zip(&runs) {
-        match answered.report(bench, run, || Ok(None))?.report.verdict {
+        match bench.report(run, || Ok(None))?.report.verdict {
             Verdict::Passed { .. } => {}
             verdict => {
                 found.faults.push(format!("{name} fails with seed {seed}: {}", brief(&verdict)))
@@ -124,9 +124,8 @@ where
     let known = answered.run_known(bench.cases, limits)?;
     let first = seed == 1;
     let with = if first { String::new() } else { format!(" with seed {seed}") };
-    for (i, ((name, _), run)) in answered.known().zip(&known.mistakes).enumerate() {
-        let diagnose = || Ok(answered.diagnose(&known, run));
-        let verdict = answered.report(bench, run, diagnose)?.report.verdict;
+    for (i, ((name, _), run)) in known.mistakes.iter().enumerate() {
+        let verdict = bench.report(run, || Ok(known.diagnose(run)))?.report.verdict;
         let own = i < answered.exercise.mistakes.len();
         let came = brief(&verdict);
         let Verdict::Failed(failure) = verdict else {
@@ -142,7 +141,7 @@ where
         }
         found.rejected += usize::from(first);
         match failure.diagnosis {
-            Some(diagnosis) if diagnosis.mistake == name => {
+            Some(diagnosis) if diagnosis.mistake == *name => {
                 found.diagnosed += usize::from(first);
             }
             Some(diagnosis) => found

@@ -5,7 +5,7 @@
 //! standard output and error. Files rather than pipes, because they still hold the outcomes of the
 //! cases before a crash.
 
-use crate::{Place, Who, exercise::Answered, stop::Stop, trace::take_operation};
+use crate::{Place, Who, exercise::Answer, stop::Stop, trace::take_operation};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{
     backtrace::Backtrace,
@@ -55,9 +55,12 @@ const MESSAGE: usize = 2000;
 pub(crate) const FAILED: i32 = 121;
 
 /// Runs each body on the cases in `dir`; a panic costs only its own case.
-pub(crate) fn work<B, C, A>(answered: &Answered<B, C, A>, who: &[Who], dir: &Path) -> io::Result<()>
+pub(crate) fn work<C, A>(
+    answered: &(impl Answer<C, A> + Sync),
+    who: &[Who],
+    dir: &Path,
+) -> io::Result<()>
 where
-    B: Sync,
     C: DeserializeOwned + Sync,
     A: Serialize,
 {
