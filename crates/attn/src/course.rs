@@ -46,6 +46,7 @@ pub struct Chapter {
     /// What a reader can do afterwards.
     pub objectives: Vec<String>,
     /// The example that `cargo attn run` starts.
+    #[serde(default)]
     pub demo: String,
     /// The ids of the exercises whose functions it calls itself: with `cargo attn run --mine` they are
     /// the learner's.
@@ -158,6 +159,9 @@ pub struct Exercise {
     pub hints: Vec<String>,
 }
 
+/// The file that says what an assignment asks. Only what students get has one.
+pub const ASSIGNMENT: &str = "assignment.toml";
+
 impl Course {
     /// Finds the workspace around the current folder and reads its chapters.
     ///
@@ -197,6 +201,19 @@ impl Course {
     pub fn planned(&self) -> impl Iterator<Item = Planned> {
         let written = |number| self.chapters.iter().any(|chapter| chapter.number == number);
         PLANNED.iter().copied().filter(move |planned| !written(planned.number))
+    }
+
+    /// Makes sure that this is the whole course, not what students get for an assignment.
+    ///
+    /// # Errors
+    /// Says that `what` is not here, and what is.
+    pub fn expect_whole(&self, what: &str) -> Result<()> {
+        ensure!(
+            !self.root.join(ASSIGNMENT).is_file(),
+            "{what} is not part of an assignment. The book is in the folder book: open book/index.html. \
+             Your answers are checked by `cargo attn check`, and on every save by `cargo attn watch`"
+        );
+        Ok(())
     }
 
     /// The chapter with this number.
@@ -289,6 +306,25 @@ impl Chapter {
         chapter.package = format!("ch{name}");
         chapter.dir = dir.strip_prefix(root).unwrap_or(dir).to_path_buf();
         Ok(chapter)
+    }
+
+    /// Makes sure that the chapter's reference is here, which is not so while it is an assignment.
+    ///
+    /// # Errors
+    /// Says that `what` is not here, and when it will be.
+    pub fn expect_reference(&self, what: &str) -> Result<()> {
+        ensure!(
+            !self.is_handed_out(),
+            "{what} is not here: chapter {} is an assignment, and its reference comes after the due date, from \
+             whoever set it",
+            self.number
+        );
+        Ok(())
+    }
+
+    /// Whether only its questions are here, as students get them.
+    pub fn is_handed_out(&self) -> bool {
+        self.demo.is_empty()
     }
 
     /// Its demonstration.

@@ -200,9 +200,34 @@ fn main() -> ExitCode {
     }
 }
 
+/// Refuses what is not in the workspace that students get for an assignment.
+fn expect_it_here(course: &Course, command: &Command) -> anyhow::Result<()> {
+    match command {
+        Command::Run { chapter, .. } => {
+            course.chapter(*chapter)?.expect_reference("the demonstration")
+        }
+        Command::Gradcheck { target: Target::Chapter(chapter), .. } => {
+            course.chapter(*chapter)?.expect_reference("the check of gradients")
+        }
+        Command::Check { solution: true, .. } | Command::Try { solution: true, .. } => {
+            course.expect_whole("the reference")
+        }
+        Command::Start { .. } => course.expect_whole("the book's program"),
+        Command::Book(_) => course.expect_whole("the book's program"),
+        Command::Serve { .. } => course.expect_whole("the server"),
+        Command::Chat { .. } => course.expect_whole("the real language model"),
+        Command::Bench { .. } => course.expect_whole("the benchmarks' program"),
+        Command::Dev(_) => course.expect_whole("what authors need"),
+        _ => Ok(()),
+    }
+}
+
 /// Whether all is well; that is what the exit status tells.
 fn run(Arguments { json, command }: Arguments) -> anyhow::Result<bool> {
     let course = Course::find()?;
+    if let Some(command) = &command {
+        expect_it_here(&course, command)?;
+    }
     let all = |target: Option<Target>| target.unwrap_or(Target::All);
     match command {
         None => commands::status(&course, json),

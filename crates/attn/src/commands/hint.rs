@@ -26,7 +26,7 @@ pub fn next_hint<'a>(course: &'a Course, id: &str) -> Result<&'a [String]> {
 /// As for [`next_hint`].
 pub fn hint(course: &Course, id: &str) -> Result<bool> {
     let hints = next_hint(course, id)?;
-    let (_, exercise) = course.exercise(id)?;
+    let (chapter, exercise) = course.exercise(id)?;
     let of = exercise.hints.len();
     println!("{}\n", format!("{id} {}: {}", exercise.item, exercise.title).bold());
     for (i, hint) in hints.iter().enumerate() {
@@ -41,6 +41,8 @@ pub fn hint(course: &Course, id: &str) -> Result<bool> {
     }
     if hints.len() < of {
         println!("One more: cargo attn hint {id}");
+    } else if chapter.is_handed_out() {
+        println!("That is the last one.");
     } else {
         println!("That is the last one. The reference: cargo attn solution {id} --reveal");
     }
@@ -53,6 +55,7 @@ pub fn hint(course: &Course, id: &str) -> Result<bool> {
 /// When it has not been solved, or cannot be read.
 pub fn solution(course: &Course, id: &str, reveal: bool) -> Result<bool> {
     let (chapter, exercise) = course.exercise(id)?;
+    chapter.expect_reference("the solution")?;
     if !reveal && !progress::load(course)?.of(id).solved_once {
         bail!(
             "{id} is not solved yet. A hint: cargo attn hint {id}. To see the reference all the same: cargo attn solution {id} --reveal"

@@ -1,0 +1,302 @@
+//! A workspace for students: some chapters' exercises without what is right, and what they need to be worked on.
+
+use crate::question::{Questions, Source};
+use anyhow::{Context, Result, bail, ensure};
+use attn::{Chapter, Course, Exercise, Language, compile, copy, files, starter};
+use attn_exercise::Request;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    env, fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+use toml_edit::{DocumentMut, Item, Table, value};
+
+/// The course's cases that students see.
+pub const VISIBLE: u64 = attn::check::SEED;
+
+/// What students get.
+pub struct Export<'a> {
+    course: &'a Course,
+    /// Each chapter with its exercises, in order.
+    chapters: Vec<(&'a Chapter, Vec<&'a Exercise>, Questions)>,
+    /// The packages that go along whole, by name.
+    whole: BTreeMap<String, PathBuf>,
+}
+
+impl<'a> Export<'a> {
+    /// All exercises of these chapters.
+    ///
+    /// # Errors
+    /// Names the exercises that cannot be handed out, or the chapters that cannot be together, and why.
+    pub fn new(course: &'a Course, numbers: &[u32]) -> Result<Self> {
+        let mut chapters = Vec::new();
+        for number in numbers {
+            let chapter = course.chapter(*number)?;
+            ensure!(
+                chapter.language == Language::Rust,
+                "chapter {number} cannot be handed out: its answers are CUDA, which is compiled beside the reference"
+            );
+            let source = Source::read(&course.root, chapter)?;
+            let all = chapter.exercises.iter();
+            let exercises: Vec<&Exercise> =
+                all.filter(|exercise| source.obstacle(exercise).is_none()).collect();
+            ensure!(
+                !exercises.is_empty(),
+                "chapter {number} has no exercise that can be handed out"
+            );
+            let questions = source.take(&exercises)?;
+            chapters.push((chapter, exercises, questions));
+        }
+        ensure!(!chapters.is_empty(), "no chapter is named");
+        let whole = whole_packages(course, &chapters)?;
+        for (chapter, ..) in &chapters {
+            if whole.contains_key(&chapter.package) {
+                bail!(
+                    "chapter {} cannot be handed out together with the others: one of them is built on its reference. \
+                     Hand it out by itself, and the others after its due date",
+                    chapter.number
+                );
+            }
+        }
+        Ok(Export { course, chapters, whole })
+    }
+
+    /// The exercises in it, with their chapters.
+    pub fn exercises(&self) -> impl Iterator<Item = (&'a Chapter, &'a Exercise)> + '_ {
+        self.chapters.iter().flat_map(|(chapter, exercises, _)| {
+            exercises.iter().map(move |exercise| (*chapter, *exercise))
+        })
+    }
+
+    /// The exercises of these chapters that are not in it, each with the reason.
+    ///
+    /// # Errors
+    /// When a chapter cannot be read.
+    pub fn left_out(&self) -> Result<Vec<(String, String)>> {
+        let mut left_out = Vec::new();
+        for (chapter, ..) in &self.chapters {
+            let source = Source::read(&self.course.root, chapter)?;
+            for exercise in &chapter.exercises {
+                left_out.extend(source.obstacle(exercise).map(|why| (exercise.id.clone(), why)));
+            }
+        }
+        Ok(left_out)
+    }
+
+    /// Writes it into the folder `to`, which is made, or emptied of everything but what is built there.
+    ///
+    /// # Errors
+    /// When a file cannot be read or written, or a check program cannot be compiled.
+    pub fn write(&self, to: &Path) -> Result<()> {
+        let root = &self.course.root;
+        let parts: Vec<String> = [".cargo", "rustfmt.toml", "Cargo.lock", "Cargo.toml"]
+            .map(String::from)
+            .into_iter()
+            .chain(self.whole.values().map(|dir| dir.display().to_string()))
+            .collect();
+        let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+        copy::copy(root, to, &parts)?;
+        for (chapter, exercises, questions) in &self.chapters {
+            self.write_chapter(chapter, exercises, questions, to)?;
+        }
+        if !self.whole.contains_key("attn-oracle") {
+            without_oracle(&to.join("crates/attn-exercise/Cargo.toml"))?;
+        }
+        self.write_manifest(&to.join("Cargo.toml"))?;
+        lock(to)?;
+        without_unused_profiles(to)
+    }
+
+    fn write_chapter(
+        &self,
+        chapter: &Chapter,
+        exercises: &[&Exercise],
+        questions: &Questions,
+        to: &Path,
+    ) -> Result<()> {
+        let dir = to.join(&chapter.dir);
+        for (file, text) in &questions.files {
+            write(&dir.join("src").join(file), text)?;
+        }
+        let from = self.course.root.join(&chapter.dir);
+        write(&dir.join("Cargo.toml"), &manifest(&from.join("Cargo.toml"), questions)?)?;
+        write(&dir.join("chapter.toml"), &metadata(&from.join("chapter.toml"), exercises)?)?;
+        let whole = files::read(&self.course.root.join(chapter.starter()))?;
+        let starter = starter_of(&whole, chapter, exercises)?;
+        write(&dir.join("starter.rs"), &starter)?;
+        write(&dir.join("exercise.rs"), &starter)?;
+        let checks = dir.join("checks");
+        fs::create_dir_all(&checks).with_context(|| checks.display().to_string())?;
+        let program = compile::without_learner(self.course, chapter)?;
+        program.ask(&Request::Record { seed: VISIBLE, dir: checks.clone() }, |_: ()| Ok(()))?;
+        for entry in fs::read_dir(&checks)? {
+            let file = entry?.path();
+            let wanted = exercises.iter().any(|e| file.file_stem() == Some(e.id.as_ref()));
+            if !wanted {
+                fs::remove_file(&file)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The workspace's manifest, with what is there as members.
+    fn write_manifest(&self, file: &Path) -> Result<()> {
+        let mut manifest: DocumentMut = read(file)?.parse()?;
+        let handed_out = self.chapters.iter().map(|(chapter, ..)| chapter.dir.clone());
+        let all = self.whole.values().cloned().chain(handed_out.clone());
+        let list = |dirs: &mut dyn Iterator<Item = PathBuf>| -> Item {
+            let dirs: BTreeSet<String> = dirs.map(|dir| dir.display().to_string()).collect();
+            value(dirs.into_iter().collect::<toml_edit::Array>())
+        };
+        let workspace = manifest["workspace"].as_table_mut().context("no workspace")?;
+        workspace["members"] = list(&mut all.into_iter());
+        workspace["default-members"] = list(&mut handed_out.chain([PathBuf::from("crates/attn")]));
+        write(file, &manifest.to_string())
+    }
+}
+
+/// The packages of the workspace that the questions and the course command need, with all that those need.
+fn whole_packages(
+    course: &Course,
+    chapters: &[(&Chapter, Vec<&Exercise>, Questions)],
+) -> Result<BTreeMap<String, PathBuf>> {
+    let mut dirs = BTreeMap::new();
+    let manifest: DocumentMut = read(&course.root.join("Cargo.toml"))?.parse()?;
+    let dependencies =
+        manifest["workspace"]["dependencies"].as_table().context("no dependencies")?;
+    for (name, dependency) in dependencies {
+        if let Some(path) = dependency.get("path").and_then(Item::as_str) {
+            dirs.insert(name.to_string(), PathBuf::from(path));
+        }
+    }
+    let mut wanted = vec!["attn".to_string(), "attn-core".into(), "attn-exercise".into()];
+    for (.., questions) in chapters {
+        let named = dirs.keys().filter(|name| questions.names.contains(&name.replace('-', "_")));
+        let own = |name: &&String| chapters.iter().any(|(chapter, ..)| chapter.package == **name);
+        wanted.extend(named.filter(|name| !own(name)).cloned());
+    }
+    let mut whole = BTreeMap::new();
+    while let Some(name) = wanted.pop() {
+        let Some(dir) = dirs.get(&name) else { continue };
+        if whole.insert(name.clone(), dir.clone()).is_some() {
+            continue;
+        }
+        let manifest: DocumentMut = read(&course.root.join(dir).join("Cargo.toml"))?.parse()?;
+        for kind in ["dependencies", "dev-dependencies"] {
+            let table = manifest.get(kind).and_then(Item::as_table);
+            let names = table.into_iter().flatten().map(|(name, _)| name.to_string());
+            // It may do without: see `without_oracle`.
+            wanted.extend(names.filter(|it| !(name == "attn-exercise" && it == "attn-oracle")));
+        }
+    }
+    Ok(whole)
+}
+
+/// The manifest of a chapter with those dependencies alone that its questions name.
+fn manifest(file: &Path, questions: &Questions) -> Result<String> {
+    let mut manifest: DocumentMut = read(file)?.parse()?;
+    manifest.remove("dev-dependencies");
+    manifest.remove("bench");
+    manifest.remove("example");
+    let dependencies = manifest["dependencies"].as_table_mut().context("no dependencies")?;
+    dependencies.retain(|name, _| {
+        name == "attn-exercise" || questions.names.contains(&name.replace('-', "_"))
+    });
+    for needed in ["attn-core", "serde"] {
+        let mut workspace = Table::new();
+        workspace.set_dotted(true);
+        workspace["workspace"] = value(true);
+        dependencies.entry(needed).or_insert(Item::Table(workspace));
+    }
+    Ok(manifest.to_string())
+}
+
+/// A chapter's metadata without what needs the reference.
+fn metadata(file: &Path, exercises: &[&Exercise]) -> Result<String> {
+    let mut metadata: DocumentMut = read(file)?.parse()?;
+    for key in ["demo", "demonstrates", "gradients", "smollm2", "chat"] {
+        metadata.remove(key);
+    }
+    let all = metadata["exercise"].as_array_of_tables_mut().context("no exercises")?;
+    all.retain(|table| {
+        let id = table.get("id").and_then(Item::as_str);
+        exercises.iter().any(|exercise| id == Some(&exercise.id))
+    });
+    Ok(metadata.to_string())
+}
+
+/// The starter with these exercises alone.
+fn starter_of(text: &str, chapter: &Chapter, exercises: &[&Exercise]) -> Result<String> {
+    let lines: Vec<&str> = text.lines().collect();
+    let sections = starter::sections(text);
+    let first = sections.first().context("the starter has no exercises")?.lines.start;
+    let mut kept: Vec<&str> = lines[..first].to_vec();
+    for section in sections {
+        if exercises.iter().any(|exercise| exercise.id == section.id) {
+            kept.extend(&lines[section.lines]);
+        }
+    }
+    ensure!(
+        kept.len() > first,
+        "the starter of chapter {} has none of its exercises",
+        chapter.number
+    );
+    Ok(kept.join("\n") + "\n")
+}
+
+/// Takes the oracle, which knows what is right, from the exercise contract.
+fn without_oracle(file: &Path) -> Result<()> {
+    let mut manifest: DocumentMut = read(file)?.parse()?;
+    manifest["dependencies"].as_table_mut().context("no dependencies")?.remove("attn-oracle");
+    let features = manifest["features"].as_table_mut().context("no features")?;
+    features.remove("default");
+    features["oracle"] = value(toml_edit::Array::new());
+    write(file, &manifest.to_string())
+}
+
+/// Takes out of the lock file what is not there, without asking any registry.
+fn lock(root: &Path) -> Result<()> {
+    cargo(root, &["metadata", "--offline", "--format-version", "1"]).map(|_| ())
+}
+
+/// Takes out of the profiles the packages that are not built here; cargo would warn of each.
+fn without_unused_profiles(root: &Path) -> Result<()> {
+    let lock: DocumentMut = read(&root.join("Cargo.lock"))?.parse()?;
+    let packages = lock["package"].as_array_of_tables().context("no packages")?;
+    let names: BTreeSet<&str> =
+        packages.iter().filter_map(|package| package["name"].as_str()).collect();
+    let file = root.join("Cargo.toml");
+    let mut manifest: DocumentMut = read(&file)?.parse()?;
+    let profile = manifest["profile"]["dev"]["package"].as_table_mut().context("no profiles")?;
+    profile.retain(|name, _| name == "*" || names.contains(name));
+    write(&file, &manifest.to_string())
+}
+
+/// What cargo says in a workspace.
+fn cargo(root: &Path, arguments: &[&str]) -> Result<Vec<u8>> {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .current_dir(root)
+        .args(arguments)
+        .env_remove("CARGO_TARGET_DIR")
+        .stdin(Stdio::null())
+        .output()
+        .context("cargo cannot be started")?;
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "cargo {}: {}", arguments[0], complaint.trim());
+    Ok(output.stdout)
+}
+
+fn read(file: &Path) -> Result<String> {
+    fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))
+}
+
+fn write(file: &Path, text: &str) -> Result<()> {
+    let dir = file.parent().context("it is in no folder")?;
+    fs::create_dir_all(dir).with_context(|| dir.display().to_string())?;
+    if fs::read(file).is_ok_and(|there| there == text.as_bytes()) {
+        return Ok(());
+    }
+    fs::write(file, text).with_context(|| format!("{} cannot be written", file.display()))
+}
