@@ -1,7 +1,7 @@
 //! What the pages may say about chapters: only what their `chapter.toml` knows.
 
 use crate::exercises::escape;
-use attn::{Chapter, Course, Planned};
+use attn::{Chapter, Course};
 use std::path::Path;
 
 /// What a chapter's page may be called: `ch03-scaled-dot-product`, and for the chapter before the
@@ -86,49 +86,26 @@ pub fn opening(course: &Course, number: &str) -> Result<String, String> {
     ))
 }
 
-/// What comes after a chapter: the next one that is open, and those that are planned before it.
+/// What comes after a chapter.
 ///
 /// # Errors
 /// When there is no such chapter, or the next one has no page.
 pub fn next(course: &Course, number: &str) -> Result<String, String> {
     let chapter = find(course, number)?;
-    let next = course.chapters.iter().find(|other| other.number > chapter.number);
-    let before_it =
-        |planned: u32| planned > chapter.number && next.is_none_or(|next| planned < next.number);
-    let planned: Vec<String> = course
-        .planned()
-        .filter(|planned| before_it(planned.number))
-        .map(|planned| format!("{} · {}", planned.number, planned.title))
-        .collect();
-    let said = match next {
-        Some(next) if planned.is_empty() => format!("**Next:** {}.", link(&course.root, next)?),
-        Some(next) => format!(
-            "**Next:** {}. Planned in between, and not open yet: {}.",
-            link(&course.root, next)?,
-            planned.join(", ")
-        ),
-        None => {
-            let planned: String =
-                planned.iter().map(|title| format!(" Planned: {title}.")).collect();
-            format!("This is the last chapter that is open.{planned}")
-        }
+    let said = match course.chapters.iter().find(|other| other.number > chapter.number) {
+        Some(next) => format!("**Next:** {}.", link(&course.root, next)?),
+        None => "This is the last chapter.".into(),
     };
-    Ok(format!("<section class=\"chapter-next\">\n\n{}\n\n</section>", said))
+    Ok(format!("<section class=\"chapter-next\">\n\n{said}\n\n</section>"))
 }
 
-/// The map: every chapter, open or planned, with what it builds on and how long it takes.
+/// The map: every chapter, with what it builds on and how long it takes.
 ///
 /// # Errors
-/// When an open chapter has no page.
+/// When a chapter has no page.
 pub fn map(course: &Course) -> Result<String, String> {
     let numbers = |all: &[u32]| all.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
-    let mut rows: Vec<(u32, String)> = course
-        .planned()
-        .map(|Planned { number, title, prerequisites }| {
-            let before = numbers(prerequisites);
-            (number, format!("| {number} · {title} | {before} | *planned* | | |"))
-        })
-        .collect();
+    let mut rows = Vec::new();
     for chapter in &course.chapters {
         let row = format!(
             "| {} | {} | {} | {} | {} |",
@@ -138,14 +115,12 @@ pub fn map(course: &Course) -> Result<String, String> {
             short(writing(chapter)),
             points(chapter),
         );
-        rows.push((chapter.number, row));
+        rows.push(row);
     }
     let sum = |of: fn(&Chapter) -> u32| course.chapters.iter().map(of).sum::<u32>();
-    rows.sort_by_key(|(number, _)| *number);
-    let rows: Vec<String> = rows.into_iter().map(|(_, row)| row).collect();
     Ok(format!(
         "| chapter | builds on | reading | writing | points |\n| --- | --- | --- | --- | ---: |\n{}\n\
-         | **all that is open** | | {} | {} | {} |",
+         | **all** | | {} | {} | {} |",
         rows.join("\n"),
         short(sum(|chapter| chapter.reading_minutes)),
         short(sum(writing)),

@@ -1,11 +1,11 @@
 //! The map of the course: which chapter builds on which, and which one is being read.
 
 use crate::{Page, chapters};
-use attn::{Course, Planned};
+use attn::Course;
 use attn_viz::{Area, Figure, Look, Schematic};
 use std::path::Path;
 
-/// The chapters, open and planned, in order.
+/// The chapters, in order.
 #[derive(Clone, Debug)]
 pub struct Map(Vec<Entry>);
 
@@ -14,7 +14,7 @@ struct Entry {
     number: u32,
     title: String,
     prerequisites: Vec<u32>,
-    /// Its page may have either of these names; a planned chapter has none.
+    /// Its page may have either of these names.
     pages: Vec<String>,
 }
 
@@ -29,21 +29,13 @@ const TRACK: f64 = 1.5;
 impl Map {
     /// The chapters of the course.
     pub fn of(course: &Course) -> Self {
-        let planned = course.planned().map(|Planned { number, title, prerequisites }| Entry {
-            number,
-            title: title.into(),
-            prerequisites: prerequisites.into(),
-            pages: Vec::new(),
-        });
-        let open = course.chapters.iter().map(|chapter| Entry {
+        let entries = course.chapters.iter().map(|chapter| Entry {
             number: chapter.number,
             title: chapter.title.clone(),
             prerequisites: chapter.prerequisites.clone(),
             pages: chapters::names(chapter).into(),
         });
-        let mut entries: Vec<Entry> = open.chain(planned).collect();
-        entries.sort_by_key(|entry| entry.number);
-        Map(entries)
+        Map(entries.collect())
     }
 
     /// The map as it stands in a page: the page's own chapter is marked, if it has one, and the
@@ -54,11 +46,7 @@ impl Map {
         let mut drawing = Schematic::new(&self.title(here), &self.alternative(here));
         for (row, entry) in self.0.iter().enumerate() {
             let area = area(row);
-            let look = match () {
-                () if here == Some(row) => Look::SECOND.strong(),
-                () if entry.pages.is_empty() => Look::PLAIN.dashed(),
-                () => Look::FIRST,
-            };
+            let look = if here == Some(row) { Look::SECOND.strong() } else { Look::FIRST };
             let draw = |drawing: &mut Schematic| {
                 drawing.block(area, look, "");
                 let label = format!("{} · {}", entry.number, entry.title);
@@ -84,21 +72,13 @@ impl Map {
             Some(row) => format!("You are in chapter {}", self.0[row].number),
             None => "The course".into(),
         };
-        let planned = match self.0.iter().any(|entry| entry.pages.is_empty()) {
-            true => "; dashed ones are planned",
-            false => "",
-        };
-        format!("{subject}. Lines lead to what builds on a chapter{planned}")
+        format!("{subject}. Lines lead to what builds on a chapter")
     }
 
     fn alternative(&self, here: Option<usize>) -> String {
         let each = self.0.iter().enumerate().map(|(row, entry)| {
-            let Entry { number, title, prerequisites, pages } = entry;
-            let state = match () {
-                () if here == Some(row) => ", the one that you are reading",
-                () if pages.is_empty() => ", planned",
-                () => "",
-            };
+            let Entry { number, title, prerequisites, .. } = entry;
+            let state = if here == Some(row) { ", the one that you are reading" } else { "" };
             let before: Vec<String> = prerequisites.iter().map(u32::to_string).collect();
             let before = match before.as_slice() {
                 [] => String::new(),
@@ -150,9 +130,9 @@ mod tests {
     }
 
     #[test]
-    fn the_chapter_of_the_page_is_marked_and_planned_ones_are_said_to_be() {
+    fn the_chapter_of_the_page_is_marked() {
         let map =
-            Map(vec![entry(1, &[], &["one"]), entry(2, &[1], &[]), entry(3, &[1, 2], &["three"])]);
+            Map(vec![entry(1, &[], &["one"]), entry(2, &[1], &["two"]), entry(3, &[1, 2], &["three"])]);
         let figure = |page: &str| {
             let page = Page { path: page.into(), text: String::new() };
             map.figure(&page, Path::new("nowhere"))
@@ -161,7 +141,7 @@ mod tests {
         assert!(there.title().contains("You are in chapter 3."));
         assert_eq!(
             there.alternative(),
-            "The chapters in order. 1, T. 2, T, planned; builds on 1. \
+            "The chapters in order. 1, T. 2, T; builds on 1. \
              3, T, the one that you are reading; builds on 1 and 2."
         );
         assert!(!figure("book/src/else.md").title().contains("You are"));
@@ -177,8 +157,7 @@ mod tests {
         assert_eq!(numbers, (0..=12).collect::<Vec<_>>());
         let page = Page { path: "book/src/introduction.md".into(), text: String::new() };
         let svg = map.figure(&page, &root).svg("f");
-        let open = map.0.iter().filter(|entry| !entry.pages.is_empty()).count();
-        assert_eq!(svg.matches("<a href=").count(), open);
+        assert_eq!(svg.matches("<a href=").count(), map.0.len());
         for entry in &map.0 {
             assert!(entry.prerequisites.iter().all(|before| *before < entry.number));
         }

@@ -199,7 +199,8 @@ macro_rules! exercise {
             fn answer($b: &Body, $c: &Case) -> $answer {
                 $call
             }
-            fn exact(_case: &Case) -> Option<$crate::judge::Exact> {
+            // Not “exact”: a declaration's own functions may be called so.
+            fn exact_of_case(_case: &Case) -> Option<$crate::judge::Exact> {
                 let _plain = || {
                     let reference: Body = $function;
                     #[allow(unused_mut)]
@@ -225,9 +226,9 @@ macro_rules! exercise {
                     $cases
                 },
                 answer,
-                exact,
+                exact: exact_of_case,
                 judge: |_case| {
-                    let exact = exact(_case);
+                    let exact = exact_of_case(_case);
                     Box::new(move |_answer: &$answer| {
                         $({
                             let ($f, $fa): (&Case, &$answer) = (_case, _answer);

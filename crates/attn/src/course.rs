@@ -8,21 +8,6 @@ use std::{
     str::FromStr,
 };
 
-/// The chapters to come, for the map. One that has its folder counts as written.
-const PLANNED: &[Planned] =
-    &[Planned { number: 12, title: "Sparse attention, and mixing", prerequisites: &[8, 11] }];
-
-/// A chapter to come.
-#[derive(Clone, Copy, Debug)]
-pub struct Planned {
-    /// Its number.
-    pub number: u32,
-    /// Its title.
-    pub title: &'static str,
-    /// Chapters that it will build on.
-    pub prerequisites: &'static [u32],
-}
-
 /// The workspace and its chapters.
 pub struct Course {
     /// The folder with the workspace's Cargo.toml.
@@ -197,12 +182,6 @@ impl Course {
         file.strip_prefix(&self.root).unwrap_or(file)
     }
 
-    /// The chapters that are not written yet.
-    pub fn planned(&self) -> impl Iterator<Item = Planned> {
-        let written = |number| self.chapters.iter().any(|chapter| chapter.number == number);
-        PLANNED.iter().copied().filter(move |planned| !written(planned.number))
-    }
-
     /// Makes sure that this is the whole course, not what students get for an assignment.
     ///
     /// # Errors
@@ -219,13 +198,10 @@ impl Course {
     /// The chapter with this number.
     ///
     /// # Errors
-    /// Names the chapters that exist, or says that it is planned.
+    /// Names the chapters that exist.
     pub fn chapter(&self, number: u32) -> Result<&Chapter> {
         if let Some(chapter) = self.chapters.iter().find(|c| c.number == number) {
             return Ok(chapter);
-        }
-        if let Some(Planned { title, .. }) = self.planned().find(|p| p.number == number) {
-            bail!("chapter {number} ({title}) is planned and not open yet");
         }
         let numbers: Vec<_> = self.chapters.iter().map(|c| c.number.to_string()).collect();
         bail!("there is no chapter {number}; open are {}", numbers.join(", "))

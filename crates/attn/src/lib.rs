@@ -30,5 +30,5 @@ mod source;
 pub mod starter;
 
 pub use check::check;
-pub use course::{ASSIGNMENT, Chapter, Course, Demonstration, Exercise, Language, Planned, Target};
+pub use course::{ASSIGNMENT, Chapter, Course, Demonstration, Exercise, Language, Target};
 pub use output::{complain, line as print_line};

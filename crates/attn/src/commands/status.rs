@@ -1,6 +1,6 @@
 //! Bare `cargo attn`: where am I, and what comes next.
 
-use crate::{Chapter, Course, Exercise, Planned, answers, output::println, progress};
+use crate::{Chapter, Course, Exercise, answers, output::println, progress};
 use anyhow::Result;
 use owo_colors::OwoColorize;
 use serde::Serialize;
@@ -49,7 +49,7 @@ pub fn status(course: &Course, json: bool) -> Result<bool> {
     if json {
         println!("{}", serde_json::to_string_pretty(&status)?);
     } else {
-        print(course, &status);
+        print(&status);
     }
     Ok(status.faults.is_empty())
 }
@@ -105,24 +105,14 @@ fn chapter_status(
     }
 }
 
-fn print(course: &Course, status: &Status) {
+fn print(status: &Status) {
     println!("{}\n", "Attention, by building it".bold());
-    let mut rows: Vec<(u32, String)> = course
-        .planned()
-        .map(|Planned { number, title, .. }| {
-            (number, format!("{number:>4}  {title:<44} planned").dimmed().to_string())
-        })
-        .collect();
     for chapter in &status.chapters {
         let solved = chapter.exercises.iter().filter(|e| e.solved).count();
         let of = chapter.exercises.len();
         let bar = "■".repeat(solved).green().to_string() + &"□".repeat(of - solved);
         let (number, title) = (chapter.number, &chapter.title);
-        rows.push((number, format!("{number:>4}  {title:<44} {bar} {solved} of {of}")));
-    }
-    rows.sort_by_key(|(number, _)| *number);
-    for (_, row) in rows {
-        println!("{row}");
+        println!("{number:>4}  {title:<44} {bar} {solved} of {of}");
     }
     println!("\n{} of {} points", status.points, status.of);
     for chapter in status.chapters.iter().filter(|c| c.update_available) {
