@@ -1,10 +1,17 @@
 //! The classroom's program: `cargo attn classroom` and `cargo attn grade` start it.
 
-use anyhow::Result;
-use attn::Course;
-use attn_classroom::export::Export;
+use anyhow::{Result, bail};
+use attn::{Course, program};
+use attn_classroom::{
+    confine::{self, Place},
+    export::Export,
+};
+use attn_exercise::Request;
 use clap::{Parser, Subcommand};
-use std::path::PathBuf;
+use std::{
+    path::{Path, PathBuf},
+    process,
+};
 
 /// Hands chapters out as assignments, and grades what comes back.
 #[derive(Parser)]
@@ -24,12 +31,24 @@ enum Command {
         #[arg(long)]
         out: PathBuf,
     },
+    /// Say what a submission is kept away from on this system
+    Probe,
+    /// Become a worker, confined to its folder
+    #[command(hide = true)]
+    Worker {
+        /// The check program with the answers
+        program: PathBuf,
+        /// What it is asked
+        request: String,
+    },
 }
 
 fn main() -> Result<()> {
-    let course = Course::find()?;
     match Arguments::parse().command {
+        Command::Probe => println!("{}", serde_json::to_string(&confine::probe()?)?),
+        Command::Worker { program, request } => become_worker(&program, &request)?,
         Command::Export { chapters, out } => {
+            let course = Course::find()?;
             let export = Export::new(&course, &chapters)?;
             export.write(&out)?;
             for (id, why) in export.left_out()? {
@@ -38,5 +57,17 @@ fn main() -> Result<()> {
             println!("{} exercises are in {}", export.exercises().count(), out.display());
         }
     }
+    Ok(())
+}
+
+/// Gives up what a worker does not need, and becomes it.
+fn become_worker(program: &Path, request: &str) -> Result<()> {
+    let Request::Work { dir, memory, .. } = serde_json::from_str(request)? else {
+        bail!("a worker is asked to work, and nothing else");
+    };
+    Place::of_worker(program.to_path_buf(), dir, memory).enter()?;
+    let mut worker = process::Command::new(program);
+    worker.arg(request).env_clear();
+    program::become_it(&mut worker)?;
     Ok(())
 }

@@ -1,0 +1,128 @@
+//! Keeping somebody else's code in its place: what a process may see, reach and use from here on.
+//!
+//! A submission is compiled and run by programs that first give up what they do not need, and only then
+//! become the compiler, or the worker with the answers. What a process has given up, nothing that it
+//! starts or becomes can get back.
+//!
+//! On Linux this takes three of the kernel's means, none of which needs a privilege:
+//!
+//! | means | keeps from |
+//! | --- | --- |
+//! | Landlock | files that are not listed, and signals to others |
+//! | seccomp | the network, other processes, new processes, and changes that Landlock does not see, such as `chmod` |
+//! | resource limits | using up memory, time, disk and file handles |
+//!
+//! Elsewhere there are only the limits on time, memory and output that the grader itself watches. [`probe`] tries
+//! out what holds, rather than believing it.
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+#[cfg(target_os = "linux")]
+mod linux;
+
+/// What a process may do.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Place {
+    /// Files and folders that may be read and, if they are programs, started. Those that are not there are left out.
+    pub reads: Vec<PathBuf>,
+    /// Files and folders that may be read and written.
+    pub writes: Vec<PathBuf>,
+    /// Whether it may start other processes, as a compiler has to.
+    pub starts_processes: bool,
+    /// Bytes of address space.
+    pub memory: u64,
+    /// Seconds of processor time for each process.
+    pub processor_seconds: u64,
+    /// Bytes of the largest file.
+    pub file_bytes: u64,
+}
+
+/// What is kept away from a confined process, as [`probe`] found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holds {
+    /// Files that are not listed.
+    pub files: bool,
+    /// Every network.
+    pub network: bool,
+    /// Other processes, and starting new ones.
+    pub processes: bool,
+}
+
+impl Holds {
+    /// Whether all of it is kept away.
+    pub fn all(self) -> bool {
+        self.files && self.network && self.processes
+    }
+
+    /// What is not kept away, in words.
+    pub fn missing(self) -> Vec<&'static str> {
+        let all = [
+            (self.files, "the grader's files"),
+            (self.network, "the network"),
+            (self.processes, "other processes"),
+        ];
+        all.into_iter().filter(|(holds, _)| !holds).map(|(_, what)| what).collect()
+    }
+}
+
+impl Place {
+    /// Where the worker runs: it reads its program and the system's libraries, and writes into one folder.
+    pub fn of_worker(program: PathBuf, dir: PathBuf, memory: usize) -> Self {
+        let mut reads = system_libraries();
+        // Its own entries, from which a panic's place is found out.
+        reads.extend(["/proc/self", "/dev/urandom"].map(PathBuf::from));
+        reads.push(program);
+        Place {
+            reads,
+            writes: vec![dir, "/dev/null".into()],
+            starts_processes: false,
+            // The worker's own limit is exact. This one is for what goes round it, and counts what is only
+            // reserved, too: each thread's stack.
+            memory: memory as u64 + (4 << 30),
+            processor_seconds: 600,
+            file_bytes: 256 << 20,
+        }
+    }
+
+    /// Gives up everything else, for this process and all that it starts or becomes. It must have one thread only.
+    ///
+    /// # Errors
+    /// When the system refuses a limit. Where it does not know one of the means, the others are taken.
+    pub fn enter(&self) -> Result<()> {
+        #[cfg(target_os = "linux")]
+        linux::enter(self).context("the process cannot be confined")?;
+        Ok(())
+    }
+}
+
+/// Where the system keeps the libraries that any program loads.
+pub fn system_libraries() -> Vec<PathBuf> {
+    ["/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache"].map(PathBuf::from).to_vec()
+}
+
+/// Enters the place of a worker and tries to break out of it. Only for a process that has nothing else to do.
+///
+/// # Errors
+/// As for [`Place::enter`].
+pub fn probe() -> Result<Holds> {
+    let program = std::env::current_exe().context("this program's own path")?;
+    let dir = tempfile::tempdir()?;
+    let secret = dir.path().join("secret");
+    std::fs::write(&secret, "s").context("a file to be kept from")?;
+    let own = dir.path().join("own");
+    std::fs::create_dir(&own)?;
+    let place = Place::of_worker(program.clone(), own.clone(), 1 << 30);
+    place.enter()?;
+    let may_write = std::fs::write(own.join("file"), "f").is_ok();
+    Ok(Holds {
+        files: may_write
+            && std::fs::read(&secret).is_err()
+            && std::fs::write(&secret, "t").is_err()
+            && std::fs::read_dir("/").is_err(),
+        network: std::net::UdpSocket::bind("127.0.0.1:0").is_err()
+            && std::net::TcpListener::bind("127.0.0.1:0").is_err(),
+        processes: std::process::Command::new(program).arg("--version").spawn().is_err(),
+    })
+}
