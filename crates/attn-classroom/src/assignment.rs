@@ -1,0 +1,139 @@
+//! What is asked: the assignment file.
+//!
+//! ```
+//! use attn_classroom::assignment::Assignment;
+//! let assignment = Assignment::parse("week3.toml", r#"
+//!     title = "Week 3"
+//!     chapter = 3
+//!     course = "5f0c2b"
+//!     due = "2027-03-01T23:59:00+01:00"
+//!     late = { per_day = 10, at_most_days = 3 }
+//!     hints = { allowed = true, penalty = 5 }
+//!
+//!     [[exercises]]
+//!     id = "3.1"
+//!     points = 10
+//!
+//!     [[questions]]
+//!     id = "weights"
+//!     text = "Both scores are equal. What is the first weight?"
+//!     accepts = { number = 0.5, tolerance = 0.01 }
+//!     points = 2
+//! "#)?;
+//! let submitted = "2027-03-02T08:00:00+01:00".parse()?;
+//! assert_eq!(assignment.late_factor(&assignment.due, &submitted), 0.9);
+//! assert!(assignment.questions[0].accepts.is_right(" 0.50 "));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod check;
+mod error;
+mod late;
+mod question;
+mod times;
+
+use crate::Moment;
+pub use crate::moment::TimeError;
+pub use error::AssignmentError;
+pub use late::Late;
+pub use question::{Accepts, Question};
+use serde::{Deserialize, Serialize};
+use std::{fs, path::Path};
+pub use times::{Times, TimesError};
+
+/// Another due date for some students, from a CSV with the columns `student,due`.
+///
+/// [`Times::read`] with the column `due` reads it.
+pub type Extensions = Times;
+
+/// What is asked, until when, and for how many points.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Assignment {
+    /// What it is called, for people.
+    pub title: String,
+    /// The chapter that it is about.
+    pub chapter: u32,
+    /// The fingerprint of the exported workspace. Results of another one cannot be compared.
+    pub course: String,
+    /// When it is due.
+    pub due: Moment,
+    /// What becomes of it after that.
+    pub late: Late,
+    /// What a hint costs. Without this key, hints are allowed and free.
+    #[serde(default)]
+    pub hints: Hints,
+    /// The exercises that count.
+    pub exercises: Vec<Asked>,
+    /// What students predict before they write code.
+    #[serde(default)]
+    pub questions: Vec<Question>,
+}
+
+/// An exercise that counts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Asked {
+    /// Its number in the course, such as `3.1`.
+    pub id: String,
+    /// What it is worth here.
+    pub points: f64,
+}
+
+/// What a hint costs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hints {
+    /// Whether students may take them.
+    pub allowed: bool,
+    /// How many percent of its exercise's points each one costs.
+    #[serde(default)]
+    pub penalty: f64,
+}
+
+impl Default for Hints {
+    fn default() -> Self {
+        Hints { allowed: true, penalty: 0.0 }
+    }
+}
+
+impl Assignment {
+    /// Reads the file.
+    ///
+    /// # Errors
+    /// Names the file, the key, and what to write instead.
+    pub fn read(path: &Path) -> Result<Self, AssignmentError> {
+        let file = path.display().to_string();
+        match fs::read_to_string(path) {
+            Ok(text) => Self::parse(&file, &text),
+            Err(source) => Err(AssignmentError::Unreadable { file, source }),
+        }
+    }
+
+    /// Reads the text of the file that is called `file`.
+    ///
+    /// # Errors
+    /// Names the file, the key, and what to write instead.
+    pub fn parse(file: &str, text: &str) -> Result<Self, AssignmentError> {
+        let assignment: Assignment = toml::from_str(text).map_err(|error| {
+            let (file, message) = (file.to_string(), error.to_string().trim_end().to_string());
+            AssignmentError::Malformed { file, message }
+        })?;
+        match check::first_problem(&assignment) {
+            None => Ok(assignment),
+            Some(problem) => Err(problem.in_file(file)),
+        }
+    }
+
+    /// What all exercises and questions are worth together.
+    pub fn of(&self) -> f64 {
+        let exercises = self.exercises.iter().map(|e| e.points);
+        crate::number::hundredths(exercises.chain(self.questions.iter().map(|q| q.points)).sum())
+    }
+
+    /// The share of the points that a submission keeps: 1 in time, less for each day that has begun,
+    /// 0 when it is too late. `due` is the student's own date where there is an extension.
+    pub fn late_factor(&self, due: &Moment, submitted: &Moment) -> f64 {
+        self.late.factor(due, submitted)
+    }
+}

@@ -1,0 +1,12 @@
+//! Points as numbers and as text.
+
+/// The nearest hundredth: points have no more digits, so that they are the same after being written and read.
+pub(crate) fn hundredths(x: f64) -> f64 {
+    // Adding zero makes −0 a plain 0.
+    (x * 100.0).round() / 100.0 + 0.0
+}
+
+/// A number as a person writes it: `8`, `7.5`, `6.25`.
+pub(crate) fn short(x: f64) -> String {
+    hundredths(x).to_string()
+}

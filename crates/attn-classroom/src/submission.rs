@@ -1,0 +1,83 @@
+//! What was handed in, read without trusting it.
+//!
+//! A submission is a folder, a `.zip`, `.tar`, `.tar.gz` or `.tgz`, or the file itself. Nothing of it is
+//! written to disk, no link is followed, and no more is read than [`MOST_BYTES`]. What cannot be read is
+//! a [`Refusal`] of that one student; the others are read all the same.
+//!
+//! ```
+//! use attn_classroom::submission::{Source, Wanted, collect};
+//! use attn_classroom::assignment::Times;
+//! let folder = tempfile::tempdir()?;
+//! std::fs::create_dir(folder.path().join("Ada"))?;
+//! std::fs::write(folder.path().join("Ada/exercise.rs"), "//! Chapter 3 · Attention: your answers.")?;
+//! std::fs::write(folder.path().join("Bob.zip"), "not an archive")?;
+//!
+//! let class = Source::Class(folder.path().into());
+//! let submissions = collect(&[class], &Wanted::in_chapter(3), &Times::default())?;
+//! assert!(submissions[0].read.is_ok());
+//! let refusal = submissions[1].read.as_ref().unwrap_err();
+//! assert!(refusal.to_string().starts_with("the archive is broken"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod choose;
+mod collect;
+mod finder;
+mod folder;
+mod header;
+mod place;
+mod refusal;
+mod tar;
+mod zip;
+
+use crate::Moment;
+pub use collect::{CollectError, Source, collect};
+pub use refusal::{Bomb, Refusal};
+use std::path::PathBuf;
+
+/// The largest file that is read.
+pub const LARGEST_FILE: u64 = 1 << 20;
+/// How many bytes a submission may have in all, packed or unpacked.
+pub const MOST_BYTES: u64 = 64 << 20;
+/// How many files and folders a submission may have.
+pub const MOST_ENTRIES: usize = 10_000;
+
+/// What is looked for in a submission.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// The chapter of the assignment.
+    pub chapter: u32,
+    /// The name of the file with the answers.
+    pub file: String,
+}
+
+impl Wanted {
+    /// `exercise.rs` of a chapter. In a chapter that has another file, set [`Wanted::file`].
+    pub fn in_chapter(chapter: u32) -> Self {
+        Wanted { chapter, file: "exercise.rs".into() }
+    }
+}
+
+/// What one student handed in.
+#[derive(Clone, Debug)]
+pub struct Submission {
+    /// The student, after whom the folder or file is named.
+    pub name: String,
+    /// Where it lies.
+    pub path: PathBuf,
+    /// When it was handed in, where a table says so. What a file says of its own time is not believed.
+    pub submitted: Option<Moment>,
+    /// What was noticed.
+    pub notes: Vec<String>,
+    /// What was found.
+    pub read: Result<Files, Refusal>,
+}
+
+/// The files that count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Files {
+    /// The answers.
+    pub answers: String,
+    /// `predictions.toml`, if there is one.
+    pub predictions: Option<String>,
+}
