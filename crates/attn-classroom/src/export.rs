@@ -4,6 +4,7 @@ use crate::question::{Questions, Source};
 use anyhow::{Context, Result, bail, ensure};
 use attn::{Chapter, Course, Exercise, Language, compile, copy, files, starter};
 use attn_exercise::Request;
+use sha2::{Digest, Sha256};
 use std::{
     collections::{BTreeMap, BTreeSet},
     env, fs,
@@ -11,6 +12,7 @@ use std::{
     process::{Command, Stdio},
 };
 use toml_edit::{DocumentMut, Item, Table, value};
+use walkdir::WalkDir;
 
 /// The course's cases that students see.
 pub const VISIBLE: u64 = attn::check::SEED;
@@ -106,6 +108,29 @@ impl<'a> Export<'a> {
         self.write_manifest(&to.join("Cargo.toml"))?;
         lock(to)?;
         without_unused_profiles(to)
+    }
+
+    /// What the workspace in a folder is, but for what a student writes there and what is built there: a name that
+    /// two workspaces share if they are the same.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn fingerprint(&self, dir: &Path) -> Result<String> {
+        let mut hash = Sha256::new();
+        let named = [".cargo", "Cargo.toml", "Cargo.lock", "chapters", "crates"];
+        for part in named {
+            let files = WalkDir::new(dir.join(part)).sort_by_file_name();
+            for entry in files {
+                let entry = entry?;
+                if entry.file_type().is_file() && entry.file_name() != "exercise.rs" {
+                    let text = fs::read(entry.path())?;
+                    let path = entry.path().strip_prefix(dir)?.display().to_string();
+                    hash.update(format!("{path} {}\n", text.len()));
+                    hash.update(text);
+                }
+            }
+        }
+        Ok(hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect())
     }
 
     fn write_chapter(

@@ -1,20 +1,36 @@
 //! The classroom's program: `cargo attn classroom` and `cargo attn grade` start it.
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use attn::{Course, program};
 use attn_classroom::{
+    Moment,
+    assignment::{Assignment, Times},
+    attempt::Task,
     confine::{self, Place},
-    export::Export,
+    grade::{Grader, Settings},
+    hand_out,
+    reports::{
+        self,
+        difference::Difference,
+        overview::{Overview, html, text},
+    },
+    results::Results,
+    submission::{Source, Wanted, collect},
+    toolchain::{CONFINED, Confined},
 };
-use attn_exercise::Request;
-use clap::{Parser, Subcommand};
+use attn_exercise::{Limits, Request};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::{
+    env, fs,
+    num::NonZero,
     path::{Path, PathBuf},
-    process,
+    process::{self, ExitCode},
+    thread,
 };
 
 /// Hands chapters out as assignments, and grades what comes back.
 #[derive(Parser)]
+#[command(name = "cargo attn classroom", bin_name = "cargo attn classroom")]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -22,17 +38,52 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Make a workspace for students
+    /// Make a workspace for students, and the assignment file to grade by
     Export {
-        /// The chapter; several, if none of them is built on another
-        #[arg(long = "chapter", required = true)]
-        chapters: Vec<u32>,
-        /// The folder to make
+        /// The chapter
+        #[arg(long)]
+        chapter: u32,
+        /// The folder to make; the assignment file is written beside it
+        #[arg(long)]
+        out: PathBuf,
+        /// When it is due, such as 2027-03-01T23:59:00+01:00
+        #[arg(long, required_unless_present = "assignment")]
+        due: Option<Moment>,
+        /// Use this assignment file, and do not write one
+        #[arg(long, conflicts_with = "due")]
+        assignment: Option<PathBuf>,
+        /// Leave the book out, which takes minutes to build
+        #[arg(long)]
+        without_book: bool,
+    },
+    /// Grade submissions: folders, archives, or a folder of many
+    Grade(Grade),
+    /// Join the results of parts of a class, and write all reports
+    Merge {
+        /// The parts' results.json
+        #[arg(required = true)]
+        results: Vec<PathBuf>,
+        /// The folder for the reports
         #[arg(long)]
         out: PathBuf,
     },
+    /// Say who changed, and why, between two gradings
+    Compare {
+        /// The earlier results.json
+        before: PathBuf,
+        /// The later one
+        after: PathBuf,
+    },
     /// Say what a submission is kept away from on this system
     Probe,
+    /// Compile and try one submission
+    #[command(hide = true)]
+    Attempt {
+        /// What is to be tried
+        task: PathBuf,
+        /// The file for what comes of it
+        found: PathBuf,
+    },
     /// Become a worker, confined to its folder
     #[command(hide = true)]
     Worker {
@@ -43,21 +94,214 @@ enum Command {
     },
 }
 
-fn main() -> Result<()> {
-    match Arguments::parse().command {
-        Command::Probe => println!("{}", serde_json::to_string(&confine::probe()?)?),
-        Command::Worker { program, request } => become_worker(&program, &request)?,
-        Command::Export { chapters, out } => {
-            let course = Course::find()?;
-            let export = Export::new(&course, &chapters)?;
-            export.write(&out)?;
-            for (id, why) in export.left_out()? {
-                println!("{id} is not in it: {why}");
-            }
-            println!("{} exercises are in {}", export.exercises().count(), out.display());
+#[derive(Args)]
+struct Grade {
+    /// Each a student's folder, archive or file; or one folder of many
+    #[arg(required = true)]
+    submissions: Vec<PathBuf>,
+    /// The assignment file
+    #[arg(long)]
+    assignment: PathBuf,
+    /// The folder for the results and reports
+    #[arg(long)]
+    out: PathBuf,
+    /// A table `student,submitted`
+    #[arg(long)]
+    submitted: Option<PathBuf>,
+    /// A table `student,due` of extensions
+    #[arg(long)]
+    extensions: Option<PathBuf>,
+    /// Of the hidden cases; keep it to yourself
+    #[arg(long, default_value_t = 20_270_301)]
+    seed: u64,
+    /// Grade only the K-th of N parts, as in 3/8
+    #[arg(long)]
+    shard: Option<Shard>,
+    /// How many submissions at a time; as many as there are cores, otherwise
+    #[arg(long)]
+    at_once: Option<usize>,
+    /// What to do where submissions cannot be kept in their place
+    #[arg(long, value_enum, default_value_t = Confinement::Require)]
+    confinement: Confinement,
+}
+
+/// What to do where submissions cannot be kept in their place.
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum Confinement {
+    /// Grade nothing
+    Require,
+    /// Say what is missing, and grade
+    Warn,
+}
+
+/// A part of a class.
+#[derive(Clone, Copy)]
+struct Shard {
+    part: usize,
+    of: usize,
+}
+
+impl std::str::FromStr for Shard {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let numbers = text
+            .split_once('/')
+            .and_then(|(part, of)| Some((part.parse().ok()?, of.parse().ok()?)));
+        match numbers {
+            Some((part, of)) if (1..=of).contains(&part) => Ok(Shard { part, of }),
+            _ => Err(format!("“{text}” is no part; write 3/8 for the third of eight")),
         }
     }
+}
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run() -> Result<()> {
+    // Under the name cargo it becomes cargo, confined.
+    if let Some(confined) = env::var_os(CONFINED)
+        && env::args_os()
+            .next()
+            .is_some_and(|name| Path::new(&name).file_stem() == Some("cargo".as_ref()))
+    {
+        let confined: Confined = serde_json::from_str(&confined.to_string_lossy())?;
+        return confined.become_cargo();
+    }
+    match Arguments::parse().command {
+        Command::Export { chapter, out, due, assignment, without_book } => {
+            let course = Course::find()?;
+            let assignment = assignment.map(|file| Assignment::read(&file)).transpose()?;
+            let made = hand_out::hand_out(&course, chapter, &out, due, assignment, !without_book)?;
+            for (id, why) in &made.left_out {
+                println!("{id} is not in it: {why}.");
+            }
+            println!("{} exercises of chapter {chapter} are in {}.", made.exercises, out.display());
+            if let Some(file) = made.assignment {
+                println!("What they are worth, and when it is due: {}.", file.display());
+                println!(
+                    "To grade: cargo attn grade FOLDER --assignment {} --out RESULTS",
+                    file.display()
+                );
+            }
+        }
+        Command::Grade(grade) => grade.run()?,
+        Command::Merge { results, out } => {
+            let parts = results.iter().map(|file| read(file)).collect::<Result<Vec<_>>>()?;
+            write_reports(&Results::merge(parts)?, &out)?;
+        }
+        Command::Compare { before, after } => {
+            let difference = Difference::between(&read(&before)?, &read(&after)?)?;
+            print!("{}", difference.text());
+        }
+        Command::Probe => println!("{}", serde_json::to_string(&confine::probe()?)?),
+        Command::Attempt { task, found } => {
+            let task: Task = serde_json::from_str(&fs::read_to_string(&task)?)?;
+            fs::write(&found, serde_json::to_string(&task.attempt()?)?)?;
+        }
+        Command::Worker { program, request } => become_worker(&program, &request)?,
+    }
     Ok(())
+}
+
+impl Grade {
+    fn run(self) -> Result<()> {
+        let course = Course::find()?;
+        course.expect_whole("the grader")?;
+        let assignment = Assignment::read(&self.assignment)?;
+        let times = |file: &Option<PathBuf>, column: &str| -> Result<Times> {
+            Ok(file.as_ref().map(|file| Times::read(file, column)).transpose()?.unwrap_or_default())
+        };
+        let submitted = times(&self.submitted, "submitted")?;
+        let extensions = times(&self.extensions, "due")?;
+        let wanted = Wanted::in_chapter(assignment.chapter);
+        let sources = self.submissions.iter().map(|path| Source::guess(path, &wanted));
+        let mut submissions =
+            collect(&sources.collect::<Result<Vec<_>, _>>()?, &wanted, &submitted)?;
+        for (table, times) in [("submitted", &submitted), ("extensions", &extensions)] {
+            for stranger in times.strangers(submissions.iter().map(|it| it.name.as_str())) {
+                eprintln!("--{table} names {stranger}, who handed nothing in");
+            }
+        }
+        if let Some(Shard { part, of }) = self.shard {
+            let mut at = 0..;
+            submissions.retain(|_| at.next().is_some_and(|i: usize| i % of == part - 1));
+        }
+        self.expect_confinement()?;
+        let cores = thread::available_parallelism().map_or(1, NonZero::get);
+        let settings = Settings {
+            seed: self.seed,
+            at_once: self.at_once.unwrap_or(cores).min(submissions.len().max(1)),
+            limits: Limits::default(),
+        };
+        let work = course.root.join(format!(".attn/classroom/{:02}", assignment.chapter));
+        let grader = Grader::new(&course, &assignment, settings, &work)?;
+        let results = grader.grade(&submissions, &extensions)?;
+        write_reports(&results, &self.out)
+    }
+
+    /// Makes sure that submissions are kept in their place, or warns, by policy.
+    fn expect_confinement(&self) -> Result<()> {
+        // In another process, for it cannot be undone.
+        let output = process::Command::new(env::current_exe()?).arg("probe").output()?;
+        let holds: confine::Holds = serde_json::from_slice(&output.stdout).with_context(|| {
+            format!(
+                "nothing can be confined here: {}",
+                String::from_utf8_lossy(&output.stderr).trim()
+            )
+        })?;
+        if holds.all() {
+            return Ok(());
+        }
+        let missing = holds.missing().join(", ");
+        ensure!(
+            self.confinement == Confinement::Warn,
+            "submissions cannot be kept away from {missing} on this system. Grade on Linux 6.12 or newer, or in a \
+             container without anything of value, with --confinement warn"
+        );
+        eprintln!("Submissions are not kept away from {missing} on this system.");
+        Ok(())
+    }
+}
+
+fn read(file: &Path) -> Result<Results> {
+    let text = fs::read_to_string(file).with_context(|| file.display().to_string())?;
+    Results::from_json(&text).with_context(|| file.display().to_string())
+}
+
+/// Writes the results and all reports into a folder.
+fn write_reports(results: &Results, out: &Path) -> Result<()> {
+    let write = |name: &str, text: String| -> Result<()> {
+        attn::files::write(&out.join(name), text)
+            .with_context(|| out.join(name).display().to_string())
+    };
+    let overview = Overview::of(results);
+    write("results.json", results.to_json())?;
+    write("gradebook.csv", reports::csv::gradebook(results))?;
+    write("junit.xml", reports::junit::xml(results))?;
+    write("overview.html", html(&overview))?;
+    for student in &results.students {
+        let name = file_name(&student.name);
+        write(&format!("students/{name}.md"), reports::student::markdown(results, student))?;
+        let visibility = reports::gradescope::Visibility::Visible;
+        let json = reports::gradescope::results_json(student, visibility);
+        write(&format!("gradescope/{name}.json"), json)?;
+    }
+    print!("{}", text(&overview));
+    println!("\nAll of it is in {}.", out.display());
+    Ok(())
+}
+
+/// A student's name as a file's.
+fn file_name(name: &str) -> String {
+    name.chars().map(|c| if c.is_alphanumeric() || "-_ ".contains(c) { c } else { '_' }).collect()
 }
 
 /// Gives up what a worker does not need, and becomes it.

@@ -1,11 +1,11 @@
 //! What a check program does with an exercise, put together: run, judge, verify, work.
 
 use crate::{
-    Check, Field, Fields, Grade, Limits, Report, Shown, Trial, Verification, Who,
+    Cases, Check, Field, Fields, Grade, Limits, Report, Shown, Trial, Verification, Who,
     diagnosis::Known,
     exercise::{Answer, Answered},
     recording::Recording,
-    regimes::Regimes,
+    regimes::{Regimes, asks},
     run::{Run, run},
     verdict::Bench,
     verify::verify,
@@ -47,7 +47,17 @@ where
         let run = runs.swap_remove(0);
         let diagnose = || Ok(self.run_known(&cases, limits)?.diagnose(&run));
         let report = bench.report(&run, diagnose)?.report;
-        Ok(Grade { report, right: bench.right(&run).collect() })
+        let mut kinds: Vec<Cases> = Vec::new();
+        for ((index, case), right) in cases.iter().enumerate().zip(bench.right(&run)) {
+            let kind = asks(index, case);
+            let at = kinds.iter().position(|cases| cases.kind == kind).unwrap_or_else(|| {
+                kinds.push(Cases { kind, right: 0, of: 0 });
+                kinds.len() - 1
+            });
+            kinds[at].right += usize::from(right);
+            kinds[at].of += 1;
+        }
+        Ok(Grade { report, kinds })
     }
 
     fn record(&self, seed: u64, file: &Path) -> io::Result<()> {

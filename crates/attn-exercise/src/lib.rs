@@ -62,7 +62,8 @@ pub use limits::Limits;
 pub use program::main;
 pub use regimes::{Regimes, pairwise, sizes};
 pub use report::{
-    Diagnosis, Failure, Grade, Place, Printed, Report, Shown, Symptom, Trial, Verdict, Verification,
+    Cases, Diagnosis, Failure, Grade, Kind, Place, Printed, Report, Shown, Symptom, Trial, Verdict,
+    Verification,
 };
 pub use request::{Request, SEEDS};
 pub use stop::{cannot_be_checked, does_not_compile, todo_reached};

@@ -7,7 +7,10 @@
 //! declared impossible with a reason; and machine-made *guarded mutants*, which mistake one input in
 //! one regime, all have to be rejected.
 
-use crate::input::{Choices, Sizes, kind};
+use crate::{
+    Kind,
+    input::{Choices, Sizes, kind},
+};
 use std::collections::BTreeSet;
 
 /// What a case says of itself, for [`crate::Exercise`]. [`crate::exercise!`] writes it.
@@ -67,6 +70,21 @@ pub(crate) fn of(case: &impl Regimes) -> BTreeSet<String> {
         }
     }
     regimes
+}
+
+/// What the case with this index asks of an answer.
+pub(crate) fn asks(index: usize, case: &impl Regimes) -> Kind {
+    if index == 0 {
+        return Kind::ByHand;
+    }
+    let regimes = of(case);
+    let any =
+        |ends: &[&str]| regimes.iter().any(|regime| ends.iter().any(|end| regime.ends_with(end)));
+    match () {
+        () if any(&[" large", " tiny", " with −∞"]) => Kind::Extreme,
+        () if sizes(case).iter().any(|(_, size)| *size < 2) => Kind::Edge,
+        () => Kind::Ordinary,
+    }
 }
 
 /// The regimes that cases of this kind have to cover.

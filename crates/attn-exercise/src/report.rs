@@ -142,8 +142,33 @@ pub struct Diagnosis {
 pub struct Grade {
     /// The verdict.
     pub report: Report,
-    /// Whether each case is right, looked at alone.
-    pub right: Vec<bool>,
+    /// The cases by kind, in the order in which the kinds first come.
+    pub kinds: Vec<Cases>,
+}
+
+/// Cases of one kind.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Cases {
+    /// Which.
+    pub kind: Kind,
+    /// How many are right, each looked at alone.
+    pub right: usize,
+    /// How many there are.
+    pub of: usize,
+}
+
+/// What is asked of an answer by a case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// The first case, which is worked by hand.
+    ByHand,
+    /// Numbers that overflow or vanish if nothing is done about it, or −∞.
+    Extreme,
+    /// A size of 0 or 1.
+    Edge,
+    /// Anything else.
+    Ordinary,
 }
 
 /// What was proven of one exercise.

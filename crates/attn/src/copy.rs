@@ -25,7 +25,7 @@ pub const WHOLE: &[&str] = &[
 const VERSION: &str = concat!("\nversion = \"", env!("CARGO_PKG_VERSION"), "\"");
 
 /// Makes `to` hold just these files and folders of the course in `from`, without the learner's
-/// answers, the progress and anything built. Files that are the same already are left alone, so that
+/// answers, the progress and anything built; what is built in `to` stays there. Files that are the same already are left alone, so that
 /// cargo does not compile them again.
 ///
 /// The copy's packages get another version. Cargo tells packages apart by their version and their
@@ -46,8 +46,14 @@ pub fn copy(from: &Path, to: &Path, parts: &[&str]) -> Result<()> {
         }
     }
     fs::create_dir_all(to).with_context(|| to.display().to_string())?;
-    for entry in WalkDir::new(to).min_depth(1).contents_first(true) {
+    let is_built =
+        |path: &Path| ["target", ".attn", ".git"].iter().any(|name| path == to.join(name));
+    let there = WalkDir::new(to).min_depth(1).contents_first(true).into_iter();
+    for entry in there {
         let entry = entry?;
+        if entry.path().ancestors().any(is_built) {
+            continue;
+        }
         if entry.file_type().is_dir() {
             // Only what is empty can be removed so.
             let _ = fs::remove_dir(entry.path());

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use std::{
     fs::{self, File},
     io::{BufRead, BufReader, Read},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     thread,
 };
@@ -92,6 +92,11 @@ pub struct Program {
 }
 
 impl Program {
+    /// Where it lies.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Asks it, and calls `answer` with each line it answers, as it comes.
     ///
     /// # Errors
@@ -102,12 +107,7 @@ impl Program {
         request: &Request,
         answer: impl FnMut(T) -> Result<()>,
     ) -> Result<()> {
-        files::has_room(&self.alone.scratch)?;
-        let mut command = Command::new(&self.path);
-        for variable in ["TMPDIR", "TMP", "TEMP"] {
-            command.env(variable, &self.alone.scratch);
-        }
-        ask(command.arg(request.to_string()), answer)
+        ask(&self.path, &self.alone.scratch, request, answer)
     }
 
     /// Runs it as a demonstration with these arguments, on functions of which `yours` are the
@@ -161,7 +161,27 @@ impl Drop for Ending {
     }
 }
 
-fn ask<T: DeserializeOwned>(
+/// Asks the check program at `path`, whose temporary files go to `scratch`, and calls `answer` with each line
+/// it answers, as it comes.
+///
+/// # Errors
+/// As for [`Program::ask`].
+pub fn ask<T: DeserializeOwned>(
+    path: &Path,
+    scratch: &Path,
+    request: &Request,
+    answer: impl FnMut(T) -> Result<()>,
+) -> Result<()> {
+    files::has_room(scratch)?;
+    let mut command = Command::new(path);
+    for variable in ["TMPDIR", "TMP", "TEMP"] {
+        command.env(variable, scratch);
+    }
+    hear(command.arg(request.to_string()), answer)
+}
+
+/// Starts a program and hears it out.
+fn hear<T: DeserializeOwned>(
     command: &mut Command,
     mut answer: impl FnMut(T) -> Result<()>,
 ) -> Result<()> {
@@ -231,7 +251,7 @@ mod tests {
 
     fn shell(script: &str) -> (Vec<u32>, Result<()>) {
         let mut heard = Vec::new();
-        let outcome = ask(Command::new("sh").args(["-c", script]), |answer| {
+        let outcome = hear(Command::new("sh").args(["-c", script]), |answer| {
             heard.push(answer);
             Ok(())
         });

@@ -1,0 +1,90 @@
+//! One submission, compiled and tried.
+//!
+//! This runs in a process of its own for each submission: whatever happens to it, the grader goes on. The compiler that it
+//! starts is confined, and so are the workers; the judge, which knows what is right, is not theirs to reach.
+
+use anyhow::{Context, Result};
+use attn::{Course, compile, program};
+use attn_exercise::{Grade, Limits, Request, Verdict};
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeMap, env, fs, path::PathBuf};
+
+/// What is to be tried.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Task {
+    /// The workspace as students get it, with a target folder of its own.
+    pub slot: PathBuf,
+    /// The whole course's check program.
+    pub judge: PathBuf,
+    /// The chapter.
+    pub chapter: u32,
+    /// The exercises, in order.
+    pub ids: Vec<String>,
+    /// Of the hidden cases.
+    pub seed: u64,
+    /// The learner's file.
+    pub answers: String,
+    /// What a worker may use.
+    pub limits: Limits,
+}
+
+/// What came of one exercise.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Attempt {
+    /// It was not run.
+    Refused(Verdict),
+    /// It was run on the cases that students see, and on those that they do not.
+    Run {
+        /// The cases that students see.
+        visible: Grade,
+        /// New cases.
+        hidden: Grade,
+    },
+}
+
+impl Task {
+    /// Compiles the answers and tries each exercise. What is found is told by id.
+    ///
+    /// # Errors
+    /// When a file cannot be read or written, or the course itself does not compile.
+    pub fn attempt(&self) -> Result<BTreeMap<String, Attempt>> {
+        let course = Course::load(&self.slot)?;
+        let chapter = course.chapter(self.chapter)?;
+        let built = compile::with_learner(&course, chapter, &self.answers)?;
+        let mut found: BTreeMap<String, Attempt> = BTreeMap::new();
+        let mut open = Vec::new();
+        for id in &self.ids {
+            match built.refused.get(id) {
+                Some(verdict) => {
+                    found.insert(id.clone(), Attempt::Refused(verdict.clone()));
+                }
+                None => open.push(id.clone()),
+            }
+        }
+        let Some(program) = built.program.filter(|_| !open.is_empty()) else {
+            return Ok(found);
+        };
+        let own = env::current_exe().context("this program's own path")?;
+        let path = |path: &std::path::Path| path.display().to_string();
+        let worker = vec![path(&own), "worker".into(), path(program.path())];
+        let scratch = self.slot.join(".attn/scratch");
+        fs::create_dir_all(&scratch).with_context(|| scratch.display().to_string())?;
+        let grade = |seed: u64| -> Result<Vec<Grade>> {
+            let (ids, limits) = (open.clone(), self.limits.clone());
+            let request = Request::Grade { ids, worker: worker.clone(), seed, limits };
+            let mut grades = Vec::new();
+            program::ask(&self.judge, &scratch, &request, |grade: Grade| {
+                grades.push(grade);
+                Ok(())
+            })?;
+            Ok(grades)
+        };
+        let visible = grade(crate::export::VISIBLE)?;
+        let hidden = grade(self.seed)?;
+        for (visible, hidden) in visible.into_iter().zip(hidden) {
+            found.insert(visible.report.id.clone(), Attempt::Run { visible, hidden });
+        }
+        Ok(found)
+    }
+}

@@ -1,0 +1,365 @@
+//! Grading a class: each submission in its turn, several at a time, and none twice.
+
+use crate::{
+    Moment,
+    assignment::{Assignment, Times},
+    attempt::{Attempt, Task},
+    credit::credit,
+    export::Export,
+    results::{Predicted, Results, Student},
+    submission::{Files, Submission},
+    toolchain::Toolchain,
+};
+use anyhow::{Context, Result, bail, ensure};
+use attn::{Chapter, Course, Exercise, compile};
+use attn_exercise::Limits;
+use indicatif::{ProgressBar, ProgressStyle};
+use process_wrap::std::CommandWrap;
+use sha2::{Digest, Sha256};
+use std::{
+    collections::BTreeMap,
+    env, fs,
+    io::Read,
+    path::{Path, PathBuf},
+    process::Stdio,
+    sync::Mutex,
+    thread,
+    time::{Duration, Instant},
+};
+
+/// How long one submission may take in all.
+const PATIENCE: Duration = Duration::from_secs(15 * 60);
+
+/// What a grader needs to know, besides the submissions.
+pub struct Settings {
+    /// The seed of the hidden cases.
+    pub seed: u64,
+    /// How many submissions are graded at a time.
+    pub at_once: usize,
+    /// What a worker may use.
+    pub limits: Limits,
+}
+
+/// Grades the submissions to one assignment.
+pub struct Grader<'a> {
+    chapter: &'a Chapter,
+    assignment: &'a Assignment,
+    settings: Settings,
+    /// The asked exercises, with what each is worth.
+    exercises: Vec<(&'a Exercise, f64)>,
+    /// Where it works: slots, the judge, and what has been found.
+    work: PathBuf,
+    slots: Vec<PathBuf>,
+    judge: PathBuf,
+    /// What the judge and the exercises are, as far as a result depends on them.
+    fingerprint: String,
+    toolchain: Toolchain,
+}
+
+impl<'a> Grader<'a> {
+    /// Makes all ready: the workspaces in which submissions are compiled, and the judge.
+    ///
+    /// # Errors
+    /// When the assignment asks what is not there or cannot be handed out, a file cannot be read or written, or something
+    /// does not compile.
+    pub fn new(
+        course: &'a Course,
+        assignment: &'a Assignment,
+        settings: Settings,
+        work: &Path,
+    ) -> Result<Self> {
+        let chapter = course.chapter(assignment.chapter)?;
+        let export = Export::new(course, &[assignment.chapter])?;
+        let mut exercises = Vec::new();
+        for asked in &assignment.exercises {
+            let (_, exercise) = course.exercise(&asked.id)?;
+            let is_there = export.exercises().any(|(_, there)| there.id == exercise.id);
+            ensure!(
+                is_there,
+                "{} cannot be handed out: see `cargo attn classroom export`",
+                asked.id
+            );
+            exercises.push((exercise, asked.points));
+        }
+        fs::create_dir_all(work).with_context(|| work.display().to_string())?;
+        let work = work.canonicalize()?;
+        let slots: Vec<PathBuf> =
+            (0..settings.at_once.max(1)).map(|slot| work.join(format!("slot-{slot}"))).collect();
+        for slot in &slots {
+            export.write(slot)?;
+            for folder in ["target", ".attn/tmp"] {
+                fs::create_dir_all(slot.join(folder))?;
+            }
+        }
+        let judge = work.join(format!("judge{}", env::consts::EXE_SUFFIX));
+        let program = compile::without_learner(course, chapter)?;
+        fs::copy(program.path(), &judge).context("the judge cannot be copied")?;
+        drop(program);
+        let fingerprint = hash(&[&fs::read(&judge)?, export.fingerprint(&slots[0])?.as_bytes()]);
+        let toolchain = Toolchain::find()?;
+        stand_in(&work)?;
+        let grader = Grader {
+            chapter,
+            assignment,
+            settings,
+            exercises,
+            work,
+            slots,
+            judge,
+            fingerprint,
+            toolchain,
+        };
+        grader.warm()?;
+        Ok(grader)
+    }
+
+    /// Compiles in each slot what all submissions need. A starter is what is tried: whatever goes wrong is not a
+    /// student's.
+    fn warm(&self) -> Result<()> {
+        let spinner = ProgressBar::new_spinner();
+        spinner.enable_steady_tick(Duration::from_millis(120));
+        spinner.set_message(
+            "Compiling what all submissions need (the first time takes some minutes) …",
+        );
+        for slot in &self.slots {
+            let starter = fs::read_to_string(slot.join(self.chapter.starter()))?;
+            let found = self.attempt(slot, &starter).context("the starter cannot be tried")?;
+            let refused = found.iter().find_map(|(id, attempt)| match attempt {
+                Attempt::Refused(verdict) => Some(format!("{id}: {verdict:?}")),
+                Attempt::Run { .. } => None,
+            });
+            ensure!(
+                refused.is_none(),
+                "the starter cannot be tried: {}",
+                refused.unwrap_or_default()
+            );
+        }
+        spinner.finish_and_clear();
+        Ok(())
+    }
+
+    /// Grades them all. What has been found once is not looked for again, also after the grader was stopped.
+    ///
+    /// # Errors
+    /// When a file cannot be read or written. What is wrong with a submission is in its result.
+    pub fn grade(&self, submissions: &[Submission], extensions: &Times) -> Result<Results> {
+        let bar = ProgressBar::new(submissions.len() as u64);
+        let style = "{bar:30} {pos} of {len} submissions, {elapsed} gone, about {eta} to go";
+        bar.set_style(ProgressStyle::with_template(style)?);
+        let queue = Mutex::new(submissions.iter());
+        let students = Mutex::new(Vec::new());
+        thread::scope(|scope| -> Result<()> {
+            let workers: Vec<_> = self
+                .slots
+                .iter()
+                .map(|slot| {
+                    scope.spawn(|| -> Result<()> {
+                        loop {
+                            let Some(submission) = queue.lock().expect("not poisoned").next()
+                            else {
+                                return Ok(());
+                            };
+                            let student = self.student(slot, submission, extensions)?;
+                            students.lock().expect("not poisoned").push(student);
+                            bar.inc(1);
+                        }
+                    })
+                })
+                .collect();
+            workers.into_iter().try_for_each(|worker| worker.join().expect("it does not panic"))
+        })?;
+        bar.finish_and_clear();
+        let Assignment { title, course, chapter, .. } = self.assignment;
+        let students = students.into_inner().expect("not poisoned");
+        Ok(Results::new(title.clone(), *chapter, course.clone(), self.settings.seed, students)?)
+    }
+
+    fn student(&self, slot: &Path, submission: &Submission, extensions: &Times) -> Result<Student> {
+        let Submission { name, submitted, notes, read, .. } = submission;
+        let mut notes = notes.clone();
+        let none = Files { answers: String::new(), predictions: None };
+        let (files, refused) = match read {
+            Ok(files) => (files, None),
+            Err(refusal) => (&none, Some(refusal.to_string())),
+        };
+        let attempts = match refused {
+            None => self.remembered(slot, &files.answers, &mut notes)?,
+            Some(_) => BTreeMap::new(),
+        };
+        let exercises = self.exercises.iter().map(|(exercise, of)| {
+            let attempt = attempts.get(&exercise.id);
+            let mut graded = credit(exercise, *of, attempt);
+            if refused.is_some() {
+                graded.private = "the submission could not be read".into();
+            }
+            graded
+        });
+        let due = extensions.of(name).unwrap_or(&self.assignment.due);
+        let late_factor = self.late_factor(due, submitted.as_ref(), &mut notes);
+        Ok(Student {
+            name: name.clone(),
+            submitted: submitted.as_ref().map(ToString::to_string),
+            exercises: exercises.collect(),
+            predictions: self.predictions(files.predictions.as_deref(), &mut notes),
+            notes,
+            refused,
+            late_factor,
+            points: 0.0,
+            of: 0.0,
+        })
+    }
+
+    fn late_factor(
+        &self,
+        due: &Moment,
+        submitted: Option<&Moment>,
+        notes: &mut Vec<String>,
+    ) -> f64 {
+        match submitted {
+            Some(submitted) => self.assignment.late_factor(due, submitted),
+            None => {
+                notes.push("nobody says when it was handed in; it counts as in time".into());
+                1.0
+            }
+        }
+    }
+
+    fn predictions(&self, text: Option<&str>, notes: &mut Vec<String>) -> Vec<Predicted> {
+        let answers: BTreeMap<String, toml::Value> = match text.map(toml::from_str).transpose() {
+            Ok(answers) => answers.unwrap_or_default(),
+            Err(error) => {
+                notes.push(format!("predictions.toml cannot be read: {error}"));
+                BTreeMap::new()
+            }
+        };
+        let questions = self.assignment.questions.iter().map(|question| {
+            let answer = answers.get(&question.id).map(|answer| match answer {
+                toml::Value::String(text) => text.clone(),
+                other => other.to_string(),
+            });
+            let answer = answer.filter(|answer| !answer.trim().is_empty());
+            let right = answer.as_ref().is_some_and(|answer| question.accepts.is_right(answer));
+            Predicted {
+                id: question.id.clone(),
+                text: question.text.clone(),
+                answer,
+                right,
+                of: question.points,
+                points: if right { question.points } else { 0.0 },
+            }
+        });
+        questions.collect()
+    }
+
+    /// What comes of some answers: what was found before, or what is found now.
+    fn remembered(
+        &self,
+        slot: &Path,
+        answers: &str,
+        notes: &mut Vec<String>,
+    ) -> Result<BTreeMap<String, Attempt>> {
+        let seed = self.settings.seed.to_le_bytes();
+        let limits = serde_json::to_vec(&self.settings.limits)?;
+        let key = hash(&[self.fingerprint.as_bytes(), &seed, &limits, answers.as_bytes()]);
+        let file = self.work.join("found").join(format!("{key}.json"));
+        if let Ok(text) = fs::read(&file)
+            && let Ok(found) = serde_json::from_slice(&text)
+        {
+            return Ok(found);
+        }
+        match self.attempt(slot, answers) {
+            Ok(found) => {
+                attn::files::write(&file, serde_json::to_string(&found)?)?;
+                Ok(found)
+            }
+            // A full disk is the grader's trouble, and the next submission would not fare better.
+            Err(error) if attn::files::is_full(&error) => Err(error),
+            Err(error) => {
+                notes.push(format!("it could not be graded: {error:#}"));
+                Ok(BTreeMap::new())
+            }
+        }
+    }
+
+    /// Compiles and tries some answers, in a process of its own.
+    fn attempt(&self, slot: &Path, answers: &str) -> Result<BTreeMap<String, Attempt>> {
+        let task = Task {
+            slot: slot.into(),
+            judge: self.judge.clone(),
+            chapter: self.assignment.chapter,
+            ids: self.exercises.iter().map(|(exercise, _)| exercise.id.clone()).collect(),
+            seed: self.settings.seed,
+            answers: answers.into(),
+            limits: self.settings.limits.clone(),
+        };
+        let file = slot.join(".attn/task.json");
+        fs::write(&file, serde_json::to_string(&task)?)?;
+        let found = slot.join(".attn/found.json");
+        let _ = fs::remove_file(&found);
+        let environment = self.toolchain.environment(slot, &stand_in(&self.work)?)?;
+        let mut command = CommandWrap::with_new(env::current_exe()?, |command| {
+            command
+                .args(["attempt".as_ref(), file.as_os_str(), found.as_os_str()])
+                .env_clear()
+                .envs(environment)
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::piped());
+        });
+        #[cfg(unix)]
+        command.wrap(process_wrap::std::ProcessGroup::leader());
+        #[cfg(windows)]
+        command.wrap(process_wrap::std::JobObject);
+        let mut child = command.spawn().context("the grader cannot start itself")?;
+        let complaint = child.stderr().take();
+        let complaint = thread::spawn(move || {
+            let mut text = Vec::new();
+            let _ = complaint.map(|stderr| stderr.take(1 << 16).read_to_end(&mut text));
+            String::from_utf8_lossy(&text).trim().to_string()
+        });
+        let began = Instant::now();
+        let status = loop {
+            if let Some(status) = child.try_wait()? {
+                break Some(status);
+            }
+            if began.elapsed() > PATIENCE {
+                break None;
+            }
+            thread::sleep(Duration::from_millis(20));
+        };
+        // The whole group, so that nothing stays behind.
+        let _ = child.start_kill();
+        let _ = child.wait();
+        match status {
+            Some(status) if status.success() => {}
+            Some(_) => bail!("{}", complaint.join().unwrap_or_default()),
+            None => bail!("it took more than {} minutes", PATIENCE.as_secs() / 60),
+        }
+        let text = fs::read_to_string(&found).context("what was found cannot be read")?;
+        Ok(serde_json::from_str(&text)?)
+    }
+}
+
+/// This program under the name cargo, which the course command starts.
+fn stand_in(work: &Path) -> Result<PathBuf> {
+    let dir = work.join("bin");
+    let path = dir.join(format!("cargo{}", env::consts::EXE_SUFFIX));
+    if !path.exists() {
+        fs::create_dir_all(&dir)?;
+        let own = env::current_exe()?;
+        #[cfg(unix)]
+        std::os::unix::fs::symlink(own, &path)?;
+        #[cfg(not(unix))]
+        fs::copy(own, &path)?;
+    }
+    Ok(path)
+}
+
+fn hash(parts: &[&[u8]]) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part);
+    }
+    hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,222 @@
+//! All that students get: the workspace, the book, the assignment, and a page that says how to go on.
+
+use crate::{
+    Moment,
+    assignment::{Asked, Assignment, Hints, Late},
+    export::Export,
+};
+use anyhow::{Context, Result, ensure};
+use attn::{ASSIGNMENT, Chapter, Course, compile, copy, files};
+use std::{
+    fmt::Write,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+use toml_edit::DocumentMut;
+use walkdir::WalkDir;
+
+/// What was made.
+pub struct Made {
+    /// How many exercises are in it.
+    pub exercises: usize,
+    /// The exercises of the chapter that are not, each with the reason.
+    pub left_out: Vec<(String, String)>,
+    /// The assignment file to grade by, if it was written.
+    pub assignment: Option<PathBuf>,
+}
+
+/// Makes the folder `out` for students. Without an assignment, one is written beside the folder: all exercises, for the
+/// points that they have in the course, due at `due`.
+///
+/// # Errors
+/// When the folder holds something else, the chapter cannot be handed out, or a file cannot be read or written.
+pub fn hand_out(
+    course: &Course,
+    number: u32,
+    out: &Path,
+    due: Option<Moment>,
+    assignment: Option<Assignment>,
+    with_book: bool,
+) -> Result<Made> {
+    course.expect_whole("handing out")?;
+    expect_own(out)?;
+    let chapter = course.chapter(number)?;
+    let export = Export::new(course, &[number])?;
+    export.write(out)?;
+    let fingerprint = export.fingerprint(out)?;
+    let mut written = None;
+    let assignment = match assignment {
+        Some(assignment) => {
+            ensure!(
+                assignment.chapter == number,
+                "the assignment is about chapter {}",
+                assignment.chapter
+            );
+            for asked in &assignment.exercises {
+                let is_there = export.exercises().any(|(_, exercise)| exercise.id == asked.id);
+                ensure!(is_there, "{} is asked, and cannot be handed out", asked.id);
+            }
+            Assignment { course: fingerprint, ..assignment }
+        }
+        None => {
+            let all = export.exercises();
+            let assignment = Assignment {
+                title: format!("Chapter {number}: {}", chapter.title),
+                chapter: number,
+                course: fingerprint,
+                due: due.context("it has to be due some time")?,
+                late: Late::None,
+                hints: Hints::default(),
+                exercises: all
+                    .map(|(_, exercise)| Asked {
+                        id: exercise.id.clone(),
+                        points: exercise.points.into(),
+                    })
+                    .collect(),
+                questions: Vec::new(),
+            };
+            let file = out.with_extension("toml");
+            files::write(&file, toml::to_string(&assignment)?)?;
+            written = Some(file);
+            assignment
+        }
+    };
+    files::write(&out.join(ASSIGNMENT), for_students(&assignment)?)?;
+    if !assignment.questions.is_empty() {
+        files::write(&out.join("predictions.toml"), predictions(&assignment))?;
+    }
+    files::write(&out.join("README.md"), readme(chapter, &assignment, with_book))?;
+    files::write(&out.join(".gitignore"), "/target\n/.attn\n")?;
+    for file in ["AGENTS.md", ".vscode/settings.json"] {
+        let from = course.root.join(file);
+        if from.is_file() {
+            files::write(&out.join(file), files::read(&from)?)?;
+        }
+    }
+    if with_book {
+        book(course, chapter, out)?;
+    }
+    let exercises = export.exercises().count();
+    Ok(Made { exercises, left_out: export.left_out()?, assignment: written })
+}
+
+/// Makes sure that a folder is not there yet, is empty, or was made here before: what is in it will be gone.
+fn expect_own(out: &Path) -> Result<()> {
+    let is_empty = fs::read_dir(out).map_or(true, |mut entries| entries.next().is_none());
+    ensure!(
+        is_empty || out.join(ASSIGNMENT).is_file(),
+        "{} holds something else already; name a folder that is not there yet",
+        out.display()
+    );
+    Ok(())
+}
+
+/// The assignment without what is right.
+fn for_students(assignment: &Assignment) -> Result<String> {
+    let mut document: DocumentMut = toml::to_string(assignment)?.parse()?;
+    if let Some(questions) =
+        document.get_mut("questions").and_then(|questions| questions.as_array_of_tables_mut())
+    {
+        for question in questions.iter_mut() {
+            question.remove("accepts");
+        }
+    }
+    Ok(document.to_string())
+}
+
+/// The file in which students answer questions.
+fn predictions(assignment: &Assignment) -> String {
+    let mut text =
+        "# Answer before you write code. Each answer stands between the quotes.\n".to_string();
+    for question in &assignment.questions {
+        for line in textwrap::wrap(&question.text, 76) {
+            let _ = write!(text, "\n# {line}");
+        }
+        let _ = write!(text, "\n{} = \"\"\n", question.id);
+    }
+    text
+}
+
+/// The page that says how to go on.
+fn readme(chapter: &Chapter, assignment: &Assignment, with_book: bool) -> String {
+    let Chapter { number, .. } = chapter;
+    let answers = chapter.answers().display().to_string();
+    let Assignment { title, due, exercises, questions, .. } = assignment;
+    let list: String = exercises
+        .iter()
+        .map(|asked| {
+            let exercise = chapter.exercises.iter().find(|exercise| exercise.id == asked.id);
+            let (item, title) = exercise.map_or(("", ""), |e| (&e.item, &e.title));
+            format!("| {} | `{item}` | {title} | {} |\n", asked.id, asked.points)
+        })
+        .collect();
+    let first = exercises.first().map_or("", |asked| &asked.id);
+    let mut text = format!(
+        "# {title}\n\nDue: {due}\n\n\
+         You need [Rust](https://www.rust-lang.org/tools/install) {} or newer, and an editor.\n\n\
+         1. Open `{answers}`. Each exercise is a function whose body is a `todo!`.\n\
+         2. Write a body, save, and check it: `cargo attn check {first}`. The first time this compiles for a few \
+         minutes. `cargo attn watch {number}` checks on every save.\n\
+         3. Stuck? `cargo attn try {first}` shows a case, `cargo attn hint {first}` gives a hint.\n\
+         4. Hand in `{answers}`: the file alone, or this folder as an archive. Nothing else of it is graded.\n",
+        env!("CARGO_PKG_RUST_VERSION"),
+    );
+    if with_book {
+        text += "\nThe book is in the folder `book`: open `book/index.html`.\n";
+    }
+    if !questions.is_empty() {
+        text += "\nThere are questions, too. Answer them in `predictions.toml` before you write code, and hand it in \
+                 with the rest.\n";
+    }
+    text += "\nYour answers are graded on more cases than you have here. So an answer that was made to fit these cases \
+             alone is not right yet.\n";
+    let _ =
+        write!(text, "\n| exercise | function | | points |\n| --- | --- | --- | ---: |\n{list}");
+    text
+}
+
+/// Builds the book without the solutions of a chapter into the folder `book`.
+fn book(course: &Course, chapter: &Chapter, out: &Path) -> Result<()> {
+    let program = compile::book(course)?;
+    let scratch = tempfile::tempdir()?;
+    copy::copy(&course.root, scratch.path(), copy::WHOLE)?;
+    let pages = scratch.path().join("book/src");
+    let solutions: Vec<PathBuf> = [format!("ch{:02}", chapter.number), "primer".into()]
+        .into_iter()
+        .filter(|name| name != "primer" || chapter.number == 0)
+        .map(|name| pages.join(format!("{name}-solutions.md")))
+        .filter(|page| page.is_file())
+        .collect();
+    ensure!(!solutions.is_empty(), "chapter {} has no page of solutions", chapter.number);
+    for page in solutions {
+        let text = "# Solutions\n\nThis chapter is an assignment. Its solutions come after the due date, from whoever set it.\n";
+        fs::write(&page, text)?;
+    }
+    let book = scratch.path().join("book");
+    let built = Command::new(program)
+        .arg("--book")
+        .arg(&book)
+        .arg("build")
+        .current_dir(scratch.path())
+        .output()
+        .context("the book's program cannot be started")?;
+    ensure!(
+        built.status.success(),
+        "the book cannot be built:\n{}",
+        String::from_utf8_lossy(&built.stderr).trim()
+    );
+    let to = out.join("book");
+    let _ = fs::remove_dir_all(&to);
+    let pages = book.join("book");
+    for entry in WalkDir::new(&pages) {
+        let entry = entry?;
+        let there = to.join(entry.path().strip_prefix(&pages)?);
+        if entry.file_type().is_dir() {
+            fs::create_dir_all(&there)?;
+        } else {
+            fs::copy(entry.path(), &there)?;
+        }
+    }
+    Ok(())
+}
