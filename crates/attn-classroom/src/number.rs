@@ -10,3 +10,8 @@ pub(crate) fn hundredths(x: f64) -> f64 {
 pub(crate) fn short(x: f64) -> String {
     hundredths(x).to_string()
 }
+
+/// A count with its noun: `1 file`, `2 files`.
+pub(crate) fn counted(n: usize, noun: &str) -> String {
+    if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
+}

@@ -198,7 +198,7 @@ impl Student {
         let predictions = self.predictions.iter_mut().flat_map(|p| [&mut p.points, &mut p.of]);
         exercises.chain(predictions).for_each(|x| *x = hundredths(*x));
         // Two digits more than points have: a day may cost 2.5 percent.
-        self.late_factor = hundredths(self.late_factor * 100.0) / 100.0;
+        self.late_factor = (self.late_factor * 10_000.0).round() / 10_000.0;
         (self.points, self.of) = self.total();
     }
 }

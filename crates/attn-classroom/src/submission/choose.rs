@@ -5,6 +5,7 @@ use super::{
     finder::{Finder, Found},
     place,
 };
+use crate::number::counted;
 
 pub(super) fn choose(finder: Finder) -> (Vec<String>, Result<Files, Refusal>) {
     let Finder { wanted, answers: found, predictions, mut others, .. } = finder;
@@ -33,8 +34,8 @@ pub(super) fn choose(finder: Finder) -> (Vec<String>, Result<Files, Refusal>) {
     let predictions = predictions_of(&answers, predictions, &mut notes);
     others.extend(rest.into_iter().map(|found| found.place));
     if !others.is_empty() {
-        let noun = if others.len() == 1 { "file" } else { "files" };
-        notes.push(format!("ignored {} other {noun}: {}", others.len(), first_few(others)));
+        let count = counted(others.len(), "other file");
+        notes.push(format!("ignored {count}: {}", first_few(others)));
     }
     (notes, answers.content.map(|answers| Files { answers, predictions }))
 }

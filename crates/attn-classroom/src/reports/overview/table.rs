@@ -1,5 +1,8 @@
 use super::{Overview, State};
-use crate::{number::short, reports::told::plain};
+use crate::{
+    number::{counted, short},
+    reports::told::plain,
+};
 use textwrap::{Options, core::display_width, wrap};
 
 const WIDTH: usize = 80;
@@ -33,7 +36,6 @@ pub fn text(overview: &Overview) -> String {
 /// How many there are, and how they did.
 pub(super) fn sentence(overview: &Overview) -> String {
     let (students, refused) = (overview.students, overview.refused);
-    let noun = if students == 1 { "student" } else { "students" };
     let refused = match refused {
         0 => String::new(),
         n => format!(" {n} handed in nothing that can be graded."),
@@ -42,7 +44,7 @@ pub(super) fn sentence(overview: &Overview) -> String {
         format!(" The median of the others is {} of {} points.", short(median), short(overview.of))
     });
     let median = if refused.is_empty() { median.replace(" of the others", "") } else { median };
-    format!("{students} {noun}.{refused}{median}")
+    format!("{}.{refused}{median}", counted(students, "student"))
 }
 
 fn row(name: &str, counts: &[String; 6]) -> String {

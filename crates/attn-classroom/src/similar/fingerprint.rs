@@ -1,0 +1,34 @@
+use std::{
+    collections::BTreeSet,
+    hash::{DefaultHasher, Hash, Hasher},
+};
+
+/// How many tokens a fingerprint covers. Fewer than this in common are never noticed.
+pub const K: usize = 10;
+/// Of so many fingerprints in a row, at least one is kept.
+const WINDOW: usize = 6;
+/// How many tokens in a row two exercises may have in common without a common fingerprint.
+pub const LONGEST_MISSED: usize = WINDOW + K - 2;
+
+/// The hashes of all runs of [`K`] tokens.
+fn hashes(tokens: &[String]) -> Vec<u64> {
+    let hash = |run: &[String]| {
+        let mut hasher = DefaultHasher::new();
+        run.hash(&mut hasher);
+        hasher.finish()
+    };
+    tokens.windows(K).map(hash).collect()
+}
+
+/// All fingerprints.
+pub(super) fn all(tokens: &[String]) -> BTreeSet<u64> {
+    hashes(tokens).into_iter().collect()
+}
+
+/// The smallest fingerprint of each window.
+pub(super) fn winnowed(tokens: &[String]) -> BTreeSet<u64> {
+    let hashes = hashes(tokens);
+    // The paper says which of equal ones to take, for the sake of their places; a set has no places.
+    let windows = hashes.windows(WINDOW.min(hashes.len()).max(1));
+    windows.filter_map(|window| window.iter().min().copied()).collect()
+}
