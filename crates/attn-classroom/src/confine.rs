@@ -113,6 +113,7 @@ pub fn probe() -> Result<Holds> {
     std::fs::write(&secret, "s").context("a file to be kept from")?;
     let own = dir.path().join("own");
     std::fs::create_dir(&own)?;
+    std::fs::write(own.join("file"), "")?;
     let place = Place::of_worker(program.clone(), own.clone(), 1 << 30);
     place.enter()?;
     let may_write = std::fs::write(own.join("file"), "f").is_ok();
@@ -120,7 +121,8 @@ pub fn probe() -> Result<Holds> {
         files: may_write
             && std::fs::read(&secret).is_err()
             && std::fs::write(&secret, "t").is_err()
-            && std::fs::read_dir("/").is_err(),
+            && std::fs::read_dir("/").is_err()
+            && std::fs::write(own.join("another"), "").is_err(),
         network: std::net::UdpSocket::bind("127.0.0.1:0").is_err()
             && std::net::TcpListener::bind("127.0.0.1:0").is_err(),
         processes: std::process::Command::new(program).arg("--version").spawn().is_err(),

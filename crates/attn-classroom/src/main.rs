@@ -120,6 +120,9 @@ struct Grade {
     /// How many submissions at a time; as many as there are cores, otherwise
     #[arg(long)]
     at_once: Option<usize>,
+    /// How long one case may take
+    #[arg(long, default_value_t = Limits::default().seconds)]
+    seconds: u64,
     /// What to do where submissions cannot be kept in their place
     #[arg(long, value_enum, default_value_t = Confinement::Require)]
     confinement: Confinement,
@@ -239,7 +242,7 @@ impl Grade {
         let settings = Settings {
             seed: self.seed,
             at_once: self.at_once.unwrap_or(cores).min(submissions.len().max(1)),
-            limits: Limits::default(),
+            limits: Limits { seconds: self.seconds, ..Limits::default() },
         };
         let work = course.root.join(format!(".attn/classroom/{:02}", assignment.chapter));
         let grader = Grader::new(&course, &assignment, settings, &work)?;

@@ -1,7 +1,8 @@
 //! What a check program does with an exercise, put together: run, judge, verify, work.
 
 use crate::{
-    Cases, Check, Field, Fields, Grade, Limits, Report, Shown, Trial, Verification, Who,
+    Cases, Check, Failure, Field, Fields, Grade, Limits, Report, Shown, Symptom, Trial, Verdict,
+    Verification, Who,
     diagnosis::Known,
     exercise::{Answer, Answered},
     recording::Recording,
@@ -12,7 +13,11 @@ use crate::{
     worker,
 };
 use serde::{Serialize, de::DeserializeOwned};
-use std::{io, path::Path};
+use std::{
+    io, iter,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+};
 
 impl<B, C, A> Check for Answered<B, C, A>
 where
@@ -45,19 +50,26 @@ where
         let bench = Bench::new(self, &cases);
         let mut runs = run(self.id, &[Who::Answer], &cases, worker, limits)?;
         let run = runs.swap_remove(0);
-        let diagnose = || Ok(self.run_known(&cases, limits)?.diagnose(&run));
-        let report = bench.report(&run, diagnose)?.report;
-        let mut kinds: Vec<Cases> = Vec::new();
-        for ((index, case), right) in cases.iter().enumerate().zip(bench.right(&run)) {
-            let kind = asks(index, case);
-            let at = kinds.iter().position(|cases| cases.kind == kind).unwrap_or_else(|| {
-                kinds.push(Cases { kind, right: 0, of: 0 });
-                kinds.len() - 1
-            });
-            kinds[at].right += usize::from(right);
-            kinds[at].of += 1;
-        }
-        Ok(Grade { report, kinds })
+        let judged = AssertUnwindSafe(|| -> io::Result<Grade> {
+            let diagnose = || Ok(self.run_known(&cases, limits)?.diagnose(&run));
+            let report = bench.report(&run, diagnose)?.report;
+            let right = bench.right(&run);
+            Ok(Grade { report, kinds: by_kind(&cases, right) })
+        });
+        // No function gives an answer that the judge cannot bear to look at; a forged one may be such.
+        catch_unwind(judged).unwrap_or_else(|_| {
+            let failure = Failure {
+                case: 1,
+                label: cases[0].label(),
+                right: 0,
+                of: cases.len(),
+                symptom: Symptom::Wrong { what: "the answer has a form that none can have".into() },
+                diagnosis: None,
+            };
+            let verdict = Verdict::Failed(failure);
+            let report = Report { id: self.id.into(), verdict, printed: Vec::new() };
+            Ok(Grade { report, kinds: by_kind(&cases, iter::repeat(false)) })
+        })
     }
 
     fn record(&self, seed: u64, file: &Path) -> io::Result<()> {
@@ -117,4 +129,19 @@ where
         let named = self.known().map(|(name, when)| (name.to_string(), when.to_string()));
         Ok(Known { reference, mistakes: named.zip(runs).collect() })
     }
+}
+
+/// How many cases of each kind are right.
+fn by_kind(cases: &[impl Regimes], right: impl Iterator<Item = bool>) -> Vec<Cases> {
+    let mut kinds: Vec<Cases> = Vec::new();
+    for ((index, case), right) in cases.iter().enumerate().zip(right) {
+        let kind = asks(index, case);
+        let at = kinds.iter().position(|cases| cases.kind == kind).unwrap_or_else(|| {
+            kinds.push(Cases { kind, right: 0, of: 0 });
+            kinds.len() - 1
+        });
+        kinds[at].right += usize::from(right);
+        kinds[at].of += 1;
+    }
+    kinds
 }

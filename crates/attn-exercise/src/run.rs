@@ -129,6 +129,8 @@ fn run_in_one_worker<C: Serialize, A: DeserializeOwned>(
         dir: dir.path().into(),
         memory: limits.memory,
     };
+    // Both are there before the worker is, which so need not make any file.
+    File::create(path("outcomes")).map_err(|error| at(dir.path(), error))?;
     let printed = File::create(path("printed")).map_err(|error| at(dir.path(), error))?;
     let (program, arguments) = match worker {
         [] => (env::current_exe()?, worker),

@@ -466,16 +466,11 @@ pub fn example(
 /// # Errors
 /// When it does not compile.
 pub fn book(course: &Course) -> Result<PathBuf> {
-    let arguments = ["build", "--package", "attn-book", "--bin", "attn-book"];
-    let what = "Compiling the book's program (the first time takes about a minute)";
     if !io::stderr().is_terminal() {
         // Where no progress can be shown.
-        eprintln!("{what} …");
+        eprintln!("Compiling the book's program (the first time takes about a minute) …");
     }
-    match build(&course.root, &arguments, None, what)? {
-        Outcome::Program(program) => Ok(program),
-        Outcome::Failed(failure) => bail!("attn-book does not compile:\n{}", failure.text()),
-    }
+    program_of(course, "attn-book", "the book's program")
 }
 
 /// Builds the server of chapter 10's engine and returns it.
@@ -483,11 +478,24 @@ pub fn book(course: &Course) -> Result<PathBuf> {
 /// # Errors
 /// When it does not compile.
 pub fn server(course: &Course) -> Result<PathBuf> {
-    let arguments = ["build", "--package", "attn-serve", "--bin", "attn-serve"];
-    let what = "Compiling the server (the first time takes about a minute)";
-    match build(&course.root, &arguments, None, what)? {
+    program_of(course, "attn-serve", "the server")
+}
+
+/// Builds the classroom's program and returns it.
+///
+/// # Errors
+/// When it does not compile.
+pub fn classroom(course: &Course) -> Result<PathBuf> {
+    program_of(course, "attn-classroom", "the classroom's program")
+}
+
+/// Builds the program of a package of the course that has its name.
+fn program_of(course: &Course, package: &str, what: &str) -> Result<PathBuf> {
+    let arguments = ["build", "--package", package, "--bin", package];
+    let what = format!("Compiling {what} (the first time takes about a minute)");
+    match build(&course.root, &arguments, None, &what)? {
         Outcome::Program(program) => Ok(program),
-        Outcome::Failed(failure) => bail!("attn-serve does not compile:\n{}", failure.text()),
+        Outcome::Failed(failure) => bail!("{package} does not compile:\n{}", failure.text()),
     }
 }
 

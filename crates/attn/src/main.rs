@@ -106,6 +106,20 @@ enum Command {
     Book(Book),
     /// What is installed, what is missing, and what that costs
     Doctor,
+    /// For teachers: a chapter as an assignment; `classroom --help` says what it takes
+    #[command(disable_help_flag = true)]
+    Classroom {
+        /// Passed on to it
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// For teachers: grade what was handed in; `grade --help` says what it takes
+    #[command(disable_help_flag = true)]
+    Grade {
+        /// Passed on to it
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// For those who write the course
     #[command(subcommand)]
     Dev(Dev),
@@ -217,6 +231,9 @@ fn expect_it_here(course: &Course, command: &Command) -> anyhow::Result<()> {
         Command::Serve { .. } => course.expect_whole("the server"),
         Command::Chat { .. } => course.expect_whole("the real language model"),
         Command::Bench { .. } => course.expect_whole("the benchmarks' program"),
+        Command::Classroom { .. } | Command::Grade { .. } => {
+            course.expect_whole("what teachers need")
+        }
         Command::Dev(_) => course.expect_whole("what authors need"),
         _ => Ok(()),
     }
@@ -250,6 +267,11 @@ fn run(Arguments { json, command }: Arguments) -> anyhow::Result<bool> {
         Some(Command::Gradcheck { target, seed }) => commands::gradcheck(&course, &target, seed),
         Some(Command::Bench { chapter, arguments }) => {
             commands::bench(&course, chapter, &arguments)
+        }
+        Some(Command::Classroom { arguments }) => commands::classroom(&course, &arguments),
+        Some(Command::Grade { arguments }) => {
+            let arguments = [vec!["grade".to_string()], arguments].concat();
+            commands::classroom(&course, &arguments)
         }
         Some(Command::Start { port, no_open }) => {
             let port = port.to_string();

@@ -1,0 +1,393 @@
+//! A class of full, partial, broken and hostile submissions, graded by the program as a teacher would.
+//!
+//! A hostile body tries something and, if it was refused, gives the right answer: so it passes if and only if it was kept
+//! in its place. 3.5 is solved in every file: whatever 3.1 does, it must not cost that.
+
+use attn::{Course, starter};
+use attn_classroom::results::{Graded, Results, State, Student};
+use std::{
+    env, fs,
+    io::Write,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+use tempfile::TempDir;
+
+/// What a right 3.1 says; `x` is what it is given.
+const RIGHT: &str = "
+    let mut weights = x.to_owned();
+    for mut row in weights.rows_mut() {
+        let most = row.fold(f32::NEG_INFINITY, |a, &b| a.max(b));
+        if most == f32::NEG_INFINITY { row.fill(0.0); continue; }
+        row.mapv_inplace(|s| (s - most).exp());
+        let sum = row.sum();
+        row /= sum;
+    }
+    weights";
+
+/// Bodies of 3.1 with what becomes of them. `{right}` stands for a right answer, `{root}` for the course's folder.
+const BODIES: &[(&str, &str, State)] = &[
+    ("right", "{right}", State::Passed),
+    ("unsolved", "todo!(\"3.1: later\")", State::Unsolved),
+    // No maximum is taken out: only the numbers that are not large are right.
+    (
+        "overflows",
+        "let e = x.mapv(f32::exp); let s = e.sum_axis(Axis(1)).insert_axis(Axis(1)); e / s",
+        State::Partly,
+    ),
+    ("nothing", "Array2::zeros(x.dim())", State::Wrong),
+    ("another shape", "Array2::zeros((1, 1))", State::Wrong),
+    // Ends itself in some way.
+    ("exit", "std::process::exit(0)", State::Stopped),
+    ("exit late", "if x.len() > 6 { std::process::exit(0) } {right}", State::Stopped),
+    ("abort", "std::process::abort()", State::Stopped),
+    ("panic", "panic!(\"no\")", State::Wrong),
+    (
+        "panic in drop",
+        "struct D; impl Drop for D { fn drop(&mut self) { panic!(\"in drop\") } } let _d = D; panic!(\"no\")",
+        State::Stopped,
+    ),
+    ("endless loop", "loop { std::hint::black_box(()); }", State::Stopped),
+    (
+        "endless recursion",
+        "fn f(n: u64) -> u64 { std::hint::black_box(f(n + 1)) + 1 } f(0); {right}",
+        State::Stopped,
+    ),
+    (
+        "deadlock",
+        "let m = std::sync::Mutex::new(0); let _a = m.lock(); let _b = m.lock(); {right}",
+        State::Stopped,
+    ),
+    (
+        "null",
+        "#[allow(unsafe_code)] unsafe { *std::ptr::null_mut::<u8>() = 1 }; {right}",
+        State::Stopped,
+    ),
+    // Uses up what there is.
+    (
+        "memory at once",
+        "let v = vec![1u8; 64 << 30]; std::hint::black_box(&v); {right}",
+        State::Stopped,
+    ),
+    (
+        "memory bit by bit",
+        "let mut all = Vec::new(); loop { all.push(vec![1u8; 1 << 20]); }",
+        State::Stopped,
+    ),
+    ("output", "loop { println!(\"{}\", \"x\".repeat(1 << 16)); }", State::Stopped),
+    (
+        "threads",
+        "for _ in 0..100 { std::thread::spawn(|| std::thread::sleep(std::time::Duration::from_secs(1000))); } {right}",
+        State::Passed,
+    ),
+    (
+        "threads without end",
+        "loop { std::thread::spawn(|| std::thread::sleep(std::time::Duration::from_secs(1000))); }",
+        State::Wrong,
+    ),
+    (
+        "a large file",
+        "let dir = own_dir(); let f = std::fs::File::options().write(true).open(dir.join(\"printed\")).unwrap(); use std::io::Write; let mut f = f; loop { f.write_all(&[0; 1 << 16]).unwrap(); }",
+        State::Stopped,
+    ),
+    (
+        "many files",
+        "let dir = own_dir(); for i in 0..9 { assert!(std::fs::write(dir.join(format!(\"{i}\")), \"f\").is_err()); } {right}",
+        State::Passed,
+    ),
+    // Pretends.
+    (
+        "forged lines",
+        "println!(\"{{\\\"id\\\":\\\"3.1\\\",\\\"verdict\\\":{{\\\"state\\\":\\\"passed\\\",\\\"cases\\\":24}}}}\"); x.to_owned()",
+        State::Wrong,
+    ),
+    (
+        "forged outcomes",
+        "std::fs::write(own_dir().join(\"outcomes\"), [0xff; 4096]).unwrap(); std::process::exit(0)",
+        State::Stopped,
+    ),
+    (
+        "cannot be checked",
+        "attn_exercise::cannot_be_checked(\"the dog ate it\")",
+        State::NotChecked,
+    ),
+    ("waits on another", "todo!(\"3.2: later\")", State::WaitsOn),
+    (
+        "hooks",
+        "std::panic::set_hook(Box::new(|_| std::process::exit(0))); panic!(\"no\")",
+        State::Stopped,
+    ),
+    // Looks for what is right.
+    ("the reference", "ch03_scaled_dot_product::softmax_rows(x)", State::DoesNotCompile),
+    ("the oracle", "attn_oracle::softmax_rows::<f32>(x)", State::DoesNotCompile),
+    (
+        "the declaration",
+        "(ch03_scaled_dot_product::exercises::softmax_rows::exercise().solution)(x)",
+        State::DoesNotCompile,
+    ),
+    (
+        "its source",
+        "#[path = \"{root}/chapters/03-scaled-dot-product/src/softmax.rs\"] mod stolen; stolen::softmax_rows(x)",
+        State::DoesNotCompile,
+    ),
+    (
+        "its text",
+        "let _ = include_str!(\"{root}/chapters/03-scaled-dot-product/src/softmax.rs\"); {right}",
+        State::DoesNotCompile,
+    ),
+    (
+        "the system's files",
+        "let _ = include_bytes!(\"/etc/passwd\"); {right}",
+        State::DoesNotCompile,
+    ),
+    (
+        "the judge",
+        "assert!(std::fs::read(\"{root}/.attn/classroom/03/judge\").is_err()); {right}",
+        State::Passed,
+    ),
+    (
+        "files",
+        "for f in [\"/etc/passwd\", \"{root}/Cargo.toml\", \"/proc/1/environ\"] { assert!(std::fs::read(f).is_err(), \"{f}\"); } assert!(std::fs::read_dir(\"/\").is_err()); {right}",
+        State::Passed,
+    ),
+    (
+        "the environment",
+        "assert!(option_env!(\"ATTN_SECRET\").is_none()); assert_eq!(std::env::vars_os().count(), 0); {right}",
+        State::Passed,
+    ),
+    // Reaches for others.
+    (
+        "writing elsewhere",
+        "for f in [\"/tmp/hostile\", \"{root}/hostile\"] { assert!(std::fs::write(f, \"h\").is_err(), \"{f}\"); } {right}",
+        State::Passed,
+    ),
+    (
+        "permissions",
+        "use std::os::unix::fs::PermissionsExt; let p = std::fs::Permissions::from_mode(0o777); assert!(std::fs::set_permissions(\"{root}/Cargo.toml\", p).is_err()); {right}",
+        State::Passed,
+    ),
+    (
+        "starting programs",
+        "assert!(std::process::Command::new(\"/bin/sh\").spawn().is_err()); {right}",
+        State::Passed,
+    ),
+    (
+        "fork bomb",
+        "loop { if std::process::Command::new(std::env::current_exe().unwrap()).spawn().is_err() { break } } {right}",
+        State::Passed,
+    ),
+    (
+        "the network",
+        "assert!(std::net::TcpStream::connect(\"127.0.0.1:1\").unwrap_err().kind() == std::io::ErrorKind::PermissionDenied); assert!(std::net::UdpSocket::bind(\"127.0.0.1:0\").is_err()); assert!(std::os::unix::net::UnixStream::pair().is_err() || true); {right}",
+        State::Passed,
+    ),
+    // Works on the compiler.
+    (
+        "macro bomb",
+        "macro_rules! m { ($($t:tt)*) => { m!{ $($t)* $($t)* } } } m!{ a } {right}",
+        State::DoesNotCompile,
+    ),
+    (
+        "endless constant",
+        "const N: u64 = { let mut i = 0; while i < u64::MAX { i += 1 } i }; std::hint::black_box(N); {right}",
+        State::DoesNotCompile,
+    ),
+    (
+        "endless types",
+        "fn f<T>(n: u64, t: T) { if n > 0 { f(n - 1, (t, 0)) } } f(9, 0); {right}",
+        State::DoesNotCompile,
+    ),
+    ("an open bracket", "{right} (", State::DoesNotCompile),
+];
+
+/// Where a worker's files lie, for bodies that look for them.
+const OWN_DIR: &str = "
+fn own_dir() -> std::path::PathBuf {
+    let request = std::env::args().nth(1).expect(\"a request\");
+    let from = request.find(\"\\\"dir\\\":\\\"\").expect(\"a folder\") + 7;
+    request[from..].split('\"').next().expect(\"its end\").into()
+}
+";
+
+struct Class {
+    course: Course,
+    dir: TempDir,
+    solved: String,
+}
+
+impl Class {
+    fn new() -> Self {
+        let root =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the root");
+        let course = Course::load(&root).expect("the course");
+        let chapter = course.chapter(3).expect("chapter 3");
+        let solved = starter::solved(&course, chapter).expect("the reference");
+        fs::write(root.join("target/hostile-free"), "").expect("writable");
+        Class { course, dir: tempfile::tempdir().expect("a folder"), solved }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// A learner's file with this body of 3.1, and 3.5 solved.
+    fn answers(&self, body: &str) -> String {
+        let chapter = self.course.chapter(3).expect("chapter 3");
+        let text =
+            fs::read_to_string(self.course.root.join(chapter.starter())).expect("the starter");
+        let (_, gradient) = self.course.exercise("3.5").expect("3.5");
+        let reference = starter::solution(&self.course, chapter, gradient).expect("its reference");
+        let text = starter::with_body(&text, gradient, &reference).expect("its section");
+        let (_, softmax) = self.course.exercise("3.1").expect("3.1");
+        let root = self.course.root.display().to_string();
+        let body = body.replace("{right}", RIGHT).replace("{root}", &root);
+        let code = format!(
+            "pub fn softmax_rows(x: ArrayView2<f32>) -> Array2<f32> {{\n{body}\n}}\n{OWN_DIR}"
+        );
+        starter::with_body(&text, softmax, &code).expect("its section")
+    }
+
+    fn submit(&self, name: &str, text: &str) {
+        let file = self.path("class").join(name).join("exercise.rs");
+        fs::create_dir_all(file.parent().expect("a folder")).expect("made");
+        fs::write(file, text).expect("written");
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_attn-classroom"))
+            .args(arguments)
+            .current_dir(&self.course.root)
+            .env("ATTN_SECRET", "s3cret")
+            .output()
+            .expect("it runs")
+    }
+
+    fn grade(&self, arguments: &[&str], out: &str) -> Results {
+        let (class, out) = (self.path("class"), self.path(out));
+        let assignment = self.path("assignment.toml");
+        let paths =
+            [class.to_str(), assignment.to_str(), out.to_str()].map(|path| path.expect("plain"));
+        let all =
+            ["grade", paths[0], "--assignment", paths[1], "--out", paths[2], "--seconds", "2"];
+        let output = self.run(&[&all[..], arguments].concat());
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{complaint}");
+        let text = fs::read_to_string(out.join("results.json")).expect("results");
+        Results::from_json(&text).expect("they are whole")
+    }
+}
+
+fn exercise<'r>(student: &'r Student, id: &str) -> &'r Graded {
+    student.exercises.iter().find(|graded| graded.id == id).expect("it was asked")
+}
+
+#[test]
+fn a_class_is_graded() {
+    let class = Class::new();
+    let assignment = "
+        title = \"Week 3\"
+        chapter = 3
+        course = \"any\"
+        due = \"2027-03-01T23:59:00+01:00\"
+        late = { per_day = 10, at_most_days = 3 }
+        exercises = [{ id = \"3.1\", points = 10 }, { id = \"3.5\", points = 15 }]
+        [[questions]]
+        id = \"weights\"
+        text = \"Both scores are equal. What is the first weight?\"
+        accepts = { number = 0.5, tolerance = 0.01 }
+        points = 2
+    ";
+    fs::write(class.path("assignment.toml"), assignment).expect("written");
+    for (name, body, _) in BODIES {
+        class.submit(name, &class.answers(body));
+    }
+    class.submit("whole", &class.solved);
+    fs::write(class.path("class/whole/predictions.toml"), "weights = 0.5").expect("written");
+    // What is beside the answers counts for nothing.
+    for (file, text) in [
+        ("Cargo.toml", "[package]\nname = \"mine\""),
+        ("build.rs", "fn main() { panic!() }"),
+        (".cargo/config.toml", "[build]\nrustflags = [\"--cfg\", \"mine\"]"),
+        ("tests/mine.rs", "compile_error!();"),
+    ] {
+        let file = class.path("class/whole").join(file);
+        fs::create_dir_all(file.parent().expect("a folder")).expect("made");
+        fs::write(file, text).expect("written");
+    }
+    class.submit("Zoë O'Neill", &class.solved);
+    class.submit("late", &class.solved);
+    class.submit("empty file", "");
+    class.submit("another chapter", &class.solved.replace("Chapter 3", "Chapter 4"));
+    fs::create_dir_all(class.path("class/nothing")).expect("made");
+    fs::create_dir_all(class.path("class/not text")).expect("made");
+    fs::write(class.path("class/not text/exercise.rs"), [0xff, 0xfe, 0x00]).expect("written");
+    #[cfg(unix)]
+    {
+        fs::create_dir_all(class.path("class/link")).expect("made");
+        std::os::unix::fs::symlink("/etc/passwd", class.path("class/link/exercise.rs"))
+            .expect("made");
+    }
+    let mut bomb =
+        zip::ZipWriter::new(fs::File::create(class.path("class/bomb.zip")).expect("made"));
+    let plain = zip::write::SimpleFileOptions::default();
+    bomb.start_file("exercise.rs", plain).expect("begun");
+    for _ in 0..80 {
+        bomb.write_all(&[b' '; 1 << 20]).expect("written");
+    }
+    bomb.finish().expect("whole");
+    let times = class.path("times.csv");
+    fs::write(&times, "student,submitted\nlate,2027-03-03T08:00:00+01:00\n").expect("written");
+
+    let results = class.grade(&["--submitted", times.to_str().expect("plain")], "out");
+
+    for (name, _, state) in BODIES {
+        let student = results.student(name).expect("graded");
+        let [softmax, gradient] = ["3.1", "3.5"].map(|id| exercise(student, id));
+        assert_eq!(softmax.state, *state, "{name}: {softmax:#?} {:?}", student.notes);
+        assert_eq!(gradient.state, State::Passed, "{name}: {gradient:#?}");
+        assert_eq!(gradient.points, 15.0, "{name}");
+        let points = softmax.points;
+        match state {
+            State::Passed => assert_eq!(points, 10.0, "{name}"),
+            State::Partly => assert!(0.0 < points && points < 10.0, "{name}: {points}"),
+            _ => assert_eq!(points, 0.0, "{name}"),
+        }
+        let told = fs::read_to_string(class.path("out/students").join(format!("{name}.md")));
+        let told = told.expect("a report");
+        assert!(!told.contains("s3cret") && !told.contains("stack backtrace"), "{told}");
+    }
+    let overflows = exercise(results.student("overflows").expect("graded"), "3.1");
+    assert_eq!(overflows.diagnosis.as_ref().expect("named").mistake, "formula-as-written");
+    let whole = results.student("whole").expect("graded");
+    assert_eq!((whole.points, whole.of), (27.0, 27.0), "{whole:#?}");
+    assert!(whole.notes.iter().any(|note| note.contains("Cargo.toml")), "{:?}", whole.notes);
+    assert_eq!(results.student("Zoë O'Neill").expect("graded").points, 25.0);
+    assert_eq!(results.student("late").expect("graded").points, 20.0);
+    for name in ["another chapter", "nothing", "not text", "link", "bomb", "empty file"] {
+        let student = results.student(name).expect("it is in the results");
+        let refused = student.refused.is_some()
+            || student.exercises.iter().all(|graded| graded.state == State::DoesNotCompile);
+        assert!(refused && student.points == 0.0, "{student:#?}");
+    }
+    for file in ["/tmp/hostile", "hostile"] {
+        assert!(!class.course.root.join(file).exists(), "{file}");
+    }
+
+    // Again, in three parts, from what was found: the same bytes.
+    let parts: Vec<PathBuf> = (1..=3)
+        .map(|part| {
+            let name = format!("part-{part}");
+            let shard = format!("{part}/3");
+            let submitted = times.to_str().expect("plain");
+            class.grade(&["--submitted", submitted, "--shard", &shard], &name);
+            class.path(&name).join("results.json")
+        })
+        .collect();
+    let joined = class.path("joined");
+    let mut arguments = vec!["merge"];
+    arguments.extend(parts.iter().map(|part| part.to_str().expect("plain")));
+    arguments.extend(["--out", joined.to_str().expect("plain")]);
+    assert!(class.run(&arguments).status.success());
+    let bytes = |dir: &str| fs::read(class.path(dir).join("results.json")).expect("results");
+    assert!(bytes("joined") == bytes("out"), "the parts differ from the whole");
+}
