@@ -122,12 +122,25 @@ fn a_copy_of_a_part_is_found_in_that_exercise() {
 #[test]
 fn the_starter_is_nobodys_copy() {
     assert_eq!(found(&[STARTER, STARTER]).pairs, []);
-    // Nor where a student moves it or writes it on other lines.
-    let moved = STARTER.replace(
-        "    let mut weights = x.to_owned();",
-        "    let mut weights =\n        x.to_owned();",
-    );
+    // Nor where a formatter lays it out anew.
+    let moved = STARTER
+        .replace(": ArrayView2<f32>", ":\n    ArrayView2<f32>")
+        .replace("row.iter()", "row\n  .iter()");
+    assert_ne!(moved, STARTER);
     assert_eq!(found(&[&moved, &moved]).pairs, []);
+}
+
+#[test]
+fn short_lines_among_the_starters_are_no_copy() {
+    let with = |line: &str| {
+        let mut text = STARTER.to_string();
+        for before in ["    for mut row", "        let largest", "    weights\n"] {
+            text = text.replace(before, &format!("    {line}\n{before}"));
+        }
+        text
+    };
+    let (a, b) = (with("let a = b;"), with("let rows = weights;"));
+    assert_eq!(found(&[&a, &b]).pairs, [], "the lines around them are not theirs");
 }
 
 #[test]
