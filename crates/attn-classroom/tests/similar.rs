@@ -130,6 +130,25 @@ fn the_starter_is_nobodys_copy() {
     assert_eq!(found(&[&moved, &moved]).pairs, []);
 }
 
+/// The starter that the course hands out, with one answer that two students share.
+#[test]
+fn of_a_real_starter_only_the_shared_answer_is_found() {
+    let path =
+        concat!(env!("CARGO_MANIFEST_DIR"), "/../../chapters/03-scaled-dot-product/starter.rs");
+    let starter = std::fs::read_to_string(path).unwrap();
+    let class = |files: &[&str]| {
+        let class: Vec<_> = files.iter().map(|answers| Written { student: "x", answers }).collect();
+        similar(&starter, &class, 0.5).pairs
+    };
+    assert_eq!(class(&[&starter, &starter]), []);
+    let (before, after) = starter.split_once("// ━━ 3.3").unwrap();
+    let todo = after.find("    todo!(").unwrap();
+    let answered = format!("{before}// ━━ 3.3{}{ATTENTION}\n{}", &after[..todo], &after[todo..]);
+    let pairs = class(&[&answered, &starter, &answered]);
+    assert_eq!(pairs.len(), 1);
+    assert_eq!(pairs[0].exercises, [("3.3".to_string(), 1.0)]);
+}
+
 #[test]
 fn short_lines_among_the_starters_are_no_copy() {
     let with = |line: &str| {
