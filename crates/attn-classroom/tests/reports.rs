@@ -359,7 +359,7 @@ fn markdown_and_html_of_a_student_stay_text() {
     let evil = "<script>x</script> [a](javascript:b) ![i](j) `c` *d* __e__ &amp; | # f";
     let mut student = bob();
     student.name = evil.into();
-    student.notes = vec![format!("ignored 1 other file: {evil}"), "- g\n# h".into()];
+    student.notes = vec![format!("ignored 1 other file: {evil}"), "- g\n\n# h".into()];
     student.predictions[0].answer = Some(evil.into());
     student.exercises[0].says = format!("```\n````\n{evil}\n</code>");
     let results = of(vec![student]);
@@ -377,6 +377,7 @@ fn markdown_and_html_of_a_student_stay_text() {
         }
     }
     assert_eq!(headings, 4, "{report}");
+    assert!(text.contains("- g  # h"), "a note of several lines stays one: {text}");
     // In the name, a note, the code block and the answer; what looks like an entity stays as it is, too.
     assert_eq!(text.matches(evil).count(), 4, "{text}");
 }
