@@ -359,7 +359,7 @@ fn markdown_and_html_of_a_student_stay_text() {
     let evil = "<script>x</script> [a](javascript:b) ![i](j) `c` *d* __e__ &amp; | # f";
     let mut student = bob();
     student.name = evil.into();
-    student.notes = vec![format!("ignored 1 other file: {evil}"), "- g\n# h".into()];
+    student.notes = vec![format!("ignored 1 other file: {evil}"), "- g\n\n# h".into()];
     student.predictions[0].answer = Some(evil.into());
     student.exercises[0].says = format!("```\n````\n{evil}\n</code>");
     let results = of(vec![student]);
@@ -377,10 +377,25 @@ fn markdown_and_html_of_a_student_stay_text() {
         }
     }
     assert_eq!(headings, 4, "{report}");
+    assert!(text.contains("- g  # h"), "a note of several lines stays one: {text}");
     // In the name, a note, the code block and the answer; what looks like an entity stays as it is, too.
     assert_eq!(text.matches(evil).count(), 4, "{text}");
+}
+
+#[test]
+fn what_comes_into_the_page_stays_text() {
+    let evil = "<script>\"x\"</script> &amp;";
+    let mut student = bob();
+    student.exercises[0].title = evil.into();
+    student.exercises[1].diagnosis.as_mut().unwrap().when = evil.into();
+    student.exercises[1].diagnosis.as_mut().unwrap().mistake = evil.into();
+    let results = Results::new(evil.into(), 3, "5f0c2b".into(), 17, vec![student]).unwrap();
     let page = html(&Overview::of(&results));
-    assert!(!page.contains("<script"));
+    assert!(!page.contains("<script"), "{page}");
+    let doc = roxmltree::Document::parse(page.strip_prefix("<!doctype html>\n").unwrap()).unwrap();
+    let texts: Vec<&str> =
+        doc.descendants().filter_map(|n| n.is_text().then(|| n.text()).flatten()).collect();
+    assert_eq!(texts.iter().filter(|text| text.contains(evil)).count(), 7, "{texts:?}");
 }
 
 // ── The class ──
@@ -421,7 +436,9 @@ fn the_overview_fits_80_columns() {
         "A title that is far too long for the table, and 陳小明 on top".into();
     wide.exercises[1].title = "陳小明".repeat(9);
     for students in [vec![student], vec![wide], vec![], vec![dora()]] {
-        let text = text(&Overview::of(&of(students)));
+        let title = "a ".repeat(100);
+        let results = Results::new(title, 3, "5f0c2b".into(), 17, students).unwrap();
+        let text = text(&Overview::of(&results));
         for line in text.lines() {
             let width = textwrap::core::display_width(line);
             assert!(width <= 80, "{width}: {line}");

@@ -122,12 +122,44 @@ fn a_copy_of_a_part_is_found_in_that_exercise() {
 #[test]
 fn the_starter_is_nobodys_copy() {
     assert_eq!(found(&[STARTER, STARTER]).pairs, []);
-    // Nor where a student moves it or writes it on other lines.
-    let moved = STARTER.replace(
-        "    let mut weights = x.to_owned();",
-        "    let mut weights =\n        x.to_owned();",
-    );
+    // Nor where a formatter lays it out anew.
+    let moved = STARTER
+        .replace(": ArrayView2<f32>", ":\n    ArrayView2<f32>")
+        .replace("row.iter()", "row\n  .iter()");
+    assert_ne!(moved, STARTER);
     assert_eq!(found(&[&moved, &moved]).pairs, []);
+}
+
+/// The starter that the course hands out, with one answer that two students share.
+#[test]
+fn of_a_real_starter_only_the_shared_answer_is_found() {
+    let path =
+        concat!(env!("CARGO_MANIFEST_DIR"), "/../../chapters/03-scaled-dot-product/starter.rs");
+    let starter = std::fs::read_to_string(path).unwrap();
+    let class = |files: &[&str]| {
+        let class: Vec<_> = files.iter().map(|answers| Written { student: "x", answers }).collect();
+        similar(&starter, &class, 0.5).pairs
+    };
+    assert_eq!(class(&[&starter, &starter]), []);
+    let (before, after) = starter.split_once("// ━━ 3.3").unwrap();
+    let todo = after.find("    todo!(").unwrap();
+    let answered = format!("{before}// ━━ 3.3{}{ATTENTION}\n{}", &after[..todo], &after[todo..]);
+    let pairs = class(&[&answered, &starter, &answered]);
+    assert_eq!(pairs.len(), 1);
+    assert_eq!(pairs[0].exercises, [("3.3".to_string(), 1.0)]);
+}
+
+#[test]
+fn short_lines_among_the_starters_are_no_copy() {
+    let with = |line: &str| {
+        let mut text = STARTER.to_string();
+        for before in ["    for mut row", "        let largest", "    weights\n"] {
+            text = text.replace(before, &format!("    {line}\n{before}"));
+        }
+        text
+    };
+    let (a, b) = (with("let a = b;"), with("let rows = weights;"));
+    assert_eq!(found(&[&a, &b]).pairs, [], "the lines around them are not theirs");
 }
 
 #[test]

@@ -148,6 +148,44 @@ fn every_form_is_read() {
     assert_eq!((answers(&submission), submission.name.as_str()), (RIGHT, "deep er"));
 }
 
+/// As servers write them, that do not know the size before the content is sent.
+#[test]
+fn a_zip_written_as_a_stream_is_read() {
+    let mut zip = ZipWriter::new_stream(Vec::new());
+    for (name, large) in [("a", true), ("exercise.rs", true), ("b", false)] {
+        zip.start_file(name, SimpleFileOptions::default().large_file(large)).unwrap();
+        zip.write_all(RIGHT.as_bytes()).unwrap();
+    }
+    let bytes = zip.finish().unwrap().into_inner();
+    assert_eq!(answers(&file("a.zip", &bytes)), RIGHT);
+}
+
+#[test]
+fn the_courses_own_starters_are_known() {
+    let chapters = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../chapters");
+    let mut seen = 0;
+    for chapter in fs::read_dir(chapters).unwrap() {
+        let chapter = chapter.unwrap().path();
+        let number = chapter.file_name().unwrap().to_str().unwrap()[..2].parse().unwrap();
+        for end in ["rs", "cu"] {
+            let Ok(starter) = fs::read_to_string(chapter.join(format!("starter.{end}"))) else {
+                continue;
+            };
+            let wanted = Wanted { chapter: number, file: format!("exercise.{end}") };
+            let folder = folder();
+            fs::write(folder.path().join(&wanted.file), &starter).unwrap();
+            let source = [Source::Student(folder.path().into())];
+            let all = collect(&source, &wanted, &Times::default()).unwrap();
+            assert_eq!((answers(&all[0]), all[0].notes.len()), (starter.as_str(), 0));
+            let another = Wanted { chapter: number + 1, ..wanted };
+            let all = collect(&source, &another, &Times::default()).unwrap();
+            assert!(matches!(all[0].read, Err(Refusal::OtherChapter { .. })));
+            seen += 1;
+        }
+    }
+    assert!(seen >= 13, "{seen} starters");
+}
+
 #[test]
 fn of_a_whole_workspace_the_chapters_file_is_taken() {
     let chapters: Vec<(String, String)> = (0..13)

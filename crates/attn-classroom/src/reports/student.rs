@@ -28,14 +28,14 @@ pub fn markdown(results: &Results, student: &Student) -> String {
         out += "\n## Predictions\n\n";
     }
     for p in &student.predictions {
-        let (asked, said) = (text(&told::plain(&p.text)), text(&told::prediction(p)));
+        let (asked, said) = (text(&p.text), text(&told::prediction(p)));
         out += &format!("* {asked}\n  {said} ({} of {} points)\n", short(p.points), short(p.of));
     }
     out
 }
 
 fn exercise(e: &Graded) -> String {
-    let (title, points, of) = (text(&told::plain(&e.title)), short(e.points), short(e.of));
+    let (title, points, of) = (text(&e.title), short(e.points), short(e.of));
     let mut out = format!(
         "\n## {} {title}: {}, {points} of {of} points\n\n{}\n",
         e.id,
@@ -56,10 +56,10 @@ fn exercise(e: &Graded) -> String {
     out
 }
 
-/// Text without meaning to Markdown or HTML: names, notes and answers come from students.
+/// One line without meaning to Markdown or HTML: names, notes and answers come from students.
 fn text(raw: &str) -> String {
     let mut out = String::new();
-    for c in raw.chars() {
+    for c in told::plain(raw).chars() {
         match c {
             '&' => out += "&amp;",
             '<' => out += "&lt;",

@@ -65,7 +65,7 @@ pub(super) fn says(e: &Graded) -> Vec<String> {
     lines.filter(|line| !line.is_empty()).collect()
 }
 
-/// A line without escape sequences and other control characters.
+/// Text on one line, without escape sequences and other control characters.
 pub(super) fn plain(line: &str) -> String {
     let mut out = String::new();
     let mut chars = line.chars();
@@ -76,6 +76,7 @@ pub(super) fn plain(line: &str) -> String {
                 chars.find(|c| c.is_ascii_alphabetic());
             }
             '\t' => out.push_str("    "),
+            '\n' => out.push(' '),
             c if c.is_control() => {}
             c => out.push(c),
         }

@@ -32,3 +32,20 @@ pub(super) fn winnowed(tokens: &[String]) -> BTreeSet<u64> {
     let windows = hashes.windows(WINDOW.min(hashes.len()).max(1));
     windows.filter_map(|window| window.iter().min().copied()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of hashes without a pattern, winnowing keeps 2/(w + 1).
+    #[test]
+    fn few_are_kept_and_none_of_short_texts_but_one() {
+        let tokens: Vec<String> = (0..5000).map(|i| i.to_string()).collect();
+        let share = winnowed(&tokens).len() as f64 / all(&tokens).len() as f64;
+        let expected = 2.0 / (WINDOW as f64 + 1.0);
+        assert!((share - expected).abs() < 0.02, "{share} of all, expected {expected}");
+        assert_eq!(winnowed(&tokens[..K - 1]).len(), 0);
+        assert_eq!(winnowed(&tokens[..K]).len(), 1);
+        assert_eq!(winnowed(&tokens[..K + WINDOW - 1]).len(), 1, "one window");
+    }
+}

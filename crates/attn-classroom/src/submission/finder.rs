@@ -79,11 +79,11 @@ impl<'a> Finder<'a> {
     }
 
     /// Reads the content of an entry.
-    pub fn read(&mut self, at: &str, role: Role, content: impl Read) -> io::Result<u64> {
+    pub fn read(&mut self, at: &str, role: Role, content: impl Read) -> io::Result<()> {
         let mut bytes = Vec::new();
         content.take(LARGEST_FILE + 1).read_to_end(&mut bytes)?;
-        let (read, chapter, place) = (bytes.len() as u64, header::chapter(&bytes), at.to_string());
-        let content = if read > LARGEST_FILE {
+        let (chapter, place) = (header::chapter(&bytes), at.to_string());
+        let content = if bytes.len() as u64 > LARGEST_FILE {
             Err(Refusal::TooLarge { place })
         } else {
             String::from_utf8(bytes).map_err(|error| {
@@ -92,7 +92,7 @@ impl<'a> Finder<'a> {
             })
         };
         self.put(role, Found { place: at.into(), chapter, content });
-        Ok(read)
+        Ok(())
     }
 
     /// A file that is there but cannot be opened.
