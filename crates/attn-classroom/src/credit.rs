@@ -4,6 +4,7 @@ use crate::{
     attempt::Attempt,
     results::{Graded, Group, Named, State},
 };
+use anstream::adapter::strip_str;
 use attn::Exercise;
 use attn_exercise::{Cases, Diagnosis, Failure, Grade, Kind, Symptom, Verdict};
 
@@ -105,7 +106,7 @@ fn said(verdict: &Verdict, may_be_seen: bool) -> String {
         Verdict::Passed { .. } => String::new(),
         Verdict::Unsolved { todo, .. } => todo.clone(),
         Verdict::WaitsOn { on } => format!("It calls {on}, which is unsolved."),
-        Verdict::DoesNotCompile { errors } => errors.join("\n"),
+        Verdict::DoesNotCompile { errors } => strip_str(&errors.join("\n")).to_string(),
         Verdict::CannotBeChecked { why } => why.clone(),
         Verdict::Failed(Failure { case, label, symptom, .. }) => {
             let what = match (symptom, may_be_seen) {

@@ -21,7 +21,8 @@ use attn_classroom::{
 use attn_exercise::{Limits, Request};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::{
-    env, fs,
+    collections::BTreeSet,
+    env, fs, iter,
     num::NonZero,
     path::{Path, PathBuf},
     process::{self, ExitCode},
@@ -290,8 +291,9 @@ fn write_reports(results: &Results, out: &Path) -> Result<()> {
     write("gradebook.csv", reports::csv::gradebook(results))?;
     write("junit.xml", reports::junit::xml(results))?;
     write("overview.html", html(&overview))?;
+    let mut taken = BTreeSet::new();
     for student in &results.students {
-        let name = file_name(&student.name);
+        let name = file_name(&student.name, &mut taken);
         write(&format!("students/{name}.md"), reports::student::markdown(results, student))?;
         let visibility = reports::gradescope::Visibility::Visible;
         let json = reports::gradescope::results_json(student, visibility);
@@ -302,9 +304,17 @@ fn write_reports(results: &Results, out: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A student's name as a file's.
-fn file_name(name: &str) -> String {
-    name.chars().map(|c| if c.is_alphanumeric() || "-_ ".contains(c) { c } else { '_' }).collect()
+/// A student's name as a file's, on any system, and not one that is `taken`. Capitals make no difference there.
+fn file_name(name: &str, taken: &mut BTreeSet<String>) -> String {
+    let fits = |c: char| !c.is_control() && !r#"/\:*?"<>|"#.contains(c);
+    let plain: String = name.chars().map(|c| if fits(c) { c } else { '_' }).collect();
+    let plain = match plain.trim_matches(['.', ' ']) {
+        "" => "_",
+        plain => plain,
+    };
+    let others = (2..).map(|n| format!("{plain} ({n})"));
+    let mut names = iter::once(plain.to_string()).chain(others);
+    names.find(|name| taken.insert(name.to_lowercase())).expect("there is no end of them")
 }
 
 /// Gives up what a worker does not need, and becomes it.

@@ -88,12 +88,15 @@ impl Toolchain {
         // Not the whole of it: credentials for registries lie there, too.
         let home = ["registry", "git", "config.toml", "config", ".package-cache", ".global-cache"];
         reads.extend(home.map(|name| self.cargo_home.join(name)));
+        // Cargo reads the settings of every folder above.
+        let above = slot.ancestors().skip(1).map(|dir| dir.join(".cargo"));
+        reads.extend(above.flat_map(|dir| ["config.toml", "config"].map(|name| dir.join(name))));
         let writes = vec![slot.join("target"), temporary.to_path_buf(), "/dev/null".into()];
         Place {
             reads,
             writes,
             starts_processes: true,
-            memory: 8 << 30,
+            memory: 4 << 30,
             processor_seconds: 120,
             file_bytes: 1 << 30,
         }

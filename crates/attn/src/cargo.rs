@@ -59,7 +59,7 @@ pub fn build(
 /// Fails where a build failed and nobody's code is to blame, but the disk is full. A linker does not
 /// always say so.
 fn expect_room(root: &Path, failure: &Failure) -> Result<()> {
-    if failure.errors.iter().any(|error| !error.spans.is_empty()) {
+    if failure.points_at_code() {
         return Ok(());
     }
     match folder(root).map(|folder| files::has_room(&folder)) {
@@ -268,6 +268,11 @@ fn forget_increments(root: &Path, target: &str) {
 }
 
 impl Failure {
+    /// Whether any error has a place in somebody's code.
+    pub fn points_at_code(&self) -> bool {
+        self.errors.iter().any(|error| !error.spans.is_empty())
+    }
+
     /// All that was said, for those who mend the course or their computer.
     pub fn text(&self) -> String {
         if self.errors.is_empty() {

@@ -249,7 +249,10 @@ impl<'a> Answers<'a> {
                 found.sort(error, self);
             }
             if found.by_exercise.is_empty() && found.elsewhere.is_empty() {
-                return self.nobodys(&failure);
+                if self.leave_out_what_kills_the_compiler(&failure)? {
+                    continue;
+                }
+                return Ok(None);
             }
             let before = self.refused.len();
             if found.elsewhere.is_empty() {
@@ -320,13 +323,7 @@ impl<'a> Answers<'a> {
 
     /// Leaves an exercise out; `missing` if its function is not in the file at all.
     fn leave_out(&mut self, id: String, verdict: Verdict, missing: bool) -> Result<()> {
-        let stub = match self.purpose {
-            Purpose::Check => starter::stub(self.chapter, &self.unsolved, &id)?,
-            Purpose::Demonstration(_) | Purpose::Conversation => {
-                let (_, exercise) = self.course.exercise(&id)?;
-                starter::reference_stub(self.course, self.chapter, exercise, &self.original)?
-            }
-        };
+        let stub = self.stub(&id)?;
         if missing {
             self.added += &(stub + "\n");
         } else {
@@ -343,15 +340,51 @@ impl<'a> Answers<'a> {
         }
     }
 
-    /// What points at no line of anybody's: a linker's errors, or a compiler that was killed. If the
-    /// starter compiles, it is the learner's file all the same.
-    fn nobodys(&mut self, failure: &Failure) -> Result<Option<PathBuf>> {
+    /// What stands in place of an exercise that is left out.
+    fn stub(&self, id: &str) -> Result<String> {
+        match self.purpose {
+            Purpose::Check => starter::stub(self.chapter, &self.unsolved, id),
+            Purpose::Demonstration(_) | Purpose::Conversation => {
+                let (_, exercise) = self.course.exercise(id)?;
+                starter::reference_stub(self.course, self.chapter, exercise, &self.original)
+            }
+        }
+    }
+
+    /// What points at no line of anybody's: a linker's errors, or a compiler that was killed or ran out of memory. If the
+    /// starter compiles, it is the learner's file all the same. Each exercise is then tried without the others, and
+    /// left out if that goes no better. Whether any was, and others were not.
+    fn leave_out_what_kills_the_compiler(&mut self, failure: &Failure) -> Result<bool> {
         if !matches!(self.build(&self.unsolved)?, Outcome::Program(_)) {
             bail!("{} does not compile:\n{}", self.chapter.package, failure.text());
         }
-        let errors = vec![own_name(self.chapter, &failure.text())];
-        self.refuse_the_rest(&Verdict::DoesNotCompile { errors });
-        Ok(None)
+        let open = self.chapter.exercises.iter().map(|exercise| exercise.id.clone());
+        let open: Vec<String> = open
+            .filter(|id| !self.refused.contains_key(id))
+            .filter(|id| !starter::is_unsolved(&self.unsolved, &self.original, id))
+            .collect();
+        let mut found = Vec::new();
+        for id in &open {
+            let mut alone = self.text.clone();
+            for other in open.iter().filter(|other| *other != id) {
+                alone = replace_lines(&alone, other, &self.stub(other)?);
+            }
+            // Errors that have a place are sorted out with the others.
+            if let Outcome::Failed(failure) = self.build(&format!("{alone}{}", self.added))?
+                && !failure.points_at_code()
+            {
+                found.push((id.clone(), own_name(self.chapter, &failure.text())));
+            }
+        }
+        if found.is_empty() || found.len() == open.len() {
+            let errors = vec![own_name(self.chapter, &failure.text())];
+            self.refuse_the_rest(&Verdict::DoesNotCompile { errors });
+            return Ok(false);
+        }
+        for (id, error) in found {
+            self.leave_out(id, Verdict::DoesNotCompile { errors: vec![error] }, false)?;
+        }
+        Ok(true)
     }
 
     /// The line, from 0, of the learner's file that an error points at: one that is in it, not one
