@@ -302,7 +302,7 @@ pub(super) fn in_f64<D: Dimension>(
     for (name, came, exact) in parts {
         let size = |x: &Array<f64, D>| x.fold(0.0_f64, |size, x| size.max(x.abs()));
         let off = size(&(*came - *exact));
-        require(off <= 1e-10 * size(exact) + f64::MIN_POSITIVE, || {
+        require(off <= 1e-9 * size(exact) + f64::MIN_POSITIVE, || {
             format!("{name} is off by {off:.0e}: it is right to the digits of f32, not of f64")
         })?;
     }

@@ -321,7 +321,11 @@ pub(super) fn inputs(random: &mut Random) -> Vec<(&'static str, (Queries, Latent
     cases.push(small([5, 5, 0, 5, 4, 5, 5]));
     cases.push(small([3, 1, 2, 3, 4, 3, 3]));
     cases.push(of("a longer prompt", (9, 9), middle));
-    cases.push(of("more heads, and more tokens", (2, 70), Shape { h: 9, d: 3, d_v: 2, d_c: 4, d_r: 2 }));
+    cases.push(of(
+        "more heads, and more tokens",
+        (2, 70),
+        Shape { h: 9, d: 3, d_v: 2, d_c: 4, d_r: 2 },
+    ));
     cases.push(of("without a rotary part", (3, 6), Shape { d_r: 0, ..middle }));
     // The exponential of 710 overflows.
     let (_, (queries, kept, up)) = of("", (4, 7), middle);
@@ -506,8 +510,10 @@ pub(super) fn masked_after(scores: &Array2<f64>) -> Array2<f64> {
 /// One softmax for all queries together.
 pub(super) fn of_all(scores: &Array2<f64>) -> Array2<f64> {
     let (n, m) = scores.dim();
-    let seen = |(i, j): (usize, usize)| if j + n > m + i { f64::NEG_INFINITY } else { scores[[i, j]] };
-    let (_, row) = attn_oracle::softmax(&ndarray::indices((n, m)).into_iter().map(seen).collect::<Vec<f64>>());
+    let seen =
+        |(i, j): (usize, usize)| if j + n > m + i { f64::NEG_INFINITY } else { scores[[i, j]] };
+    let (_, row) =
+        attn_oracle::softmax(&ndarray::indices((n, m)).into_iter().map(seen).collect::<Vec<f64>>());
     Array2::from_shape_vec((n, m), row).expect("as many")
 }
 
