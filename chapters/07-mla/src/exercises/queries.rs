@@ -472,9 +472,10 @@ fn times(x: &Array2<f64>, w: &Array3<f64>) -> Array3<f64> {
 
 /// Both parts, made of `source`.
 fn made(weights: &QueryWeights, source: &Array2<f64>, start: usize) -> Queries {
+    let content = times(source, &weights.w_uq);
     let rotary = times(source, &weights.w_qr);
     let rotary = rotary.outer_iter().map(|q| rope(q, start, weights.base));
-    Queries { content: times(source, &weights.w_uq), rotary: rotary.collect::<Heads>().0 }
+    Queries { content, rotary: rotary.collect::<Heads>().0 }
 }
 
 /// Both parts, with nothing turned.

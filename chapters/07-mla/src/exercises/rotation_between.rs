@@ -3,7 +3,7 @@
 use super::compress::{each_row, halves, in_f64, swapped, through_f32};
 use crate::{given::rope, oracle, seeded};
 use attn_exercise::{exercise, field, pairwise};
-use ndarray::{Array2, ArrayView2, array};
+use ndarray::{Array2, ArrayView2, array, s};
 use std::f64::consts::FRAC_PI_2;
 
 exercise! {
@@ -132,6 +132,11 @@ exercise! {
             => turned_by(w_uq, |i| distance as f64 * base.powf(-2.0 * i as f64 / w_uq.nrows() as f64)).dot(&w_uk.t());
         "first-pair-only": "only the first pair is turned, and the others are left as they are"
             => turned_by(w_uq, |i| if i == 0 { distance as f64 } else { 0.0 }).dot(&w_uk.t());
+        "first-pair-and-zeros": "only the first pair is filled in, and the others stay zeros"
+            => {
+                let turned = turned(w_uq, distance, base);
+                turned.slice(s![.., ..2]).dot(&w_uk.slice(s![.., ..2]).t())
+            };
         "overwritten": "the second number of a pair is turned by the first as it is already turned; both are turned as they were"
             => {
                 let mut turned = turned(w_uq, distance, base);
