@@ -278,6 +278,10 @@ exercise! {
             => sliced(k, v, h, |a| a / k.dim().0);
         "heads-beyond-the-groups": "head a has group a, also where there is none; it is a divided by the heads of a group, h/h_kv"
             => sliced(k, v, h, |a| a);
+        "numbers-beyond-the-groups": "head a has group a / h_kv, and the ones are written number by number, also where there is no such group; it is a divided by the heads of a group, h/h_kv"
+            => written(k, v, h, |a| a / k.dim().0);
+        "numbers-of-heads-beyond": "head a has group a, and the ones are written number by number, also where there is no such group; it is a divided by the heads of a group, h/h_kv"
+            => written(k, v, h, |a| a);
         "through-f32": "the numbers go through f32, which keeps seven digits; this chapter asks for f64"
             => {
                 let AsMla { c, up } = crate::gqa_as_mla(k, v, h);
@@ -403,6 +407,29 @@ fn sliced(
         let value = key + d;
         w_uk.slice_mut(s![a, key..value, ..]).assign(&Array2::eye(d));
         w_uv.slice_mut(s![a, value..value + d_v, ..]).assign(&Array2::eye(d_v));
+    }
+    AsMla { c, up: Up { w_uk, w_uv } }
+}
+
+/// The same, number by number.
+fn written(
+    k: ArrayView3<f64>,
+    v: ArrayView3<f64>,
+    h: usize,
+    group: impl Fn(usize) -> usize,
+) -> AsMla {
+    let AsMla { c, up: Up { mut w_uk, mut w_uv } } = crate::gqa_as_mla(k, v, h);
+    let (d, d_v) = (k.dim().2, v.dim().2);
+    w_uk.fill(0.0);
+    w_uv.fill(0.0);
+    for a in 0..h {
+        let key = group(a) * (d + d_v);
+        for l in 0..d {
+            w_uk[[a, key + l, l]] = 1.0;
+        }
+        for l in 0..d_v {
+            w_uv[[a, key + d + l, l]] = 1.0;
+        }
     }
     AsMla { c, up: Up { w_uk, w_uv } }
 }
