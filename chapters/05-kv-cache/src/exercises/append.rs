@@ -498,7 +498,7 @@ exercise! {
             => tokens_only(cache, keys, values, start, |i, n| i + 1 == n);
         "first-token-only": "only the first token of a chunk is written"
             => tokens_only(cache, keys, values, start, |i, _| i == 0);
-        "nothing-refused-for-nothing": "a chunk of no tokens is refused; it fits, and changes nothing"
+        "empty-chunk-refused": "a chunk of no tokens is refused; it fits, and changes nothing"
             => {
                 if keys.dim().1 == 0 && cache.fits(keys, values).is_ok() {
                     return Err(CacheError::Full { needed: cache.len, capacity: cache.capacity() });
@@ -525,6 +525,31 @@ exercise! {
                 write(cache, keys, values, place);
                 cache.len += keys.dim().1;
                 Ok(())
+            };
+        "width-for-tokens": "the width of the keys is taken for their tokens: the last number of `keys.dim()`, where the middle one is meant"
+            => {
+                cache.fits(keys, values)?;
+                if start != cache.len {
+                    return Err(CacheError::Position { start, len: cache.len });
+                }
+                let needed = cache.len + keys.dim().2;
+                if needed > cache.capacity() {
+                    return Err(CacheError::Full { needed, capacity: cache.capacity() });
+                }
+                cache.keys.slice_mut(s![.., start..needed, ..]).assign(&keys);
+                cache.values.slice_mut(s![.., start..needed, ..]).assign(&values);
+                cache.len = needed;
+                Ok(())
+            };
+        "full-says-done": "a chunk that does not fit is dropped, and the answer is that all is well; it is refused"
+            => match crate::append(cache, keys, values, start) {
+                Err(CacheError::Full { .. }) => Ok(()),
+                other => other,
+            };
+        "position-says-done": "a chunk that does not start at the end is dropped, and the answer is that all is well; it is refused"
+            => match crate::append(cache, keys, values, start) {
+                Err(CacheError::Position { .. }) => Ok(()),
+                other => other,
             };
     }
 }

@@ -78,6 +78,9 @@ exercise! {
             of("the first chunk is too long", &[5, 2, 1], (1, 4, 2, 5), 3, Half, 0),
             of("", &[31, 33, 1, 2], (4, 8, 8, 32), 70, Half, 0),
         ];
+        let mut long = of("a long text", &[290, 1, 4], (1, 4, 1, 3), 300, Interleaved, 0);
+        long.rotary.base = 10_000.0;
+        cases.push(long);
         let levels = [3, 3, 3, 3, 4, 4, 3, 2, SOME_VALUES];
         let mut small = Vec::new();
         for [first, second, h, d, d_v, d_model, free, layout, kind] in pairwise(levels) {
@@ -415,6 +418,26 @@ exercise! {
                 let mut parts = Parts::of(layer, x, cache.len, rotary);
                 parts.q /= (parts.q.dim().2 as f32).sqrt();
                 parts.finish(layer, cache)
+            };
+        "refusal-dropped": "what `append` says is dropped: a chunk that the cache refuses attends to what was kept before, or panics where it is longer than that; the error has to be passed on, as by `?`"
+            => {
+                let parts = Parts::of(layer, x, cache.len, rotary);
+                let _ = append(cache, parts.k.view(), parts.v.view(), cache.len);
+                Ok(mix(layer, &cached_attention(parts.q.view(), cache)))
+            };
+        "values-turned-everywhere": "the values are turned as well as queries and keys: they are what is fetched, and arrive as they are"
+            => {
+                let start = cache.len;
+                let mut parts = Parts::of(layer, x, start, rotary);
+                turn(&mut parts.v, start, rotary);
+                parts.finish(layer, cache)
+            };
+        "attended-before": "`cached_attention` is called before the chunk is appended: the last n tokens of the cache are then not those of the chunk, or there are none"
+            => {
+                let parts = Parts::of(layer, x, cache.len, rotary);
+                let heads = cached_attention(parts.q.view(), cache);
+                append(cache, parts.k.view(), parts.v.view(), cache.len)?;
+                Ok(mix(layer, &heads))
             };
     }
 

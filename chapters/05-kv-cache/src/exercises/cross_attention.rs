@@ -352,6 +352,32 @@ exercise! {
             };
         "uniform": "the values of the memory are averaged, whatever the queries are"
             => scaled(layer, kept, x, memory, |_| 0.0);
+        "values-once-more": "the values of the memory are computed once more in every call, beside those that are kept"
+            => {
+                layer.values(memory);
+                crate::cross_attention(layer, kept, x, memory)
+            };
+        "keys-once-more": "the keys of the memory are computed once more in every call, beside those that are kept"
+            => {
+                layer.keys(memory);
+                crate::cross_attention(layer, kept, x, memory)
+            };
+        "x-for-values": "the values are made of the new tokens, which are not as many as the keys of the memory"
+            => {
+                let q = layer.queries(x);
+                if kept.is_none() {
+                    *kept = Some(MemoryKv { keys: layer.keys(memory), values: layer.values(x) });
+                }
+                attend_kept(layer, kept, &q, &Mask::None)
+            };
+        "x-for-keys": "the keys are made of the new tokens, which are not as many as the values of the memory"
+            => {
+                let q = layer.queries(x);
+                if kept.is_none() {
+                    *kept = Some(MemoryKv { keys: layer.keys(x), values: layer.values(memory) });
+                }
+                attend_kept(layer, kept, &q, &Mask::None)
+            };
     }
 }
 

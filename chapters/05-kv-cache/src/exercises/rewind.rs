@@ -184,7 +184,7 @@ exercise! {
                 cache.len = cache.len.saturating_sub(count + 1);
                 Ok(())
             };
-        "unnoticed": "the tokens are taken out of a copy, and the cache itself is not changed"
+        "unnoticed": "the cache is not changed, as when the tokens are taken out of a copy"
             => crate::rewind(&mut cache.clone(), count);
         "cleared": "the freed places are filled with zeros: what lies beyond `len` means nothing, and nothing needs to be written to take tokens back"
             => {
@@ -244,7 +244,7 @@ exercise! {
                 cache.len -= count.saturating_sub(1);
                 Ok(())
             };
-        "nothing-is-refused-as-well": "taking back no token is refused; it changes nothing, and is no mistake"
+        "zero-refused": "taking back no token is refused; it changes nothing, and is no mistake"
             => {
                 if count == 0 || count > cache.len {
                     return Err(CacheError::Rewind { count, len: cache.len });
@@ -285,6 +285,24 @@ exercise! {
                     return Err(CacheError::Rewind { count, len: cache.len });
                 }
                 cache.len = cache.capacity() - count;
+                Ok(())
+            };
+        "capacity-compared-alone": "`count` is compared with the capacity instead of `len`, and the subtraction panics where a cache holds fewer tokens"
+            => {
+                if count > cache.capacity() {
+                    return Err(CacheError::Rewind { count, len: cache.len });
+                }
+                assert!(cache.len >= count, "attempt to subtract with overflow");
+                cache.len -= count;
+                Ok(())
+            };
+        "one-in-any-case": "one token is taken back in any case, whatever `count` says, also where it is 0"
+            => {
+                if count > cache.len {
+                    return Err(CacheError::Rewind { count, len: cache.len });
+                }
+                assert!(cache.len >= 1, "attempt to subtract with overflow");
+                cache.len -= 1;
                 Ok(())
             };
     }

@@ -547,6 +547,49 @@ exercise! {
             } else {
                 crate::window_attention(ring, q, k, v)
             };
+        "slot-is-position-in-each-head": "the position is taken for the slot, head by head, which panics as soon as the ring is full: the slot is its remainder by the window"
+            => {
+                let (h, n, _) = q.dim();
+                let mut out = Array3::zeros((h, n, v.dim().2));
+                for i in 0..n {
+                    let slot = ring.tokens;
+                    for head in 0..h {
+                        ring.keys.slice_mut(s![head, slot, ..]).assign(&k.slice(s![head, i, ..]));
+                        ring.values.slice_mut(s![head, slot, ..]).assign(&v.slice(s![head, i, ..]));
+                    }
+                    ring.tokens += 1;
+                    let mask = all_in_use(ring);
+                    attend(ring, q, i, &mask, &mut out);
+                }
+                out
+            };
+        "chunk-first-causal": "the whole chunk is put into the ring before it attends, with a causal mask over the slots: these are not in the order of the tokens, and the last tokens have taken the slots of what the first ones should see"
+            => {
+                let (h, n, _) = q.dim();
+                for i in 0..n {
+                    put(ring, ring.tokens % ring.window(), k, v, i);
+                    ring.tokens += 1;
+                }
+                let used = ring.tokens.min(ring.window());
+                let mut out = Array3::zeros((h, n, v.dim().2));
+                for (head, mut out) in out.outer_iter_mut().enumerate() {
+                    let (keys, values) = (ring.keys.slice(s![head, ..used, ..]), ring.values.slice(s![head, ..used, ..]));
+                    out.assign(&attention(q.index_axis(Axis(0), head), keys, values, &Mask::Causal).out);
+                }
+                out
+            };
+        "tokens-wrapped-at-once": "`tokens` starts again at 0 when the ring is full, and no slot is then in use; it counts all tokens"
+            => {
+                let (h, n, _) = q.dim();
+                let mut out = Array3::zeros((h, n, v.dim().2));
+                for i in 0..n {
+                    put(ring, ring.tokens, k, v, i);
+                    ring.tokens = (ring.tokens + 1) % ring.window();
+                    let mask = all_in_use(ring);
+                    attend(ring, q, i, &mask, &mut out);
+                }
+                out
+            };
     }
 }
 

@@ -257,6 +257,8 @@ exercise! {
                 let sum = |x: ArrayView3<f32>| x.sum_axis(Axis(0)).broadcast(x.dim()).expect("heads").to_owned();
                 crate::grouped_attention(q, sum(k).view(), sum(v).view(), mask)
             };
+        "scaled-after": "the outputs are divided by √d; the scores are, and attention of chapter 3 has done it"
+            => crate::grouped_attention(q, k, v, mask) / (q.dim().2 as f32).sqrt();
     }
 
     within {

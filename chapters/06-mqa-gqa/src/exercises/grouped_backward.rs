@@ -322,6 +322,16 @@ exercise! {
                 }
                 Gradients { dq, dk, dv }
             };
+        "d-out-modulo": "query head i gets the output's gradient of head i mod h_kv; it gets its own"
+            => {
+                let heads: Vec<usize> = (0..q.dim().0).map(|i| i % k.dim().0).collect();
+                crate::grouped_backward(q, k, v, mask, d_out.select(Axis(0), &heads).view())
+            };
+        "exchanged": "dk and dv are exchanged, also where they differ in width"
+            => {
+                let Gradients { dq, dk, dv } = crate::grouped_backward(q, k, v, mask, d_out);
+                Gradients { dq, dk: dv, dv: dk }
+            };
     }
 
     within {

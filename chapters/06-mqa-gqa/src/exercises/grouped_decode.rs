@@ -332,6 +332,22 @@ exercise! {
                 let first = usize::from(keys.nrows() > 1);
                 weigh(q, keys.slice(s![first.., ..]), values.slice(s![first.., ..]))
             });
+        "scaled-at-the-end": "the result is divided by √d as well as the scores"
+            => crate::grouped_decode(q, cache) / (q.ncols() as f32).sqrt();
+        "strided-queries": "the queries of a group are taken h_kv apart, and what they find is written to neighbouring rows; a group is made of neighbours"
+            => {
+                let h_kv = cache.kv_heads();
+                let group = q.nrows() / h_kv;
+                let dealt: Vec<usize> = (0..q.nrows()).map(|row| row % group * h_kv + row / group).collect();
+                crate::grouped_decode(q.select(Axis(0), &dealt).view(), cache)
+            };
+        "written-strided": "what the queries of a group find is written to rows that are h_kv apart; a group is made of neighbours"
+            => {
+                let h_kv = cache.kv_heads();
+                let group = q.nrows() / h_kv;
+                let from: Vec<usize> = (0..q.nrows()).map(|row| row % h_kv * group + row / h_kv).collect();
+                crate::grouped_decode(q, cache).select(Axis(0), &from)
+            };
     }
 }
 

@@ -98,5 +98,7 @@ exercise! {
             => if i < h / h_kv { 0 } else { h_kv - 1 };
         "by-a-fraction": "i is multiplied by the fraction h_kv/h, which is a rounded number: a product that should be whole falls short of it, and is rounded down to the group before"
             => (i as f64 * (h_kv as f64 / h as f64)) as usize;
+        "by-kv-heads-modulo": "i is divided by h_kv, and the rest of that by h_kv is taken; i is divided by h/h_kv, the size of a group"
+            => i / h_kv % h_kv;
     }
 }

@@ -158,6 +158,12 @@ exercise! {
             => model.d_ff + model.d_ff * (model.h - h_kv) / model.h;
         "attention-in-all": "d_ff grows by the factor by which the attention's weights shrink"
             => model.d_ff * (2 * model.h) / (model.h + h_kv);
+        "subtracted": "what is saved is taken off the width, which panics where it is more than that; weights are left over, so the width grows"
+            => {
+                let gain = widened(model, saved(model, h_kv)) - model.d_ff;
+                assert!(gain <= model.d_ff, "attempt to subtract with overflow");
+                model.d_ff - gain
+            };
     }
 }
 

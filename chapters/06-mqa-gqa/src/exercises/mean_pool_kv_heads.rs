@@ -207,6 +207,14 @@ exercise! {
                     w.slice(s![i * group..(i + 1) * group, column]).mean().expect("a row")
                 })
             };
+        "columns-from-the-number": "a head's columns are taken to begin at the head's own number; they begin at that times d"
+            => {
+                let (d, group) = (w.ncols() / h, h / h_kv);
+                Array2::from_shape_fn((w.nrows(), h_kv * d), |(i, column)| {
+                    let members = (0..group).map(|member| w[[i, column / d * group + member + column % d]]);
+                    members.sum::<f32>() / group as f32
+                })
+            };
     }
 }
 

@@ -131,6 +131,11 @@ exercise! {
             => each(content, w_uk, |q, w| unit(q).dot(&w.t()));
         "rows-normalised": "each query is turned into weights by a softmax; it is carried over as it is"
             => changed(content, w_uk, |own, _, _| super::mla_naive::softmax(&own.to_owned()));
+        "scaled-by-both": "the result is divided by √(d + d_c)"
+            => {
+                let (_, d_c, d) = w_uk.dim();
+                crate::absorb_query(content, w_uk) / ((d + d_c) as f64).sqrt()
+            };
         "through-f32": "the numbers go through f32, which keeps seven digits; this chapter asks for f64"
             => through_f32(&crate::absorb_query(content, w_uk));
     }

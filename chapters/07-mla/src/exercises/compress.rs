@@ -218,6 +218,14 @@ exercise! {
                 let mean = row.mapv(|x| x * x).mean().expect("columns");
                 &row / (mean + 1e-6).sqrt() * &weights.gain
             }));
+        "deviation": "the latent is divided by its standard deviation, without the mean being subtracted; it is divided by the root of the mean of its squares"
+            => latent(weights, x, start, |c| each_row(&c, |row| {
+                let mean = row.mean().expect("columns");
+                let variance = row.mapv(|x| (x - mean).powi(2)).mean().expect("columns");
+                &row / (variance + EPSILON).sqrt() * &weights.gain
+            }));
+        "x-turned-everywhere": "x is turned before W_KR, instead of the rotary key after it"
+            => key(weights, x, start, |_| rope(x, start, weights.base).dot(&weights.w_kr));
         "through-f32": "the numbers go through f32, which keeps seven digits; this chapter asks for f64"
             => {
                 let right = crate::compress(weights, x, start);

@@ -282,6 +282,10 @@ exercise! {
             => written(k, v, h, |a| a / k.dim().0);
         "numbers-of-heads-beyond": "head a has group a, and the ones are written number by number, also where there is no such group; it is a divided by the heads of a group, h/h_kv"
             => written(k, v, h, |a| a);
+        "heads-of-the-first-group": "only the heads of the first group are filled in, and the others stay zeros"
+            => weighted(k, v, h, |a, group| f64::from(a < h / k.dim().0 && group == 0));
+        "value-d-v-further": "w_uv begins d_v rows behind the group's key, which may be past the end; its value lies d rows behind it"
+            => placed(k, v, h, |key, _, _| (key, key + v.dim().2));
         "through-f32": "the numbers go through f32, which keeps seven digits; this chapter asks for f64"
             => {
                 let AsMla { c, up } = crate::gqa_as_mla(k, v, h);

@@ -266,6 +266,11 @@ exercise! {
             => changed(&crate::mla_naive(queries, kept, up), |_, _, all| all.sum_axis(Axis(0)));
         "heads-summed-so-far": "head a is added to those before it, as when the sum is not begun anew for each head"
             => changed(&crate::mla_naive(queries, kept, up), |_, a, all| all.slice(s![..=a, .., ..]).sum_axis(Axis(0)));
+        "values-of-normalised": "the values are made of latents that are normalised again; they were when they were kept"
+            => each(queries, kept, up, |head| {
+                let c = super::compress::unit(head.c);
+                head.weights().dot(&c.dot(&head.w_uv))
+            });
         "through-f32": "the numbers go through f32, which keeps seven digits; this chapter asks for f64"
             => through_f32(&crate::mla_naive(queries, kept, up));
     }

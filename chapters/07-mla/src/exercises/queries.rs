@@ -345,6 +345,8 @@ exercise! {
                 let [content, rotary] = [content, rotary].map(|q| q.permuted_axes([1, 0, 2]).as_standard_layout().into_owned());
                 Queries { content, rotary }
             };
+        "last-position": "the first row is turned by the position of the last, start + n − 1, and the others by those behind it"
+            => crate::queries(weights, x, start + x.nrows() - 1);
         "through-f32": "the numbers go through f32, which keeps seven digits; this chapter asks for f64"
             => {
                 let Queries { content, rotary } = crate::queries(weights, x, start);

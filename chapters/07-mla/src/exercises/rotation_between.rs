@@ -168,6 +168,8 @@ exercise! {
             => turned(w_uq.dot(&w_uk.t()).view(), distance, base);
         "columns-as-positions": "`rope` turns column c of W_UQ by distance + c: a head's numbers are taken for tokens"
             => rope(w_uq.t(), distance, base).t().dot(&w_uk.t());
+        "second-angle": "all pairs are turned by the angle of the second, distance · base^(−2/d): the number of the pair is left out of the exponent"
+            => turned_by(w_uq, |_| distance as f64 * base.powf(-2.0 / w_uq.ncols() as f64)).dot(&w_uk.t());
         "through-f32": "the numbers go through f32, which keeps seven digits; this chapter asks for f64"
             => through_f32(&crate::rotation_between(w_uq, w_uk, distance, base));
     }
