@@ -129,7 +129,7 @@ exercise! {
             => changed(content, w_uk, |own, _, _| unit(own));
         "content-normalised": "the queries are normalised before they are carried over"
             => each(content, w_uk, |q, w| unit(q).dot(&w.t()));
-        "rows-normalised": "each query is turned into weights by a softmax; it is carried over as it is"
+        "softmax": "each query is turned into weights by a softmax; it is carried over as it is"
             => changed(content, w_uk, |own, _, _| super::mla_naive::softmax(&own.to_owned()));
         "scaled-by-both": "the result is divided by √(d + d_c)"
             => {

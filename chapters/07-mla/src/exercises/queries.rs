@@ -197,7 +197,7 @@ exercise! {
             };
         "gain-before-norm": "the gain multiplies the query's latent before its norm instead of after it"
             => with_source(weights, x, start, |w_dq, gain| unit(&(x.dot(w_dq) * gain)));
-        "x-normalised-first": "x is normalised first of all; only the query's latent is, and a token as it is where there is none"
+        "x-normalised-first": "x is normalised before anything else is made of it; only the query's latent is normalised"
             => crate::queries(weights, unit(&x.to_owned()).view(), start);
         "gain-twice": "the query's latent is multiplied by the gain twice"
             => with_source(weights, x, start, |w_dq, gain| unit(&x.dot(w_dq)) * gain * gain);
