@@ -302,11 +302,12 @@ pub(super) fn through_f32<D: Dimension>(x: &Array<f64, D>) -> Array<f64, D> {
     x.mapv(|x| f64::from(x as f32))
 }
 
+/// A part of an answer: its name, what came, and what is exact.
+type Part<'a, D> = (&'a str, &'a Array<f64, D>, &'a Array<f64, D>);
+
 /// Refuses what is right to the digits of f32 only: this chapter compares two forms to the twelfth
-/// digit. Each part has its name, what came, and what is exact.
-pub(super) fn in_f64<D: Dimension>(
-    parts: &[(&str, &Array<f64, D>, &Array<f64, D>)],
-) -> Result<(), String> {
+/// digit.
+pub(super) fn in_f64<D: Dimension>(parts: &[Part<D>]) -> Result<(), String> {
     for (name, came, exact) in parts {
         let size = |x: &Array<f64, D>| x.fold(0.0_f64, |size, x| size.max(x.abs()));
         let off = size(&(*came - *exact));
