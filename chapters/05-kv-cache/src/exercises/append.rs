@@ -551,6 +551,24 @@ exercise! {
                 Err(CacheError::Position { .. }) => Ok(()),
                 other => other,
             };
+        "one-place-too-far": "the chunk is written one place too far, behind an empty one, and past the end where it just fits"
+            => {
+                checked(cache, keys, values, start)?;
+                let needed = start + keys.dim().1;
+                cache.keys.slice_mut(s![.., start + 1..needed + 1, ..]).assign(&keys);
+                cache.values.slice_mut(s![.., start + 1..needed + 1, ..]).assign(&values);
+                cache.len = needed;
+                Ok(())
+            };
+        "keys-in-both": "the keys are written in the place of the values too, also where these have another width"
+            => {
+                checked(cache, keys, values, start)?;
+                let needed = start + keys.dim().1;
+                cache.keys.slice_mut(s![.., start..needed, ..]).assign(&keys);
+                cache.values.slice_mut(s![.., start..needed, ..]).assign(&keys);
+                cache.len = needed;
+                Ok(())
+            };
     }
 }
 

@@ -236,6 +236,11 @@ exercise! {
             => with(q, cache, |head| attention((&head.q * 0.0).view(), head.keys, head.values, &Mask::Causal).out);
         "free-places": "as many places are taken as are free; it is as many as hold a token"
             => with_places(q, cache, cache.capacity() - cache.len);
+        "last-place-taken": "only the last place in use is taken, and the causal limit counts from there: the last token of a chunk sees itself, and the others nothing"
+            => with(q, cache, |head| {
+                let last = head.keys.nrows() - 1;
+                attention(head.q, head.keys.slice(s![last.., ..]), head.values.slice(s![last.., ..]), &Mask::Causal).out
+            });
     }
 }
 

@@ -269,7 +269,7 @@ exercise! {
                 }
                 attend_kept(layer, kept, &q, &Mask::None)
             };
-        "projections-exchanged": "the keys are made with W_v and the values with W_k, also where they differ in width"
+        "projections-exchanged": "keys and values have changed places, also where they differ in width: the values are compared with, and the keys are summed"
             => {
                 let q = layer.queries(x);
                 if kept.is_none() {

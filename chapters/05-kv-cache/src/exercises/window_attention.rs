@@ -590,6 +590,18 @@ exercise! {
                 }
                 out
             };
+        "counted-by-chunks": "`tokens` grows by the length of the chunk for each of its tokens; each of them counts once"
+            => {
+                let (h, n, _) = q.dim();
+                let mut out = Array3::zeros((h, n, v.dim().2));
+                for i in 0..n {
+                    put(ring, ring.tokens % ring.window(), k, v, i);
+                    ring.tokens += n;
+                    let mask = all_in_use(ring);
+                    attend(ring, q, i, &mask, &mut out);
+                }
+                out
+            };
     }
 }
 

@@ -259,6 +259,8 @@ exercise! {
             };
         "scaled-after": "the outputs are divided by √d; the scores are, and attention of chapter 3 has done it"
             => crate::grouped_attention(q, k, v, mask) / (q.dim().2 as f32).sqrt();
+        "values-for-keys": "keys and values are exchanged, also where they have another width"
+            => per_head(q, v, k, kv_head, |q, v, k| attention(q, v, k, mask).out);
     }
 
     within {

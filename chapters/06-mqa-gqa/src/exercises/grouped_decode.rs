@@ -104,7 +104,7 @@ exercise! {
                 }
                 out
             };
-        "read-twice": "a head is read twice, once for its keys and once for its values; `read` gives both"
+        "read-twice": "each head is read twice, as when it is read once for its keys and once for its values; `read` gives both"
             => {
                 for shared in 0..cache.kv_heads() {
                     cache.read(shared);
@@ -348,6 +348,16 @@ exercise! {
                 let from: Vec<usize> = (0..q.nrows()).map(|row| row % h_kv * group + row / h_kv).collect();
                 crate::grouped_decode(q, cache).select(Axis(0), &from)
             };
+        "causal-from-the-first": "row i of a group sees the first i + 1 keys alone, as if the rows were tokens; they are heads, and all see every key"
+            => group_by_group(q, cache, |q, keys, values| {
+                let mut scores = q.dot(&keys.t()) / (q.ncols() as f32).sqrt();
+                scores.indexed_iter_mut().filter(|((i, j), _)| j > i).for_each(|(_, score)| *score = f32::NEG_INFINITY);
+                softmax_rows(scores.view()).dot(&values)
+            });
+        "exponentials-for-weights": "the exponentials of the scores are taken for weights: neither is the largest score subtracted, nor are they divided by their sum"
+            => group_by_group(q, cache, |q, keys, values| {
+                (q.dot(&keys.t()) / (q.ncols() as f32).sqrt()).mapv(f32::exp).dot(&values)
+            });
     }
 }
 

@@ -226,6 +226,14 @@ exercise! {
             }));
         "x-turned-everywhere": "x is turned before W_KR, instead of the rotary key after it"
             => key(weights, x, start, |_| rope(x, start, weights.base).dot(&weights.w_kr));
+        "gain-on-the-key": "the rotary key is multiplied by the latent's gain before it is turned, also where the two differ in width"
+            => key(weights, x, start, |k| rope((k * &weights.gain).view(), start, weights.base));
+        "matrices-exchanged": "W_DKV and W_KR are exchanged, also where they differ in width"
+            => {
+                let (latent, key) = (x.dot(&weights.w_kr), x.dot(&weights.w_dkv));
+                let c = rms_norm(latent.view(), weights.gain.view());
+                Latents { c, k_r: rope(key.view(), start, weights.base) }
+            };
         "through-f32": "the numbers go through f32, which keeps seven digits; this chapter asks for f64"
             => {
                 let right = crate::compress(weights, x, start);

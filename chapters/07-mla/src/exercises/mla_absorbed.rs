@@ -308,6 +308,20 @@ exercise! {
             });
         "latents-normalised-for-sums": "the latents that are summed are normalised again, and those of the scores are not"
             => found(queries, kept, up, |head| head.weights().dot(&super::compress::unit(head.c)));
+        "content-unscaled-at-all": "the rotary scores alone are divided, by √d_r; the sum of both is divided by √(d + d_r)"
+            => with_scores(queries, kept, up, |head| head.content() + head.rotary() / (head.k_r.ncols() as f64).sqrt());
+        "rotary-unscaled-at-all": "the content scores alone are divided, by √d; the sum of both is divided by √(d + d_r)"
+            => with_scores(queries, kept, up, |head| head.content() / (head.d() as f64).sqrt() + head.rotary());
+        "query-turned-again": "the rotary queries are turned again, with base 10,000; they were turned when they were made"
+            => {
+                let start = kept.len() - queries.rotary.dim().1;
+                let mut rotary = queries.rotary.clone();
+                for mut own in rotary.outer_iter_mut() {
+                    let again = crate::given::rope(own.view(), start, 10_000.0);
+                    own.assign(&again);
+                }
+                crate::mla_absorbed(&Queries { rotary, ..queries.clone() }, kept, up)
+            };
         "through-f32": "the numbers go through f32, which keeps seven digits; this chapter asks for f64"
             => {
                 let right = crate::mla_absorbed(queries, kept, up);

@@ -170,6 +170,11 @@ exercise! {
             => rope(w_uq.t(), distance, base).t().dot(&w_uk.t());
         "second-angle": "all pairs are turned by the angle of the second, distance · base^(−2/d): the number of the pair is left out of the exponent"
             => turned_by(w_uq, |_| distance as f64 * base.powf(-2.0 / w_uq.ncols() as f64)).dot(&w_uk.t());
+        "both-signs-plus": "both sines are added; the first one is subtracted, x·cos − y·sin"
+            => Array2::from_shape_fn(w_uq.raw_dim(), |(r, c)| {
+                let angle = distance as f64 * base.powf(-((c - c % 2) as f64) / w_uq.ncols() as f64);
+                w_uq[[r, c]] * angle.cos() + w_uq[[r, c ^ 1]] * angle.sin()
+            }).dot(&w_uk.t());
         "through-f32": "the numbers go through f32, which keeps seven digits; this chapter asks for f64"
             => through_f32(&crate::rotation_between(w_uq, w_uk, distance, base));
     }
