@@ -79,6 +79,7 @@ exercise! {
             of("a gap that would not fit either", 4, (2, 6, 3, 3), vec![chunk(0, 3, 0), chunk(2, 4, 2), chunk(4, 1, 4), chunk(3, 1, 3)]),
             of("longer than the whole cache", 3, (2, 5, 2, 2), vec![chunk(0, 5, 0), chunk(0, 3, 0), chunk(3, 1, 3)]),
             of("chunks of no tokens", 3, (2, 3, 2, 2), vec![chunk(0, 0, 0), chunk(0, 3, 0), chunk(3, 0, 3)]),
+            of("many heads, and many places", 300, (9, 290, 1, 1), vec![chunk(0, 280, 0), chunk(280, 10, 280)]),
             of("64 tokens, then one by one", 70, (2, 70, 8, 8), [chunk(0, 64, 0)].into_iter().chain((64..70).map(|i| chunk(i, 1, i))).collect()),
             of("tokens are taken back, others come", 6, (2, 7, 3, 2), vec![chunk(0, 5, 0), Chunk { back: 3, ..chunk(5, 1, 2) }, chunk(6, 1, 3)]),
         ];
@@ -442,6 +443,132 @@ exercise! {
                 }
                 crate::append(cache, keys, values, start)
             };
+        "len-plus-1": "`len` grows by 1, however many tokens the chunk has"
+            => {
+                checked(cache, keys, values, start)?;
+                write(cache, keys, values, start);
+                cache.len += 1;
+                Ok(())
+            };
+        "only-behind-refused": "only a chunk that starts behind the end is refused: one that starts before it is given the places from `start` to len + n, of which there are too many"
+            => between(cache, keys, values, start, |start, len| start > len);
+        "only-before-refused": "only a chunk that starts before the end is refused: one that starts behind it is given the places from `start` to len + n, of which there are too few"
+            => between(cache, keys, values, start, |start, len| start < len);
+        "start-not-compared": "`start` is not compared with `len`, and the chunk is given the places from `start` to len + n, which are as many as it has tokens only where the two are equal"
+            => between(cache, keys, values, start, |_, _| false);
+        "keys-and-values-exchanged": "the keys are written in the place of the values and the values in that of the keys, also where they differ in width"
+            => {
+                checked(cache, keys, values, start)?;
+                let needed = start + keys.dim().1;
+                cache.keys.slice_mut(s![.., start..needed, ..]).assign(&values);
+                cache.values.slice_mut(s![.., start..needed, ..]).assign(&keys);
+                cache.len = needed;
+                Ok(())
+            };
+        "exchanged-where-alike": "the keys are written in the place of the values and the values in that of the keys, where they have the same width"
+            => {
+                checked(cache, keys, values, start)?;
+                let alike = keys.dim() == values.dim();
+                let (keys, values) = if alike { (values, keys) } else { (keys, values) };
+                write(cache, keys, values, start);
+                cache.len += keys.dim().1;
+                Ok(())
+            };
+        "keys-forgotten": "the values are written and the keys are not"
+            => {
+                checked(cache, keys, values, start)?;
+                let len = start + keys.dim().1;
+                cache.values.slice_mut(s![.., start..len, ..]).assign(&values);
+                cache.len = len;
+                Ok(())
+            };
+        "nothing-written": "`len` grows, and neither keys nor values are written"
+            => {
+                checked(cache, keys, values, start)?;
+                cache.len += keys.dim().1;
+                Ok(())
+            };
+        "head-0-only": "only head 0 is written, in both arrays"
+            => of_heads(cache, keys, values, start, 1, 1);
+        "keys-of-head-0": "of the keys only head 0 is written"
+            => of_heads(cache, keys, values, start, 1, usize::MAX);
+        "values-of-head-0": "of the values only head 0 is written"
+            => of_heads(cache, keys, values, start, usize::MAX, 1);
+        "last-token-only": "only the last token of a chunk is written"
+            => tokens_only(cache, keys, values, start, |i, n| i + 1 == n);
+        "first-token-only": "only the first token of a chunk is written"
+            => tokens_only(cache, keys, values, start, |i, _| i == 0);
+        "empty-chunk-refused": "a chunk of no tokens is refused; it fits, and changes nothing"
+            => {
+                if keys.dim().1 == 0 && cache.fits(keys, values).is_ok() {
+                    return Err(CacheError::Full { needed: cache.len, capacity: cache.capacity() });
+                }
+                crate::append(cache, keys, values, start)
+            };
+        "position-of-the-end": "`len` in the error is that of all tokens, the new ones too; it is what the cache holds"
+            => crate::append(cache, keys, values, start).map_err(|error| match error {
+                CacheError::Position { start, len } => CacheError::Position { start, len: len + keys.dim().1 },
+                other => other,
+            });
+        "one-place-late": "the chunk is written one place too late, behind an empty one, where there is room for that"
+            => {
+                checked(cache, keys, values, start)?;
+                let place = (start + 1).min(cache.capacity() - keys.dim().1);
+                write(cache, keys, values, place);
+                cache.len += keys.dim().1;
+                Ok(())
+            };
+        "at-the-end-of-the-arrays": "the chunk is written to the last places of the arrays; it belongs right behind what is held"
+            => {
+                checked(cache, keys, values, start)?;
+                let place = cache.capacity() - keys.dim().1;
+                write(cache, keys, values, place);
+                cache.len += keys.dim().1;
+                Ok(())
+            };
+        "width-for-tokens": "the width of the keys is taken for their tokens: the last number of `keys.dim()`, where the middle one is meant"
+            => {
+                cache.fits(keys, values)?;
+                if start != cache.len {
+                    return Err(CacheError::Position { start, len: cache.len });
+                }
+                let needed = cache.len + keys.dim().2;
+                if needed > cache.capacity() {
+                    return Err(CacheError::Full { needed, capacity: cache.capacity() });
+                }
+                cache.keys.slice_mut(s![.., start..needed, ..]).assign(&keys);
+                cache.values.slice_mut(s![.., start..needed, ..]).assign(&values);
+                cache.len = needed;
+                Ok(())
+            };
+        "full-says-done": "a chunk that does not fit is dropped, and the answer is that all is well; it is refused"
+            => match crate::append(cache, keys, values, start) {
+                Err(CacheError::Full { .. }) => Ok(()),
+                other => other,
+            };
+        "position-says-done": "a chunk that does not start at the end is dropped, and the answer is that all is well; it is refused"
+            => match crate::append(cache, keys, values, start) {
+                Err(CacheError::Position { .. }) => Ok(()),
+                other => other,
+            };
+        "one-place-too-far": "the chunk is written one place too far, behind an empty one, and past the end where it just fits"
+            => {
+                checked(cache, keys, values, start)?;
+                let needed = start + keys.dim().1;
+                cache.keys.slice_mut(s![.., start + 1..needed + 1, ..]).assign(&keys);
+                cache.values.slice_mut(s![.., start + 1..needed + 1, ..]).assign(&values);
+                cache.len = needed;
+                Ok(())
+            };
+        "keys-in-both": "the keys are written in the place of the values too, also where these have another width"
+            => {
+                checked(cache, keys, values, start)?;
+                let needed = start + keys.dim().1;
+                cache.keys.slice_mut(s![.., start..needed, ..]).assign(&keys);
+                cache.values.slice_mut(s![.., start..needed, ..]).assign(&keys);
+                cache.len = needed;
+                Ok(())
+            };
     }
 }
 
@@ -539,6 +666,67 @@ fn checked(
     if needed > cache.capacity() {
         return Err(CacheError::Full { needed, capacity: cache.capacity() });
     }
+    Ok(())
+}
+
+/// Writes a chunk between `start` and the new end, after what `refuse` lets through.
+fn between(
+    cache: &mut KvCache,
+    keys: ArrayView3<f32>,
+    values: ArrayView3<f32>,
+    start: usize,
+    refuse: fn(usize, usize) -> bool,
+) -> Result<(), CacheError> {
+    cache.fits(keys, values)?;
+    if refuse(start, cache.len) {
+        return Err(CacheError::Position { start, len: cache.len });
+    }
+    let needed = cache.len + keys.dim().1;
+    if needed > cache.capacity() {
+        return Err(CacheError::Full { needed, capacity: cache.capacity() });
+    }
+    cache.keys.slice_mut(s![.., start..needed, ..]).assign(&keys);
+    cache.values.slice_mut(s![.., start..needed, ..]).assign(&values);
+    cache.len = needed;
+    Ok(())
+}
+
+/// Writes the keys and the values of the first few heads alone.
+fn of_heads(
+    cache: &mut KvCache,
+    keys: ArrayView3<f32>,
+    values: ArrayView3<f32>,
+    start: usize,
+    of_keys: usize,
+    of_values: usize,
+) -> Result<(), CacheError> {
+    checked(cache, keys, values, start)?;
+    let (h, n, _) = keys.dim();
+    for (array, new, heads) in
+        [(&mut cache.keys, keys, of_keys), (&mut cache.values, values, of_values)]
+    {
+        let heads = ..heads.min(h);
+        array.slice_mut(s![heads, start..start + n, ..]).assign(&new.slice(s![heads, .., ..]));
+    }
+    cache.len += n;
+    Ok(())
+}
+
+/// Writes those tokens of a chunk alone that `which` names, of i and n.
+fn tokens_only(
+    cache: &mut KvCache,
+    keys: ArrayView3<f32>,
+    values: ArrayView3<f32>,
+    start: usize,
+    which: fn(usize, usize) -> bool,
+) -> Result<(), CacheError> {
+    checked(cache, keys, values, start)?;
+    let n = keys.dim().1;
+    for i in (0..n).filter(|&i| which(i, n)) {
+        let one = s![.., i..=i, ..];
+        write(cache, keys.slice(one), values.slice(one), start + i);
+    }
+    cache.len += n;
     Ok(())
 }
 

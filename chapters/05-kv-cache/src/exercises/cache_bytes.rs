@@ -126,6 +126,32 @@ exercise! {
         "in-f32": "the product is computed in f32, which has 24 bits for its digits"
             => [2, model.layers, model.kv_heads, model.head_dim, model.number_bytes, tokens, batch]
                 .iter().map(|&factor| factor as f32).product::<f32>() as u64;
+        "both-heads": "the heads of queries and those of keys and values are both counted; the queries are not kept"
+            => crate::cache_bytes(&Model { kv_heads: model.heads + model.kv_heads, ..*model }, tokens, batch);
+        "queries-for-values": "queries and keys are counted, `heads` and `kv_heads` of them; what is kept are keys and values, kv_heads of each"
+            => crate::cache_bytes(&Model { kv_heads: model.heads + model.kv_heads, ..*model }, tokens, batch) / 2;
+        "heads-of-each": "both numbers of heads are multiplied, heads · kv_heads; only those of keys and values are counted"
+            => crate::cache_bytes(model, tokens, batch) * model.heads;
+        "one-token-less": "one token less is counted for each text, as if the newest were not kept"
+            => crate::cache_bytes(model, tokens - 1, batch);
+        "width-squared": "the width of a head is counted twice, as in a matrix; a key has head_dim numbers"
+            => crate::cache_bytes(model, tokens, batch) * model.head_dim;
+        "rows-too": "the token's own row of d_model numbers is counted beside its key and value; it is gone after the step"
+            => crate::cache_bytes(model, tokens, batch) + model.layers * model.d_model * model.number_bytes * tokens * batch;
+        "width-from-kv-heads": "the width of a head is taken to be d_model / kv_heads; the configuration says what it is, and many models have another"
+            => crate::cache_bytes(&Model { head_dim: model.d_model / model.kv_heads, ..*model }, tokens, batch);
+        "parameters": "a token is taken to leave as many numbers as the model has parameters"
+            => model.parameters * model.number_bytes * tokens * batch;
+        "divided-by-the-texts": "the bytes are divided by the number of texts; each text has a cache of its own"
+            => crate::cache_bytes(model, tokens, 1) / batch;
+        "layers-added": "the layers are added and not multiplied: each layer has keys and values of its own"
+            => 2 * (model.layers + model.kv_heads * model.head_dim) * model.number_bytes * tokens * batch;
+        "layers-twice": "the layers are counted twice"
+            => crate::cache_bytes(model, tokens, batch) * model.layers;
+        "without-2-and-bytes": "the numbers of the keys are counted: the values are left out, and so is the size of a number"
+            => crate::cache_bytes(&Model { number_bytes: 1, ..*model }, tokens, batch) / 2;
+        "shared-out": "the bytes are divided by heads / kv_heads, the heads of queries that share one; kv_heads counts the shared ones already"
+            => crate::cache_bytes(model, tokens, batch) * model.kv_heads / model.heads;
     }
 }
 

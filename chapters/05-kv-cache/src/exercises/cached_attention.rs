@@ -41,6 +41,7 @@ exercise! {
             of("a full cache, all of it new", (6, 6, 6), (2, 4, 3), [0; 3]),
             of("a step with a full cache", (1, 31, 31), (4, 8, 8), [0; 3]),
             of("", (33, 127, 129), (4, 8, 8), [0; 3]),
+            of("many heads, and a long text", (2, 300, 310), (9, 2, 2), [0; 3]),
         ];
         let levels = [3, 3, 3, 3, 3, 3, SOME_VALUES, SOME_VALUES, SOME_VALUES];
         let small = pairwise(levels).into_iter().map(|[n, more, free, h, d, d_v, of_q, of_k, of_v]| {
@@ -194,6 +195,52 @@ exercise! {
                 weights.indexed_iter_mut().filter(|((i, j), _)| j + n > m + i).for_each(|(_, weight)| *weight = 0.0);
                 weights.dot(&head.values)
             });
+        "last-head-everywhere": "every head is overwritten by the last one"
+            => changed(q, cache, |all, _| all.index_axis(Axis(0), all.dim().0 - 1).to_owned());
+        "only-head-0": "only head 0 is filled in, and the others stay zeros"
+            => changed(q, cache, |all, head| {
+                let own = all.index_axis(Axis(0), head).to_owned();
+                if head == 0 { own } else { own * 0.0 }
+            });
+        "heads-summed": "the heads are added up, and the sum stands for each of them"
+            => changed(q, cache, |all, _| all.sum_axis(Axis(0)));
+        "heads-added-so-far": "each head is added to those before it, as when the sum is not begun anew for each head"
+            => changed(q, cache, |all, head| all.slice(s![..=head, .., ..]).sum_axis(Axis(0)));
+        "queries-of-head-0": "every head has the queries of head 0"
+            => with(q, cache, |head| attention(q.index_axis(Axis(0), 0), head.keys, head.values, &Mask::Causal).out);
+        "values-backwards": "the values of the heads are in reverse order"
+            => {
+                let mut cache = cache.clone();
+                cache.values.invert_axis(Axis(0));
+                crate::cached_attention(q, &cache)
+            };
+        "last-query-for-all": "every row of the chunk is that of its last token"
+            => changed(q, cache, |all, head| {
+                let own = all.index_axis(Axis(0), head);
+                own.row(own.nrows() - 1).broadcast(own.dim()).expect("rows").to_owned()
+            });
+        "first-query-for-all": "every row of the chunk has the query of its first token"
+            => with(q, cache, |head| attention(head.q.row(0).broadcast(head.q.dim()).expect("rows"), head.keys, head.values, &Mask::Causal).out);
+        "all-keys": "all places of the keys are taken, and of the values those in use: they are not as many"
+            => with(q, cache, |head| attention(head.q, head.all_keys, head.values, &Mask::Causal).out);
+        "one-place-too-many": "one place behind the tokens is taken too, where no token has been, and a full cache has no such place"
+            => with_places(q, cache, cache.len + 1);
+        "keys-summed": "the keys are summed in the place of the values, also where they have another width"
+            => with(q, cache, |head| attention(head.q, head.keys, head.keys, &Mask::Causal).out);
+        "scaled-after": "the result is divided by √d; the scores are, and attention of chapter 3 has done it"
+            => {
+                let root = (q.dim().2 as f32).sqrt();
+                crate::cached_attention(q, cache) / root
+            };
+        "values-averaged": "the values are averaged, whatever the scores are"
+            => with(q, cache, |head| attention((&head.q * 0.0).view(), head.keys, head.values, &Mask::Causal).out);
+        "free-places": "as many places are taken as are free; it is as many as hold a token"
+            => with_places(q, cache, cache.capacity() - cache.len);
+        "last-place-taken": "only the last place in use is taken, and the causal limit counts from there: the last token of a chunk sees itself, and the others nothing"
+            => with(q, cache, |head| {
+                let last = head.keys.nrows() - 1;
+                attention(head.q, head.keys.slice(s![last.., ..]), head.values.slice(s![last.., ..]), &Mask::Causal).out
+            });
     }
 }
 
@@ -223,6 +270,31 @@ fn with(q: ArrayView3<f32>, cache: &KvCache, attend: impl Fn(Head) -> Array2<f32
     let mut out = Array3::zeros((q.dim().0, q.dim().1, cache.values.dim().2));
     for (head, mut out) in out.outer_iter_mut().enumerate() {
         out.assign(&attend(Head::of(q, cache, head)));
+    }
+    out
+}
+
+/// With another head in the place of each, given all right ones and its number.
+fn changed(
+    q: ArrayView3<f32>,
+    cache: &KvCache,
+    change: impl Fn(&Array3<f32>, usize) -> Array2<f32>,
+) -> Array3<f32> {
+    let right = crate::cached_attention(q, cache);
+    let mut out = right.clone();
+    for (head, mut out) in out.outer_iter_mut().enumerate() {
+        out.assign(&change(&right, head));
+    }
+    out
+}
+
+/// Attention to so many places of each head.
+fn with_places(q: ArrayView3<f32>, cache: &KvCache, places: usize) -> Array3<f32> {
+    let mut out = Array3::zeros((q.dim().0, q.dim().1, cache.values.dim().2));
+    for (head, mut out) in out.outer_iter_mut().enumerate() {
+        let keys = cache.keys.slice(s![head, ..places, ..]);
+        let values = cache.values.slice(s![head, ..places, ..]);
+        out.assign(&attention(q.index_axis(Axis(0), head), keys, values, &Mask::Causal).out);
     }
     out
 }

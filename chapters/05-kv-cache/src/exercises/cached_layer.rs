@@ -78,6 +78,9 @@ exercise! {
             of("the first chunk is too long", &[5, 2, 1], (1, 4, 2, 5), 3, Half, 0),
             of("", &[31, 33, 1, 2], (4, 8, 8, 32), 70, Half, 0),
         ];
+        let mut long = of("a long text", &[290, 1, 4], (1, 4, 1, 3), 300, Interleaved, 0);
+        long.rotary.base = 10_000.0;
+        cases.push(long);
         let levels = [3, 3, 3, 3, 4, 4, 3, 2, SOME_VALUES];
         let mut small = Vec::new();
         for [first, second, h, d, d_v, d_model, free, layout, kind] in pairwise(levels) {
@@ -342,6 +345,99 @@ exercise! {
                 turn(&mut parts.q, start, rotary);
                 turn(&mut parts.k, start, rotary);
                 parts.finish(layer, cache)
+            };
+        "head-0-turned": "only head 0 of queries and keys is turned; each head is turned by itself"
+            => {
+                let (turned, mut parts) = (Parts::of(layer, x, cache.len, rotary), Parts::unturned(layer, x));
+                for (to, from) in [(&mut parts.q, &turned.q), (&mut parts.k, &turned.k)] {
+                    to.index_axis_mut(Axis(0), 0).assign(&from.index_axis(Axis(0), 0));
+                }
+                parts.finish(layer, cache)
+            };
+        "one-ahead": "queries and keys are turned by one position too many: the first token of a text stands at position 0"
+            => Parts::of(layer, x, cache.len + 1, rotary).finish(layer, cache);
+        "one-behind": "queries and keys are turned by one position too few, where the cache holds something: the chunk begins right behind what is held"
+            => Parts::of(layer, x, cache.len.saturating_sub(1), rotary).finish(layer, cache);
+        "appended-one-ahead": "the chunk is turned and appended at `cache.len` + 1, and the cache refuses it: it begins right behind what is held"
+            => {
+                let start = cache.len + 1;
+                let parts = Parts::of(layer, x, start, rotary);
+                append(cache, parts.k.view(), parts.v.view(), start)?;
+                Ok(mix(layer, &cached_attention(parts.q.view(), cache)))
+            };
+        "heads-as-positions": "head a is turned from position `cache.len` + a on; all heads begin at the same position"
+            => {
+                let mut parts = Parts::unturned(layer, x);
+                for heads in [&mut parts.q, &mut parts.k] {
+                    for (a, mut head) in heads.outer_iter_mut().enumerate() {
+                        let turned = rope(head.view(), cache.len + a, rotary);
+                        head.assign(&turned);
+                    }
+                }
+                parts.finish(layer, cache)
+            };
+        "keys-turned-twice": "the keys of the chunk are turned twice before they are kept"
+            => {
+                let mut parts = Parts::of(layer, x, cache.len, rotary);
+                turn(&mut parts.k, cache.len, rotary);
+                parts.finish(layer, cache)
+            };
+        "queries-turned-twice": "the queries are turned twice"
+            => {
+                let mut parts = Parts::of(layer, x, cache.len, rotary);
+                turn(&mut parts.q, cache.len, rotary);
+                parts.finish(layer, cache)
+            };
+        "w-q-for-keys": "the keys are made with W_q"
+            => Parts { k: Parts::of(layer, x, cache.len, rotary).q, ..Parts::of(layer, x, cache.len, rotary) }.finish(layer, cache);
+        "w-k-for-queries": "the queries are made with W_k"
+            => Parts { q: Parts::of(layer, x, cache.len, rotary).k, ..Parts::of(layer, x, cache.len, rotary) }.finish(layer, cache);
+        "w-q-and-w-k-exchanged": "the queries are made with W_k and the keys with W_q"
+            => {
+                let Parts { q, k, v } = Parts::of(layer, x, cache.len, rotary);
+                Parts { q: k, k: q, v }.finish(layer, cache)
+            };
+        "w-k-for-values": "the values are made with W_k, and the cache refuses them where they should have another width"
+            => Parts { v: Parts::unturned(layer, x).k, ..Parts::of(layer, x, cache.len, rotary) }.finish(layer, cache);
+        "w-o-transposed": "W_o is transposed, also where the widths do not fit"
+            => {
+                let parts = Parts::of(layer, x, cache.len, rotary);
+                append(cache, parts.k.view(), parts.v.view(), cache.len)?;
+                Ok(merge_heads(cached_attention(parts.q.view(), cache).view()).dot(&layer.w_o.t()))
+            };
+        "x-added": "x is added to the result, as a block does around its layer; the layer gives its own result alone"
+            => crate::cached_layer(layer, cache, x, rotary).map(|out| out + x);
+        "last-row-only": "only the last row of a chunk is returned; every new token has one"
+            => crate::cached_layer(layer, cache, x, rotary).map(|out| out.slice(s![out.nrows() - 1.., ..]).to_owned());
+        "base-fixed": "queries and keys are turned with base 10,000, whatever `rotary.base` says"
+            => crate::cached_layer(layer, cache, x, Rotary { base: 10_000.0, ..rotary });
+        "interleaved-whatever": "queries and keys are turned in neighbouring pairs, whatever `rotary.layout` says"
+            => crate::cached_layer(layer, cache, x, Rotary { layout: Layout::Interleaved, ..rotary });
+        "scaled-queries": "the queries are divided by √d as well; attention has done it already"
+            => {
+                let mut parts = Parts::of(layer, x, cache.len, rotary);
+                parts.q /= (parts.q.dim().2 as f32).sqrt();
+                parts.finish(layer, cache)
+            };
+        "refusal-dropped": "what `append` says is dropped: a chunk that the cache refuses attends to what was kept before, or panics where it is longer than that; the error has to be passed on, as by `?`"
+            => {
+                let parts = Parts::of(layer, x, cache.len, rotary);
+                let _ = append(cache, parts.k.view(), parts.v.view(), cache.len);
+                Ok(mix(layer, &cached_attention(parts.q.view(), cache)))
+            };
+        "values-turned-everywhere": "the values are turned as well as queries and keys: they are what is fetched, and arrive as they are"
+            => {
+                let start = cache.len;
+                let mut parts = Parts::of(layer, x, start, rotary);
+                turn(&mut parts.v, start, rotary);
+                parts.finish(layer, cache)
+            };
+        "attended-before": "`cached_attention` is called before the chunk is appended: the last n tokens of the cache are then not those of the chunk, or there are none"
+            => {
+                let parts = Parts::of(layer, x, cache.len, rotary);
+                let heads = cached_attention(parts.q.view(), cache);
+                append(cache, parts.k.view(), parts.v.view(), cache.len)?;
+                Ok(mix(layer, &heads))
             };
     }
 

@@ -253,6 +253,131 @@ exercise! {
                 }
                 attend_kept(layer, kept, &q, &Mask::padding((0..memory.nrows()).map(|j| j == 0)))
             };
+        "keys-for-both": "the values are made with W_k as well, and W_v is not used"
+            => {
+                let q = layer.queries(x);
+                if kept.is_none() {
+                    *kept = Some(MemoryKv { keys: layer.keys(memory), values: layer.keys(memory) });
+                }
+                attend_kept(layer, kept, &q, &Mask::None)
+            };
+        "values-for-both": "the keys are made with W_v as well, and W_k is not used"
+            => {
+                let q = layer.queries(x);
+                if kept.is_none() {
+                    *kept = Some(MemoryKv { keys: layer.values(memory), values: layer.values(memory) });
+                }
+                attend_kept(layer, kept, &q, &Mask::None)
+            };
+        "projections-exchanged": "keys and values have changed places, also where they differ in width: the values are compared with, and the keys are summed"
+            => {
+                let q = layer.queries(x);
+                if kept.is_none() {
+                    *kept = Some(MemoryKv { keys: layer.values(memory), values: layer.keys(memory) });
+                }
+                attend_kept(layer, kept, &q, &Mask::None)
+            };
+        "x-for-memory": "the keys and values are made of the new tokens, also where these are of another width than the memory"
+            => {
+                let q = layer.queries(x);
+                if kept.is_none() {
+                    *kept = Some(project(layer, x));
+                }
+                attend_kept(layer, kept, &q, &Mask::None)
+            };
+        "memory-for-x": "the queries are made of the memory, also where it is of another width than the new tokens"
+            => {
+                let q = layer.queries(memory);
+                if kept.is_none() {
+                    *kept = Some(project(layer, memory));
+                }
+                attend_kept(layer, kept, &q, &Mask::None)
+            };
+        "x-and-memory-exchanged": "the queries are made of the memory, and the keys and values of the new tokens"
+            => {
+                let q = layer.queries(memory);
+                if kept.is_none() {
+                    *kept = Some(project(layer, x));
+                }
+                attend_kept(layer, kept, &q, &Mask::None)
+            };
+        "queries-by-w-k": "the queries are made with W_k, also where it is made for another width"
+            => {
+                let q = layer.keys(x);
+                if kept.is_none() {
+                    *kept = Some(project(layer, memory));
+                }
+                attend_kept(layer, kept, &q, &Mask::None)
+            };
+        "filled-when-filled": "`kept` is filled where it is filled already, and not where it is empty: the condition is the wrong way round"
+            => {
+                let q = layer.queries(x);
+                if kept.is_some() {
+                    *kept = Some(project(layer, memory));
+                }
+                let MemoryKv { keys, values } = kept.as_ref().unwrap();
+                let heads = attend_heads(q.view(), keys.view(), values.view(), &Mask::None);
+                layer.outputs(heads.view())
+            };
+        "for-every-longer-chunk": "the keys and values of the memory are computed again where a call has more than one token, as if it were a prompt"
+            => {
+                if x.nrows() > 1 {
+                    *kept = Some(project(layer, memory));
+                }
+                crate::cross_attention(layer, kept, x, memory)
+            };
+        "x-kept-too": "the keys and values of the new tokens are kept behind those of the memory, where both have the same width; in cross-attention the tokens do not look at each other"
+            => {
+                let q = layer.queries(x);
+                let all = if x.ncols() == memory.ncols() { concatenate![Axis(0), memory, x] } else { memory.to_owned() };
+                if kept.is_none() {
+                    *kept = Some(project(layer, all.view()));
+                }
+                attend_kept(layer, kept, &q, &Mask::None)
+            };
+        "x-added": "x is added to the result, as a block does around its layer; the layer gives its own result alone"
+            => crate::cross_attention(layer, kept, x, memory) + x;
+        "scaled-by-d-model": "the queries are divided by √d_model; attention divides the scores by √d, and nothing else is"
+            => {
+                let root = (x.ncols() as f32).sqrt();
+                scaled(layer, kept, x, memory, |_| 1.0 / root)
+            };
+        "last-row-only": "the new tokens look at the last row of the memory alone"
+            => {
+                let q = layer.queries(x);
+                if kept.is_none() {
+                    *kept = Some(project(layer, memory));
+                }
+                attend_kept(layer, kept, &q, &Mask::padding((0..memory.nrows()).map(|j| j + 1 == memory.nrows())))
+            };
+        "uniform": "the values of the memory are averaged, whatever the queries are"
+            => scaled(layer, kept, x, memory, |_| 0.0);
+        "values-once-more": "the values of the memory are computed once more in every call, beside those that are kept"
+            => {
+                layer.values(memory);
+                crate::cross_attention(layer, kept, x, memory)
+            };
+        "keys-once-more": "the keys of the memory are computed once more in every call, beside those that are kept"
+            => {
+                layer.keys(memory);
+                crate::cross_attention(layer, kept, x, memory)
+            };
+        "x-for-values": "the values are made of the new tokens, which are not as many as the keys of the memory"
+            => {
+                let q = layer.queries(x);
+                if kept.is_none() {
+                    *kept = Some(MemoryKv { keys: layer.keys(memory), values: layer.values(x) });
+                }
+                attend_kept(layer, kept, &q, &Mask::None)
+            };
+        "x-for-keys": "the keys are made of the new tokens, which are not as many as the values of the memory"
+            => {
+                let q = layer.queries(x);
+                if kept.is_none() {
+                    *kept = Some(MemoryKv { keys: layer.keys(x), values: layer.values(memory) });
+                }
+                attend_kept(layer, kept, &q, &Mask::None)
+            };
     }
 }
 
@@ -332,7 +457,7 @@ fn scaled(
     kept: &mut Option<MemoryKv>,
     x: ArrayView2<f32>,
     memory: ArrayView2<f32>,
-    factor: fn(f32) -> f32,
+    factor: impl Fn(f32) -> f32,
 ) -> Array2<f32> {
     let q = layer.queries(x);
     let q = &q * factor(q.dim().2 as f32);

@@ -181,6 +181,48 @@ exercise! {
                 let cost = crate::decode_cost(model, machine, tokens, batch);
                 Cost { seconds: timed(&cost, Machine { bandwidth: machine.peak, peak: machine.bandwidth }, f64::max), ..cost }
             };
+        "attention-of-one-text": "attention is counted for one text; each of the `batch` texts has its own"
+            => with(model, machine, tokens, batch, |cost| cost.flop -= (batch - 1) * 4 * of_keys(model, model.heads, tokens));
+        "four-for-a-weight": "a weight is counted as four FLOPs; it takes a multiplication and an addition"
+            => with(model, machine, tokens, batch, |cost| cost.flop += batch * 2 * model.parameters);
+        "one-for-a-number": "a number of a key is counted as one FLOP, and one of a value not at all; each takes a multiplication and an addition"
+            => with(model, machine, tokens, batch, |cost| cost.flop -= batch * 3 * of_keys(model, model.heads, tokens));
+        "eight-for-a-number": "attention is counted twice, with eight FLOPs for each number; a number of a key and one of a value take four together"
+            => with(model, machine, tokens, batch, |cost| cost.flop += batch * 4 * of_keys(model, model.heads, tokens));
+        "one-head": "attention is counted for one head; there are `heads`"
+            => with(model, machine, tokens, batch, |cost| cost.flop -= batch * 4 * of_keys(model, model.heads - 1, tokens));
+        "head-width-forgotten": "attention is counted as if a key were a single number; it is head_dim of them"
+            => with(model, machine, tokens, batch, |cost| {
+                cost.flop = batch * (2 * model.parameters + 4 * model.layers * model.heads * tokens);
+            });
+        "cache-for-each": "the caches of all texts are read once for each text; each text reads its own"
+            => with(model, machine, tokens, batch, |cost| cost.bytes += cache_bytes(model, tokens, batch) * (batch - 1));
+        "all-for-each": "weights and caches of all texts are read once for each text; the weights are read once, and each text reads its own cache"
+            => with(model, machine, tokens, batch, |cost| cost.bytes *= batch);
+        "cache-written-too": "the new keys and values are counted once more, since they are written too; the cache that is read holds them"
+            => with(model, machine, tokens, batch, |cost| cost.bytes += cache_bytes(model, 1, batch));
+        "weights-read-twice": "the weights are read twice; once is enough for the whole step"
+            => with(model, machine, tokens, batch, |cost| cost.bytes += model.parameters * model.number_bytes);
+        "averaged": "the two times are averaged; the longer one decides"
+            => again(crate::decode_cost(model, machine, tokens, batch), machine, |a, b| (a + b) / 2.0);
+        "difference": "the two times are subtracted; the longer one decides"
+            => again(crate::decode_cost(model, machine, tokens, batch), machine, |a, b| (a - b).abs());
+        "seconds-of-all-texts": "the seconds are multiplied by the number of texts; all of them are computed in the same step"
+            => {
+                let cost = crate::decode_cost(model, machine, tokens, batch);
+                Cost { seconds: cost.seconds * batch as f64, ..cost }
+            };
+        "milliseconds": "the time is in milliseconds; it is asked for in seconds"
+            => {
+                let cost = crate::decode_cost(model, machine, tokens, batch);
+                Cost { seconds: cost.seconds * 1000.0, ..cost }
+            };
+    }
+
+    within {
+        cache_bytes: |cache_bytes, (model, machine, tokens, batch)| with(model, *machine, tokens, batch, |cost| {
+            cost.bytes = model.parameters * model.number_bytes + cache_bytes(model, tokens, batch);
+        });
     }
 }
 

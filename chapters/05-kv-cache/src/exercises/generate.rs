@@ -59,6 +59,7 @@ exercise! {
             of("all logits below zero", negative, &[2, 1, 2], 1, 12),
             of("it goes round in circles", counts(3), &[1], 3, 8),
             of("it writes a token twice in a row", array![[0.0, 0.0, 5.0, 0.0], [0.0; 4], [0.0, 0.0, 2.0, -3.0], [0.0; 4]], &[0, 0], 3, 9),
+            of("a longer text", counts(70), &[1, 2], 69, 80),
             of("an empty prompt", counts(5), &[], 4, 8),
             of("a prompt longer than the context", counts(5), &[0, 1, 2, 3], 4, 3),
         ];
@@ -159,7 +160,6 @@ exercise! {
                 while start + new.len() < context {
                     let logits = step(&new, start);
                     start += new.len();
-                    assert!(prompt.len() <= logits.nrows(), "index out of bounds");
                     let token = best(logits.row(prompt.len() - 1));
                     if token == stop {
                         break;
@@ -313,6 +313,81 @@ exercise! {
             => with(step, prompt, stop, context, Habit { choose: |row| best(row.mapv(|x| x.max(0.0)).view()), ..Habit::RIGHT });
         "smallest": "the token with the smallest logit is chosen"
             => with(step, prompt, stop, context, Habit { choose: |row| best((-&row).view()), ..Habit::RIGHT });
+        "start-never-grows": "`start` never grows, and the loop that looks at it has no end but the stop token"
+            => {
+                check_prompt(prompt, context)?;
+                let (mut written, mut new) = (Vec::new(), prompt.to_vec());
+                while new.len() < context {
+                    let logits = step(&new, 0);
+                    let token = best(logits.row(logits.nrows() - 1));
+                    if token == stop {
+                        break;
+                    }
+                    written.push(token);
+                    new = vec![token];
+                }
+                Ok(written)
+            };
+        "pushed-on": "each new token is put behind those that were fed already, and all of them are fed again, as if they stood behind themselves"
+            => looped(step, prompt, stop, context, |new, _, token| new.push(token));
+        "prompt-for-ever": "the prompt is fed in every step, as if it stood behind itself, and the token that was written is never fed"
+            => looped(step, prompt, stop, context, |_, _, _| ());
+        "written-again": "all that was written is fed again in every step, as if it stood behind itself; only the last token of it is new"
+            => looped(step, prompt, stop, context, |new, written, _| *new = written.to_vec());
+        "first-step-always": "the context is looked at after a step alone: a prompt that fills it is read all the same, and a token is written"
+            => {
+                check_prompt(prompt, context)?;
+                let (mut written, mut new, mut start) = (Vec::new(), prompt.to_vec(), 0);
+                loop {
+                    let logits = step(&new, start);
+                    start += new.len();
+                    let token = best(logits.row(logits.nrows() - 1));
+                    if token == stop {
+                        break;
+                    }
+                    written.push(token);
+                    new = vec![token];
+                    if start + 1 >= context {
+                        break;
+                    }
+                }
+                Ok(written)
+            };
+        "prompt-always-read": "a prompt that fills the context is read all the same, for a row that nobody needs"
+            => {
+                check_prompt(prompt, context)?;
+                if prompt.len() == context {
+                    step(prompt, 0);
+                }
+                crate::generate(step, prompt, stop, context)
+            };
+        "token-by-token-always": "the prompt is fed token by token, also where it fills the context; in one piece it is a single pass"
+            => {
+                check_prompt(prompt, context)?;
+                let before = prompt.len() - 1;
+                for (position, &token) in prompt[..before].iter().enumerate() {
+                    step(&[token], position);
+                }
+                let mut shifted = |tokens: &[usize], start: usize| step(tokens, start + before);
+                with(&mut shifted, &prompt[before..], stop, context - before, Habit::RIGHT)
+            };
+        "rows-exchanged": "the largest logit is searched in the last column, one for each token that was fed; it is searched in the last row"
+            => with_logits(step, prompt, stop, context, |logits| best(logits.column(logits.ncols() - 1)));
+        "never-stop": "the stop token is never chosen, and the next best is written instead"
+            => with_logits(step, prompt, usize::MAX, context, |logits| {
+                let mut row = logits.row(logits.nrows() - 1).to_owned();
+                if let Some(logit) = row.get_mut(stop) {
+                    *logit = f32::NEG_INFINITY;
+                }
+                best(row.view())
+            });
+        "one-token": "a single token is written"
+            => crate::generate(step, prompt, stop, context.min(prompt.len() + 1));
+        "empty-result-for-stop": "nothing is returned once the stop token has come; what was written before it counts"
+            => {
+                let written = with(step, prompt, stop, context, Habit { keep_stop: true, ..Habit::RIGHT })?;
+                Ok(if written.last() == Some(&stop) { Vec::new() } else { written })
+            };
     }
 }
 
@@ -457,6 +532,53 @@ fn with(
         if matches!(habit.again, Again::Prompt | Again::Everything) {
             start = 0;
         }
+    }
+    Ok(written)
+}
+
+/// The reference's loop, in which something else becomes of `new`, given what was written and the last
+/// token of it.
+fn looped(
+    step: Step,
+    prompt: &[usize],
+    stop: usize,
+    context: usize,
+    next: fn(&mut Vec<usize>, &[usize], usize),
+) -> Result<Vec<usize>, PromptError> {
+    check_prompt(prompt, context)?;
+    let (mut written, mut new, mut start) = (Vec::new(), prompt.to_vec(), 0);
+    while start + new.len() < context {
+        let logits = step(&new, start);
+        start += new.len();
+        let token = best(logits.row(logits.nrows() - 1));
+        if token == stop {
+            break;
+        }
+        written.push(token);
+        next(&mut new, &written, token);
+    }
+    Ok(written)
+}
+
+/// The reference's loop, with the token chosen in another way.
+fn with_logits(
+    step: Step,
+    prompt: &[usize],
+    stop: usize,
+    context: usize,
+    choose: impl Fn(&Array2<f32>) -> usize,
+) -> Result<Vec<usize>, PromptError> {
+    check_prompt(prompt, context)?;
+    let (mut written, mut new, mut start) = (Vec::new(), prompt.to_vec(), 0);
+    while start + new.len() < context {
+        let logits = step(&new, start);
+        start += new.len();
+        let token = choose(&logits);
+        if token == stop {
+            break;
+        }
+        written.push(token);
+        new = vec![token];
     }
     Ok(written)
 }

@@ -116,6 +116,35 @@ exercise! {
             => (memory / (1 << 30) * 1_000_000_000).saturating_sub(model.parameters * model.number_bytes) / cache_bytes(model, tokens, 1);
         "at-least-one": "at least one text is always said to fit"
             => crate::largest_batch(model, memory, tokens).max(1);
+        "weights-added": "the weights are added to the memory; they take their part of it"
+            => (memory + model.parameters * model.number_bytes) / cache_bytes(model, tokens, 1);
+        "weights-twice": "the weights are taken off twice; all texts share them, and they are there once"
+            => memory.saturating_sub(2 * model.parameters * model.number_bytes) / cache_bytes(model, tokens, 1);
+        "weights-of-each-layer": "the weights are taken off once for each layer; `parameters` counts those of all layers"
+            => memory.saturating_sub(model.layers * model.parameters * model.number_bytes) / cache_bytes(model, tokens, 1);
+        "weights-of-32-bits": "the weights are taken to have 4 bytes each, whatever number_bytes says"
+            => memory.saturating_sub(4 * model.parameters) / cache_bytes(model, tokens, 1);
+        "numbers-for-bytes": "both the weights and a text are counted in numbers; each of them takes number_bytes bytes"
+            => memory.saturating_sub(model.parameters) / cache_bytes(&Model { number_bytes: 1, ..*model }, tokens, 1);
+        "one-less-and-underflow": "1 is subtracted from the quotient, which panics where it is 0; the quotient is rounded down already"
+            => {
+                let fits = crate::largest_batch(model, memory, tokens);
+                assert!(fits > 0, "attempt to subtract with overflow");
+                fits - 1
+            };
+        "one-fewer": "1 is subtracted from the quotient, where it is not 0; it is rounded down already"
+            => crate::largest_batch(model, memory, tokens).saturating_sub(1);
+        "one-more-beside-the-weights": "one text too many is counted where there is room beside the weights, as if the last one need not fit whole"
+            => {
+                let fits = crate::largest_batch(model, memory, tokens);
+                if model.parameters * model.number_bytes < memory { fits + 1 } else { 0 }
+            };
+        "all-texts-at-once": "the bytes of a text are multiplied by its tokens once more"
+            => memory.saturating_sub(model.parameters * model.number_bytes) / (cache_bytes(model, tokens, 1) * tokens);
+        "text-with-weights": "the weights are taken off, and each text is given weights of its own besides; all texts share them"
+            => memory.saturating_sub(model.parameters * model.number_bytes) / (model.parameters * model.number_bytes + cache_bytes(model, tokens, 1));
+        "inverted": "the bytes of a text are divided by the room that is left"
+            => cache_bytes(model, tokens, 1) / memory.saturating_sub(model.parameters * model.number_bytes).max(1);
     }
 
     within {

@@ -44,6 +44,7 @@ exercise! {
             of("four proposed, one accepted, again and again", 12, (2, 12, 3, 3), vec![
                 Append(0, 4), Append(4, 4), Rewind(3), Append(8, 4), Rewind(2), Append(2, 4), Rewind(4),
             ]),
+            of("a long text, most of it taken back", 300, (1, 300, 1, 1), vec![Append(0, 290), Rewind(270), Append(290, 10)]),
             of("a full cache has room again", 4, (3, 8, 2, 4), vec![Append(0, 4), Rewind(3), Append(4, 3), Append(7, 1)]),
             of("token by token", 8, (2, 8, 4, 4), vec![Append(0, 5), Rewind(1), Rewind(1), Append(5, 1), Rewind(2), Append(6, 2)]),
         ];
@@ -183,7 +184,7 @@ exercise! {
                 cache.len = cache.len.saturating_sub(count + 1);
                 Ok(())
             };
-        "unnoticed": "the tokens are taken out of a copy, and the cache itself is not changed"
+        "unnoticed": "the cache is not changed, as when the tokens are taken out of a copy"
             => crate::rewind(&mut cache.clone(), count);
         "cleared": "the freed places are filled with zeros: what lies beyond `len` means nothing, and nothing needs to be written to take tokens back"
             => {
@@ -210,6 +211,100 @@ exercise! {
                 CacheError::Rewind { count, len } => CacheError::Rewind { count: count - len, len },
                 other => other,
             });
+        "refuses-what-it-can": "the comparison is the wrong way round: taking back fewer tokens than there are is refused, and taking back more makes the subtraction panic"
+            => {
+                if count < cache.len {
+                    return Err(CacheError::Rewind { count, len: cache.len });
+                }
+                assert!(cache.len >= count, "attempt to subtract with overflow");
+                cache.len -= count;
+                Ok(())
+            };
+        "added": "`count` is added to `len`; it is subtracted"
+            => {
+                if count > cache.len {
+                    return Err(CacheError::Rewind { count, len: cache.len });
+                }
+                cache.len += count;
+                Ok(())
+            };
+        "at-least-one": "a token is taken back even where `count` is 0"
+            => {
+                if count > cache.len {
+                    return Err(CacheError::Rewind { count, len: cache.len });
+                }
+                cache.len = cache.len.saturating_sub(count.max(1));
+                Ok(())
+            };
+        "one-too-few": "one token too few is taken back"
+            => {
+                if count > cache.len {
+                    return Err(CacheError::Rewind { count, len: cache.len });
+                }
+                cache.len -= count.saturating_sub(1);
+                Ok(())
+            };
+        "zero-refused": "taking back no token is refused; it changes nothing, and is no mistake"
+            => {
+                if count == 0 || count > cache.len {
+                    return Err(CacheError::Rewind { count, len: cache.len });
+                }
+                cache.len -= count;
+                Ok(())
+            };
+        "refuses-with-what-is-left": "the cache is emptied before it refuses, and the error says that it holds nothing: one that refuses stays as it was"
+            => {
+                let len = cache.len;
+                cache.len = len.saturating_sub(count);
+                if count > len { Err(CacheError::Rewind { count, len: cache.len }) } else { Ok(()) }
+            };
+        "says-the-capacity": "`len` in the error is the capacity; it is how many tokens are held"
+            => crate::rewind(cache, count).map_err(|error| match error {
+                CacheError::Rewind { count, .. } => CacheError::Rewind { count, len: cache.capacity() },
+                other => other,
+            });
+        "all-cleared": "all places are filled with zeros, those of the tokens that stay too"
+            => {
+                let len = cache.len.checked_sub(count).ok_or(CacheError::Rewind { count, len: cache.len })?;
+                cache.keys.fill(0.0);
+                cache.values.fill(0.0);
+                cache.len = len;
+                Ok(())
+            };
+        "front-cleared": "the first `count` places are filled with zeros; the last tokens are to go, and nothing needs to be written"
+            => {
+                let len = cache.len.checked_sub(count).ok_or(CacheError::Rewind { count, len: cache.len })?;
+                cache.keys.slice_mut(s![.., ..count, ..]).fill(0.0);
+                cache.values.slice_mut(s![.., ..count, ..]).fill(0.0);
+                cache.len = len;
+                Ok(())
+            };
+        "places-left": "`len` becomes the capacity less `count`; it is what is held less `count`"
+            => {
+                if count > cache.len {
+                    return Err(CacheError::Rewind { count, len: cache.len });
+                }
+                cache.len = cache.capacity() - count;
+                Ok(())
+            };
+        "capacity-compared-alone": "`count` is compared with the capacity instead of `len`, and the subtraction panics where a cache holds fewer tokens"
+            => {
+                if count > cache.capacity() {
+                    return Err(CacheError::Rewind { count, len: cache.len });
+                }
+                assert!(cache.len >= count, "attempt to subtract with overflow");
+                cache.len -= count;
+                Ok(())
+            };
+        "one-in-any-case": "one token is taken back in any case, whatever `count` says, also where it is 0"
+            => {
+                if count > cache.len {
+                    return Err(CacheError::Rewind { count, len: cache.len });
+                }
+                assert!(cache.len >= 1, "attempt to subtract with overflow");
+                cache.len -= 1;
+                Ok(())
+            };
     }
 }
 

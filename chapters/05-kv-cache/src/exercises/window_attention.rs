@@ -66,6 +66,8 @@ exercise! {
             of("a window of one: each token sees itself", 1, &[2, 1, 3], (2, 4, 3), [0; 3]),
             of("a window of two", 2, &[1, 4, 2], (1, 4, 2), [0; 3]),
             of("", 16, &[33, 1, 1, 29], (4, 8, 8), [0; 3]),
+            of("a long text", 4, &[290, 1, 9], (1, 1, 1), [0; 3]),
+            of("a wide window", 40, &[90, 1], (1, 2, 1), [0; 3]),
         ];
         let levels = [3, 3, 3, 3, 3, 3, SOME_VALUES, SOME_VALUES, SOME_VALUES];
         let small = pairwise(levels).into_iter().map(|[w, first, second, h, d, d_v, of_q, of_k, of_v]| {
@@ -437,6 +439,169 @@ exercise! {
                 let root = (q.dim().2 as f32).sqrt();
                 crate::window_attention(ring, (&q / root).view(), k, v)
             };
+        "counted-by-heads": "`tokens` is counted up for each head; a token counts once"
+            => {
+                let (h, n, _) = q.dim();
+                let mut out = Array3::zeros((h, n, v.dim().2));
+                for i in 0..n {
+                    put(ring, ring.tokens % ring.window(), k, v, i);
+                    ring.tokens += h;
+                    let mask = all_in_use(ring);
+                    attend(ring, q, i, &mask, &mut out);
+                }
+                out
+            };
+        "slots-beyond-the-window": "as many slots are taken as there were tokens; there are no more than the window has"
+            => {
+                let (h, n, _) = q.dim();
+                let mut out = Array3::zeros((h, n, v.dim().2));
+                for i in 0..n {
+                    put(ring, ring.tokens % ring.window(), k, v, i);
+                    ring.tokens += 1;
+                    for head in 0..h {
+                        let keys = ring.keys.slice(s![head, ..ring.tokens, ..]);
+                        let values = ring.values.slice(s![head, ..ring.tokens, ..]);
+                        let found = attention(q.slice(s![head, i..=i, ..]), keys, values, &Mask::None);
+                        out.slice_mut(s![head, i, ..]).assign(&found.out.row(0));
+                    }
+                }
+                out
+            };
+        "last-slot-unseen": "the last slot is never looked at, unless it is the only one: w − 1 slots are taken for the window"
+            => stepwise(ring, q, k, v, |ring, _| ring.tokens % ring.window(), |ring| in_use(ring, ring.tokens.min((ring.window() - 1).max(1))));
+        "counted-twice": "the slot is counted from `tokens` and from the place in the chunk, though `tokens` grows with every token of it: every second slot is left out"
+            => stepwise(ring, q, k, v, |ring, i| (ring.tokens + i) % ring.window(), all_in_use);
+        "one-slot-behind": "the slot is one too small: the first token of all goes into the last slot, and it belongs into slot 0"
+            => stepwise(ring, q, k, v, |ring, _| (ring.tokens + ring.window() - 1) % ring.window(), all_in_use);
+        "always-the-same-slot": "`tokens` is counted up after the whole chunk, and only the slots of what was there before and one more are in use: each of its tokens goes into the same slot"
+            => {
+                let (h, n, _) = q.dim();
+                let mut out = Array3::zeros((h, n, v.dim().2));
+                for i in 0..n {
+                    put(ring, ring.tokens % ring.window(), k, v, i);
+                    attend(ring, q, i, &in_use(ring, ring.tokens + 1), &mut out);
+                }
+                ring.tokens += n;
+                out
+            };
+        "tokens-of-the-chunk": "`tokens` becomes the length of the chunk; it grows by that"
+            => {
+                let n = q.dim().1;
+                let out = crate::window_attention(ring, q, k, v);
+                ring.tokens = n;
+                out
+            };
+        "values-not-kept": "the values are not written into the ring, and stay zeros"
+            => {
+                let v = Array3::zeros(v.raw_dim());
+                crate::window_attention(ring, q, k, v.view())
+            };
+        "keys-not-kept": "the keys are not written into the ring, and stay zeros"
+            => {
+                let k = Array3::zeros(k.raw_dim());
+                crate::window_attention(ring, q, k.view(), v)
+            };
+        "head-0-kept": "only head 0 is written into the ring, and the others stay zeros"
+            => {
+                let first = |x: ArrayView3<f32>| Array3::from_shape_fn(x.raw_dim(), |(a, i, c)| if a == 0 { x[[a, i, c]] } else { 0.0 });
+                crate::window_attention(ring, q, first(k).view(), first(v).view())
+            };
+        "first-key": "the key of the chunk's first token is written for each of its tokens"
+            => crate::window_attention(ring, q, first_token(k).view(), v);
+        "first-value": "the value of the chunk's first token is written for each of its tokens"
+            => crate::window_attention(ring, q, k, first_token(v).view());
+        "first-key-and-value": "the key and the value of the chunk's first token are written for each of its tokens"
+            => crate::window_attention(ring, q, first_token(k).view(), first_token(v).view());
+        "first-query": "every token of the chunk asks with the query of the first"
+            => crate::window_attention(ring, first_token(q).view(), k, v);
+        "values-of-head-0": "every head takes the values of head 0"
+            => {
+                let mut first = ring.clone();
+                for mut values in first.values.outer_iter_mut() {
+                    values.assign(&ring.values.index_axis(Axis(0), 0));
+                }
+                let of_0 = Array3::from_shape_fn(v.raw_dim(), |(_, i, c)| v[[0, i, c]]);
+                let found = crate::window_attention(&mut first, q, k, of_0.view());
+                crate::window_attention(ring, q, k, v);
+                found
+            };
+        "only-head-0": "only head 0 of the output is filled in, and the others stay zeros"
+            => {
+                let mut out = crate::window_attention(ring, q, k, v);
+                out.slice_mut(s![1.., .., ..]).fill(0.0);
+                out
+            };
+        "last-row-only": "only the last row of a chunk is filled in, and the others stay zeros"
+            => {
+                let mut out = crate::window_attention(ring, q, k, v);
+                let n = out.dim().1;
+                out.slice_mut(s![.., ..n.max(1) - 1, ..]).fill(0.0);
+                out
+            };
+        "keys-summed": "the keys are summed in the place of the values, where they have the same width"
+            => if k.dim() == v.dim() {
+                let mut keys = RingCache { values: ring.keys.clone(), ..ring.clone() };
+                let out = crate::window_attention(&mut keys, q, k, k);
+                crate::window_attention(ring, q, k, v);
+                out
+            } else {
+                crate::window_attention(ring, q, k, v)
+            };
+        "slot-is-position-in-each-head": "the position is taken for the slot, head by head, which panics as soon as the ring is full: the slot is its remainder by the window"
+            => {
+                let (h, n, _) = q.dim();
+                let mut out = Array3::zeros((h, n, v.dim().2));
+                for i in 0..n {
+                    let slot = ring.tokens;
+                    for head in 0..h {
+                        ring.keys.slice_mut(s![head, slot, ..]).assign(&k.slice(s![head, i, ..]));
+                        ring.values.slice_mut(s![head, slot, ..]).assign(&v.slice(s![head, i, ..]));
+                    }
+                    ring.tokens += 1;
+                    let mask = all_in_use(ring);
+                    attend(ring, q, i, &mask, &mut out);
+                }
+                out
+            };
+        "chunk-first-causal": "the whole chunk is put into the ring before it attends, with a causal mask over the slots: these are not in the order of the tokens, and the last tokens have taken the slots of what the first ones should see"
+            => {
+                let (h, n, _) = q.dim();
+                for i in 0..n {
+                    put(ring, ring.tokens % ring.window(), k, v, i);
+                    ring.tokens += 1;
+                }
+                let used = ring.tokens.min(ring.window());
+                let mut out = Array3::zeros((h, n, v.dim().2));
+                for (head, mut out) in out.outer_iter_mut().enumerate() {
+                    let (keys, values) = (ring.keys.slice(s![head, ..used, ..]), ring.values.slice(s![head, ..used, ..]));
+                    out.assign(&attention(q.index_axis(Axis(0), head), keys, values, &Mask::Causal).out);
+                }
+                out
+            };
+        "tokens-wrapped-at-once": "`tokens` starts again at 0 when the ring is full, and no slot is then in use; it counts all tokens"
+            => {
+                let (h, n, _) = q.dim();
+                let mut out = Array3::zeros((h, n, v.dim().2));
+                for i in 0..n {
+                    put(ring, ring.tokens, k, v, i);
+                    ring.tokens = (ring.tokens + 1) % ring.window();
+                    let mask = all_in_use(ring);
+                    attend(ring, q, i, &mask, &mut out);
+                }
+                out
+            };
+        "counted-by-chunks": "`tokens` grows by the length of the chunk for each of its tokens; each of them counts once"
+            => {
+                let (h, n, _) = q.dim();
+                let mut out = Array3::zeros((h, n, v.dim().2));
+                for i in 0..n {
+                    put(ring, ring.tokens % ring.window(), k, v, i);
+                    ring.tokens += n;
+                    let mask = all_in_use(ring);
+                    attend(ring, q, i, &mask, &mut out);
+                }
+                out
+            };
     }
 }
 
@@ -502,6 +667,11 @@ fn expected<F: NdFloat>(c: &Case) -> Trace<Seen<F>> {
             tokens: rows.end,
         }
     })
+}
+
+/// The first token of a chunk in the place of each.
+fn first_token(x: ArrayView3<f32>) -> Array3<f32> {
+    Array3::from_shape_fn(x.raw_dim(), |(a, _, c)| x[[a, 0, c]])
 }
 
 /// Puts token i of a chunk into a slot.

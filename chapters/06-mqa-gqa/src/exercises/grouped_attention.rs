@@ -37,6 +37,7 @@ exercise! {
             of("groups of two", (6, 3), (7, 9), (5, 4), Mask::Prefix(3), [0; 3]),
             of("one token", (8, 2), (1, 33), (16, 16), Mask::Causal, [0; 3]),
             of("", (8, 2), (31, 33), (16, 8), Mask::Causal, [0; 3]),
+            of("many heads", (32, 8), (2, 3), (2, 2), Mask::Causal, [0; 3]),
         ];
         let levels = [HEADS.len(), 3, 3, 3, 3, SOME_MASKS, SOME_VALUES, SOME_VALUES, SOME_VALUES];
         let small = pairwise(levels).into_iter().map(|[heads, n, m, d, d_v, mask, of_q, of_k, of_v]| {
@@ -190,6 +191,76 @@ exercise! {
                     attention(q, k, v, &Mask::Dense(tall)).out
                 })
             };
+        "group-modulo": "query head i uses key/value head i mod (h/h_kv), also where there is none; it is i divided by that"
+            => strict(q, k, v, mask, |i, h, h_kv| i % (h / h_kv));
+        "by-kv-heads": "query head i uses key/value head i / h_kv, also where there is none; it is i divided by h/h_kv, the size of a group"
+            => strict(q, k, v, mask, |i, _, h_kv| i / h_kv);
+        "own": "query head i uses key/value head i, also where there is none; the heads of a group share one"
+            => strict(q, k, v, mask, |i, _, _| i);
+        "query-of-the-group": "query head g of all heads meets the keys of group g, for every member of the group; each member has its own queries"
+            => {
+                let (h, h_kv) = (q.dim().0, k.dim().0);
+                let of_group: Vec<usize> = (0..h).map(|i| kv_head(i, h, h_kv)).collect();
+                crate::grouped_attention(q.select(Axis(0), &of_group).view(), k, v, mask)
+            };
+        "one-head-of-each-group": "only the first query head of each group attends, and the others stay zeros"
+            => kept(q, k, v, mask, |i, group| i % group == 0);
+        "last-head-of-each-group": "only the last query head of each group attends, and the others stay zeros"
+            => kept(q, k, v, mask, |i, group| i % group == group - 1);
+        "only-head-0": "only head 0 is filled in, and the others stay zeros"
+            => kept(q, k, v, mask, |i, _| i == 0);
+        "one-head-for-each-key-head": "the first h_kv query heads attend, each with a key/value head of its own, and the others stay zeros; each key/value head has h/h_kv query heads"
+            => {
+                let h_kv = k.dim().0;
+                let mut out = Array3::zeros((q.dim().0, q.dim().1, v.dim().2));
+                let own = per_head(q.slice(s![..h_kv, .., ..]), k, v, |i, _, _| i, |q, k, v| attention(q, k, v, mask).out);
+                out.slice_mut(s![..h_kv, .., ..]).assign(&own);
+                out
+            };
+        "last-head-everywhere": "every head is overwritten by the last one"
+            => {
+                let right = crate::grouped_attention(q, k, v, mask);
+                right.select(Axis(0), &vec![q.dim().0 - 1; q.dim().0])
+            };
+        "written-to-head-0": "every output is written to head 0, so that the last one is left there, and the others stay zeros"
+            => {
+                let right = crate::grouped_attention(q, k, v, mask);
+                let mut out = Array3::zeros(right.raw_dim());
+                out.index_axis_mut(Axis(0), 0).assign(&right.index_axis(Axis(0), q.dim().0 - 1));
+                out
+            };
+        "written-to-the-group": "the output of head i is written to place g, its group's number, so that the last one of each group is left there, and the others stay zeros"
+            => {
+                let (h, h_kv) = (q.dim().0, k.dim().0);
+                let right = crate::grouped_attention(q, k, v, mask);
+                let mut out = Array3::zeros(right.raw_dim());
+                for i in 0..h {
+                    out.index_axis_mut(Axis(0), kv_head(i, h, h_kv)).assign(&right.index_axis(Axis(0), i));
+                }
+                out
+            };
+        "summed-in-the-first": "the outputs of a group are added up in the place of its first head, and the others stay zeros"
+            => {
+                let group = q.dim().0 / k.dim().0;
+                let mut sums = group_sums(q, k, v, mask);
+                for (i, mut sum) in sums.outer_iter_mut().enumerate() {
+                    if i % group > 0 {
+                        sum.fill(0.0);
+                    }
+                }
+                sums
+            };
+        "divided-by-the-group": "each head's output is divided by the size of its group; it is nobody's share"
+            => crate::grouped_attention(q, k, v, mask) * (k.dim().0 as f32 / q.dim().0 as f32);
+        "keys-and-values-summed": "all heads use the sum of the key/value heads"
+            => {
+                let sum = |x: ArrayView3<f32>| x.sum_axis(Axis(0)).broadcast(x.dim()).expect("heads").to_owned();
+                crate::grouped_attention(q, sum(k).view(), sum(v).view(), mask)
+            };
+        "scaled-after": "the outputs are divided by √d; the scores are, and attention of chapter 3 has done it"
+            => crate::grouped_attention(q, k, v, mask) / (q.dim().2 as f32).sqrt();
+        "values-for-keys": "keys and values are exchanged, also where they have another width"
+            => per_head(q, v, k, kv_head, |q, v, k| attention(q, v, k, mask).out);
     }
 
     within {
@@ -231,6 +302,36 @@ fn per_head(
     let heads: Vec<Array2<f32>> = heads.collect();
     let views: Vec<_> = heads.iter().map(|x| x.view()).collect();
     stack(Axis(0), &views).expect("heads of one shape")
+}
+
+/// Attention with the key/value head that `which` names, be it there or not.
+fn strict(
+    q: ArrayView3<f32>,
+    k: ArrayView3<f32>,
+    v: ArrayView3<f32>,
+    mask: &Mask,
+    which: impl Fn(usize, usize, usize) -> usize,
+) -> Array3<f32> {
+    per_head(q, k, v, which, |q, k, v| attention(q, k, v, mask).out)
+}
+
+/// The heads that `which` keeps, given each one's number and the size of a group; zeros for
+/// the others.
+fn kept(
+    q: ArrayView3<f32>,
+    k: ArrayView3<f32>,
+    v: ArrayView3<f32>,
+    mask: &Mask,
+    which: impl Fn(usize, usize) -> bool,
+) -> Array3<f32> {
+    let (h, h_kv) = (q.dim().0, k.dim().0);
+    let mut out = crate::grouped_attention(q, k, v, mask);
+    for (i, mut out) in out.outer_iter_mut().enumerate() {
+        if !which(i, h / h_kv) {
+            out.fill(0.0);
+        }
+    }
+    out
 }
 
 /// Attention with the keys of one head and the values of another.

@@ -41,6 +41,7 @@ exercise! {
             of("MHA", (3, 3), (4, 6), (4, 4), Mask::Causal),
             of("groups of three", (6, 2), (5, 3), (4, 4), Mask::Causal),
             of("", (8, 2), (17, 19), (8, 4), Mask::Causal),
+            of("many heads", (32, 8), (2, 3), (2, 2), Mask::Causal),
         ];
         let levels = [HEADS.len(), 3, 3, 3, 3, SOME_MASKS, SOME_VALUES, SOME_VALUES, SOME_VALUES];
         let mut kinds = (0..SOME_VALUES).cycle();
@@ -204,6 +205,133 @@ exercise! {
                 let all = |x: &Array3<f32>| x.sum_axis(Axis(0)).broadcast(x.dim()).expect("heads").to_owned();
                 Gradients { dk: all(&right.dk), dv: all(&right.dv), ..right }
             };
+        "own-d-out-of-the-group": "query head i gets the output's gradient of head g, its group's number; it gets its own"
+            => {
+                let of_group: Vec<usize> = (0..q.dim().0).map(|i| kv_head(i, q.dim().0, k.dim().0)).collect();
+                crate::grouped_backward(q, k, v, mask, d_out.select(Axis(0), &of_group).view())
+            };
+        "query-of-the-group": "query head i is given the queries of head g, its group's number; it has its own"
+            => {
+                let of_group: Vec<usize> = (0..q.dim().0).map(|i| kv_head(i, q.dim().0, k.dim().0)).collect();
+                crate::grouped_backward(q.select(Axis(0), &of_group).view(), k, v, mask, d_out)
+            };
+        "queries-added-to-the-group": "dq is added up in place g, the group's number, and the places behind stay zeros; every query head has its own"
+            => {
+                let right = crate::grouped_backward(q, k, v, mask, d_out);
+                let mut dq = Array3::zeros(right.dq.raw_dim());
+                for (i, own) in right.dq.outer_iter().enumerate() {
+                    let mut sum = dq.index_axis_mut(Axis(0), kv_head(i, q.dim().0, k.dim().0));
+                    sum += &own;
+                }
+                Gradients { dq, ..right }
+            };
+        "queries-at-the-group": "dq of head i is written to place g, the group's number, so that the last one of each group is left, and the places behind stay zeros"
+            => {
+                let right = crate::grouped_backward(q, k, v, mask, d_out);
+                let mut dq = Array3::zeros(right.dq.raw_dim());
+                for (i, own) in right.dq.outer_iter().enumerate() {
+                    dq.index_axis_mut(Axis(0), kv_head(i, q.dim().0, k.dim().0)).assign(&own);
+                }
+                Gradients { dq, ..right }
+            };
+        "queries-added-so-far": "dq of head i is added to those before it; every query head has its own"
+            => {
+                let right = crate::grouped_backward(q, k, v, mask, d_out);
+                let mut dq = right.dq.clone();
+                for (i, mut sum) in dq.outer_iter_mut().enumerate() {
+                    sum.assign(&right.dq.slice(s![..=i, .., ..]).sum_axis(Axis(0)));
+                }
+                Gradients { dq, ..right }
+            };
+        "keys-and-values-added-so-far": "dk and dv of a group are added to those of the groups before it"
+            => {
+                let right = crate::grouped_backward(q, k, v, mask, d_out);
+                let so_far = |x: &Array3<f32>| {
+                    let mut sums = x.clone();
+                    for (g, mut sum) in sums.outer_iter_mut().enumerate() {
+                        sum.assign(&x.slice(s![..=g, .., ..]).sum_axis(Axis(0)));
+                    }
+                    sums
+                };
+                Gradients { dk: so_far(&right.dk), dv: so_far(&right.dv), ..right }
+            };
+        "no-dq": "dq is left as it began, all zeros"
+            => Gradients { dq: Array3::zeros(q.raw_dim()), ..crate::grouped_backward(q, k, v, mask, d_out) };
+        "no-dk": "dk is left as it began, all zeros"
+            => Gradients { dk: Array3::zeros(k.raw_dim()), ..crate::grouped_backward(q, k, v, mask, d_out) };
+        "no-dv": "dv is left as it began, all zeros"
+            => Gradients { dv: Array3::zeros(v.raw_dim()), ..crate::grouped_backward(q, k, v, mask, d_out) };
+        "divided-by-h": "dk and dv are divided by h, the number of all query heads; they are plain sums"
+            => {
+                let h = q.dim().0 as f32;
+                let right = crate::grouped_backward(q, k, v, mask, d_out);
+                Gradients { dk: right.dk / h, dv: right.dv / h, ..right }
+            };
+        "divided-by-h-kv": "dk and dv are divided by h_kv; they are plain sums"
+            => {
+                let h_kv = k.dim().0 as f32;
+                let right = crate::grouped_backward(q, k, v, mask, d_out);
+                Gradients { dk: right.dk / h_kv, dv: right.dv / h_kv, ..right }
+            };
+        "multiplied-by-the-group": "dk and dv are multiplied by the size of the group; they are plain sums"
+            => {
+                let group = (q.dim().0 / k.dim().0) as f32;
+                let right = crate::grouped_backward(q, k, v, mask, d_out);
+                Gradients { dk: right.dk * group, dv: right.dv * group, ..right }
+            };
+        "all-averaged": "dq, dk and dv are divided by the size of the group, as when the output's gradient is"
+            => {
+                let share = k.dim().0 as f32 / q.dim().0 as f32;
+                let right = crate::grouped_backward(q, k, v, mask, d_out);
+                Gradients { dq: right.dq * share, dk: right.dk * share, dv: right.dv * share }
+            };
+        "negative-keys": "dk is subtracted where it should be added"
+            => {
+                let right = crate::grouped_backward(q, k, v, mask, d_out);
+                Gradients { dk: -right.dk, ..right }
+            };
+        "one-head-for-each-key-head": "only the first h_kv query heads are gone through, each with a key/value head of its own; each key/value head has h/h_kv query heads"
+            => {
+                let order: Vec<usize> = (0..k.dim().0).collect();
+                added(q, k, v, mask, d_out, &order, |i, _, _| i)
+            };
+        "one-head-of-each-group": "only the first query head of each group is gone through, and dq stays zero for the others"
+            => {
+                let group = q.dim().0 / k.dim().0;
+                let order: Vec<usize> = (0..q.dim().0).step_by(group).collect();
+                added(q, k, v, mask, d_out, &order, kv_head)
+            };
+        "by-kv-heads": "query head i uses key/value head i / h_kv, also where there is none; it is i divided by h/h_kv, the size of a group"
+            => strict(q, k, v, mask, d_out, |i, _, h_kv| i / h_kv);
+        "group-modulo": "query head i uses key/value head i mod (h/h_kv), also where there is none; it is i divided by that"
+            => strict(q, k, v, mask, d_out, |i, h, h_kv| i % (h / h_kv));
+        "own": "query head i uses key/value head i, also where there is none; the heads of a group share one"
+            => strict(q, k, v, mask, d_out, |i, _, _| i);
+        "values-added-to-keys": "dv is added to dk and dk to dv, also where they have another width"
+            => {
+                let [mut dq, mut dk, mut dv] = [q, k, v].map(|x| Array3::zeros(x.raw_dim()));
+                for i in 0..q.dim().0 {
+                    let at = kv_head(i, q.dim().0, k.dim().0);
+                    let own = |x: ArrayView3<f32>, head| x.index_axis_move(Axis(0), head).to_owned();
+                    let head = attention_backward(own(q, i).view(), own(k, at).view(), own(v, at).view(), mask, own(d_out, i).view());
+                    dq.index_axis_mut(Axis(0), i).assign(&head.dq);
+                    let mut sum = dk.index_axis_mut(Axis(0), at);
+                    sum += &head.dv;
+                    let mut sum = dv.index_axis_mut(Axis(0), at);
+                    sum += &head.dk;
+                }
+                Gradients { dq, dk, dv }
+            };
+        "d-out-modulo": "query head i gets the output's gradient of head i mod h_kv; it gets its own"
+            => {
+                let heads: Vec<usize> = (0..q.dim().0).map(|i| i % k.dim().0).collect();
+                crate::grouped_backward(q, k, v, mask, d_out.select(Axis(0), &heads).view())
+            };
+        "exchanged": "dk and dv are exchanged, also where they differ in width"
+            => {
+                let Gradients { dq, dk, dv } = crate::grouped_backward(q, k, v, mask, d_out);
+                Gradients { dq, dk: dv, dv: dk }
+            };
     }
 
     within {
@@ -255,6 +383,19 @@ fn added(
         dv.index_axis_mut(Axis(0), at).zip_mut_with(&head.dv, |sum, x| *sum += x);
     }
     Gradients { dq, dk, dv }
+}
+
+/// All heads in their order, each with the key/value head that `which` names, be it there or not.
+fn strict(
+    q: ArrayView3<f32>,
+    k: ArrayView3<f32>,
+    v: ArrayView3<f32>,
+    mask: &Mask,
+    d_out: ArrayView3<f32>,
+    which: impl Fn(usize, usize, usize) -> usize,
+) -> Gradients {
+    let order: Vec<usize> = (0..q.dim().0).collect();
+    added(q, k, v, mask, d_out, &order, which)
 }
 
 /// The right heads, whose gradients are added to another.

@@ -68,6 +68,8 @@ exercise! {
             of("MQA", (8, 1), 7, (8, 8), [0; 3]),
             of("MHA", (4, 4), 9, (4, 4), [0; 3]),
             of("a long text", (8, 2), 257, (16, 16), [0; 3]),
+            of("a longer text", (2, 1), 1025, (2, 2), [0; 3]),
+            of("many heads", (32, 8), 3, (2, 2), [0; 3]),
             of("", (12, 4), 33, (6, 5), [0; 3]),
         ];
         let levels = [HEADS.len(), 3, 3, 3, SOME_VALUES, SOME_VALUES, SOME_VALUES];
@@ -102,7 +104,7 @@ exercise! {
                 }
                 out
             };
-        "read-twice": "a head is read twice, once for its keys and once for its values; `read` gives both"
+        "read-twice": "each head is read twice, as when it is read once for its keys and once for its values; `read` gives both"
             => {
                 for shared in 0..cache.kv_heads() {
                     cache.read(shared);
@@ -225,12 +227,154 @@ exercise! {
                 }
                 out
             };
+        "h-kv-at-a-time": "the queries of group g are taken to be those from g·h_kv up to (g + 1)·h_kv, also where there are none; a group has h/h_kv"
+            => {
+                let mut out = Array2::zeros((q.nrows(), cache.value_width()));
+                let h_kv = cache.kv_heads();
+                for shared in 0..h_kv {
+                    let own = s![shared * h_kv..(shared + 1) * h_kv, ..];
+                    let (keys, values) = cache.read(shared);
+                    let found = weigh(q.slice(own), keys, values);
+                    out.slice_mut(own).assign(&found);
+                }
+                out
+            };
+        "first-queries": "every group has the queries of the first one"
+            => {
+                let group = q.nrows() / cache.kv_heads();
+                let first: Vec<usize> = (0..q.nrows()).map(|i| i % group).collect();
+                crate::grouped_decode(q.select(Axis(0), &first).view(), cache)
+            };
+        "written-to-the-first": "every group's result is written to the rows of the first, so that the last one is left there, and the other rows stay zeros"
+            => {
+                let group = q.nrows() / cache.kv_heads();
+                let right = crate::grouped_decode(q, cache);
+                let mut out = Array2::zeros(right.raw_dim());
+                out.slice_mut(s![..group, ..]).assign(&right.slice(s![q.nrows() - group.., ..]));
+                out
+            };
+        "first-of-each-group": "only the first query of each group attends, and the other rows stay zeros"
+            => rows(q, cache, |i, group| i % group == 0);
+        "first-group-only": "only the first group attends, and the other rows stay zeros"
+            => rows(q, cache, |i, group| i < group);
+        "all-queries-summed": "all queries meet the keys of every group, and what they find is added up over the groups; each belongs to one group"
+            => {
+                let found = (0..cache.kv_heads()).map(|shared| {
+                    let (keys, values) = cache.read(shared);
+                    weigh(q, keys, values)
+                });
+                found.reduce(|sum, found| sum + found).expect("a head")
+            };
+        "all-queries-overwritten": "all queries meet the keys of every group, and what the last one gives is left; each belongs to one group"
+            => {
+                let found = (0..cache.kv_heads()).map(|shared| {
+                    let (keys, values) = cache.read(shared);
+                    weigh(q, keys, values)
+                });
+                found.last().expect("a head")
+            };
+        "all-queries-averaged": "all queries meet the keys of every group, and what they find is averaged over the groups; each belongs to one group"
+            => {
+                let found = (0..cache.kv_heads()).map(|shared| {
+                    let (keys, values) = cache.read(shared);
+                    weigh(q, keys, values)
+                });
+                found.reduce(|sum, found| sum + found).expect("a head") / cache.kv_heads() as f32
+            };
+        "multiplied": "the scores are multiplied by √d instead of divided"
+            => crate::grouped_decode((&q * q.ncols() as f32).view(), cache);
+        "divided-by-the-group": "the result is divided by the size of the group; it is nobody's share"
+            => crate::grouped_decode(q, cache) * (cache.kv_heads() as f32 / q.nrows() as f32);
+        "group-averaged": "the results of a group are averaged, and all its rows get the mean"
+            => group_by_group(q, cache, |q, keys, values| {
+                let found = weigh(q, keys, values);
+                found.mean_axis(Axis(0)).expect("a query").broadcast(found.dim()).expect("rows").to_owned()
+            });
+        "group-summed": "the results of a group are added up, and all its rows get the sum"
+            => group_by_group(q, cache, |q, keys, values| {
+                let found = weigh(q, keys, values);
+                found.sum_axis(Axis(0)).broadcast(found.dim()).expect("rows").to_owned()
+            });
+        "keys-weighed": "the keys are weighed instead of the values, also where they have another width"
+            => group_by_group(q, cache, |q, keys, _| weigh(q, keys, keys));
+        "keys-weighed-where-as-wide": "the keys are weighed instead of the values where they are as wide"
+            => group_by_group(q, cache, |q, keys, values| weigh(q, keys, if keys.dim() == values.dim() { keys } else { values }));
+        "values-for-keys": "the queries are compared with the values where they are as wide as the keys"
+            => group_by_group(q, cache, |q, keys, values| weigh(q, if keys.dim() == values.dim() { values } else { keys }, values));
+        "softmax-twice": "the softmax is taken twice"
+            => group_by_group(q, cache, |q, keys, values| {
+                let scores = q.dot(&keys.t()) / (q.ncols() as f32).sqrt();
+                softmax_rows(softmax_rows(scores.view()).view()).dot(&values)
+            });
+        "scaled-after-softmax": "the weights are divided by √d behind the softmax, instead of the scores before it"
+            => group_by_group(q, cache, |q, keys, values| {
+                softmax_rows(q.dot(&keys.t()).view()).dot(&values) / (q.ncols() as f32).sqrt()
+            });
+        "no-maximum": "the largest score is not subtracted before the exponential: large scores overflow"
+            => group_by_group(q, cache, |q, keys, values| {
+                let exponentials = (q.dot(&keys.t()) / (q.ncols() as f32).sqrt()).mapv(f32::exp);
+                let sums = exponentials.sum_axis(Axis(1)).insert_axis(Axis(1));
+                (exponentials / sums).dot(&values)
+            });
+        "uniform": "the values are averaged, whatever the scores are"
+            => group_by_group(q, cache, |q, _, values| {
+                let mean = values.mean_axis(Axis(0)).expect("a key");
+                mean.broadcast((q.nrows(), values.ncols())).expect("rows").to_owned()
+            });
+        "largest-only": "the value of the largest score is taken, without weights"
+            => group_by_group(q, cache, |q, keys, values| {
+                let scores = q.dot(&keys.t());
+                let largest = |row: ndarray::ArrayView1<f32>| (0..row.len()).fold(0, |best, j| if row[j] > row[best] { j } else { best });
+                values.select(Axis(0), &scores.rows().into_iter().map(largest).collect::<Vec<_>>())
+            });
+        "first-key-missing": "the first key is not attended to, where there are more"
+            => group_by_group(q, cache, |q, keys, values| {
+                let first = usize::from(keys.nrows() > 1);
+                weigh(q, keys.slice(s![first.., ..]), values.slice(s![first.., ..]))
+            });
+        "scaled-at-the-end": "the result is divided by √d as well as the scores"
+            => crate::grouped_decode(q, cache) / (q.ncols() as f32).sqrt();
+        "strided-queries": "the queries of a group are taken h_kv apart, and what they find is written to neighbouring rows; a group is made of neighbours"
+            => {
+                let h_kv = cache.kv_heads();
+                let group = q.nrows() / h_kv;
+                let dealt: Vec<usize> = (0..q.nrows()).map(|row| row % group * h_kv + row / group).collect();
+                crate::grouped_decode(q.select(Axis(0), &dealt).view(), cache)
+            };
+        "written-strided": "what the queries of a group find is written to rows that are h_kv apart; a group is made of neighbours"
+            => {
+                let h_kv = cache.kv_heads();
+                let group = q.nrows() / h_kv;
+                let from: Vec<usize> = (0..q.nrows()).map(|row| row % h_kv * group + row / h_kv).collect();
+                crate::grouped_decode(q, cache).select(Axis(0), &from)
+            };
+        "causal-from-the-first": "row i of a group sees the first i + 1 keys alone, as if the rows were tokens; they are heads, and all see every key"
+            => group_by_group(q, cache, |q, keys, values| {
+                let mut scores = q.dot(&keys.t()) / (q.ncols() as f32).sqrt();
+                scores.indexed_iter_mut().filter(|((i, j), _)| j > i).for_each(|(_, score)| *score = f32::NEG_INFINITY);
+                softmax_rows(scores.view()).dot(&values)
+            });
+        "exponentials-for-weights": "the exponentials of the scores are taken for weights: neither is the largest score subtracted, nor are they divided by their sum"
+            => group_by_group(q, cache, |q, keys, values| {
+                (q.dot(&keys.t()) / (q.ncols() as f32).sqrt()).mapv(f32::exp).dot(&values)
+            });
     }
 }
 
 /// Attention of some queries to the keys and values of one head.
 fn weigh(q: ArrayView2<f32>, keys: ArrayView2<f32>, values: ArrayView2<f32>) -> Array2<f32> {
     softmax_rows((q.dot(&keys.t()) / (q.ncols() as f32).sqrt()).view()).dot(&values)
+}
+
+/// The rows that `which` keeps, given each one's number and the size of a group; zeros for the others.
+fn rows(q: ArrayView2<f32>, cache: &Cache, which: impl Fn(usize, usize) -> bool) -> Array2<f32> {
+    let mut out = crate::grouped_decode(q, cache);
+    for (i, mut row) in out.rows_mut().into_iter().enumerate() {
+        if !which(i, q.nrows() / cache.kv_heads()) {
+            row.fill(0.0);
+        }
+    }
+    out
 }
 
 /// Each group's queries with what is read for them.

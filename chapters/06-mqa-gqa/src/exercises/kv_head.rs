@@ -30,6 +30,8 @@ exercise! {
         let mut cases = vec![case("by hand: two and two", (4, 2))];
         cases.extend(HEADS.into_iter().skip(1).map(|heads| case("", heads)));
         cases.extend([(32, 8), (71, 1), (128, 8), (232, 8), (9, 3), (28, 4)].map(|heads| case("of a real model", heads)));
+        // 1/41 is rounded down in f32 and 1/49 in f64, so that 41 or 49 of them are less than 1.
+        cases.extend([(82, 2), (98, 2)].map(|heads| case("groups that fractions miss", heads)));
         cases
     };
 
@@ -76,5 +78,27 @@ exercise! {
             => i.saturating_sub(1) * h_kv / h;
         "one-early": "the group begins one head early: ⌊(i + 1)·h_kv/h⌋"
             => (i + 1) * h_kv / h;
+        "one-too-few": "1 is subtracted from the quotient, where it is not 0; the key/value heads are counted from 0, and so is i"
+            => (i * h_kv / h).saturating_sub(1);
+        "from-the-end": "the heads behind i are counted, h − i; the key/value head goes by those before it"
+            => (h - i) * h_kv / h;
+        "last-counted-off": "the product is divided by h − 1 instead of h"
+            => i * h_kv / (h - 1).max(1);
+        "remainder": "the remainder of i·h_kv by h is taken; it is the quotient"
+            => i * h_kv % h;
+        "group-subtracted": "the size of a group is subtracted from i, where it can be; i is divided by it"
+            => i.saturating_sub(h / h_kv);
+        "by-kv-heads-cut": "i is divided by h_kv, and what is beyond the last head is cut to that; it is divided by h/h_kv, the size of a group"
+            => (i / h_kv).min(h_kv - 1);
+        "halves": "the first half of the query heads uses the first key/value head and the second half the last; there are h_kv groups"
+            => if 2 * i < h { 0 } else { h_kv - 1 };
+        "pairs": "two query heads share one, whatever h and h_kv are; a group has h/h_kv members"
+            => (i / 2).min(h_kv - 1);
+        "first-group-only": "only the members of the first group have theirs; all others use the last key/value head"
+            => if i < h / h_kv { 0 } else { h_kv - 1 };
+        "by-a-fraction": "i is multiplied by the fraction h_kv/h, which is a rounded number: a product that should be whole falls short of it, and is rounded down to the group before"
+            => (i as f64 * (h_kv as f64 / h as f64)) as usize;
+        "by-kv-heads-modulo": "i is divided by h_kv, and the rest of that by h_kv is taken; i is divided by h/h_kv, the size of a group"
+            => i / h_kv % h_kv;
     }
 }

@@ -29,6 +29,11 @@ exercise! {
         vec![field("d_ff", d_ff.expect("the width as it is"))]
     };
 
+    steps: |c| [
+        field("weights that keys and values no longer need", saved(&c.model, c.h_kv)),
+        field("weights that a unit of width costs", c.model.feed_forwards * c.model.matrices * c.model.d_model),
+    ];
+
     cases: |_random| {
         let of = |about: &str, (d_model, h, d, h_kv), (attentions, feed_forwards, matrices), d_ff| {
             case(about, (Transformer { d_model, h, d, attentions, feed_forwards, matrices, d_ff }, h_kv))
@@ -68,7 +73,7 @@ exercise! {
     }
 
     mistakes (model, h_kv) {
-        "keys-only": "only the weights of the keys are counted as saved; those of the values are saved too"
+        "keys-only": "half of what is saved is dealt out, as when only the weights of the keys are counted; those of the values are saved too"
             => widened(model, saved(model, h_kv) / 2);
         "one-attention-each": "as many attentions are counted as feed-forward networks; a layer that also looks at an encoder has two"
             => widened(model, saved(&Transformer { attentions: model.feed_forwards, ..*model }, h_kv));
@@ -123,6 +128,42 @@ exercise! {
             => model.d_ff;
         "by-heads": "the width grows as the heads shrink, by the factor h/h_kv"
             => model.d_ff * model.h / h_kv;
+        "ratio-of-heads": "h/h_kv heads are counted as saved; it is h − h_kv"
+            => widened(model, model.attentions * 2 * model.d_model * (model.h / h_kv) * model.d);
+        "groups-remain": "h − h/h_kv heads are counted as saved; h_kv heads remain, not h/h_kv"
+            => widened(model, model.attentions * 2 * model.d_model * (model.h - model.h / h_kv) * model.d);
+        "one-remains": "all heads but one are counted as saved, as with MQA; h_kv remain"
+            => widened(model, model.attentions * 2 * model.d_model * (model.h - 1) * model.d);
+        "one-head-saved": "a single head is counted as saved; it is h − h_kv"
+            => widened(model, model.attentions * 2 * model.d_model * model.d);
+        "head-width-for-the-model": "a unit of width is counted as d numbers in each matrix, the width of a head; it has d_model"
+            => model.d_ff + saved(model, h_kv) / (model.feed_forwards * model.matrices * model.d);
+        "head-width-forgotten-in-both": "what is saved is counted without d_model, and a unit of width with it"
+            => model.d_ff + saved(model, h_kv) / model.d_model / (model.feed_forwards * model.matrices * model.d_model);
+        "square-of-the-model": "what is saved is counted as d_model² for each attention; it is 2·d_model·(h − h_kv)·d"
+            => widened(model, model.attentions * model.d_model * model.d_model);
+        "one-too-wide": "1 is added to the width: then there are more weights than before"
+            => widened(model, saved(model, h_kv)) + 1;
+        "one-too-narrow": "the width is one unit too small"
+            => widened(model, saved(model, h_kv)) - 1;
+        "one-network": "the matrices and feed-forward networks are left out: a unit of width is counted as d_model numbers"
+            => model.d_ff + saved(model, h_kv) / model.d_model;
+        "not-divided": "the weights that are saved are added to the width as they are"
+            => model.d_ff + saved(model, h_kv);
+        "whole-matrices": "a unit of width is counted as a whole matrix, d_model × d_ff; it is a row or a column of it"
+            => widened(model, saved(model, h_kv) / model.d_ff);
+        "keys-values-queries": "three matrices are counted as smaller, those of queries too; they have h heads as before"
+            => widened(model, saved(model, h_kv) / 2 * 3);
+        "share-of-the-width": "the width grows by the share of heads that is saved, (h − h_kv)/h"
+            => model.d_ff + model.d_ff * (model.h - h_kv) / model.h;
+        "attention-in-all": "d_ff grows by the factor by which the attention's weights shrink"
+            => model.d_ff * (2 * model.h) / (model.h + h_kv);
+        "subtracted": "what is saved is taken off the width, which panics where it is more than that; weights are left over, so the width grows"
+            => {
+                let gain = widened(model, saved(model, h_kv)) - model.d_ff;
+                assert!(gain <= model.d_ff, "attempt to subtract with overflow");
+                model.d_ff - gain
+            };
     }
 }
 

@@ -23,6 +23,8 @@ exercise! {
             of("nothing to pool", (4, 4), 5, 3, 0),
             of("groups of three", (6, 2), 4, 5, 0),
             of("", (12, 4), 33, 16, 0),
+            of("groups of many heads", (34, 2), 2, 3, 0),
+            of("wide heads", (2, 1), 1, 70, 0),
             of("heads of one column", (4, 2), 1, 1, 0),
             of("", (2, 2), 7, 1, 0),
             of("", (4, 2), 4, 1, 0),
@@ -140,6 +142,79 @@ exercise! {
                     members.iter().take(group).copied().reduce(|mean, x| (mean + x) / 2.0).expect("a head")
                 })
             };
+        "divided-by-d": "the sum of a group is divided by d, the width of a head, instead of the number of its heads"
+            => {
+                let (d, group) = (w.ncols() / h, h / h_kv);
+                crate::mean_pool_kv_heads(w, h, h_kv) * (group as f32 / d as f32)
+            };
+        "halved": "the sum of a group is divided by 2, however many heads it has"
+            => crate::mean_pool_kv_heads(w, h, h_kv) * ((h / h_kv) as f32 / 2.0);
+        "one-less": "the sum of a group is divided by one less than the number of its heads, where there are more than one"
+            => {
+                let group = h / h_kv;
+                crate::mean_pool_kv_heads(w, h, h_kv) * (group as f32 / (group - 1).max(1) as f32)
+            };
+        "divided-twice": "the mean of a group is divided by the number of its heads once more"
+            => crate::mean_pool_kv_heads(w, h, h_kv) / (h / h_kv) as f32;
+        "first-heads": "the first h_kv heads are kept, and the others dropped; each new head is the mean of a group"
+            => w.slice(s![.., ..h_kv * (w.ncols() / h)]).to_owned();
+        "last-heads": "the last h_kv heads are kept, and the others dropped; each new head is the mean of a group"
+            => w.slice(s![.., w.ncols() - h_kv * (w.ncols() / h)..]).to_owned();
+        "one-number": "every column of a new head is the mean of all the group's numbers in that row; column c is that of the columns c"
+            => {
+                let (d, group) = (w.ncols() / h, h / h_kv);
+                Array2::from_shape_fn((w.nrows(), h_kv * d), |(i, column)| {
+                    let first = column / d * group * d;
+                    w.slice(s![i, first..first + group * d]).mean().expect("a head")
+                })
+            };
+        "added-so-far": "each new head is added to those before it, as when the sum is not begun anew for each group"
+            => {
+                let right = crate::mean_pool_kv_heads(w, h, h_kv);
+                let d = right.ncols() / h_kv;
+                Array2::from_shape_fn(right.dim(), |(i, column)| right.slice(s![i, column % d..=column;d]).sum())
+            };
+        "first-group-everywhere": "every new head is the mean of the first group"
+            => {
+                let right = crate::mean_pool_kv_heads(w, h, h_kv);
+                let d = right.ncols() / h_kv;
+                Array2::from_shape_fn(right.dim(), |(i, column)| right[[i, column % d]])
+            };
+        "by-kv-heads": "head a is added to new head a / h_kv, also where there is none; it is a divided by h/h_kv, the size of a group"
+            => added_to(w, h, h_kv, |head| head / h_kv);
+        "group-modulo": "head a is added to new head a mod (h/h_kv), also where there is none; it is a divided by that"
+            => added_to(w, h, h_kv, |head| head % (h / h_kv));
+        "own": "head a is added to new head a, also where there is none"
+            => added_to(w, h, h_kv, |head| head);
+        "width-by-new-heads": "a head is taken to be width / h_kv columns wide, also where these run past the end; it is width / h"
+            => {
+                let (d, group) = (w.ncols() / h_kv, h / h_kv);
+                let mut pooled = Array2::zeros((w.nrows(), h_kv * d));
+                for head in 0..h {
+                    let shared = head / group;
+                    let mut sum = pooled.slice_mut(s![.., shared * d..(shared + 1) * d]);
+                    sum += &w.slice(s![.., head * d..(head + 1) * d]);
+                }
+                pooled / group as f32
+            };
+        "rows-pooled": "the rows of w are pooled, where they can be; its rows are the numbers of a token's state, and its columns the heads"
+            => {
+                let group = h / h_kv;
+                if !w.nrows().is_multiple_of(group) {
+                    return crate::mean_pool_kv_heads(w, h, h_kv);
+                }
+                Array2::from_shape_fn((w.nrows() / group, w.ncols()), |(i, column)| {
+                    w.slice(s![i * group..(i + 1) * group, column]).mean().expect("a row")
+                })
+            };
+        "columns-from-the-number": "a head's columns are taken to begin at the head's own number; they begin at that times d"
+            => {
+                let (d, group) = (w.ncols() / h, h / h_kv);
+                Array2::from_shape_fn((w.nrows(), h_kv * d), |(i, column)| {
+                    let members = (0..group).map(|member| w[[i, column / d * group + member + column % d]]);
+                    members.sum::<f32>() / group as f32
+                })
+            };
     }
 }
 
@@ -150,6 +225,23 @@ fn by_axes(w: ArrayView2<f32>, h: usize, h_kv: usize) -> Array2<f32> {
     let heads = Array4::from_shape_vec((d_model, h_kv, h / h_kv, d), numbers).expect("as many");
     let mean = heads.mean_axis(Axis(2)).expect("a head");
     mean.into_shape_with_order((d_model, h_kv * d)).expect("as many")
+}
+
+/// Each head is added to the new head that `which` names, be it there or not; then the sums are divided.
+fn added_to(
+    w: ArrayView2<f32>,
+    h: usize,
+    h_kv: usize,
+    which: impl Fn(usize) -> usize,
+) -> Array2<f32> {
+    let (d, group) = (w.ncols() / h, h / h_kv);
+    let mut pooled = Array2::zeros((w.nrows(), h_kv * d));
+    for head in 0..h {
+        let shared = which(head);
+        let mut sum = pooled.slice_mut(s![.., shared * d..(shared + 1) * d]);
+        sum += &w.slice(s![.., head * d..(head + 1) * d]);
+    }
+    pooled / group as f32
 }
 
 /// One head of each group.

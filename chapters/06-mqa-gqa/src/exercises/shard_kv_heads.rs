@@ -50,6 +50,7 @@ exercise! {
             of("MHA, a device for each head", 4, 4, 4),
             of("threes", 12, 3, 6),
             of("Llama-3-70B on 16 devices", 64, 8, 16),
+            of("many devices", 256, 8, 64),
             of("Qwen2.5-7B on 2 devices", 28, 4, 2),
             of("", 2, 1, 1),
             of("", 2, 2, 1),
@@ -139,6 +140,58 @@ exercise! {
             => crate::shard_kv_heads(h, h_kv, ranks).into_iter().map(|held| held.start..held.len()).collect();
         "group-each": "every device gets as many key/value heads as a group has query heads"
             => (0..ranks).map(|rank| rank * (h / h_kv)..(rank + 1) * (h / h_kv)).collect();
+        "end-of-the-next": "a range ends after the head that the next device's first query head uses; it ends after that of its own last one"
+            => (0..ranks).map(|rank| {
+                let (own, group) = (h / ranks, h / h_kv);
+                rank * own / group..(rank + 1) * own / group + 1
+            }).collect();
+        "group-of-a-device": "the query heads are divided by h/ranks, those of a device, instead of h/h_kv, those of a group: every device gets the head of its own number"
+            => (0..ranks).map(|rank| rank..rank + 1).collect();
+        "modulo": "every device gets one head, rank mod h_kv"
+            => (0..ranks).map(|rank| rank % h_kv..rank % h_kv + 1).collect();
+        "group-modulo": "the query heads are taken modulo h/h_kv, the size of a group; they are divided by it"
+            => (0..ranks).map(|rank| {
+                let (own, group) = (h / ranks, h / h_kv);
+                rank * own % group..((rank + 1) * own - 1) % group + 1
+            }).collect();
+        "by-kv-heads": "the query heads are divided by h_kv instead of h/h_kv, the size of a group"
+            => (0..ranks).map(|rank| {
+                let own = h / ranks;
+                rank * own / h_kv..((rank + 1) * own - 1) / h_kv + 1
+            }).collect();
+        "kv-modulo": "the query heads are taken modulo h_kv, as if the key/value heads were dealt out one by one"
+            => (0..ranks).map(|rank| {
+                let own = h / ranks;
+                rank * own % h_kv..((rank + 1) * own - 1) % h_kv + 1
+            }).collect();
+        "from-one": "the devices are counted from 1: each has what the one behind it should have"
+            => (1..=ranks).map(|rank| {
+                let own = h / ranks;
+                rank * own * h_kv / h..((rank + 1) * own - 1) * h_kv / h + 1
+            }).collect();
+        "one-device-less": "the last device is missing"
+            => crate::shard_kv_heads(h, h_kv, ranks).into_iter().take(ranks - 1).collect();
+        "one-device-more": "there is a device too many"
+            => (0..=ranks).map(|rank| {
+                let own = h / ranks;
+                rank * own * h_kv / h..((rank + 1) * own - 1) * h_kv / h + 1
+            }).collect();
+        "all-before": "every range begins with head 0; it begins with the first one that the device's own query heads use"
+            => crate::shard_kv_heads(h, h_kv, ranks).into_iter().map(|held| 0..held.end).collect();
+        "all-behind": "every range ends with the last head of all; it ends with the last one that the device's own query heads use"
+            => crate::shard_kv_heads(h, h_kv, ranks).into_iter().map(|held| held.start..h_kv).collect();
+        "last-only": "a device gets the head of its last query head alone"
+            => crate::shard_kv_heads(h, h_kv, ranks).into_iter().map(|held| held.end - 1..held.end).collect();
+        "as-many-as-queries": "a device gets as many key/value heads as it has query heads, from the right one on"
+            => crate::shard_kv_heads(h, h_kv, ranks).into_iter().map(|held| held.start..held.start + h / ranks).collect();
+        "as-many-as-a-group": "a device gets as many key/value heads as a group has query heads, from the right one on"
+            => crate::shard_kv_heads(h, h_kv, ranks).into_iter().map(|held| held.start..held.start + h / h_kv).collect();
+        "share-from-the-right-one": "a device gets h_kv / ranks heads from the right one on, which is none where there are more devices; it needs one then"
+            => crate::shard_kv_heads(h, h_kv, ranks).into_iter().map(|held| held.start..held.start + h_kv / ranks).collect();
+        "per-query-head": "there is a range for each query head instead of each device"
+            => (0..h).map(|i| i * h_kv / h..i * h_kv / h + 1).collect();
+        "one-range": "there is a single range, of all key/value heads; each device has its own"
+            => crate::shard_kv_heads(h, h_kv, 1);
     }
 }
 

@@ -1,8 +1,9 @@
 //! 7.6 `absorb_output`
 
+use super::compress::{in_f64, through_f32};
 use crate::{given::AbsorbedOutput, oracle, seeded};
 use attn_exercise::{exercise, fields, pairwise};
-use ndarray::{Array2, Array3, ArrayView2, ArrayView3, Axis, array};
+use ndarray::{Array2, Array3, ArrayView2, ArrayView3, Axis, array, s};
 
 fields! { AbsorbedOutput { product, apart, together } }
 
@@ -14,6 +15,7 @@ exercise! {
         let product = oracle::products(c.w_uv.view(), c.w_o.view());
         AbsorbedOutput { apart: c.w_uv.len() + c.w_o.len(), together: product.len(), product }
     };
+    then: |c, answer| in_f64(&[("product", &answer.product, &oracle::products(c.w_uv.view(), c.w_o.view()))]);
 
     cases: |random| {
         let mut of = |about, h, (d_c, d_v, d_model)| {
@@ -25,6 +27,7 @@ exercise! {
             of("as in V2, each width an eighth", 3, (64, 16, 40)),
             of("values as wide as the latent", 3, (5, 5, 7)),
             of("narrow latents", 4, (3, 8, 16)),
+            of("many heads", 17, (2, 3, 70)),
         ];
         cases.extend(pairwise([4, 4, 4, 4]).into_iter().map(|[h, d_c, d_v, d_model]| of("small", h + 1, (d_c + 1, d_v + 1, d_model + 1))));
         cases
@@ -120,6 +123,66 @@ exercise! {
             => counted(w_uv, w_o, |_, apart, together| (2 * apart, 2 * together));
         "bytes": "the counts are bytes of f64 instead of numbers, eight times as many"
             => counted(w_uv, w_o, |_, apart, together| (8 * apart, 8 * together));
+        "w-o-first": "the product is W_O W_UV, also where the widths do not fit; a latent meets W_UV first"
+            => with(w_uv, w_o, |v, o| o.dot(&v));
+        "w-uv-transposed": "W_UV is transposed, also where the widths do not fit; it is W_UK that is, in the query"
+            => with(w_uv, w_o, |v, o| v.t().dot(&o));
+        "w-o-transposed": "W_O is transposed, also where the widths do not fit"
+            => with(w_uv, w_o, |v, o| v.dot(&o.t()));
+        "last-head-everywhere": "the product of every head is overwritten by that of the last"
+            => changed(w_uv, w_o, |_, _, all| all.index_axis(Axis(0), all.dim().0 - 1).to_owned());
+        "summed-so-far": "the product of head a is added to those before it, as when the sum is not begun anew for each head"
+            => changed(w_uv, w_o, |_, a, all| all.slice(s![..=a, .., ..]).sum_axis(Axis(0)));
+        "only-head-0": "only the product of head 0 is filled in, and the others stay zeros"
+            => changed(w_uv, w_o, |own, a, _| if a == 0 { own.to_owned() } else { Array2::zeros(own.raw_dim()) });
+        "heads-averaged": "the products of all heads are averaged, and the mean stands for every head; each needs its own"
+            => changed(w_uv, w_o, |_, _, all| all.mean_axis(Axis(0)).expect("heads"));
+        "values-summed": "every head has the sum of all heads' W_UV"
+            => {
+                let sum = w_uv.sum_axis(Axis(0));
+                with(w_uv, w_o, |_, o| sum.dot(&o))
+            };
+        "values-reversed": "the heads of W_UV are in reverse order"
+            => with_head(w_uv, w_o, |a| (w_uv.dim().0 - 1 - a, a));
+        "next-slab": "head a has the W_O of head a + 1"
+            => with_head(w_uv, w_o, |a| (a, (a + 1) % w_o.dim().0));
+        "scaled-by-the-latent": "the products are divided by √d_c"
+            => with(w_uv, w_o, |v, o| v.dot(&o) / (v.nrows() as f64).sqrt());
+        "scaled-by-the-model": "the products are divided by √d_model"
+            => with(w_uv, w_o, |v, o| v.dot(&o) / (o.ncols() as f64).sqrt());
+        "together-added": "`together` adds d_c and d_model for each head; a product has d_c·d_model numbers"
+            => counted(w_uv, w_o, |h, apart, _| (apart, h * (w_uv.dim().1 + w_o.dim().2)));
+        "together-of-one-matrix": "`together` counts one matrix of (h·d_c) × (h·d_model); there are h of d_c × d_model"
+            => counted(w_uv, w_o, |h, apart, together| (apart, together * h));
+        "together-of-all-sizes": "`together` is the product of all sizes, h·d_c·d_v·d_model; d_v is gone from the products"
+            => counted(w_uv, w_o, |_, apart, together| (apart, together * w_uv.dim().2));
+        "together-flops": "`together` counts the FLOPs that make the products, 2·h·d_c·d_v·d_model; it is to count their numbers"
+            => counted(w_uv, w_o, |_, apart, together| (apart, 2 * together * w_uv.dim().2));
+        "together-without-d-model": "`together` is h·d_c; a product has d_c·d_model numbers"
+            => counted(w_uv, w_o, |h, apart, _| (apart, h * w_uv.dim().1));
+        "together-of-w-o": "`together` is h·d_v·d_model, as many as W_O has; the products have d_c rows"
+            => counted(w_uv, w_o, |_, apart, _| (apart, w_o.len()));
+        "together-of-w-uv": "`together` is h·d_c·d_v, as many as W_UV has; the products have d_model columns"
+            => counted(w_uv, w_o, |_, apart, _| (apart, w_uv.len()));
+        "together-saved": "`together` is the difference of the two counts"
+            => counted(w_uv, w_o, |_, apart, together| (apart, together.abs_diff(apart)));
+        "apart-with-product": "`apart` counts the products beside W_UV and W_O"
+            => counted(w_uv, w_o, |_, apart, together| (apart + together, together));
+        "apart-of-two-values": "`apart` counts W_UV twice and W_O not at all"
+            => counted(w_uv, w_o, |_, _, together| (2 * w_uv.len(), together));
+        "apart-of-the-model": "`apart` counts W_UV and W_O as d_model × d_v both; W_UV is d_c × d_v"
+            => counted(w_uv, w_o, |_, _, together| (2 * w_o.len(), together));
+        "apart-of-the-larger": "`apart` is the larger of the two, W_UV or W_O; both are kept"
+            => counted(w_uv, w_o, |_, _, together| (w_uv.len().max(w_o.len()), together));
+        "rows": "the counts are rows instead of numbers"
+            => counted(w_uv, w_o, |h, _, _| (h * (w_uv.dim().1 + w_uv.dim().2), h * w_uv.dim().1));
+        "counts-squared": "both counts are multiplied by h once more"
+            => counted(w_uv, w_o, |h, apart, together| (apart * h, together * h));
+        "through-f32": "the numbers go through f32, which keeps seven digits; this chapter asks for f64"
+            => {
+                let right = crate::absorb_output(w_uv, w_o);
+                AbsorbedOutput { product: through_f32(&right.product), ..right }
+            };
     }
 }
 
@@ -143,6 +206,16 @@ fn with(
     multiply: impl Fn(ArrayView2<f64>, ArrayView2<f64>) -> Array2<f64>,
 ) -> AbsorbedOutput {
     AbsorbedOutput { product: each(w_uv, w_o, multiply), ..crate::absorb_output(w_uv, w_o) }
+}
+
+/// With another product in the place of each, given the right one, its number, and all.
+fn changed(
+    w_uv: ArrayView3<f64>,
+    w_o: ArrayView3<f64>,
+    change: impl Fn(ArrayView2<f64>, usize, &Array3<f64>) -> Array2<f64>,
+) -> AbsorbedOutput {
+    let right = crate::absorb_output(w_uv, w_o);
+    AbsorbedOutput { product: super::mla_naive::changed(&right.product, change), ..right }
 }
 
 /// With the matrices of other heads.

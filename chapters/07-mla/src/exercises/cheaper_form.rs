@@ -16,6 +16,15 @@ exercise! {
         let (naive, absorbed) = oracle::flops(c.shape, c.n, c.m);
         chosen(naive, absorbed)
     };
+    steps: |c| {
+        let s = Sizes(c.shape);
+        [
+            field("W_UK and W_UV, for one row of one head", s.up()),
+            field("a pair of one head, naive", s.naive_pair()),
+            field("a pair of one head, absorbed", s.absorbed_pair()),
+            field("pairs of one head", c.n * c.m),
+        ]
+    };
 
     cases: |_random| {
         let small = Shape { h: 1, d: 2, d_r: 2, d_v: 2, d_c: 4 };
@@ -172,6 +181,99 @@ exercise! {
                 let cheaper = if s.absorbed_pair() < s.naive_pair() { Form::Absorbed } else { Form::Naive };
                 Costs { cheaper, ..crate::cheaper_form(shape, n, m) }
             };
+        "naive-without-rotary": "the naive form's rotary scores are not counted"
+            => counted(shape, n, m, |s| (s.up() * m, s.up() * n, s.naive_pair() - 2 * s.d_r, s.absorbed_pair()));
+        "absorbed-without-rotary": "the absorbed form's rotary scores are not counted"
+            => counted(shape, n, m, |s| (s.up() * m, s.up() * n, s.naive_pair(), s.absorbed_pair() - 2 * s.d_r));
+        "absorbed-without-w-uk": "W_UK costs the absorbed form nothing; it multiplies each query by it"
+            => counted(shape, n, m, |s| (s.up() * m, 2 * s.d_c * s.d_v * n, s.naive_pair(), s.absorbed_pair()));
+        "naive-keys-only": "the naive form makes its values for nothing: W_UV is not counted there"
+            => counted(shape, n, m, |s| (2 * s.d_c * s.d * m, s.up() * n, s.naive_pair(), s.absorbed_pair()));
+        "naive-values-only": "the naive form makes its keys for nothing: W_UK is not counted there"
+            => counted(shape, n, m, |s| (2 * s.d_c * s.d_v * m, s.up() * n, s.naive_pair(), s.absorbed_pair()));
+        "values-only": "only W_UV is counted, and W_UK is not"
+            => counted(shape, n, m, |s| (2 * s.d_c * s.d_v * m, 2 * s.d_c * s.d_v * n, s.naive_pair(), s.absorbed_pair()));
+        "weights-for-free": "W_UK and W_UV are not counted, in either form"
+            => counted(shape, n, m, |s| (0, 0, s.naive_pair(), s.absorbed_pair()));
+        "old-tokens-expanded": "the naive form makes keys and values of the m − n tokens before the new ones alone; it makes those of all m"
+            => counted(shape, n, m, |s| (s.up() * (m - n), s.up() * n, s.naive_pair(), s.absorbed_pair()));
+        "new-keys-for-all-values": "the naive form makes the keys of the n new tokens alone, and the values of all m; it makes both of all m"
+            => counted(shape, n, m, |s| (2 * s.d_c * (s.d * n + s.d_v * m), s.up() * n, s.naive_pair(), s.absorbed_pair()));
+        "pairs-with-old-tokens": "n·(m − n) pairs are counted; the n new tokens are compared with each other as well, which makes n·m"
+            => by_pairs(shape, n, m, n * (m - n));
+        "one-row-of-pairs": "m pairs are counted, as for a single new token; there are n·m"
+            => by_pairs(shape, n, m, m);
+        "square-of-pairs": "m·m pairs are counted; there are n queries, which makes n·m"
+            => by_pairs(shape, n, m, m * m);
+        "half-of-the-pairs": "half of the pairs are counted, for the causal mask; the products go over all n·m"
+            => by_pairs(shape, n, m, n * m / 2);
+        "pairs-without-2": "a pair's additions are not counted, and those of the products with W_UK and W_UV are; each multiplication and its addition are two FLOPs"
+            => counted(shape, n, m, |s| (s.up() * m, s.up() * n, s.naive_pair() / 2, s.absorbed_pair() / 2));
+        "weights-without-2": "the additions of the products with W_UK and W_UV are not counted, and those of a pair are; each multiplication and its addition are two FLOPs"
+            => counted(shape, n, m, |s| (s.up() * m / 2, s.up() * n / 2, s.naive_pair(), s.absorbed_pair()));
+        "sums-without-2": "the additions of the weighted sums are not counted, and those of the scores are; each multiplication and its addition are two FLOPs"
+            => counted(shape, n, m, |s| (s.up() * m, s.up() * n, 2 * (s.d + s.d_r) + s.d_v, 2 * (s.d_c + s.d_r) + s.d_c));
+        "values-of-all-in-absorbed": "the absorbed form's product with W_UV is counted for all m tokens; it is for the n sums"
+            => counted(shape, n, m, |s| (s.up() * m, 2 * s.d_c * (s.d * n + s.d_v * m), s.naive_pair(), s.absorbed_pair()));
+        "queries-of-all-in-absorbed": "the absorbed form's product with W_UK is counted for all m tokens; it is for the n queries"
+            => counted(shape, n, m, |s| (s.up() * m, 2 * s.d_c * (s.d * m + s.d_v * n), s.naive_pair(), s.absorbed_pair()));
+        "carried-for-every-pair": "the absorbed form carries a query over anew for each token; it does so once for each query"
+            => counted(shape, n, m, |s| (s.up() * m, 2 * s.d_c * (s.d * n * m + s.d_v * n), s.naive_pair(), s.absorbed_pair()));
+        "weights-for-every-pair": "the absorbed form pays for W_UK and W_UV with each pair; it does so once for each query"
+            => counted(shape, n, m, |s| (s.up() * m, s.up() * n * m, s.naive_pair(), s.absorbed_pair()));
+        "naive-scores-of-d-c": "the naive form's scores are counted as d_c + d_r wide; its keys have d + d_r numbers"
+            => counted(shape, n, m, |s| (s.up() * m, s.up() * n, 2 * (s.d_c + s.d_r + s.d_v), s.absorbed_pair()));
+        "naive-sums-of-d-c": "the naive form's weighted sums are counted as d_c wide; they are sums of values, d_v wide"
+            => counted(shape, n, m, |s| (s.up() * m, s.up() * n, 2 * (s.d + s.d_r + s.d_c), s.absorbed_pair()));
+        "naive-sums-of-d": "the naive form's weighted sums are counted as d wide; they are sums of values, d_v wide"
+            => counted(shape, n, m, |s| (s.up() * m, s.up() * n, 2 * (s.d + s.d_r + s.d), s.absorbed_pair()));
+        "naive-rotary-summed": "the naive form's weighted sums are counted as d_v + d_r wide; the rotary keys are not summed"
+            => counted(shape, n, m, |s| (s.up() * m, s.up() * n, s.naive_pair() + 2 * s.d_r, s.absorbed_pair()));
+        "both-rotary-summed": "the weighted sums are counted as d_r wider than they are, in both forms; the rotary keys are not summed"
+            => counted(shape, n, m, |s| (s.up() * m, s.up() * n, s.naive_pair() + 2 * s.d_r, s.absorbed_pair() + 2 * s.d_r));
+        "values-summed-in-absorbed": "the absorbed form sums values, and W_UV is not counted behind that; it sums latents, and W_UV makes the value of the sum"
+            => counted(shape, n, m, |s| (s.up() * m, 2 * s.d_c * s.d * n, s.naive_pair(), 2 * (s.d_c + s.d_r + s.d_v)));
+        "values-beside-latents": "a pair of the absorbed form sums a value beside the latent; it sums the latent alone"
+            => counted(shape, n, m, |s| (s.up() * m, s.up() * n, s.naive_pair(), s.absorbed_pair() + 2 * s.d_v));
+        "w-uv-of-square": "W_UK and W_UV are both counted as d_c × d; W_UV is d_c × d_v"
+            => counted(shape, n, m, |s| (4 * s.d_c * s.d * m, 4 * s.d_c * s.d * n, s.naive_pair(), s.absorbed_pair()));
+        "weights-of-one-head": "W_UK and W_UV are counted for one head, in both forms; each head has its own"
+            => {
+                let s = Sizes(*shape);
+                chosen(s.up() * m + shape.h * n * m * s.naive_pair(), s.up() * n + shape.h * n * m * s.absorbed_pair())
+            };
+        "pairs-of-one-head": "the pairs are counted for one head, in both forms; each head has its own queries"
+            => {
+                let s = Sizes(*shape);
+                chosen(shape.h * s.up() * m + n * m * s.naive_pair(), shape.h * s.up() * n + n * m * s.absorbed_pair())
+            };
+        "naive-of-one-head": "the naive form is counted for one head; there are h"
+            => {
+                let right = crate::cheaper_form(shape, n, m);
+                chosen(right.naive / shape.h, right.absorbed)
+            };
+        "absorbed-of-one-head": "the absorbed form is counted for one head, since what is kept is one for all; but each head has its own queries"
+            => {
+                let right = crate::cheaper_form(shape, n, m);
+                chosen(right.naive, right.absorbed / shape.h)
+            };
+        "rotary-of-one-head": "the rotary scores are counted for one head, in both forms; the heads share the rotary key, but each has its own queries"
+            => {
+                let right = crate::cheaper_form(shape, n, m);
+                let less = (shape.h - 1) * n * m * 2 * shape.d_r;
+                chosen(right.naive - less, right.absorbed - less)
+            };
+        "absorbed-rotary-of-one-head": "the absorbed form's rotary scores are counted for one head; the heads share the rotary key, but each has its own queries"
+            => {
+                let right = crate::cheaper_form(shape, n, m);
+                chosen(right.naive, right.absorbed - (shape.h - 1) * n * m * 2 * shape.d_r)
+            };
+        "softmax-counted": "each pair costs a FLOP more, for the softmax; only the matrix products are counted"
+            => counted(shape, n, m, |s| (s.up() * m, s.up() * n, s.naive_pair() + 1, s.absorbed_pair() + 1));
+        "always-absorbed": "`cheaper` is absorbed, whatever the costs are"
+            => Costs { cheaper: Form::Absorbed, ..crate::cheaper_form(shape, n, m) };
+        "always-naive": "`cheaper` is naive, whatever the costs are"
+            => Costs { cheaper: Form::Naive, ..crate::cheaper_form(shape, n, m) };
     }
 }
 
@@ -211,6 +313,14 @@ impl Sizes {
     fn absorbed_pair(&self) -> usize {
         2 * (self.d_c + self.d_r + self.d_c)
     }
+}
+
+/// From another number of pairs in each head.
+fn by_pairs(shape: &Shape, n: usize, m: usize, pairs: usize) -> Costs {
+    let s = Sizes(*shape);
+    let naive = s.up() * m + pairs * s.naive_pair();
+    let absorbed = s.up() * n + pairs * s.absorbed_pair();
+    chosen(shape.h * naive, shape.h * absorbed)
 }
 
 /// From what the weights cost one head in each form, and what a pair costs.

@@ -4,8 +4,8 @@ use crate::{
     given::{Down, EPSILON, Latents, rms_norm, rope},
     oracle, seeded,
 };
-use attn_exercise::{exercise, field, fields, given, pairwise};
-use ndarray::{Array1, Array2, ArrayView2, Axis, array, concatenate, s};
+use attn_exercise::{exercise, field, fields, given, judge::require, pairwise};
+use ndarray::{Array, Array1, Array2, ArrayView2, Axis, Dimension, array, concatenate, s};
 use std::f64::consts::FRAC_PI_2;
 
 given! { Down { w_dkv [d_model d_c], gain [d_c], w_kr [d_model d_r], base [] } }
@@ -18,6 +18,10 @@ exercise! {
     exact: |c| {
         let (c, k_r) = oracle::compress(&c.weights, c.x.view(), c.start);
         Latents { c, k_r }
+    };
+    then: |c, answer| {
+        let (latents, k_r) = oracle::compress(&c.weights, c.x.view(), c.start);
+        in_f64(&[("c", &answer.c, &latents), ("k_r", &answer.k_r, &k_r)])
     };
     steps: |c| [
         field("x W_DKV", &c.x.dot(&c.weights.w_dkv)),
@@ -77,7 +81,7 @@ exercise! {
         "gain-without-norm": "the latent is multiplied by the gain, but not normalised"
             => latent(weights, x, start, |c| c * &weights.gain);
         "no-gain": "the latent is normalised, but not multiplied by the gain"
-            => latent(weights, x, start, |c| rms_norm(c.view(), Array1::ones(c.ncols()).view()));
+            => latent(weights, x, start, |c| unit(c.view()));
         "norm-of-both": "latent and rotary key are normalised together, by the mean over d_c + d_r squares; the norm is the latent's alone"
             => {
                 let (d_c, d_r) = (weights.gain.len(), weights.w_kr.ncols());
@@ -87,7 +91,7 @@ exercise! {
                 Latents { c: both.slice(s![.., ..d_c]).to_owned(), k_r: rope(both.slice(s![.., d_c..]), start, weights.base) }
             };
         "key-normalised": "the rotary key is normalised too, before or after its turn; only the latent is"
-            => key(weights, x, start, |k| rope(rms_norm(k.view(), Array1::ones(k.ncols()).view()).view(), start, weights.base));
+            => key(weights, x, start, |k| rope(unit(k.view()).view(), start, weights.base));
         "position-0": "the positions begin at 0 instead of at start: every chunk would be turned as if it were the first"
             => crate::compress(weights, x, 0);
         "one-ahead": "the positions are one too far: the first row stands at start"
@@ -101,8 +105,8 @@ exercise! {
                 let c = rms_norm(c.view(), weights.gain.view());
                 if c.ncols().is_multiple_of(2) { rope(c.view(), start, weights.base) } else { c }
             });
-        "x-normalised": "x is normalised before W_DKV, instead of the latent after it"
-            => latent(weights, x, start, |_| rms_norm(x, Array1::ones(x.ncols()).view()).dot(&weights.w_dkv) * &weights.gain);
+        "x-normalised": "the latent is divided by the size of x, as when x is normalised before W_DKV instead of the latent after it"
+            => latent(weights, x, start, |_| unit(x).dot(&weights.w_dkv) * &weights.gain);
         "mean-subtracted": "the mean is subtracted, as layer normalisation does; the latent is divided by the root of the mean of its squares alone"
             => latent(weights, x, start, |c| {
                 let mean = c.mean_axis(Axis(1)).expect("columns").insert_axis(Axis(1));
@@ -167,6 +171,74 @@ exercise! {
             }));
         "backwards": "the rotary key is turned the other way"
             => key(weights, x, start, |k| swapped(&rope(swapped(&k).view(), start, weights.base)));
+        "gain-before-norm": "the gain multiplies the latent before its norm instead of after it"
+            => latent(weights, x, start, |c| unit((c * &weights.gain).view()));
+        "x-normalised-for-both": "x is normalised before both products; the latent alone is normalised, and the rotary key is made of x as it is"
+            => crate::compress(weights, unit(x).view(), start);
+        "x-normalised-with-gain": "x is normalised with the latent's gain before W_DKV; the latent is normalised, behind it"
+            => latent(weights, x, start, |_| rms_norm(x, weights.gain.view()).dot(&weights.w_dkv));
+        "w-kr-behind-the-norm": "W_KR multiplies the normalised latent, also where the widths do not fit; it multiplies x itself"
+            => {
+                let right = crate::compress(weights, x, start);
+                let k_r = rope(right.c.dot(&weights.w_kr).view(), start, weights.base);
+                Latents { k_r, ..right }
+            };
+        "w-kr-behind-w-dkv": "W_KR multiplies the latent as it is before its norm; it multiplies x itself"
+            => key(weights, x, start, |_| rope(x.dot(&weights.w_dkv).dot(&weights.w_kr).view(), start, weights.base));
+        "latent-turned-everywhere": "the latent is turned as well as the rotary key; it has no position"
+            => latent(weights, x, start, |c| rope(rms_norm(c.view(), weights.gain.view()).view(), start, weights.base));
+        "gain-for-the-key": "the rotary key is normalised too, with the latent's gain; only the latent is normalised"
+            => key(weights, x, start, |k| rope(rms_norm(k.view(), weights.gain.view()).view(), start, weights.base));
+        "one-mean-for-all": "the squares of all tokens have one mean; each token has its own"
+            => latent(weights, x, start, |c| {
+                let mean = c.mapv(|x| x * x).mean().expect("tokens");
+                c / (mean + EPSILON).sqrt() * &weights.gain
+            });
+        "mean-over-d-model": "the sum of the squares is divided by d_model; a latent has d_c numbers"
+            => latent(weights, x, start, |c| each_row(&c, |row| {
+                let mean = row.mapv(|x| x * x).sum() / x.ncols() as f64;
+                &row / (mean + EPSILON).sqrt() * &weights.gain
+            }));
+        "turned-twice": "the rotary key is turned twice by its position"
+            => key(weights, x, start, |k| rope(rope(k.view(), start, weights.base).view(), start, weights.base));
+        "from-the-end": "the first row is turned by position start + n; it stands at start, and the chunk ends there"
+            => crate::compress(weights, x, start + x.nrows());
+        "last-row-first": "the positions run backwards: the last row is turned by start, and the first by start + n − 1"
+            => key(weights, x, start, |k| rope(k.slice(s![..;-1, ..]), start, weights.base).slice_move(s![..;-1, ..]));
+        "one-behind": "the positions are one too small, where start is not 0: the first row stands at start"
+            => crate::compress(weights, x, start.saturating_sub(1));
+        "one-plus-gain": "the latent is multiplied by 1 + gain; it is multiplied by the gain itself"
+            => latent(weights, x, start, |c| rms_norm(c.view(), (&weights.gain + 1.0).view()));
+        "gain-added": "the gain is added to the normalised latent; it multiplies it"
+            => latent(weights, x, start, |c| unit(c.view()) + &weights.gain);
+        "gain-divides": "the normalised latent is divided by the gain; it is multiplied"
+            => latent(weights, x, start, |c| unit(c.view()) / &weights.gain);
+        "epsilon-of-deepseek": "the number added to the mean of the squares is 10⁻⁶, as in DeepSeek's code; here it is 10⁻⁵"
+            => latent(weights, x, start, |c| each_row(&c, |row| {
+                let mean = row.mapv(|x| x * x).mean().expect("columns");
+                &row / (mean + 1e-6).sqrt() * &weights.gain
+            }));
+        "deviation": "the latent is divided by its standard deviation, without the mean being subtracted; it is divided by the root of the mean of its squares"
+            => latent(weights, x, start, |c| each_row(&c, |row| {
+                let mean = row.mean().expect("columns");
+                let variance = row.mapv(|x| (x - mean).powi(2)).mean().expect("columns");
+                &row / (variance + EPSILON).sqrt() * &weights.gain
+            }));
+        "x-turned-everywhere": "x is turned before W_KR, instead of the rotary key after it"
+            => key(weights, x, start, |_| rope(x, start, weights.base).dot(&weights.w_kr));
+        "gain-on-the-key": "the rotary key is multiplied by the latent's gain before it is turned, also where the two differ in width"
+            => key(weights, x, start, |k| rope((k * &weights.gain).view(), start, weights.base));
+        "matrices-exchanged": "W_DKV and W_KR are exchanged, also where they differ in width"
+            => {
+                let (latent, key) = (x.dot(&weights.w_kr), x.dot(&weights.w_dkv));
+                let c = rms_norm(latent.view(), weights.gain.view());
+                Latents { c, k_r: rope(key.view(), start, weights.base) }
+            };
+        "through-f32": "the numbers go through f32, which keeps seven digits; this chapter asks for f64"
+            => {
+                let right = crate::compress(weights, x, start);
+                Latents { c: through_f32(&right.c), k_r: through_f32(&right.k_r) }
+            };
     }
 }
 
@@ -226,4 +298,30 @@ pub(super) fn halves(
 /// The two numbers of each pair exchanged.
 pub(super) fn swapped(x: &Array2<f64>) -> Array2<f64> {
     Array2::from_shape_fn(x.raw_dim(), |(r, c)| x[[r, c ^ 1]])
+}
+
+/// Divided by the root of the mean of its squares.
+pub(super) fn unit(x: ArrayView2<f64>) -> Array2<f64> {
+    rms_norm(x, Array1::ones(x.ncols()).view())
+}
+
+/// Rounded to f32.
+pub(super) fn through_f32<D: Dimension>(x: &Array<f64, D>) -> Array<f64, D> {
+    x.mapv(|x| f64::from(x as f32))
+}
+
+/// A part of an answer: its name, what came, and what is exact.
+type Part<'a, D> = (&'a str, &'a Array<f64, D>, &'a Array<f64, D>);
+
+/// Refuses what is right to the digits of f32 only: this chapter compares two forms to the twelfth
+/// digit.
+pub(super) fn in_f64<D: Dimension>(parts: &[Part<D>]) -> Result<(), String> {
+    for (name, came, exact) in parts {
+        let size = |x: &Array<f64, D>| x.fold(0.0_f64, |size, x| size.max(x.abs()));
+        let off = size(&(*came - *exact));
+        require(off <= 1e-9 * size(exact) + f64::MIN_POSITIVE, || {
+            format!("{name} is off by {off:.0e}: it is right to the digits of f32, not of f64")
+        })?;
+    }
+    Ok(())
 }

@@ -1,5 +1,6 @@
 //! 7.9 `gqa_as_mla`
 
+use super::compress::{in_f64, through_f32};
 use crate::{
     given::{AsMla, Up, rms_norm, rope},
     oracle, seeded,
@@ -32,10 +33,21 @@ exercise! {
                 format!("{name} has shape {is:?}, should be {should:?}, with d_c = {d_c} as c has it")
             }))
     };
+    then: |c, answer| {
+        let group = |a: usize| a / (c.h / c.k.dim().0);
+        for (name, w, x) in [("c·w_uk", &answer.up.w_uk, &c.k), ("c·w_uv", &answer.up.w_uv, &c.v)] {
+            for (a, w) in w.outer_iter().enumerate() {
+                let own = x.index_axis(Axis(0), group(a)).to_owned();
+                in_f64(&[(name, &answer.c.dot(&w), &own)])?;
+            }
+        }
+        Ok(())
+    };
 
     cases: |random| {
+        // Thirds, since the random numbers themselves are numbers of f32 too.
         let mut of = |about, (h_kv, h), m, (d, d_v)| {
-            case(about, (seeded::normal(random, (h_kv, m, d)), seeded::normal(random, (h_kv, m, d_v)), h))
+            case(about, (seeded::normal(random, (h_kv, m, d)) / 3.0, seeded::normal(random, (h_kv, m, d_v)) / 3.0, h))
         };
         let mut cases = vec![
             case("by hand: two groups of two heads, one token", (array![[[1.0]], [[2.0]]], array![[[3.0]], [[4.0]]], 4)),
@@ -180,6 +192,105 @@ exercise! {
                 }
                 all
             };
+        "value-at-the-key": "w_uv begins in the row where the group's key lies; its value lies d rows further on"
+            => placed(k, v, h, |key, _, _| (key, key));
+        "key-at-the-value": "w_uk begins in the row where the group's value lies; its key lies d rows before it"
+            => placed(k, v, h, |_, value, _| (value, value));
+        "values-expected-first": "the latents hold each group's key and then its value, and the weights expect the value first"
+            => placed(k, v, h, |key, _, _| (key + v.dim().2, key));
+        "steps-of-d": "the weights look for group g from row g·d on, as if a latent held the keys alone; a group has d + d_v rows"
+            => placed(k, v, h, |_, _, group| (group * k.dim().2, group * k.dim().2 + k.dim().2));
+        "steps-of-d-apart": "the weights look for the key of group g from row g·d on and for its value from row g·d_v on; a group has d + d_v rows"
+            => placed(k, v, h, |_, _, group| (group * k.dim().2, group * v.dim().2));
+        "keys-expected-first": "the latents hold each group's key and value side by side, and the weights expect all keys and then all values"
+            => placed(k, v, h, |_, _, group| (group * k.dim().2, k.dim().0 * k.dim().2 + group * v.dim().2));
+        "values-forgotten": "every value is zero: the values are not written into the latents, or nothing is written into w_uv"
+            => latents(k, v, h, |k, _| (k, Array3::zeros(v.raw_dim())));
+        "keys-forgotten": "every key is zero: the keys are not written into the latents, or nothing is written into w_uk"
+            => latents(k, v, h, |_, v| (Array3::zeros(k.raw_dim()), v));
+        "first-token-everywhere": "every latent holds the keys of the first token"
+            => latents(k, v, h, |keys, values| (Array3::from_shape_fn(k.raw_dim(), |(g, _, l)| keys[[g, 0, l]]), values));
+        "first-token-in-both": "every latent holds the keys and values of the first token"
+            => latents(k, v, h, |keys, values| {
+                let first = |x: Array3<f64>| Array3::from_shape_fn(x.raw_dim(), |(g, _, l)| x[[g, 0, l]]);
+                (first(keys), first(values))
+            });
+        "last-token-only": "only the latent of the last token is filled in, and the others stay zeros"
+            => latents(k, v, h, |keys, values| {
+                let last = |x: Array3<f64>| Array3::from_shape_fn(x.raw_dim(), |(g, j, l)| if j + 1 == x.dim().1 { x[[g, j, l]] } else { 0.0 });
+                (last(keys), last(values))
+            });
+        "reshaped": "keys and values are read into m rows in the order in which they lie in memory, group by group; a row has to hold all groups of one token"
+            => {
+                let read = |x: Array3<f64>| {
+                    let (h_kv, m, d) = x.dim();
+                    let numbers: Vec<f64> = x.iter().copied().collect();
+                    let rows = Array2::from_shape_vec((m, h_kv * d), numbers).expect("as many");
+                    Array3::from_shape_fn((h_kv, m, d), |(g, j, l)| rows[[j, g * d + l]])
+                };
+                latents(k, v, h, |keys, values| (read(keys), read(values)))
+            };
+        "first-heads-only": "the first h_kv heads get a group each, and the others zeros; each group has h/h_kv heads"
+            => weighted(k, v, h, |a, group| f64::from(a == group));
+        "first-h-kv-heads": "only the first h_kv heads are filled in, and the others stay zeros"
+            => weighted(k, v, h, |a, group| f64::from(a < k.dim().0 && a * k.dim().0 / h == group));
+        "values-of-first-head": "w_uv is filled in for the first head of a group alone, and w_uk for all"
+            => {
+                let mut all = crate::gqa_as_mla(k, v, h);
+                for a in (0..h).filter(|a| a % (h / k.dim().0) > 0) {
+                    all.up.w_uv.index_axis_mut(Axis(0), a).fill(0.0);
+                }
+                all
+            };
+        "values-of-modulo": "the keys have their groups right, and the values have group a mod h_kv"
+            => AsMla { up: Up { w_uv: grouped(k, v, h, |a| a % k.dim().0).up.w_uv, ..keys_first(k, v, h).up }, ..keys_first(k, v, h) };
+        "first-number-only": "each head takes the first number of its key and of its value alone: the weights have a single 1"
+            => {
+                let AsMla { c, up: Up { mut w_uk, mut w_uv } } = crate::gqa_as_mla(k, v, h);
+                w_uk.slice_mut(s![.., .., 1..]).fill(0.0);
+                w_uv.slice_mut(s![.., .., 1..]).fill(0.0);
+                AsMla { c, up: Up { w_uk, w_uv } }
+            };
+        "one-group-kept": "a latent holds the key and the value of one group, those of the last, which are written over the others; it has room for all"
+            => {
+                let last = |x: ArrayView3<f64>| x.slice(s![x.dim().0 - 1.., .., ..]).to_owned();
+                crate::gqa_as_mla(last(k).view(), last(v).view(), h)
+            };
+        "groups-added-up": "a latent holds the sum of all groups' keys and of their values; it has room for each of them"
+            => {
+                let sum = |x: ArrayView3<f64>| x.sum_axis(Axis(0)).insert_axis(Axis(0));
+                crate::gqa_as_mla(sum(k).view(), sum(v).view(), h)
+            };
+        "weights-transposed": "w_uk and w_uv are transposed, (h, d, d_c) and (h, d_v, d_c); a latent stands on their left"
+            => {
+                let AsMla { c, up } = crate::gqa_as_mla(k, v, h);
+                let [w_uk, w_uv] = [up.w_uk, up.w_uv].map(|w| w.permuted_axes([0, 2, 1]).as_standard_layout().into_owned());
+                AsMla { c, up: Up { w_uk, w_uv } }
+            };
+        "weights-of-groups": "w_uk and w_uv have a matrix for each group; they are to have one for each of the h heads"
+            => crate::gqa_as_mla(k, v, k.dim().0);
+        "latents-transposed": "the latents are transposed, d_c × m; each token has a row"
+            => {
+                let AsMla { c, up } = crate::gqa_as_mla(k, v, h);
+                AsMla { c: c.reversed_axes().as_standard_layout().into_owned(), up }
+            };
+        "beyond-the-groups": "head a has group a / h_kv, also where there is none; it is a divided by the heads of a group, h/h_kv"
+            => sliced(k, v, h, |a| a / k.dim().0);
+        "heads-beyond-the-groups": "head a has group a, also where there is none; it is a divided by the heads of a group, h/h_kv"
+            => sliced(k, v, h, |a| a);
+        "numbers-beyond-the-groups": "head a has group a / h_kv, and the ones are written number by number, also where there is no such group; it is a divided by the heads of a group, h/h_kv"
+            => written(k, v, h, |a| a / k.dim().0);
+        "numbers-of-heads-beyond": "head a has group a, and the ones are written number by number, also where there is no such group; it is a divided by the heads of a group, h/h_kv"
+            => written(k, v, h, |a| a);
+        "heads-of-the-first-group": "only the heads of the first group are filled in, and the others stay zeros"
+            => weighted(k, v, h, |a, group| f64::from(a < h / k.dim().0 && group == 0));
+        "value-d-v-further": "w_uv begins d_v rows behind the group's key, which may be past the end; its value lies d rows behind it"
+            => placed(k, v, h, |key, _, _| (key, key + v.dim().2));
+        "through-f32": "the numbers go through f32, which keeps seven digits; this chapter asks for f64"
+            => {
+                let AsMla { c, up } = crate::gqa_as_mla(k, v, h);
+                AsMla { c: through_f32(&c), up }
+            };
     }
 }
 
@@ -245,6 +356,86 @@ fn weighted(
         }
     }
     AsMla { c, up }
+}
+
+/// With weights that look elsewhere: given where the group's key and its value lie, and its number,
+/// the rows in which the two identities begin.
+fn placed(
+    k: ArrayView3<f64>,
+    v: ArrayView3<f64>,
+    h: usize,
+    place: impl Fn(usize, usize, usize) -> (usize, usize),
+) -> AsMla {
+    let AsMla { c, up: Up { mut w_uk, mut w_uv } } = crate::gqa_as_mla(k, v, h);
+    let (d, d_v) = (k.dim().2, v.dim().2);
+    w_uk.fill(0.0);
+    w_uv.fill(0.0);
+    for a in 0..h {
+        let group = a * k.dim().0 / h;
+        let at = group * (d + d_v);
+        let (key, value) = place(at, at + d, group);
+        for l in 0..d {
+            w_uk[[a, key + l, l]] = 1.0;
+        }
+        for l in 0..d_v {
+            w_uv[[a, value + l, l]] = 1.0;
+        }
+    }
+    AsMla { c, up: Up { w_uk, w_uv } }
+}
+
+/// With other keys and values in the latents.
+fn latents(
+    k: ArrayView3<f64>,
+    v: ArrayView3<f64>,
+    h: usize,
+    change: impl Fn(Array3<f64>, Array3<f64>) -> (Array3<f64>, Array3<f64>),
+) -> AsMla {
+    let (k, v) = change(k.to_owned(), v.to_owned());
+    crate::gqa_as_mla(k.view(), v.view(), h)
+}
+
+/// With the heads dealt out in another way, even to groups that do not exist.
+fn sliced(
+    k: ArrayView3<f64>,
+    v: ArrayView3<f64>,
+    h: usize,
+    group: impl Fn(usize) -> usize,
+) -> AsMla {
+    let AsMla { c, up: Up { mut w_uk, mut w_uv } } = crate::gqa_as_mla(k, v, h);
+    let (d, d_v) = (k.dim().2, v.dim().2);
+    w_uk.fill(0.0);
+    w_uv.fill(0.0);
+    for a in 0..h {
+        let key = group(a) * (d + d_v);
+        let value = key + d;
+        w_uk.slice_mut(s![a, key..value, ..]).assign(&Array2::eye(d));
+        w_uv.slice_mut(s![a, value..value + d_v, ..]).assign(&Array2::eye(d_v));
+    }
+    AsMla { c, up: Up { w_uk, w_uv } }
+}
+
+/// The same, number by number.
+fn written(
+    k: ArrayView3<f64>,
+    v: ArrayView3<f64>,
+    h: usize,
+    group: impl Fn(usize) -> usize,
+) -> AsMla {
+    let AsMla { c, up: Up { mut w_uk, mut w_uv } } = crate::gqa_as_mla(k, v, h);
+    let (d, d_v) = (k.dim().2, v.dim().2);
+    w_uk.fill(0.0);
+    w_uv.fill(0.0);
+    for a in 0..h {
+        let key = group(a) * (d + d_v);
+        for l in 0..d {
+            w_uk[[a, key + l, l]] = 1.0;
+        }
+        for l in 0..d_v {
+            w_uv[[a, key + d + l, l]] = 1.0;
+        }
+    }
+    AsMla { c, up: Up { w_uk, w_uv } }
 }
 
 /// With the heads dealt out to the groups in another way.

@@ -1,14 +1,18 @@
 //! 7.5 `mla_absorbed`
 
-use super::mla_naive::{
-    Head, by_hand, inputs, itself_hidden, of_new, prompt_only, softmax, top_left, without_maximum,
+use super::{
+    compress::{in_f64, through_f32},
+    mla_naive::{
+        Head, by_hand, changed, hidden, inputs, itself_hidden, masked_after, no_softmax, of_all,
+        of_new, prompt_only, softmax, top_left, without_maximum, zero_hidden,
+    },
 };
 use crate::{
     given::{Absorbed, Latents, Queries, Up, causal_softmax, rms_norm},
     oracle,
 };
 use attn_exercise::{exercise, field, fields};
-use ndarray::{Array1, Array2, Array3, Axis, concatenate, s};
+use ndarray::{Array1, Array2, Array3, ArrayView2, Axis, concatenate, s};
 
 fields! { Absorbed { latents, heads } }
 
@@ -19,6 +23,10 @@ exercise! {
     exact: |c| {
         let (latents, heads) = oracle::attention(&c.queries, c.kept.c.view(), c.kept.k_r.view(), &c.up);
         Absorbed { latents, heads }
+    };
+    then: |c, answer| {
+        let (latents, heads) = oracle::attention(&c.queries, c.kept.c.view(), c.kept.k_r.view(), &c.up);
+        in_f64(&[("latents", &answer.latents, &latents), ("heads", &answer.heads, &heads)])
     };
     steps: |c| {
         let absorbed = crate::absorb_query(c.queries.content.view(), c.up.w_uk.view());
@@ -189,6 +197,136 @@ exercise! {
             => with_scores(queries, kept, up, |head| {
                 (head.content() / (head.d() as f64).sqrt() + head.rotary()) / head.root()
             });
+        "sum-of-roots": "the scores are divided by √d + √d_r; it is the root of the sum, √(d + d_r)"
+            => with_scores(queries, kept, up, |head| (head.content() + head.rotary()) / ((head.d() as f64).sqrt() + (head.k_r.ncols() as f64).sqrt()));
+        "product-of-roots": "the scores are divided by √(d·d_r), or by √d and √d_r one after the other; it is the root of the sum, √(d + d_r)"
+            => with_scores(queries, kept, up, |head| (head.content() + head.rotary()) / ((head.d() * head.k_r.ncols()) as f64).sqrt());
+        "root-of-d-and-d-v": "the scores are divided by √(d + d_v); query and key have d + d_r numbers"
+            => with_scores(queries, kept, up, |head| (head.content() + head.rotary()) / ((head.d() + head.w_uv.ncols()) as f64).sqrt());
+        "root-of-d-c-and-d": "the scores are divided by √(d_c + d); query and key have d + d_r numbers"
+            => with_scores(queries, kept, up, |head| (head.content() + head.rotary()) / ((head.c.ncols() + head.d()) as f64).sqrt());
+        "root-of-all-heads": "the scores are divided by √(h·(d + d_r)), the width of all heads together; each head has d + d_r numbers"
+            => with_scores(queries, kept, up, |head| (head.content() + head.rotary()) / head.root() / (up.w_uk.dim().0 as f64).sqrt());
+        "halved": "the two parts are averaged; they are added"
+            => with_scores(queries, kept, up, |head| (head.content() + head.rotary()) / 2.0 / head.root());
+        "parts-multiplied": "the content scores are multiplied with the rotary ones; the two are added"
+            => with_scores(queries, kept, up, |head| head.content() * head.rotary() / head.root());
+        "subtracted": "the rotary scores are subtracted; they are added"
+            => with_scores(queries, kept, up, |head| (head.content() - head.rotary()) / head.root());
+        "rotary-of-all-heads": "the rotary queries of all heads are added up to one; it is the rotary key that the heads share, and each has its own query"
+            => with_scores(queries, kept, up, |head| (head.content() + queries.rotary.sum_axis(Axis(0)).dot(&head.k_r.t())) / head.root());
+        "rotary-divided-by-heads": "the rotary scores are divided by the number of heads, as if these shared them out; each head has them whole"
+            => with_scores(queries, kept, up, |head| (head.content() + head.rotary() / up.w_uk.dim().0 as f64) / head.root());
+        "parts-added": "query parts are added, and key parts, where d = d_r; the parts stand side by side, and only their products are added"
+            => with_scores(queries, kept, up, |head| {
+                if head.d() != head.k_r.ncols() { return head.scores(); }
+                (&head.q + &head.q_r).dot(&(head.k() + head.k_r).t()) / head.root()
+            });
+        "hidden-as-zero": "hidden scores become 0, and each still gets a share of the softmax; they have to be −∞"
+            => found(queries, kept, up, |head| zero_hidden(&head.scores()).dot(&head.c));
+        "masked-after-softmax": "what a query may not see is set to 0 behind the softmax, and the weights that are left do not sum to one"
+            => found(queries, kept, up, |head| masked_after(&head.scores()).dot(&head.c));
+        "one-ahead": "a query sees one token too many, the one behind itself"
+            => found(queries, kept, up, |head| hidden(&head.scores(), |i, j| j + head.q.nrows() <= head.c.nrows() + i + 1).dot(&head.c));
+        "no-softmax": "the scores are taken for weights, without a softmax"
+            => found(queries, kept, up, |head| no_softmax(&head.scores()).dot(&head.c));
+        "softmax-of-all": "one softmax is taken over the whole table of scores; each query has its own"
+            => found(queries, kept, up, |head| of_all(&head.scores()).dot(&head.c));
+        "not-carried-over": "the queries are compared with the latents as they are, also where the widths do not fit; W_UK carries them over"
+            => with_scores(queries, kept, up, |head| (head.q.dot(&head.c.t()) + head.rotary()) / head.root());
+        "w-uk-not-transposed": "the queries are multiplied by W_UK as it stands, also where the widths do not fit; it has to be its transpose"
+            => with_scores(queries, kept, up, |head| (head.q.dot(&head.w_uk).dot(&head.c.t()) + head.rotary()) / head.root());
+        "w-uk-not-transposed-where-square": "the queries are multiplied by W_UK as it stands where d = d_c; it has to be its transpose"
+            => with_scores(queries, kept, up, |head| {
+                let w = if head.w_uk.is_square() { head.w_uk } else { head.w_uk.t() };
+                (head.q.dot(&w).dot(&head.c.t()) + head.rotary()) / head.root()
+            });
+        "absorbed-scaled": "the absorbed queries are divided by √(d + d_r), and then the sum with the rotary scores again"
+            => with_scores(queries, kept, up, |head| (head.content() / head.root() + head.rotary()) / head.root());
+        "w-uv-absorbed": "the queries are carried over by W_UV where d = d_v; that is for the sums, and W_UK for queries"
+            => with_scores(queries, kept, up, |head| {
+                let w = if head.w_uk.dim() == head.w_uv.dim() { head.w_uv } else { head.w_uk };
+                (head.q.dot(&w.t()).dot(&head.c.t()) + head.rotary()) / head.root()
+            });
+        "w-uk-into-the-heads": "the weighted sums are multiplied by W_UK at the end, also where that makes another width than a head's; W_UV is for values"
+            => heads(queries, kept, up, |head, sums| sums.dot(&head.w_uk));
+        "no-w-uv": "`heads` holds the weighted sums of latents themselves, without W_UV"
+            => {
+                let right = crate::mla_absorbed(queries, kept, up);
+                Absorbed { heads: right.latents.clone(), ..right }
+            };
+        "no-w-uv-into-the-heads": "the weighted sums of latents are put into `heads` without W_UV, also where they have another width"
+            => heads(queries, kept, up, |_, sums| sums.to_owned());
+        "latents-left-empty": "`latents` is left as it began, all zeros"
+            => latents(queries, kept, up, |head| Array2::zeros((head.q.nrows(), head.c.ncols())));
+        "heads-left-empty": "`heads` is left as it began, all zeros"
+            => heads(queries, kept, up, |head, sums| Array2::zeros((sums.nrows(), head.w_uv.ncols())));
+        "queries-for-latents": "`latents` holds the queries, carried over to the latents; it is to hold the weighted sums"
+            => latents(queries, kept, up, |head| head.q.dot(&head.w_uk.t()));
+        "queries-scaled-for-latents": "`latents` holds the queries, carried over and divided by √(d + d_r); it is to hold the weighted sums"
+            => latents(queries, kept, up, |head| head.q.dot(&head.w_uk.t()) / head.root());
+        "last-latents": "`latents` holds the same for every head, those of the last one"
+            => {
+                let right = crate::mla_absorbed(queries, kept, up);
+                Absorbed { latents: changed(&right.latents, |_, _, all| all.index_axis(Axis(0), all.dim().0 - 1).to_owned()), ..right }
+            };
+        "first-latents": "`latents` holds the same for every head, those of head 0"
+            => {
+                let right = crate::mla_absorbed(queries, kept, up);
+                Absorbed { latents: changed(&right.latents, |_, _, all| all.index_axis(Axis(0), 0).to_owned()), ..right }
+            };
+        "latents-averaged": "`latents` holds the same for every head, the mean of all heads"
+            => {
+                let right = crate::mla_absorbed(queries, kept, up);
+                Absorbed { latents: changed(&right.latents, |_, _, all| all.mean_axis(Axis(0)).expect("heads")), ..right }
+            };
+        "heads-summed": "the heads are added up, and the sum stands for each of them; W_O adds them up, later"
+            => {
+                let right = crate::mla_absorbed(queries, kept, up);
+                Absorbed { heads: changed(&right.heads, |_, _, all| all.sum_axis(Axis(0))), ..right }
+            };
+        "only-head-0": "only head 0 is filled in, and the other heads stay zeros"
+            => both(queries, kept, up, |head, a, _| if a == 0 { head.to_owned() } else { Array2::zeros(head.raw_dim()) });
+        "last-head-everywhere": "every head is overwritten by the last one"
+            => both(queries, kept, up, |_, _, all| all.index_axis(Axis(0), all.dim().0 - 1).to_owned());
+        "content-of-one-head": "every head's content queries are those of head 0"
+            => {
+                let content = Array3::from_shape_fn(queries.content.raw_dim(), |(_, i, c)| queries.content[[0, i, c]]);
+                crate::mla_absorbed(&Queries { content, ..queries.clone() }, kept, up)
+            };
+        "weights-summed": "content and rotary scores have a softmax each, and their weights are added"
+            => found(queries, kept, up, |head| {
+                let [a, b] = [head.content(), head.rotary()].map(|s| causal_softmax((s / head.root()).view()));
+                (a + b).dot(&head.c)
+            });
+        "scaled-after-softmax": "the weights are divided by √(d + d_r) behind the softmax, instead of the scores before it"
+            => found(queries, kept, up, |head| causal_softmax((head.content() + head.rotary()).view()).dot(&head.c) / head.root());
+        "rotary-after-softmax": "the rotary scores are added to the weights, behind the softmax; they are added to the content scores"
+            => found(queries, kept, up, |head| {
+                let weights = causal_softmax((head.content() / head.root()).view());
+                (weights + head.rotary() / head.root()).dot(&head.c)
+            });
+        "latents-normalised-for-sums": "the latents that are summed are normalised again, and those of the scores are not"
+            => found(queries, kept, up, |head| head.weights().dot(&super::compress::unit(head.c)));
+        "content-unscaled-at-all": "the rotary scores alone are divided, by √d_r; the sum of both is divided by √(d + d_r)"
+            => with_scores(queries, kept, up, |head| head.content() + head.rotary() / (head.k_r.ncols() as f64).sqrt());
+        "rotary-unscaled-at-all": "the content scores alone are divided, by √d; the sum of both is divided by √(d + d_r)"
+            => with_scores(queries, kept, up, |head| head.content() / (head.d() as f64).sqrt() + head.rotary());
+        "query-turned-again": "the rotary queries are turned again, with base 10,000; they were turned when they were made"
+            => {
+                let start = kept.len() - queries.rotary.dim().1;
+                let mut rotary = queries.rotary.clone();
+                for mut own in rotary.outer_iter_mut() {
+                    let again = crate::given::rope(own.view(), start, 10_000.0);
+                    own.assign(&again);
+                }
+                crate::mla_absorbed(&Queries { rotary, ..queries.clone() }, kept, up)
+            };
+        "through-f32": "the numbers go through f32, which keeps seven digits; this chapter asks for f64"
+            => {
+                let right = crate::mla_absorbed(queries, kept, up);
+                Absorbed { latents: through_f32(&right.latents), heads: through_f32(&right.heads) }
+            };
     }
 
     within {
@@ -217,6 +355,43 @@ fn found(
         latents.assign(&attend(Head::of(a, queries, kept, up)));
     }
     Absorbed { heads: oracle::products(latents.view(), up.w_uv.view()), latents }
+}
+
+/// With something else in `latents`.
+fn latents(
+    queries: &Queries,
+    kept: &Latents,
+    up: &Up,
+    make: impl Fn(Head) -> Array2<f64>,
+) -> Absorbed {
+    let right = crate::mla_absorbed(queries, kept, up);
+    Absorbed { latents: found(queries, kept, up, make).latents, ..right }
+}
+
+/// With something else in `heads`, made of the weighted sums.
+fn heads(
+    queries: &Queries,
+    kept: &Latents,
+    up: &Up,
+    make: impl Fn(&Head, ArrayView2<f64>) -> Array2<f64>,
+) -> Absorbed {
+    let mut right = crate::mla_absorbed(queries, kept, up);
+    for (a, mut heads) in right.heads.outer_iter_mut().enumerate() {
+        let sums = right.latents.index_axis(Axis(0), a);
+        heads.assign(&make(&Head::of(a, queries, kept, up), sums));
+    }
+    right
+}
+
+/// With another head in the place of each, in both parts.
+fn both(
+    queries: &Queries,
+    kept: &Latents,
+    up: &Up,
+    change: impl Fn(ArrayView2<f64>, usize, &Array3<f64>) -> Array2<f64>,
+) -> Absorbed {
+    let Absorbed { latents, heads } = crate::mla_absorbed(queries, kept, up);
+    Absorbed { latents: changed(&latents, &change), heads: changed(&heads, &change) }
 }
 
 /// With other scores.

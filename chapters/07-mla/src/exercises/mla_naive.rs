@@ -1,5 +1,6 @@
 //! 7.3 `mla_naive`
 
+use super::compress::{in_f64, through_f32};
 use crate::{
     given::{Latents, Queries, Shape, Up, causal_softmax, rope},
     oracle, seeded,
@@ -17,6 +18,10 @@ exercise! {
     crate::mla_naive: (queries: Queries, kept: Latents, up: Up) -> Array3<f64>;
 
     exact: |c| oracle::attention(&c.queries, c.kept.c.view(), c.kept.k_r.view(), &c.up).1;
+    then: |c, answer| {
+        let (_, heads) = oracle::attention(&c.queries, c.kept.c.view(), c.kept.k_r.view(), &c.up);
+        in_f64(&[("result", answer, &heads)])
+    };
     steps: |c| {
         let first = Head::of(0, &c.queries, &c.kept, &c.up);
         [field("keys of head 0", &first.k()), field("values of head 0", &first.v()), field("weights of head 0", &causal_softmax(first.scores().view()))]
@@ -179,6 +184,109 @@ exercise! {
                 up.w_uv.invert_axis(Axis(0));
                 crate::mla_naive(queries, kept, &up)
             };
+        "sum-of-roots": "the scores are divided by √d + √d_r; it is the root of the sum, √(d + d_r)"
+            => with_scores(queries, kept, up, |head| (head.content() + head.rotary()) / ((head.d() as f64).sqrt() + (head.k_r.ncols() as f64).sqrt()));
+        "product-of-roots": "the scores are divided by √(d·d_r), or by √d and √d_r one after the other; it is the root of the sum, √(d + d_r)"
+            => with_scores(queries, kept, up, |head| (head.content() + head.rotary()) / ((head.d() * head.k_r.ncols()) as f64).sqrt());
+        "root-of-d-and-d-v": "the scores are divided by √(d + d_v); query and key have d + d_r numbers"
+            => with_scores(queries, kept, up, |head| (head.content() + head.rotary()) / ((head.d() + head.w_uv.ncols()) as f64).sqrt());
+        "root-of-d-c-and-d": "the scores are divided by √(d_c + d); query and key have d + d_r numbers"
+            => with_scores(queries, kept, up, |head| (head.content() + head.rotary()) / ((head.c.ncols() + head.d()) as f64).sqrt());
+        "root-of-all-heads": "the scores are divided by √(h·(d + d_r)), the width of all heads together; each head has d + d_r numbers"
+            => with_scores(queries, kept, up, |head| (head.content() + head.rotary()) / head.root() / (up.w_uk.dim().0 as f64).sqrt());
+        "halved": "the two parts are averaged; they are added"
+            => with_scores(queries, kept, up, |head| (head.content() + head.rotary()) / 2.0 / head.root());
+        "parts-multiplied": "the content scores are multiplied with the rotary ones; the two are added"
+            => with_scores(queries, kept, up, |head| head.content() * head.rotary() / head.root());
+        "subtracted": "the rotary scores are subtracted; they are added"
+            => with_scores(queries, kept, up, |head| (head.content() - head.rotary()) / head.root());
+        "rotary-of-all-heads": "the rotary queries of all heads are added up to one; it is the rotary key that the heads share, and each has its own query"
+            => with_scores(queries, kept, up, |head| (head.content() + queries.rotary.sum_axis(Axis(0)).dot(&head.k_r.t())) / head.root());
+        "rotary-divided-by-heads": "the rotary scores are divided by the number of heads, as if these shared them out; each head has them whole"
+            => with_scores(queries, kept, up, |head| (head.content() + head.rotary() / up.w_uk.dim().0 as f64) / head.root());
+        "parts-added": "query parts are added, and key parts, where d = d_r; the parts stand side by side, and only their products are added"
+            => with_scores(queries, kept, up, |head| {
+                if head.d() != head.k_r.ncols() { return head.scores(); }
+                (&head.q + &head.q_r).dot(&(head.k() + head.k_r).t()) / head.root()
+            });
+        "hidden-as-zero": "hidden scores become 0, and each still gets a share of the softmax; they have to be −∞"
+            => each(queries, kept, up, |head| zero_hidden(&head.scores()).dot(&head.v()));
+        "masked-after-softmax": "what a query may not see is set to 0 behind the softmax, and the weights that are left do not sum to one"
+            => each(queries, kept, up, |head| masked_after(&head.scores()).dot(&head.v()));
+        "one-ahead": "a query sees one token too many, the one behind itself"
+            => each(queries, kept, up, |head| hidden(&head.scores(), |i, j| j + head.q.nrows() <= head.c.nrows() + i + 1).dot(&head.v()));
+        "no-softmax": "the scores are taken for weights, without a softmax"
+            => each(queries, kept, up, |head| no_softmax(&head.scores()).dot(&head.v()));
+        "softmax-of-all": "one softmax is taken over the whole table of scores; each query has its own"
+            => each(queries, kept, up, |head| of_all(&head.scores()).dot(&head.v()));
+        "latents-for-keys": "the queries are compared with the latents themselves, also where the widths do not fit; W_UK makes keys of them"
+            => with_scores(queries, kept, up, |head| (head.q.dot(&head.c.t()) + head.rotary()) / head.root());
+        "latents-for-keys-where-as-wide": "the queries are compared with the latents themselves where d = d_c; W_UK makes keys of them"
+            => with_scores(queries, kept, up, |head| {
+                let content = if head.w_uk.is_square() { head.q.dot(&head.c.t()) } else { head.content() };
+                (content + head.rotary()) / head.root()
+            });
+        "keys-into-the-heads": "the values are made with W_UK, also where these have another width than a head; W_UV is for values"
+            => assigned(queries, kept, up, |head| head.weights().dot(&head.k()));
+        "latents-into-the-heads": "the weighted sums are those of the latents, also where these have another width than a head; W_UV makes values of them"
+            => assigned(queries, kept, up, |head| head.weights().dot(&head.c));
+        "content-reversed": "W_UK of the heads is in reverse order"
+            => {
+                let mut up = up.clone();
+                up.w_uk.invert_axis(Axis(0));
+                crate::mla_naive(queries, kept, &up)
+            };
+        "content-of-one-head": "every head's content queries are those of head 0"
+            => {
+                let content = Array3::from_shape_fn(queries.content.raw_dim(), |(_, i, c)| queries.content[[0, i, c]]);
+                crate::mla_naive(&Queries { content, ..queries.clone() }, kept, up)
+            };
+        "weights-summed": "content and rotary scores have a softmax each, and their weights are added"
+            => each(queries, kept, up, |head| {
+                let [a, b] = [head.content(), head.rotary()].map(|s| causal_softmax((s / head.root()).view()));
+                (a + b).dot(&head.v())
+            });
+        "weights-multiplied": "content and rotary scores have a softmax each, and their weights are multiplied"
+            => each(queries, kept, up, |head| {
+                let [a, b] = [head.content(), head.rotary()].map(|s| causal_softmax((s / head.root()).view()));
+                (a * b).dot(&head.v())
+            });
+        "scaled-after-softmax": "the weights are divided by √(d + d_r) behind the softmax, instead of the scores before it"
+            => each(queries, kept, up, |head| causal_softmax((head.content() + head.rotary()).view()).dot(&head.v()) / head.root());
+        "rotary-after-softmax": "the rotary scores are added to the weights, behind the softmax; they are added to the content scores"
+            => each(queries, kept, up, |head| {
+                let weights = causal_softmax((head.content() / head.root()).view());
+                (weights + head.rotary() / head.root()).dot(&head.v())
+            });
+        "only-head-0": "only head 0 is filled in, and the other heads stay zeros"
+            => changed(&crate::mla_naive(queries, kept, up), |head, a, _| if a == 0 { head.to_owned() } else { Array2::zeros(head.raw_dim()) });
+        "last-head-everywhere": "every head is overwritten by the last one"
+            => changed(&crate::mla_naive(queries, kept, up), |_, _, all| all.index_axis(Axis(0), all.dim().0 - 1).to_owned());
+        "heads-summed": "the heads are added up, and the sum stands for each of them; W_O adds them up, later"
+            => changed(&crate::mla_naive(queries, kept, up), |_, _, all| all.sum_axis(Axis(0)));
+        "heads-summed-so-far": "head a is added to those before it, as when the sum is not begun anew for each head"
+            => changed(&crate::mla_naive(queries, kept, up), |_, a, all| all.slice(s![..=a, .., ..]).sum_axis(Axis(0)));
+        "values-of-normalised": "the values are made of latents that are normalised again; they were when they were kept"
+            => each(queries, kept, up, |head| {
+                let c = super::compress::unit(head.c);
+                head.weights().dot(&c.dot(&head.w_uv))
+            });
+        "content-unscaled-at-all": "the rotary scores alone are divided, by √d_r; the sum of both is divided by √(d + d_r)"
+            => with_scores(queries, kept, up, |head| head.content() + head.rotary() / (head.k_r.ncols() as f64).sqrt());
+        "rotary-unscaled-at-all": "the content scores alone are divided, by √d; the sum of both is divided by √(d + d_r)"
+            => with_scores(queries, kept, up, |head| head.content() / (head.d() as f64).sqrt() + head.rotary());
+        "query-turned-again": "the rotary queries are turned again, with base 10,000; they were turned when they were made"
+            => {
+                let start = kept.len() - queries.rotary.dim().1;
+                let mut rotary = queries.rotary.clone();
+                for mut own in rotary.outer_iter_mut() {
+                    let again = crate::given::rope(own.view(), start, 10_000.0);
+                    own.assign(&again);
+                }
+                crate::mla_naive(&Queries { rotary, ..queries.clone() }, kept, up)
+            };
+        "through-f32": "the numbers go through f32, which keeps seven digits; this chapter asks for f64"
+            => through_f32(&crate::mla_naive(queries, kept, up));
     }
 }
 
@@ -232,6 +340,11 @@ pub(super) fn inputs(random: &mut Random) -> Vec<(&'static str, (Queries, Latent
     cases.push(small([5, 5, 0, 5, 4, 5, 5]));
     cases.push(small([3, 1, 2, 3, 4, 3, 3]));
     cases.push(of("a longer prompt", (9, 9), middle));
+    cases.push(of(
+        "more heads, and more tokens",
+        (2, 70),
+        Shape { h: 9, d: 3, d_v: 2, d_c: 4, d_r: 2 },
+    ));
     cases.push(of("without a rotary part", (3, 6), Shape { d_r: 0, ..middle }));
     // The exponential of 710 overflows.
     let (_, (queries, kept, up)) = of("", (4, 7), middle);
@@ -315,6 +428,33 @@ pub(super) fn each(
     ndarray::stack(Axis(0), &heads).expect("heads of equal shape")
 }
 
+/// Each head by itself, written into heads of d_v numbers.
+fn assigned(
+    queries: &Queries,
+    kept: &Latents,
+    up: &Up,
+    attend: impl Fn(Head) -> Array2<f64>,
+) -> Array3<f64> {
+    let (h, n, _) = queries.content.dim();
+    let mut out = Array3::zeros((h, n, up.w_uv.dim().2));
+    for (a, mut out) in out.outer_iter_mut().enumerate() {
+        out.assign(&attend(Head::of(a, queries, kept, up)));
+    }
+    out
+}
+
+/// With another head in the place of each, given the right one, its number, and all.
+pub(super) fn changed(
+    all: &Array3<f64>,
+    change: impl Fn(ArrayView2<f64>, usize, &Array3<f64>) -> Array2<f64>,
+) -> Array3<f64> {
+    let mut changed = all.clone();
+    for (a, mut changed) in changed.outer_iter_mut().enumerate() {
+        changed.assign(&change(all.index_axis(Axis(0), a), a, all));
+    }
+    changed
+}
+
 /// With other scores.
 fn with_scores(
     queries: &Queries,
@@ -368,6 +508,32 @@ pub(super) fn prompt_only(scores: &Array2<f64>) -> Array2<f64> {
 pub(super) fn itself_hidden(scores: &Array2<f64>) -> Array2<f64> {
     let (n, m) = scores.dim();
     hidden(scores, |i, j| if m + i == n { j == 0 } else { j + n < m + i })
+}
+
+/// Hidden scores are 0, and not −∞.
+pub(super) fn zero_hidden(scores: &Array2<f64>) -> Array2<f64> {
+    softmax(&no_softmax(scores))
+}
+
+/// The scores themselves, with 0 for what is hidden.
+pub(super) fn no_softmax(scores: &Array2<f64>) -> Array2<f64> {
+    let (n, m) = scores.dim();
+    Array2::from_shape_fn((n, m), |(i, j)| if j + n > m + i { 0.0 } else { scores[[i, j]] })
+}
+
+/// Hidden weights are set to 0 behind the softmax.
+pub(super) fn masked_after(scores: &Array2<f64>) -> Array2<f64> {
+    no_softmax(&softmax(scores))
+}
+
+/// One softmax for all queries together.
+pub(super) fn of_all(scores: &Array2<f64>) -> Array2<f64> {
+    let (n, m) = scores.dim();
+    let seen =
+        |(i, j): (usize, usize)| if j + n > m + i { f64::NEG_INFINITY } else { scores[[i, j]] };
+    let (_, row) =
+        attn_oracle::softmax(&ndarray::indices((n, m)).into_iter().map(seen).collect::<Vec<f64>>());
+    Array2::from_shape_vec((n, m), row).expect("as many")
 }
 
 /// Causal, with plain exponentials.

@@ -1,12 +1,12 @@
 //! 7.2 `queries`
 
-use super::compress::{halves, swapped};
+use super::compress::{halves, in_f64, swapped, through_f32};
 use crate::{
-    given::{Queries, QueryWeights, Source, rms_norm, rope},
+    given::{EPSILON, Queries, QueryWeights, Source, rms_norm, rope},
     oracle, seeded,
 };
 use attn_exercise::{Field, Given, Input, Sizes, exercise, field, fields, given, pairwise};
-use ndarray::{Array1, Array2, Array3, ArrayView2, Axis, array};
+use ndarray::{Array1, Array2, Array3, ArrayView2, Axis, array, concatenate, s};
 use std::f64::consts::FRAC_PI_2;
 
 fields! { Queries { content, rotary } }
@@ -18,6 +18,10 @@ exercise! {
     exact: |c| {
         let (content, rotary) = oracle::queries(&c.weights, c.x.view(), c.start);
         Queries { content, rotary }
+    };
+    then: |c, answer| {
+        let (content, rotary) = oracle::queries(&c.weights, c.x.view(), c.start);
+        in_f64(&[("content", &answer.content, &content), ("rotary", &answer.rotary, &rotary)])
     };
     steps: |c| [field("what the queries are made of", &source(&c.weights, c.x.view()))];
 
@@ -32,6 +36,7 @@ exercise! {
             of("one new token", (1, 16), Some(12), (4, 8, 4), 31),
             of("a chunk, of the tokens themselves", (5, 16), None, (4, 8, 4), 17),
             of("far on in a text", (3, 8), Some(8), (3, 4, 8), 2000),
+            of("many heads", (2, 8), Some(8), (16, 3, 2), 4),
         ];
         // ε counts where a latent is small.
         let small = of("small numbers", (3, 8), Some(6), (2, 4, 4), 2);
@@ -190,6 +195,163 @@ exercise! {
                 all.rotary.invert_axis(Axis(0));
                 all
             };
+        "gain-before-norm": "the gain multiplies the query's latent before its norm instead of after it"
+            => with_source(weights, x, start, |w_dq, gain| unit(&(x.dot(w_dq) * gain)));
+        "x-normalised-first": "x is normalised before anything else is made of it; only the query's latent is normalised"
+            => crate::queries(weights, unit(&x.to_owned()).view(), start);
+        "gain-twice": "the query's latent is multiplied by the gain twice"
+            => with_source(weights, x, start, |w_dq, gain| unit(&x.dot(w_dq)) * gain * gain);
+        "one-plus-gain": "the query's latent is multiplied by 1 + gain; it is multiplied by the gain itself"
+            => with_source(weights, x, start, |w_dq, gain| unit(&x.dot(w_dq)) * (gain + 1.0));
+        "mean-subtracted": "the mean is subtracted from the query's latent, as layer normalisation does; it is divided by the root of the mean of its squares alone"
+            => with_source(weights, x, start, |w_dq, gain| {
+                let c = x.dot(w_dq);
+                let mean = c.mean_axis(Axis(1)).expect("columns").insert_axis(Axis(1));
+                unit(&(c - &mean)) * gain
+            });
+        "length": "the query's latent is divided by its length; it is divided by the root of the mean of its squares"
+            => with_source(weights, x, start, |w_dq, gain| {
+                let c = unit(&x.dot(w_dq));
+                let root = (c.ncols() as f64).sqrt();
+                c / root * gain
+            });
+        "one-mean-for-all": "the squares of all tokens have one mean; each token has its own"
+            => with_source(weights, x, start, |w_dq, gain| {
+                let c = x.dot(w_dq);
+                let mean = c.mapv(|x| x * x).mean().expect("tokens");
+                c / (mean + EPSILON).sqrt() * gain
+            });
+        "no-epsilon": "nothing is added to the mean of the squares: the latents of small tokens become too large"
+            => with_source(weights, x, start, |w_dq, gain| super::compress::each_row(&x.dot(w_dq), |row| {
+                let mean = row.mapv(|x| x * x).mean().expect("columns");
+                &row / mean.sqrt() * gain
+            }));
+        "content-turned-everywhere": "the content part is turned as well as the rotary part; W_UK could not be absorbed into it then"
+            => {
+                let right = crate::queries(weights, x, start);
+                Queries { content: right.content.outer_iter().map(|q| rope(q, start, weights.base)).collect::<Heads>().0, ..right }
+            };
+        "turned-together": "content and rotary part of a head are turned as one row, where it has an even width; only the rotary part is turned"
+            => {
+                let (d, parts) = (weights.w_uq.dim().2, made_unturned(weights, x));
+                let whole = concatenate![Axis(2), parts.content, parts.rotary];
+                let turn = |q: ArrayView2<f64>| if q.ncols().is_multiple_of(2) { rope(q, start, weights.base) } else { q.to_owned() };
+                let turned = whole.outer_iter().map(turn).collect::<Heads>().0;
+                Queries { content: turned.slice(s![.., .., ..d]).to_owned(), rotary: turned.slice(s![.., .., d..]).to_owned() }
+            };
+        "x-for-rotary": "W_QR multiplies x, also where there is a latent: both parts are made of the latent"
+            => {
+                let right = crate::queries(weights, x, start);
+                Queries { rotary: times(&x.to_owned(), &weights.w_qr).outer_iter().map(|q| rope(q, start, weights.base)).collect::<Heads>().0, ..right }
+            };
+        "x-for-content": "W_UQ multiplies x, also where there is a latent: both parts are made of the latent"
+            => Queries { content: times(&x.to_owned(), &weights.w_uq), ..crate::queries(weights, x, start) };
+        "x-for-both": "both parts are made of x, also where there is a latent to make them of"
+            => made(weights, &x.to_owned(), start);
+        "rotary-of-turned-content": "the rotary part is the content part, turned; it has a matrix of its own, W_QR"
+            => {
+                let right = crate::queries(weights, x, start);
+                let mut rotary = Array3::zeros(right.rotary.raw_dim());
+                for (mut rotary, q) in rotary.outer_iter_mut().zip(right.content.outer_iter()) {
+                    rotary.assign(&rope(q, start, weights.base));
+                }
+                Queries { rotary, ..right }
+            };
+        "content-for-w-qr": "W_QR multiplies the content part, where that is as wide as the latent; it multiplies the latent"
+            => {
+                let right = crate::queries(weights, x, start);
+                let chained = |(q, w): (ArrayView2<f64>, ArrayView2<f64>)| rope(q.dot(&w).view(), start, weights.base);
+                let rotary = match right.content.dim().2 == weights.w_qr.dim().1 {
+                    true => right.content.outer_iter().zip(weights.w_qr.outer_iter()).map(chained).collect::<Heads>().0,
+                    false => right.rotary,
+                };
+                Queries { content: right.content, rotary }
+            };
+        "matrices-exchanged": "W_UQ and W_QR are exchanged where both are as wide"
+            => match weights.w_uq.dim() == weights.w_qr.dim() {
+                true => crate::queries(&QueryWeights { w_uq: weights.w_qr.clone(), w_qr: weights.w_uq.clone(), ..weights.clone() }, x, start),
+                false => crate::queries(weights, x, start),
+            };
+        "source-turned-everywhere": "what the queries are made of is turned before W_QR, instead of the rotary part after it"
+            => {
+                let turned = rope(source(weights, x).view(), start, weights.base);
+                Queries { rotary: times(&turned, &weights.w_qr), ..crate::queries(weights, x, start) }
+            };
+        "x-turned-first": "x is turned first of all where its width is even, and nothing after that; only the rotary part is turned"
+            => {
+                let even = x.ncols().is_multiple_of(2);
+                let x = if even { rope(x, start, weights.base) } else { x.to_owned() };
+                made_unturned(weights, x.view())
+            };
+        "turned-twice": "the rotary part is turned twice by its position"
+            => rotary(weights, x, start, |_, q| rope(rope(q.view(), start, weights.base).view(), start, weights.base));
+        "from-the-end": "the first row is turned by position start + n; it stands at start, and the chunk ends there"
+            => crate::queries(weights, x, start + x.nrows());
+        "one-behind": "the positions are one too small, where start is not 0: the first row stands at start"
+            => crate::queries(weights, x, start.saturating_sub(1));
+        "last-row-first": "the positions run backwards: the last row is turned by start, and the first by start + n − 1"
+            => rotary(weights, x, start, |_, q| rope(q.slice(s![..;-1, ..]), start, weights.base).slice_move(s![..;-1, ..]));
+        "on-and-on": "the positions run on from head to head: head a is turned from position start + a·n on; all heads begin at start"
+            => rotary(weights, x, start, |a, q| rope(q.view(), start + a * x.nrows(), weights.base));
+        "reshaped": "the columns of all heads are read into (h, n, d) in the order in which they lie in memory; they are n × (h·d), so that a row holds all heads of one token"
+            => {
+                let source = source(weights, x);
+                let read = |w: &Array3<f64>| {
+                    let (h, _, d) = w.dim();
+                    let all = source.dot(&side_by_side(w)).as_standard_layout().into_owned();
+                    all.into_shape_with_order((h, source.nrows(), d)).expect("as many")
+                };
+                let rotary = read(&weights.w_qr).outer_iter().map(|q| rope(q, start, weights.base)).collect::<Heads>().0;
+                Queries { content: read(&weights.w_uq), rotary }
+            };
+        "matrices-reshaped": "the matrices of all heads are read into d_q × (h·d) in the order in which they lie in memory; those of the heads have to be laid side by side"
+            => {
+                let source = source(weights, x);
+                let read = |w: &Array3<f64>| {
+                    let (h, d_q, d) = w.dim();
+                    let w = w.as_standard_layout().into_owned().into_shape_with_order((d_q, h * d)).expect("as many");
+                    split(&source.dot(&w), h)
+                };
+                let rotary = read(&weights.w_qr).outer_iter().map(|q| rope(q, start, weights.base)).collect::<Heads>().0;
+                Queries { content: read(&weights.w_uq), rotary }
+            };
+        "rotary-scaled": "the rotary part alone is divided by √d_r; it is the scores that are divided, once"
+            => {
+                let Queries { content, rotary } = crate::queries(weights, x, start);
+                let root = (rotary.dim().2 as f64).sqrt();
+                Queries { content, rotary: rotary / root }
+            };
+        "scaled-apart": "each part is divided by the root of its own width; it is the scores that are divided, once"
+            => {
+                let Queries { content, rotary } = crate::queries(weights, x, start);
+                let [root, root_r] = [&content, &rotary].map(|q| (q.dim().2 as f64).sqrt());
+                Queries { content: content / root, rotary: rotary / root_r }
+            };
+        "both-normalised": "both parts of each head are normalised too; only a latent is"
+            => {
+                let Queries { content, .. } = crate::queries(weights, x, start);
+                let content = content.outer_iter().map(|q| unit(&q.to_owned())).collect::<Heads>().0;
+                Queries { content, ..rotary(weights, x, start, |_, q| rope(unit(&q).view(), start, weights.base)) }
+            };
+        "only-head-0": "only head 0 is filled in, and the other heads stay zeros"
+            => changed(weights, x, start, |q, a, _| if a == 0 { q.to_owned() } else { Array2::zeros(q.raw_dim()) });
+        "last-head-everywhere": "every head is overwritten by the last one"
+            => changed(weights, x, start, |_, _, all| all.index_axis(Axis(0), all.dim().0 - 1).to_owned());
+        "heads-summed": "head a is added to those before it, as when the sum is not begun anew for each head"
+            => changed(weights, x, start, |_, a, all| all.slice(s![..=a, .., ..]).sum_axis(Axis(0)));
+        "tokens-and-heads-exchanged": "the parts are (n, h, d): the heads have to lead"
+            => {
+                let Queries { content, rotary } = crate::queries(weights, x, start);
+                let [content, rotary] = [content, rotary].map(|q| q.permuted_axes([1, 0, 2]).as_standard_layout().into_owned());
+                Queries { content, rotary }
+            };
+        "last-position": "the first row is turned by the position of the last, start + n − 1, and the others by those behind it"
+            => crate::queries(weights, x, start + x.nrows() - 1);
+        "through-f32": "the numbers go through f32, which keeps seven digits; this chapter asks for f64"
+            => {
+                let Queries { content, rotary } = crate::queries(weights, x, start);
+                Queries { content: through_f32(&content), rotary: through_f32(&rotary) }
+            };
     }
 }
 
@@ -312,9 +474,31 @@ fn times(x: &Array2<f64>, w: &Array3<f64>) -> Array3<f64> {
 
 /// Both parts, made of `source`.
 fn made(weights: &QueryWeights, source: &Array2<f64>, start: usize) -> Queries {
+    let content = times(source, &weights.w_uq);
     let rotary = times(source, &weights.w_qr);
     let rotary = rotary.outer_iter().map(|q| rope(q, start, weights.base));
-    Queries { content: times(source, &weights.w_uq), rotary: rotary.collect::<Heads>().0 }
+    Queries { content, rotary: rotary.collect::<Heads>().0 }
+}
+
+/// Both parts, with nothing turned.
+fn made_unturned(weights: &QueryWeights, x: ArrayView2<f64>) -> Queries {
+    let source = source(weights, x);
+    Queries { content: times(&source, &weights.w_uq), rotary: times(&source, &weights.w_qr) }
+}
+
+/// With another head in the place of each, given the right one, its number, and all.
+fn changed(
+    weights: &QueryWeights,
+    x: ArrayView2<f64>,
+    start: usize,
+    change: impl Fn(ArrayView2<f64>, usize, &Array3<f64>) -> Array2<f64>,
+) -> Queries {
+    let Queries { content, rotary } = crate::queries(weights, x, start);
+    let [content, rotary] = [content, rotary].map(|all| {
+        let heads = all.outer_iter().enumerate().map(|(a, q)| change(q, a, &all));
+        heads.collect::<Heads>().0
+    });
+    Queries { content, rotary }
 }
 
 /// Whether x is as wide as what the queries are made of.
