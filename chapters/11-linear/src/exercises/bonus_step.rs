@@ -146,13 +146,12 @@ exercise! {
                 *state = &*state * &gate.insert_axis(Axis(1)) + outer(share.view(), v);
                 out
             };
-        "gate-on-columns": "where keys and values have one width, the gate multiplies the columns of S; it belongs to the rows, one for each channel of the key"
-            => if k.len() == v.len() {
+        "gate-on-columns": "the gate multiplies the columns of S; it belongs to the rows, one for each channel of the key"
+            => {
                 let out = q.dot(state) + &v * (&q * &bonus).dot(&k);
-                *state = &*state * &gate + outer(k, v);
+                *state *= &gate;
+                *state += &outer(k, v);
                 out
-            } else {
-                crate::bonus_step(state, q, k, v, gate, bonus)
             };
         "mean-gate": "all rows of S are multiplied by the mean of the gates; each row has its own"
             => crate::bonus_step(state, q, k, v, Array1::from_elem(k.len(), gate.sum() / k.len() as f64).view(), bonus);
@@ -215,6 +214,97 @@ exercise! {
             => {
                 let out = q.dot(state) + &v * ((&q * &bonus).dot(&k) + q.dot(&k));
                 *state = &*state * &gate.insert_axis(Axis(1)) + outer(k, v);
+                out
+            };
+        "summed-bonus": "the token's own part is q · k times the sum of the bonus; each channel has its own"
+            => {
+                let out = q.dot(state) + &v * (q.dot(&k) * bonus.sum());
+                *state = &*state * &gate.insert_axis(Axis(1)) + outer(k, v);
+                out
+            };
+        "bonus-on-the-reading": "the bonus multiplies what is read of the state, and the token's own part is q · k: it is the other way round"
+            => {
+                let out = (&q * &bonus).dot(state) + &v * q.dot(&k);
+                *state = &*state * &gate.insert_axis(Axis(1)) + outer(k, v);
+                out
+            };
+        "bonus-read-from-the-state": "the token is written with its bonus, and the query reads afterwards: the bonus stays in the state"
+            => {
+                *state = &*state * &gate.insert_axis(Axis(1)) + outer((&k * &bonus).view(), v);
+                q.dot(state)
+            };
+        "own-without-the-value": "the token's own part is added without its value: the number q · (u ∘ k) belongs before v"
+            => {
+                let out = q.dot(state) + (&q * &bonus).dot(&k);
+                *state = &*state * &gate.insert_axis(Axis(1)) + outer(k, v);
+                out
+            };
+        "own-channel-by-channel": "where keys and values have one width, the token's own part is q ∘ u ∘ k ∘ v, number by number; q ∘ u ∘ k has to be summed first"
+            => {
+                let out = q.dot(state) + &q * &bonus * &k * &v;
+                *state = &*state * &gate.insert_axis(Axis(1)) + outer(k, v);
+                out
+            };
+        "own-with-the-key-twice": "the token's own part is k · (u ∘ k): the key is in the place of the query"
+            => {
+                let out = q.dot(state) + &v * (&k * &bonus).dot(&k);
+                *state = &*state * &gate.insert_axis(Axis(1)) + outer(k, v);
+                out
+            };
+        "own-alone": "the output is the token's own part: the state is not read"
+            => {
+                let out = &v * (&q * &bonus).dot(&k);
+                *state = &*state * &gate.insert_axis(Axis(1)) + outer(k, v);
+                out
+            };
+        "own-multiplied": "the token's own part multiplies what was read instead of being added with v"
+            => {
+                let out = q.dot(state) * (&q * &bonus).dot(&k);
+                *state = &*state * &gate.insert_axis(Axis(1)) + outer(k, v);
+                out
+            };
+        "own-gated": "the token's own part is multiplied by the gate, too"
+            => {
+                let out = q.dot(state) + &v * (&q * &bonus * gate).dot(&k);
+                *state = &*state * &gate.insert_axis(Axis(1)) + outer(k, v);
+                out
+            };
+        "reads-gated": "what is read has faded by the token's gate, and the state fades as well as it should: the gate acts after the reading"
+            => {
+                let out = (&q * &gate).dot(&(&*state + &outer((&k * &bonus).view(), v)));
+                *state = &*state * &gate.insert_axis(Axis(1)) + outer(k, v);
+                out
+            };
+        "not-written": "the token is not written: the state only fades"
+            => {
+                let out = q.dot(state) + &v * (&q * &bonus).dot(&k);
+                *state *= &gate.insert_axis(Axis(1));
+                out
+            };
+        "fades-between": "the token is written before the reading, and the state fades after it: the token counts twice"
+            => {
+                *state += &outer(k, v);
+                let out = q.dot(state) + &v * (&q * &bonus).dot(&k);
+                *state *= &gate.insert_axis(Axis(1));
+                out
+            };
+        "first-gate": "all rows of S have the gate of channel 0"
+            => crate::bonus_step(state, q, k, v, Array1::from_elem(k.len(), gate[0]).view(), bonus);
+        "gate-squared": "the state fades twice"
+            => crate::bonus_step(state, q, k, v, (&gate * &gate).view(), bonus);
+        "bonus-fades": "the bonus is the factor by which the state fades, and the gate the bonus: they have changed places"
+            => crate::bonus_step(state, q, k, v, bonus, gate);
+        "state-times-query": "S is multiplied by the query from the right: that sums over the values' numbers instead of the channels"
+            => {
+                let out = state.dot(&q) + &v * (&q * &bonus).dot(&k);
+                *state = &*state * &gate.insert_axis(Axis(1)) + outer(k, v);
+                out
+            };
+        "transposed": "v kᵀ is written instead of k vᵀ"
+            => {
+                let out = q.dot(state) + &v * (&q * &bonus).dot(&k);
+                *state *= &gate.insert_axis(Axis(1));
+                *state += &outer(v, k);
                 out
             };
     }

@@ -122,7 +122,7 @@ exercise! {
             => crate::chunk_backward(Array2::zeros(state.dim()).view(), q, k, v, d_out, d_next);
         "rows-not-in-the-state": "d_state is d_next alone: the chunk's rows read the state, too"
             => Gradients { d_state: d_next.to_owned(), ..crate::chunk_backward(state, q, k, v, d_out, d_next) };
-        "no-mask": "nothing is masked: every token gets gradients as if it had seen those behind it"
+        "no-mask": "nothing is masked, or the whole chunk is in a state that stands in the place of the masked scores: every token gets gradients as if it had seen those behind it"
             => masked(state, q, k, v, d_out, d_next, [|_, _| true; 2]);
         "scores-not-masked": "the scores in dv are not masked; the gradient of the scores is"
             => masked(state, q, k, v, d_out, d_next, [|_, _| true, |i, j| j <= i]);
@@ -203,6 +203,112 @@ exercise! {
             => {
                 let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
                 Gradients { dq: right.dq - d_out.dot(&state.t()) + v.dot(&state.t()), ..right }
+            };
+        "pairs-not-in-dq": "dq lacks d_scores · k: the queries see the keys of the chunk, too"
+            => {
+                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
+                Gradients { dq: d_out.dot(&state.t()), ..right }
+            };
+        "pairs-not-in-dk": "dk lacks d_scoresᵀ · q: the queries of the chunk see the keys"
+            => {
+                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
+                Gradients { dk: v.dot(&d_next.t()), ..right }
+            };
+        "pairs-not-in-dv": "dv lacks scoresᵀ · d_out: the rows of the chunk are made of the values"
+            => {
+                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
+                Gradients { dv: k.dot(&d_next), ..right }
+            };
+        "pairs-forgotten": "the pairs within the chunk are left out: dq, dk and dv have the terms of the states alone"
+            => Gradients {
+                dq: d_out.dot(&state.t()),
+                dk: v.dot(&d_next.t()),
+                dv: k.dot(&d_next),
+                d_state: q.t().dot(&d_out) + d_next,
+            };
+        "dv-with-d-scores": "dv is d_scoresᵀ · d_out; it is the scores themselves that multiply the values"
+            => {
+                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
+                Gradients { dv: causal(d_out.dot(&v.t())).t().dot(&d_out) + k.dot(&d_next), ..right }
+            };
+        "scores-for-d-scores": "the scores q kᵀ stand in the place of their gradient d_out vᵀ"
+            => {
+                let scores = causal(q.dot(&k.t()));
+                Gradients {
+                    dq: d_out.dot(&state.t()) + scores.dot(&k),
+                    dk: scores.t().dot(&q) + v.dot(&d_next.t()),
+                    ..crate::chunk_backward(state, q, k, v, d_out, d_next)
+                }
+            };
+        "d-scores-turned": "the gradient of the scores is v d_outᵀ, masked; it is d_out vᵀ"
+            => {
+                let d_scores = causal(v.dot(&d_out.t()));
+                Gradients {
+                    dq: d_out.dot(&state.t()) + d_scores.dot(&k),
+                    dk: d_scores.t().dot(&q) + v.dot(&d_next.t()),
+                    ..crate::chunk_backward(state, q, k, v, d_out, d_next)
+                }
+            };
+        "d-scores-by-scores": "the gradient of the scores is multiplied by the scores, as a softmax would have it"
+            => {
+                let d_scores = causal(d_out.dot(&v.t()) * q.dot(&k.t()));
+                Gradients {
+                    dq: d_out.dot(&state.t()) + d_scores.dot(&k),
+                    dk: d_scores.t().dot(&q) + v.dot(&d_next.t()),
+                    ..crate::chunk_backward(state, q, k, v, d_out, d_next)
+                }
+            };
+        "dq-with-d-next": "dq has d_out d_nextᵀ in the place of d_out Sᵀ"
+            => {
+                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
+                Gradients { dq: causal(d_out.dot(&v.t())).dot(&k) + d_out.dot(&d_next.t()), ..right }
+            };
+        "d-state-for-d-next": "dk and dv have d_state in the place of d_next: the rows of the chunk count twice in them"
+            => {
+                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
+                let dk = causal(d_out.dot(&v.t())).t().dot(&q) + v.dot(&right.d_state.t());
+                let dv = causal(q.dot(&k.t())).t().dot(&d_out) + k.dot(&right.d_state);
+                Gradients { dk, dv, ..right }
+            };
+        "dv-with-the-state": "dv has k S in the place of k d_next"
+            => {
+                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
+                Gradients { dv: causal(q.dot(&k.t())).t().dot(&d_out) + k.dot(&state), ..right }
+            };
+        "values-in-the-state": "d_state is kᵀ v + d_next: that is the state that is handed on, with d_next for S"
+            => {
+                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
+                Gradients { d_state: k.t().dot(&v) + d_next, ..right }
+            };
+        "written-in-the-state": "d_state has kᵀ v on top: what the chunk writes does not depend on the state"
+            => {
+                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
+                Gradients { d_state: q.t().dot(&d_out) + d_next + k.t().dot(&v), ..right }
+            };
+        "dv-negated": "dv has the opposite sign"
+            => {
+                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
+                Gradients { dv: -causal(q.dot(&k.t())).t().dot(&d_out) - k.dot(&d_next), ..right }
+            };
+        "minus-next": "what comes from d_next is subtracted; it is added"
+            => {
+                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
+                Gradients { dk: causal(d_out.dot(&v.t())).t().dot(&q) - v.dot(&d_next.t()), dv: causal(q.dot(&k.t())).t().dot(&d_out) - k.dot(&d_next), d_state: q.t().dot(&d_out) - d_next, ..right }
+            };
+        "state-not-transposed": "dq has d_out S in the place of d_out Sᵀ"
+            => {
+                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
+                Gradients { dq: d_out.dot(&state) + causal(d_out.dot(&v.t())).dot(&k), ..right }
+            };
+        "d-next-not-transposed": "dk has v d_next in the place of v d_nextᵀ"
+            => {
+                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
+                Gradients { dk: causal(d_out.dot(&v.t())).t().dot(&q) + v.dot(&d_next), ..right }
+            };
+        "d-state-turned": "d_state is d_outᵀ q + d_next: that has rows and columns exchanged"
+            => {
+                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
+                Gradients { d_state: d_out.t().dot(&q) + d_next, ..right }
             };
     }
 }

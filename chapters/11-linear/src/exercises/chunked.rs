@@ -114,9 +114,9 @@ exercise! {
         "strict": "within a chunk a token does not see itself: the mask leaves the diagonal out"
             => chunks(state, (q, k, v), gamma, chunk, Powers { sees: |i, j| j < i, ..Powers::RIGHT });
         "no-mask": "within a chunk every token sees all others, those behind it too"
-            => chunks(state, (q, k, v), gamma, chunk, Powers { sees: |_, _| true, pairs: |i, j, _| i.abs_diff(j), ..Powers::RIGHT });
+            => chunks(state, (q, k, v), gamma, chunk, Powers { sees: |_, _| true, pairs: |i, j, _| (i - j).abs(), ..Powers::RIGHT });
         "upside-down": "the mask within a chunk is the wrong way round"
-            => chunks(state, (q, k, v), gamma, chunk, Powers { sees: |i, j| j >= i, pairs: |i, j, _| i.abs_diff(j), ..Powers::RIGHT });
+            => chunks(state, (q, k, v), gamma, chunk, Powers { sees: |i, j| j >= i, pairs: |i, j, _| (i - j).abs(), ..Powers::RIGHT });
         "no-state": "the state is not carried: every chunk begins with an empty one"
             => {
                 let mut out = Array2::zeros(v.dim());
@@ -166,8 +166,13 @@ exercise! {
             };
         "rest-panics": "every chunk has C rows, and the slice of the last one reaches beyond the end"
             => {
-                assert!(q.nrows() % chunk == 0, "slice end {} is beyond the end of the axis {}", q.nrows().next_multiple_of(chunk), q.nrows());
-                crate::chunked(state, q, k, v, gamma, chunk)
+                let mut out = Array2::zeros(v.dim());
+                for start in (0..q.nrows()).step_by(chunk) {
+                    let rows = s![start..start + chunk, ..];
+                    let part = crate::chunked(state, q.slice(rows), k.slice(rows), v.slice(rows), gamma, chunk);
+                    out.slice_mut(rows).assign(&part);
+                }
+                out
             };
         "state-fades-late": "the state fades i times instead of i + 1 times: the first token of a chunk reads it as it was"
             => chunks(state, (q, k, v), gamma, chunk, Powers { state: |i, _| i, ..Powers::RIGHT });
@@ -266,22 +271,78 @@ exercise! {
             => chunks(state, (q, k, v), gamma, chunk, Powers { state: |_, c| c, ..Powers::RIGHT });
         "state-fades-one-less": "the state that is carried on fades c − 1 times; a chunk of c tokens fades it c times"
             => chunks(state, (q, k, v), gamma, chunk, Powers { kept: |c, _| c - 1, ..Powers::RIGHT });
+        "state-fades-backwards": "the state fades the most for the first token of a chunk and the least for the last: γ^(c−i) instead of γ^(i+1)"
+            => chunks(state, (q, k, v), gamma, chunk, Powers { state: |i, c| c - i, ..Powers::RIGHT });
+        "state-read-faded-once": "what a token reads of the state has faded once, whichever token of the chunk it is"
+            => chunks(state, (q, k, v), gamma, chunk, Powers { state: |_, _| 1, ..Powers::RIGHT });
+        "state-fades-one-more": "the state that is carried on fades c + 1 times; a chunk of c tokens fades it c times"
+            => chunks(state, (q, k, v), gamma, chunk, Powers { kept: |c, _| c + 1, ..Powers::RIGHT });
+        "writes-by-place": "what a chunk adds to the state has faded by γ^(j+1), its place counted from the front; it is c − 1 − j times"
+            => chunks(state, (q, k, v), gamma, chunk, Powers { writes: |j, _| j + 1, ..Powers::RIGHT });
+        "writes-fade-with-the-state": "all that a chunk adds to the state fades by γ^c, as the state does; token j fades it c − 1 − j times"
+            => chunks(state, (q, k, v), gamma, chunk, Powers { writes: |_, c| c, ..Powers::RIGHT });
+        "once-per-chunk": "γ multiplies once per chunk: the pairs within it do not fade"
+            => chunks(state, (q, k, v), gamma, chunk, Powers { pairs: |_, _, _| 0, state: |_, _| 1, writes: |_, _| 0, kept: |_, _| 1, ..Powers::RIGHT });
+        "written-then-faded": "a token is written before the state fades, and fades at once"
+            => chunks(state, (q, k, v), gamma, chunk, Powers { pairs: |i, j, _| i - j + 1, writes: |j, c| c - j, ..Powers::RIGHT });
+        "read-then-faded": "a token reads what was written with it before the state fades: the fading comes one token late"
+            => chunks(state, (q, k, v), gamma, chunk, Powers { state: |i, _| i, writes: |j, c| c - j, ..Powers::RIGHT });
+        "read-first": "a token reads before the state fades and before it is written: it does not see itself"
+            => chunks(state, (q, k, v), gamma, chunk, Powers { sees: |i, j| j < i, pairs: |i, j, _| i - j - 1, state: |i, _| i, ..Powers::RIGHT });
+        "mixed": "a token is written with 1 − γ; it is written whole"
+            => crate::chunked(state, q, k, (&v * (1.0 - gamma)).view(), gamma, chunk);
+        "pairs-by-key": "the pairs within a chunk fade by γ^j, whatever i is"
+            => chunks(state, (q, k, v), gamma, chunk, Powers { pairs: |_, j, _| j, ..Powers::RIGHT });
+        "pairs-from-the-end": "the pairs within a chunk fade by γ^(c−1−j), as if all were read at its end"
+            => chunks(state, (q, k, v), gamma, chunk, Powers { pairs: |_, j, c| c - 1 - j, ..Powers::RIGHT });
+        "pairs-grow": "the pairs within a chunk have the exponent j − i instead of i − j: they grow"
+            => chunks(state, (q, k, v), gamma, chunk, Powers { pairs: |i, j, _| j - i, ..Powers::RIGHT });
+        "no-mask-growing": "within a chunk every token sees all others, and those behind it by γ^(i−j), which is more than 1"
+            => chunks(state, (q, k, v), gamma, chunk, Powers { sees: |_, _| true, ..Powers::RIGHT });
+        "no-mask-panics": "i − j is computed for j > i, too, and a usize cannot hold it: what lies behind token i is not left out"
+            => {
+                let mut out = Array2::zeros(v.dim());
+                for start in (0..q.nrows()).step_by(chunk) {
+                    let rows = s![start..(start + chunk).min(q.nrows()), ..];
+                    let mut scores = q.slice(rows).dot(&k.slice(rows).t());
+                    scores.indexed_iter_mut().for_each(|((i, j), score)| *score *= gamma.powi((i - j) as i32));
+                    out.slice_mut(rows).assign(&crate::chunked(state, q.slice(rows), k.slice(rows), v.slice(rows), gamma, chunk));
+                }
+                out
+            };
+        "writes-fade-twice": "what a chunk adds to the state fades twice: γ^(c−1−j) multiplies the keys and the values"
+            => chunks(state, (q, k, v), gamma, chunk, Powers { writes: |j, c| 2 * (c - 1 - j), ..Powers::RIGHT });
+        "write-faded-by-the-text": "what a chunk adds to the state has faded by γ^(n−1−j), as if it were read at the end of the text"
+            => {
+                let n = q.nrows();
+                let mut out = Array2::zeros(v.dim());
+                for start in (0..n).step_by(chunk) {
+                    let end = (start + chunk).min(n);
+                    let rows = s![start..end, ..];
+                    let mut next = Array2::zeros(state.dim());
+                    crate::chunked(&mut next, q.slice(rows), k.slice(rows), v.slice(rows), gamma, chunk);
+                    let kept = &*state * gamma.powi((end - start) as i32);
+                    out.slice_mut(rows).assign(&crate::chunked(state, q.slice(rows), k.slice(rows), v.slice(rows), gamma, chunk));
+                    *state = kept + next * gamma.powi((n - end) as i32);
+                }
+                out
+            };
     }
 }
 
-/// How often things fade, and who sees whom.
+/// How often things fade, and who sees whom. All numbers have a sign, so that a mistake can make them negative.
 #[derive(Clone, Copy)]
 struct Powers {
     /// Whether token i of a chunk sees token j of it.
-    sees: fn(usize, usize) -> bool,
+    sees: fn(i32, i32) -> bool,
     /// What token j wrote, when token i of the chunk reads; the last number is the chunk's length.
-    pairs: fn(usize, usize, usize) -> usize,
+    pairs: fn(i32, i32, i32) -> i32,
     /// The state, when token i reads.
-    state: fn(usize, usize) -> usize,
+    state: fn(i32, i32) -> i32,
     /// What token j wrote, after the chunk of so many.
-    writes: fn(usize, usize) -> usize,
+    writes: fn(i32, i32) -> i32,
     /// The state after a chunk of so many; the second number is what a full one has.
-    kept: fn(usize, usize) -> usize,
+    kept: fn(i32, i32) -> i32,
     /// Whether the state is read.
     reads: bool,
 }
@@ -305,22 +366,23 @@ fn chunks(
     chunk: usize,
     powers: Powers,
 ) -> Array2<f64> {
-    let power = |exponent: usize| gamma.powi(exponent as i32);
     let mut out = Array2::zeros(v.dim());
     for start in (0..q.nrows()).step_by(chunk) {
-        let c = chunk.min(q.nrows() - start);
-        let mut after = &*state * power((powers.kept)(c, chunk));
-        for i in 0..c {
-            let mut row = out.row_mut(start + i);
+        let end = (start + chunk).min(q.nrows());
+        let [q, k, v] = [q, k, v].map(|x| x.slice_move(s![start..end, ..]));
+        let (c, full) = ((end - start) as i32, chunk as i32);
+        let mut after = &*state * gamma.powi((powers.kept)(c, full));
+        for i in 0..end - start {
+            let (mut row, at) = (out.row_mut(start + i), i as i32);
             if powers.reads {
-                row.scaled_add(power((powers.state)(i, c)), &q.row(start + i).dot(state));
+                row.scaled_add(gamma.powi((powers.state)(at, c)), &q.row(i).dot(state));
             }
-            for j in (0..c).filter(|&j| (powers.sees)(i, j)) {
-                let score = q.row(start + i).dot(&k.row(start + j));
-                row.scaled_add(score * power((powers.pairs)(i, j, c)), &v.row(start + j));
+            for j in (0..end - start).filter(|&j| (powers.sees)(at, j as i32)) {
+                let fading = gamma.powi((powers.pairs)(at, j as i32, c));
+                row.scaled_add(q.row(i).dot(&k.row(j)) * fading, &v.row(j));
             }
-            let key = &k.row(start + i) * power((powers.writes)(i, c));
-            after += &(key.insert_axis(Axis(1)) * v.row(start + i));
+            let key = &k.row(i) * gamma.powi((powers.writes)(at, c));
+            after += &(key.insert_axis(Axis(1)) * v.row(i));
         }
         *state = after;
     }

@@ -96,5 +96,35 @@ exercise! {
             => x.mapv(|x| (x + 1.0).max(0.0));
         "epsilon": "a small number is added to every feature; elu + 1 is never 0 but for rounding"
             => x.mapv(|x| if x > 0.0 { x + 1.0 } else { x.exp() } + 1e-6);
+        "one-more": "1 is added to both sides: the formula above has the 1 of elu + 1 already"
+            => x.mapv(|x| if x > 0.0 { x + 1.0 } else { x.exp() } + 1.0);
+        "one-in-the-exponent": "below 0 the feature is e to the power of x + 1"
+            => x.mapv(|x| if x > 0.0 { x + 1.0 } else { (x + 1.0).exp() });
+        "meets-at-one": "eˣ is taken of all numbers up to 1; from 0 on it is x + 1"
+            => x.mapv(|x| if x > 1.0 { x + 1.0 } else { x.exp() });
+        "meets-at-minus-one": "1 is added to all numbers from −1 on; below 0 it is eˣ"
+            => x.mapv(|x| if x > -1.0 { x + 1.0 } else { x.exp() });
+        "turned-below": "below 0 the feature is 1 − eˣ, which falls where it should grow"
+            => x.mapv(|x| if x > 0.0 { x + 1.0 } else { 1.0 - x.exp() });
+        "negative-below": "below 0 the feature is −eˣ, which is negative"
+            => x.mapv(|x| if x > 0.0 { x + 1.0 } else { -x.exp() });
+        "zero-below": "below 0 the feature is 0; it is eˣ"
+            => x.mapv(|x| if x > 0.0 { x + 1.0 } else { 0.0 });
+        "leaky": "below 0 the feature is 1 + x/100, as in a leaky ReLU; it is eˣ"
+            => x.mapv(|x| if x > 0.0 { x + 1.0 } else { 1.0 + 0.01 * x });
+        "both-above": "eˣ is added to numbers above 0, too: that is max(x, 0) + eˣ"
+            => x.mapv(|x| x.max(0.0) + x.exp());
+        "one-subtracted": "1 is subtracted from elu instead of added"
+            => x.mapv(|x| if x > 0.0 { x - 1.0 } else { x.exp() - 2.0 });
+        "exponential-of-relu": "the feature is e to the power of max(x, 0)"
+            => x.mapv(|x| x.max(0.0).exp());
+        "exponential-of-magnitude": "the feature is e^(−|x|), which is the same for x and −x"
+            => x.mapv(|x| (-x.abs()).exp());
+        "exponential-minus-one": "eˣ − 1 is taken of every number"
+            => x.mapv(f64::exp_m1);
+        "exponential-plus-one": "eˣ + 1 is taken of every number"
+            => x.mapv(|x| x.exp() + 1.0);
+        "unchanged": "the numbers come back as they are"
+            => x.to_owned();
     }
 }

@@ -108,13 +108,11 @@ exercise! {
                 *state = &*state * &gate.insert_axis(Axis(1)) + outer(k, v) * beta;
                 q.dot(state)
             };
-        "gate-on-columns": "where keys and values have one width, the gate multiplies the columns of S; it belongs to the rows, one for each channel of the key"
-            => if k.len() == v.len() {
+        "gate-on-columns": "the gate multiplies the columns of S; it belongs to the rows, one for each channel of the key"
+            => {
                 *state *= &gate;
                 crate::delta_step(state, k, v, beta);
                 q.dot(state)
-            } else {
-                crate::kda_step(state, q, k, v, beta, gate)
             };
         "mean-gate": "all rows of S are multiplied by the mean of the gates; that is the gated delta rule, and here each row has its own"
             => crate::kda_step(state, q, k, v, beta, Array1::from_elem(k.len(), gate.sum() / k.len() as f64).view());
@@ -201,6 +199,61 @@ exercise! {
                 let missing = &v - &k.dot(state);
                 *state += &outer((gate.mapv(|gate| 1.0 - gate) * k).view(), missing.view());
                 q.dot(state)
+            };
+        "gate-in-found-alone": "the gate is in what the key finds, and the state itself does not fade"
+            => {
+                let missing = &v - &(&k * &gate).dot(state);
+                *state += &(outer(k, missing.view()) * beta);
+                q.dot(state)
+            };
+        "gated-write": "what is written is multiplied by the gate; the gate belongs to what is there already"
+            => {
+                *state *= &gate.insert_axis(Axis(1));
+                let missing = &v - &k.dot(state);
+                *state += &(outer((&k * &gate).view(), missing.view()) * beta);
+                q.dot(state)
+            };
+        "query-gated": "the query is multiplied by the gate, too"
+            => {
+                let gated = &q * &gate;
+                crate::kda_step(state, gated.view(), k, v, beta, gate)
+            };
+        "read-gated-alone": "the query is multiplied by the gate, and the state does not fade"
+            => {
+                crate::delta_step(state, k, v, beta);
+                (&q * &gate).dot(state)
+            };
+        "read-before-fading": "the state fades after the reading: what was written fades for the next token alone"
+            => {
+                crate::delta_step(state, k, v, beta);
+                let out = q.dot(state);
+                *state *= &gate.insert_axis(Axis(1));
+                out
+            };
+        "gate-and-beta": "1 − β times the gate fades the state, and nothing is erased by the key"
+            => {
+                *state *= &(&gate * (1.0 - beta)).insert_axis(Axis(1));
+                *state += &(outer(k, v) * beta);
+                q.dot(state)
+            };
+        "beta-complement-fades": "the state is multiplied by 1 − β · gate"
+            => crate::kda_step(state, q, k, v, beta, gate.mapv(|gate| 1.0 - beta * gate).view());
+        "gate-to-beta": "the state is multiplied by β · gate"
+            => crate::kda_step(state, q, k, v, beta, (&gate * beta).view());
+        "gate-negative-exponent": "the state is multiplied by e^(−gate): it is given as a factor"
+            => crate::kda_step(state, q, k, v, beta, gate.mapv(|gate| (-gate).exp()).view());
+        "missing-read": "the query reads what was written alone: the rest of the state is left out"
+            => {
+                *state *= &gate.insert_axis(Axis(1));
+                let missing = &v - &k.dot(state);
+                let written = outer(k, missing.view()) * beta;
+                *state += &written;
+                q.dot(&written)
+            };
+        "state-times-query": "S is multiplied by the query from the right: that sums over the values' numbers instead of the channels"
+            => {
+                crate::kda_step(state, q, k, v, beta, gate);
+                state.dot(&q)
             };
     }
 

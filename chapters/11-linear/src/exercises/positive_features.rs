@@ -164,6 +164,82 @@ exercise! {
             => with(x, directions, |d, product, half| product - half / d.sqrt(), 0.5);
         "quarter-length": "‖x′‖²/4 is subtracted; it is ‖x′‖²/2"
             => with(x, directions, |_, product, half| product - half / 2.0, 0.5);
+        "root-of-m-inside": "√m divides the exponent; it divides the feature"
+            => {
+                let m = (directions.nrows() as f64).sqrt();
+                with(x, directions, |_, product, half| (product - half) / m, 0.0)
+            };
+        "times-root-of-m": "the features are multiplied by √m instead of divided"
+            => with(x, directions, |_, product, half| product - half, -0.5);
+        "by-root-of-n": "the features are divided by the root of the number of rows of x; m is the number of directions"
+            => with(x, directions, |_, product, half| product - half, 0.0) / (x.nrows() as f64).sqrt();
+        "scaled-by-m": "x is divided by m^¼ instead of d^¼"
+            => {
+                let root = (x.ncols() as f64 / directions.nrows() as f64).powf(0.25);
+                crate::positive_features((&x * root).view(), directions)
+            };
+        "scaled-by-n": "x is divided by the fourth root of its number of rows; d is the number of its columns"
+            => {
+                let root = (x.ncols() as f64 / x.nrows() as f64).powf(0.25);
+                crate::positive_features((&x * root).view(), directions)
+            };
+        "multiplied-by-root": "x is multiplied by d^¼ instead of divided"
+            => {
+                let root = (x.ncols() as f64).sqrt();
+                crate::positive_features((&x * root).view(), directions)
+            };
+        "divided-by-a-quarter": "x is divided by d/4 instead of the fourth root of d"
+            => {
+                let d = x.ncols() as f64;
+                crate::positive_features((&x * (d.powf(0.25) / (d / 4.0))).view(), directions)
+            };
+        "product-by-root-of-d": "ω · x is divided by √d, as q · k is; x′ is in it once, so it is d^¼"
+            => with(x, directions, |d, product, half| product / d.powf(0.25) - half, 0.5);
+        "product-by-root-of-d-alone": "ω · x is divided by √d, and the length is that of x: both are those of x′ = x / d^¼"
+            => with(x, directions, |d, product, half| product / d.powf(0.25) - half * d.sqrt(), 0.5);
+        "half-of-both": "½ multiplies the whole exponent; it belongs to the length alone"
+            => with(x, directions, |_, product, half| product / 2.0 - half, 0.5);
+        "length-outside": "‖x′‖²/2 is subtracted from the exponential; it belongs into the exponent"
+            => {
+                let x = &x / (x.ncols() as f64).powf(0.25);
+                let halves = x.map_axis(Axis(1), |row| row.dot(&row) / 2.0).insert_axis(Axis(1));
+                (x.dot(&directions.t()).mapv(f64::exp) - halves) / (directions.nrows() as f64).sqrt()
+            };
+        "length-of-all": "the squared length is that of all rows of x together; each row has its own"
+            => {
+                let x = &x / (x.ncols() as f64).powf(0.25);
+                let half = x.mapv(|x| x * x).sum() / 2.0;
+                x.dot(&directions.t()).mapv(|product| (product - half).exp()) / (directions.nrows() as f64).sqrt()
+            };
+        "length-of-the-products": "the squared length is that of the products ω · x′ instead of that of x′"
+            => {
+                let mut features = (&x / (x.ncols() as f64).powf(0.25)).dot(&directions.t());
+                for mut row in features.axis_iter_mut(Axis(0)) {
+                    let half = row.dot(&row) / 2.0;
+                    row.mapv_inplace(|product| (product - half).exp());
+                }
+                features / (directions.nrows() as f64).sqrt()
+            };
+        "both-lengths": "‖ω‖²/2 is subtracted as well as ‖x′‖²/2"
+            => {
+                let halves = directions.map_axis(Axis(1), |row| (-row.dot(&row) / 2.0).exp());
+                with(x, directions, |_, product, half| product - half, 0.5) * halves
+            };
+        "sum-in-the-place-of-length": "half of the sum of the numbers of x′ is subtracted; it is the sum of their squares"
+            => {
+                let x = &x / (x.ncols() as f64).powf(0.25);
+                let halves = x.sum_axis(Axis(1)).insert_axis(Axis(1)) / 2.0;
+                (x.dot(&directions.t()) - halves).mapv(f64::exp) / (directions.nrows() as f64).sqrt()
+            };
+        "exponent-negated": "the exponent has the opposite sign: ‖x′‖²/2 − ω · x′"
+            => with(x, directions, |_, product, half| half - product, 0.5);
+        "sine": "the feature is a sine: those are the trigonometric features, which are negative at times"
+            => {
+                let root = (x.ncols() as f64).powf(0.25);
+                (x.dot(&directions.t()) / root).mapv(f64::sin) / (directions.nrows() as f64).sqrt()
+            };
+        "turned": "the features have a row for each direction; they have one for each row of x"
+            => crate::positive_features(x, directions).reversed_axes().as_standard_layout().into_owned();
     }
 }
 

@@ -200,6 +200,80 @@ exercise! {
             => crate::wy_form(k, v, Array1::from_elem(k.nrows(), beta[0]).view());
         "products-of-values": "the products are of values, v_i · v_r, instead of keys"
             => substituted(k, v, done, |r, i| v.row(i).dot(&v.row(r)), |sum, r| sum * beta[r]);
+        "beta-of-the-wrong-row": "the sum is multiplied by β of the earlier tokens instead of the row's own"
+            => {
+                let (mut w, mut u) = (&k * &beta.insert_axis(Axis(1)), &v * &beta.insert_axis(Axis(1)));
+                for r in 0..k.nrows() {
+                    for i in 0..r {
+                        let overlap = beta[i] * k.row(i).dot(&k.row(r));
+                        let (done, written) = (w.row(i).to_owned(), u.row(i).to_owned());
+                        w.row_mut(r).scaled_add(-overlap, &done);
+                        u.row_mut(r).scaled_add(-overlap, &written);
+                    }
+                }
+                Wy { w, u }
+            };
+        "beta-on-the-sum-alone": "β multiplies the sum that is subtracted, and not k and v"
+            => substituted(k, v, done, |r, i| beta[r] * k.row(i).dot(&k.row(r)), |sum, _| sum);
+        "beta-on-the-sum-twice": "β multiplies the sum that is subtracted twice"
+            => substituted(k, v, done, |r, i| beta[r] * k.row(i).dot(&k.row(r)), |sum, r| sum * beta[r]);
+        "beta-in-the-loop": "β multiplies the row after each subtraction; it multiplies it once, after all of them"
+            => {
+                let (mut w, mut u) = (k.to_owned(), v.to_owned());
+                for r in 0..k.nrows() {
+                    for i in 0..r {
+                        let (done, written, overlap) = (w.row(i).to_owned(), u.row(i).to_owned(), k.row(i).dot(&k.row(r)));
+                        w.row_mut(r).scaled_add(-overlap, &done);
+                        u.row_mut(r).scaled_add(-overlap, &written);
+                        w.row_mut(r).mapv_inplace(|x| beta[r] * x);
+                        u.row_mut(r).mapv_inplace(|x| beta[r] * x);
+                    }
+                }
+                Wy { w, u }
+            };
+        "first-without-beta": "the first row is k and v as they came: β multiplies it, too"
+            => substituted(k, v, done, |r, i| k.row(i).dot(&k.row(r)), |sum, r| if r == 0 { sum } else { sum * beta[r] });
+        "w-without-beta": "β multiplies the rows of U, and not those of W"
+            => {
+                let plain = crate::wy_form(k, v, Array1::ones(k.nrows()).view());
+                Wy { w: plain.w, ..crate::wy_form(k, v, beta) }
+            };
+        "overlap-with-the-unfinished": "the products are of k_i with what is left of row r, as in Gram and Schmidt's orthogonalisation; they are of k_i with k_r"
+            => {
+                let (mut w, mut u) = (k.to_owned(), v.to_owned());
+                for r in 0..k.nrows() {
+                    for i in 0..r {
+                        let (done, written, overlap) = (w.row(i).to_owned(), u.row(i).to_owned(), k.row(i).dot(&w.row(r)));
+                        w.row_mut(r).scaled_add(-overlap, &done);
+                        u.row_mut(r).scaled_add(-overlap, &written);
+                    }
+                    w.row_mut(r).mapv_inplace(|x| beta[r] * x);
+                    u.row_mut(r).mapv_inplace(|x| beta[r] * x);
+                }
+                Wy { w, u }
+            };
+        "rows-behind": "the sum runs over the rows behind r, which are not finished; it runs over those before"
+            => behind_too(k, v, beta, |r, i| i > r);
+        "all-rows": "the sum runs over all other rows, those behind r too, which are not finished"
+            => behind_too(k, v, beta, |r, i| i != r);
+        "mean": "the sum is divided by the number of its terms"
+            => substituted(k, v, done, |r, i| k.row(i).dot(&k.row(r)) / r as f64, |sum, r| sum * beta[r]);
+        "values-by-values": "for U the products are of values, v_i · v_r; they are of keys for both"
+            => {
+                let of_values = substituted(k, v, done, |r, i| v.row(i).dot(&v.row(r)), |sum, r| sum * beta[r]);
+                Wy { u: of_values.u, ..crate::wy_form(k, v, beta) }
+            };
+        "two-terms": "what is subtracted twice over is left out: I − L stands in the place of the inverse of I + L, and U and W lack its further powers"
+            => {
+                let (lower, scaled) = (below(k, beta), Array2::from_diag(&beta));
+                let passes = (Array2::<f64>::eye(k.nrows()) - &lower + lower.dot(&lower)).dot(&scaled);
+                Wy { w: passes.dot(&k), u: passes.dot(&v) }
+            };
+        "not-inverted": "I + L multiplies β k and β v; its inverse does"
+            => {
+                let passes = (Array2::<f64>::eye(k.nrows()) + below(k, beta)).dot(&Array2::from_diag(&beta));
+                Wy { w: passes.dot(&k), u: passes.dot(&v) }
+            };
     }
 }
 
@@ -235,4 +309,25 @@ fn substituted(
         found.u.row_mut(r).assign(&finish(u, r));
     }
     found
+}
+
+/// Row by row in one place, with rows that are not finished where the sum reaches them.
+fn behind_too(
+    k: ArrayView2<f64>,
+    v: ArrayView2<f64>,
+    beta: ArrayView1<f64>,
+    subtracts: fn(usize, usize) -> bool,
+) -> Wy {
+    let (mut w, mut u) = (k.to_owned(), v.to_owned());
+    for r in 0..k.nrows() {
+        for i in (0..k.nrows()).filter(|&i| subtracts(r, i)) {
+            let overlap = k.row(i).dot(&k.row(r));
+            let (of_w, of_u) = (w.row(i).to_owned(), u.row(i).to_owned());
+            w.row_mut(r).scaled_add(-overlap, &of_w);
+            u.row_mut(r).scaled_add(-overlap, &of_u);
+        }
+        w.row_mut(r).mapv_inplace(|x| beta[r] * x);
+        u.row_mut(r).mapv_inplace(|x| beta[r] * x);
+    }
+    Wy { w, u }
 }
