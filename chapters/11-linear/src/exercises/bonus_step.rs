@@ -307,6 +307,36 @@ exercise! {
                 *state += &outer(v, k);
                 out
             };
+        "gate-added": "the gate is added to the rows of S instead of multiplied"
+            => {
+                let out = q.dot(state) + &v * (&q * &bonus).dot(&k);
+                *state += &gate.insert_axis(Axis(1));
+                *state += &outer(k, v);
+                out
+            };
+        "own-subtracted": "the token's own part is subtracted instead of added"
+            => crate::bonus_step(state, q, k, v, gate, bonus.mapv(|bonus| -bonus).view());
+        "products-apart": "the token's own part is q · u times q · k: the three are multiplied channel by channel, and then summed"
+            => {
+                let out = q.dot(state) + &v * (q.dot(&bonus) * q.dot(&k));
+                *state = &*state * &gate.insert_axis(Axis(1)) + outer(k, v);
+                out
+            };
+        "products-apart-by-key": "the token's own part is q · u times u · k, or q · k times u · k: the three are multiplied channel by channel, and then summed"
+            => {
+                let out = q.dot(state) + &v * (q.dot(&k) * bonus.dot(&k));
+                *state = &*state * &gate.insert_axis(Axis(1)) + outer(k, v);
+                out
+            };
+        "exchanged": "queries and keys have changed places: the key reads and the query is written"
+            => crate::bonus_step(state, k, q, v, gate, bonus);
+        "elementwise": "k and v are multiplied number by number; k vᵀ has a row for each number of k"
+            => {
+                let out = q.dot(state) + &v * (&q * &bonus).dot(&k);
+                *state *= &gate.insert_axis(Axis(1));
+                *state += &(&k * &v);
+                out
+            };
     }
 }
 

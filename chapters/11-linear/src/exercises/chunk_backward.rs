@@ -310,6 +310,72 @@ exercise! {
                 let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
                 Gradients { d_state: d_out.t().dot(&q) + d_next, ..right }
             };
+        "dk-with-what-q-reads": "dk has d_out Sᵀ in the place of v d_nextᵀ: it is the queries that read the state before the chunk"
+            => {
+                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
+                Gradients { dk: causal(d_out.dot(&v.t())).t().dot(&q) + d_out.dot(&state.t()), ..right }
+            };
+        "next-in-dq": "dq has v d_nextᵀ on top: no query is in the state that is handed on"
+            => {
+                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
+                Gradients { dq: right.dq + v.dot(&d_next.t()), ..right }
+            };
+        "scores-scaled": "the scores and their gradient are divided by √d; no scale is in the chunk"
+            => {
+                let root = (q.ncols() as f64).sqrt();
+                let (scores, d_scores) = (causal(q.dot(&k.t())) / root, causal(d_out.dot(&v.t())) / root);
+                Gradients {
+                    dq: d_out.dot(&state.t()) + d_scores.dot(&k),
+                    dk: d_scores.t().dot(&q) + v.dot(&d_next.t()),
+                    dv: scores.t().dot(&d_out) + k.dot(&d_next),
+                    d_state: q.t().dot(&d_out) + d_next,
+                }
+            };
+        "softmax-gradient": "the gradient of the scores is that of a softmax, scores ∘ (d_weights − sums); there is no softmax here"
+            => {
+                let (scores, d_scores) = (causal(q.dot(&k.t())), causal(d_out.dot(&v.t())));
+                let sums = (&scores * &d_scores).sum_axis(ndarray::Axis(1)).insert_axis(ndarray::Axis(1));
+                let d_scores = scores * (d_scores - sums);
+                Gradients {
+                    dq: d_out.dot(&state.t()) + d_scores.dot(&k),
+                    dk: d_scores.t().dot(&q) + v.dot(&d_next.t()),
+                    ..crate::chunk_backward(state, q, k, v, d_out, d_next)
+                }
+            };
+        "state-in-dk": "dk has d_out Sᵀ on top: no key reads the state"
+            => {
+                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
+                Gradients { dk: right.dk + d_out.dot(&state.t()), ..right }
+            };
+        "q-not-transposed": "d_state is q d_out + d_next, without qᵀ"
+            => {
+                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
+                Gradients { d_state: q.dot(&d_out) + d_next, ..right }
+            };
+        "keys-transposed": "dv has kᵀ d_next in the place of k d_next"
+            => {
+                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
+                Gradients { dv: causal(q.dot(&k.t())).t().dot(&d_out) + k.t().dot(&d_next), ..right }
+            };
+        "d-scores-not-transposed": "the gradient of the scores is d_out v instead of d_out vᵀ"
+            => {
+                let d_scores = causal(d_out.dot(&v));
+                Gradients {
+                    dq: d_out.dot(&state.t()) + d_scores.dot(&k),
+                    dk: d_scores.t().dot(&q) + v.dot(&d_next.t()),
+                    ..crate::chunk_backward(state, q, k, v, d_out, d_next)
+                }
+            };
+        "queries-summed": "d_state has the sum of the rows of d_out in every row, without the queries"
+            => {
+                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
+                Gradients { d_state: &d_out.sum_axis(ndarray::Axis(0)) + &d_next, ..right }
+            };
+        "dv-without-d-out": "dv is scoresᵀ v: the gradient of the rows is missing"
+            => {
+                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
+                Gradients { dv: causal(q.dot(&k.t())).t().dot(&v) + k.dot(&d_next), ..right }
+            };
     }
 }
 

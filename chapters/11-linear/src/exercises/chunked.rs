@@ -327,6 +327,41 @@ exercise! {
                 }
                 out
             };
+        "full-chunk-writes-alone": "what a shorter chunk adds to the state has faded by γ^(C−1−j), as in a full one; it has fewer tokens"
+            => {
+                let left = q.nrows() % chunk;
+                let mut before = state.clone();
+                let full = s![..q.nrows() - left, ..];
+                crate::chunked(&mut before, q.slice(full), k.slice(full), v.slice(full), gamma, chunk);
+                let out = crate::chunked(state, q, k, v, gamma, chunk);
+                if left > 0 {
+                    let kept = before * gamma.powi(left as i32);
+                    *state = &kept + &((&*state - &kept) * gamma.powi((chunk - left) as i32));
+                }
+                out
+            };
+        "out-from-the-front": "every chunk's rows are put at the front of the output: start is missing in the slice"
+            => {
+                let mut out = Array2::zeros(v.dim());
+                for start in (0..q.nrows()).step_by(chunk) {
+                    let rows = s![start..(start + chunk).min(q.nrows()), ..];
+                    let part = crate::chunked(state, q.slice(rows), k.slice(rows), v.slice(rows), gamma, chunk);
+                    out.slice_mut(s![..part.nrows(), ..]).assign(&part);
+                }
+                out
+            };
+        "state-fades-once-everywhere": "the state fades once per chunk, when it is read and when it is carried on; the exponents i + 1 and c are missing"
+            => chunks(state, (q, k, v), gamma, chunk, Powers { state: |_, _| 1, kept: |_, _| 1, ..Powers::RIGHT });
+        "faded-before-reading": "the state fades by γ^c before the chunk reads it, and by γ^(i+1) once more"
+            => chunks(state, (q, k, v), gamma, chunk, Powers { state: |i, c| c + i + 1, ..Powers::RIGHT });
+        "gamma-complement": "everything fades by 1 − γ"
+            => crate::chunked(state, q, k, v, 1.0 - gamma, chunk);
+        "exponents-as-factors": "γ is multiplied by the exponents instead of raised to them"
+            => by_products(state, (q, k, v), chunk, |exponent| gamma * exponent as f64, |q, k| q.dot(&k.t()), |k, v| k.t().dot(&v));
+        "scores-not-transposed": "q k is computed instead of q kᵀ"
+            => by_products(state, (q, k, v), chunk, |exponent| gamma.powi(exponent as i32), |q, k| q.dot(&k), |k, v| k.t().dot(&v));
+        "keys-not-transposed": "k v is added to the state instead of kᵀ v"
+            => by_products(state, (q, k, v), chunk, |exponent| gamma.powi(exponent as i32), |q, k| q.dot(&k.t()), |k, v| k.dot(&v));
     }
 }
 
@@ -385,6 +420,35 @@ fn chunks(
             after += &(key.insert_axis(Axis(1)) * v.row(i));
         }
         *state = after;
+    }
+    out
+}
+
+/// Chunk by chunk in products of matrices: what becomes of an exponent, the scores, and what a chunk adds to the state.
+fn by_products(
+    state: &mut Array2<f64>,
+    (q, k, v): (ArrayView2<f64>, ArrayView2<f64>, ArrayView2<f64>),
+    chunk: usize,
+    power: impl Fn(usize) -> f64,
+    scores: impl Fn(ArrayView2<f64>, ArrayView2<f64>) -> Array2<f64>,
+    added: impl Fn(ArrayView2<f64>, ArrayView2<f64>) -> Array2<f64>,
+) -> Array2<f64> {
+    let mut out = Array2::zeros(v.dim());
+    for start in (0..q.nrows()).step_by(chunk) {
+        let end = (start + chunk).min(q.nrows());
+        let [q, k, v] = [q, k, v].map(|x| x.slice_move(s![start..end, ..]));
+        let c = end - start;
+        let mut scores = scores(q, k);
+        for ((i, j), score) in scores.indexed_iter_mut() {
+            *score *= if j <= i { power(i - j) } else { 0.0 };
+        }
+        let (mut before, mut fading) = (q.dot(state), k.to_owned());
+        for i in 0..c {
+            before.row_mut(i).mapv_inplace(|x| x * power(i + 1));
+            fading.row_mut(i).mapv_inplace(|x| x * power(c - 1 - i));
+        }
+        out.slice_mut(s![start..end, ..]).assign(&(before + scores.dot(&v)));
+        *state = &*state * power(c) + added(fading.view(), v);
     }
     out
 }

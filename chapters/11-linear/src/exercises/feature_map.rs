@@ -126,5 +126,11 @@ exercise! {
             => x.mapv(|x| x.exp() + 1.0);
         "unchanged": "the numbers come back as they are"
             => x.to_owned();
+        "both-sides-multiplied": "below 0 the feature is x · eˣ, which is negative"
+            => x.mapv(|x| if x > 0.0 { x + 1.0 } else { x * x.exp() });
+        "swish": "the feature is x/(1 + e⁻ˣ) + 1: that is another smooth ReLU, and not elu"
+            => x.mapv(|x| x / (1.0 + (-x).exp()) + 1.0);
+        "selu": "elu is scaled by 1.05 and 1.67, as selu has it"
+            => x.mapv(|x| 1.0507 * if x > 0.0 { x } else { 1.6733 * x.exp_m1() } + 1.0);
     }
 }

@@ -246,6 +246,24 @@ exercise! {
                 let before = |i: usize, c: usize| if i == 0 { 0.0 } else { sums[[i - 1, c]] };
                 plainly(q, k, |i, j, c| before(i, c) - before(j, c))
             };
+        "huge-number": "−∞ is replaced by a huge number, and sums from the first token on are subtracted: beside it all other log-gates are lost to rounding"
+            => {
+                let sums = sums(log_gates.mapv(|gate| gate.max(-1e30)).view());
+                plainly(q, k, |i, j, c| sums[[i, c]] - sums[[j, c]])
+            };
+        "gate-complement": "1 − gate is passed in the place of the gate"
+            => plainly_by(q, k, |i, j, c| (j + 1..i + 1).map(|r| 1.0 - log_gates[[r, c]].exp()).product());
+        "product-of-nothing": "the product of the gates begins at 0 instead of 1: nothing is left of any score"
+            => Array2::zeros((q.nrows(), k.nrows()));
+        "sum-begins-at-one": "the sum of the log-gates begins at 1 instead of 0: all scores are e times too large"
+            => crate::gated_scores(q, k, log_gates) * std::f64::consts::E;
+        "factors-apart": "q · k is multiplied by the sum of the channels' factors; each channel's product has its own"
+            => causal(Array2::from_shape_fn((q.nrows(), q.nrows()), |(i, j)| {
+                let factor = |c: usize| (j + 1..i + 1).map(|r| log_gates[[r, c]]).sum::<f64>().exp();
+                q.row(i).dot(&k.row(j)) * (0..q.ncols()).map(factor).sum::<f64>()
+            }));
+        "least-gate": "only the strongest of the gates between is passed; all of them are, one after the other"
+            => plainly(q, k, |i, j, c| (j + 1..i + 1).map(|r| log_gates[[r, c]]).fold(0.0, f64::min));
     }
 }
 

@@ -255,6 +255,25 @@ exercise! {
                 crate::kda_step(state, q, k, v, beta, gate);
                 state.dot(&q)
             };
+        "partial-fade": "the state fades by 1 − β (1 − gate): β belongs to what is written"
+            => crate::kda_step(state, q, k, v, beta, gate.mapv(|gate| 1.0 - beta * (1.0 - gate)).view());
+        "gate-product": "all rows of S are multiplied by the product of all gates; each row has its own"
+            => crate::kda_step(state, q, k, v, beta, Array1::from_elem(k.len(), gate.product()).view());
+        "own-again": "the token's own part is added to what is read, which has it already"
+            => {
+                *state *= &gate.insert_axis(Axis(1));
+                let missing = &v - &k.dot(state);
+                *state += &(outer(k, missing.view()) * beta);
+                q.dot(state) + missing * (beta * q.dot(&k))
+            };
+        "gate-added": "the gate is added to the rows of S instead of multiplied"
+            => {
+                *state += &gate.insert_axis(Axis(1));
+                crate::delta_step(state, k, v, beta);
+                q.dot(state)
+            };
+        "exchanged": "queries and keys have changed places: the key reads and the query is written"
+            => crate::kda_step(state, k, q, v, beta, gate);
     }
 
     within {

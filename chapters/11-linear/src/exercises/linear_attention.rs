@@ -227,6 +227,59 @@ exercise! {
             => over(causal(q.dot(&k.t())).dot(&v), causal(k.dot(&q.t())).sum_axis(Axis(1)));
         "features-by-features": "qᵀ k is computed instead of q kᵀ: that has a row for each feature, not for each token"
             => divided(causal(q.t().dot(&k)), v);
+        "behind-alone": "the mask is the wrong way round, and hides the token itself, too: j > i is what it sees"
+            => divided(masked(q.dot(&k.t()), |i, j| j > i), v);
+        "weights-turned": "the values are multiplied by the weights' columns instead of their rows: weightsᵀ v"
+            => {
+                let mut weights = causal(q.dot(&k.t()));
+                for mut row in weights.axis_iter_mut(Axis(0)) {
+                    let sum = row.sum();
+                    row.mapv_inplace(|x| if sum == 0.0 { 0.0 } else { x / sum });
+                }
+                weights.t().dot(&v)
+            };
+        "not-transposed": "q k is computed instead of q kᵀ"
+            => divided(causal(q.dot(&k)), v);
+        "ends-at-zero": "the first row whose weights sum to 0 ends the loop: all rows after it are zeros"
+            => {
+                let weights = causal(q.dot(&k.t()));
+                let mut out = divided(weights.clone(), v);
+                let first = weights.sum_axis(Axis(1)).iter().position(|&sum| sum == 0.0);
+                out.slice_mut(s![first.unwrap_or(q.nrows()).., ..]).fill(0.0);
+                out
+            };
+        "sum-goes-on": "the sum that divides goes on from one row to the next; it begins at 0 for each"
+            => {
+                let mut sums = causal(q.dot(&k.t())).sum_axis(Axis(1));
+                sums.accumulate_axis_inplace(Axis(0), |before, sum| *sum += before);
+                over(causal(q.dot(&k.t())).dot(&v), sums)
+            };
+        "row-goes-on": "the sum of values goes on from one row to the next; it begins at 0 for each"
+            => {
+                let weights = causal(q.dot(&k.t()));
+                let mut rows = weights.dot(&v);
+                rows.accumulate_axis_inplace(Axis(0), |before, row| *row += before);
+                over(rows, weights.sum_axis(Axis(1)))
+            };
+        "both-go-on": "the sums go on from one row to the next; they begin at 0 for each"
+            => {
+                let weights = causal(q.dot(&k.t()));
+                let (mut rows, mut sums) = (weights.dot(&v), weights.sum_axis(Axis(1)));
+                rows.accumulate_axis_inplace(Axis(0), |before, row| *row += before);
+                sums.accumulate_axis_inplace(Axis(0), |before, sum| *sum += before);
+                over(rows, sums)
+            };
+        "last-value": "S holds the last token alone, and z all of them: the row is the token's own value times its share"
+            => {
+                let weights = causal(q.dot(&k.t()));
+                over(masked(weights.clone(), |i, j| j == i).dot(&v), weights.sum_axis(Axis(1)))
+            };
+        "multiplied": "the sum of values is multiplied by the sum of the weights instead of divided"
+            => {
+                let weights = causal(q.dot(&k.t()));
+                let sums = weights.sum_axis(Axis(1)).insert_axis(Axis(1));
+                weights.dot(&v) * sums
+            };
     }
 }
 

@@ -162,13 +162,11 @@ exercise! {
                 let sum = q.dot(&state.z);
                 if sum == 0.0 { Array1::zeros(v.len()) } else { above / sum }
             };
-        "transposed": "where keys and values have one width, S is the sum of v kᵀ instead of k vᵀ"
-            => if k.len() == v.len() {
-                let new = written(state, v, k, 1.0);
-                *state = State { s: new.s, ..written(state, k, v, 1.0) };
+        "transposed": "S is the sum of v kᵀ instead of k vᵀ"
+            => {
+                state.s += &(v.to_owned().insert_axis(Axis(1)) * k);
+                state.z += &k;
                 read(state, q)
-            } else {
-                crate::linear_step(state, q, k, v)
             };
         "mapped-twice": "elu + 1 is applied to what has been through a feature map already"
             => {
@@ -285,6 +283,36 @@ exercise! {
                 let sum = q.dot(&state.z);
                 let out = state.s.dot(&q);
                 if sum == 0.0 { out } else { out / sum }
+            };
+        "epsilon-of-1e-10": "10⁻¹⁰ is added to the sum, or is the least that it may be: where the features are small, that is too much"
+            => with_epsilon(state, q, k, v, 1e-10);
+        "multiplied": "the output is multiplied by q · z instead of divided"
+            => {
+                *state = written(state, k, v, 1.0);
+                q.dot(&state.s) * q.dot(&state.z)
+            };
+        "sum-of-the-key": "the output is divided by the sum of the key's numbers instead of q · z"
+            => {
+                *state = written(state, k, v, 1.0);
+                if k.sum() == 0.0 { Array1::zeros(v.len()) } else { q.dot(&state.s) / k.sum() }
+            };
+        "s-read-by-key": "S is read with the key instead of the query"
+            => {
+                *state = written(state, k, v, 1.0);
+                let sum = q.dot(&state.z);
+                if sum == 0.0 { Array1::zeros(v.len()) } else { k.dot(&state.s) / sum }
+            };
+        "values-in-z": "z sums the values instead of the keys"
+            => {
+                state.s = written(state, k, v, 1.0).s;
+                state.z += &v;
+                read(state, q)
+            };
+        "elementwise": "k and v are multiplied number by number; k vᵀ has a row for each number of k"
+            => {
+                state.s += &(&k * &v);
+                state.z += &k;
+                read(state, q)
             };
     }
 }

@@ -152,11 +152,11 @@ exercise! {
                 }
                 crate::positive_features(x, units.view())
             };
-        "not-transposed": "where there are as many directions as numbers, the directions are columns instead of rows"
-            => if directions.is_square() {
-                crate::positive_features(x, directions.t())
-            } else {
-                crate::positive_features(x, directions)
+        "not-transposed": "x ω is computed instead of x ωᵀ: each row of ω is a direction"
+            => {
+                let x = &x / (x.ncols() as f64).powf(0.25);
+                let halves = x.map_axis(Axis(1), |row| row.dot(&row) / 2.0).insert_axis(Axis(1));
+                (x.dot(&directions) - halves).mapv(f64::exp) / (directions.nrows() as f64).sqrt()
             };
         "epsilon": "a small number is added to every feature: the estimate is no longer right on average"
             => crate::positive_features(x, directions) + 1e-3;
@@ -240,6 +240,23 @@ exercise! {
             };
         "turned": "the features have a row for each direction; they have one for each row of x"
             => crate::positive_features(x, directions).reversed_axes().as_standard_layout().into_owned();
+        "fourth-root-of-m": "the features are divided by the fourth root of m instead of √m; only x has the fourth root, of d"
+            => with(x, directions, |_, product, half| product - half, 0.25);
+        "eighth-root": "x is divided by the eighth root of d instead of the fourth"
+            => {
+                let root = (x.ncols() as f64).powf(0.125);
+                crate::positive_features((&x * root).view(), directions)
+            };
+        "whole-length-of-x": "‖x‖² is subtracted: neither is it halved, nor is it that of x′ = x / d^¼"
+            => with(x, directions, |d, product, half| product - 2.0 * half * d.sqrt(), 0.5);
+        "lengths-without-an-axis": "the vector of lengths is subtracted as it is: its numbers belong to the columns unless it gets a second axis"
+            => {
+                let x = &x / (x.ncols() as f64).powf(0.25);
+                let halves = x.map_axis(Axis(1), |row| row.dot(&row) / 2.0);
+                (x.dot(&directions.t()) - &halves).mapv(f64::exp) / (directions.nrows() as f64).sqrt()
+            };
+        "length-multiplied": "ω · x′ is multiplied by ‖x′‖²/2; that is subtracted from it"
+            => with(x, directions, |_, product, half| product * half, 0.5);
     }
 }
 

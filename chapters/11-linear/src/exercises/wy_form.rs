@@ -274,6 +274,37 @@ exercise! {
                 let passes = (Array2::<f64>::eye(k.nrows()) + below(k, beta)).dot(&Array2::from_diag(&beta));
                 Wy { w: passes.dot(&k), u: passes.dot(&v) }
             };
+        "w-negated": "W has the opposite sign: S + Kᵀ (U − W S) subtracts it already"
+            => {
+                let right = crate::wy_form(k, v, beta);
+                Wy { w: -right.w, ..right }
+            };
+        "u-negated": "U has the opposite sign"
+            => {
+                let right = crate::wy_form(k, v, beta);
+                Wy { u: -right.u, ..right }
+            };
+        "first-token-last": "w_r is k_r times the matrices I − β k kᵀ in the wrong order: the last of them erases first when the state is multiplied from the left"
+            => {
+                let mut w = Array2::zeros(k.dim());
+                let mut passes = Array2::<f64>::eye(k.ncols());
+                for r in 0..k.nrows() {
+                    let key = k.row(r);
+                    w.row_mut(r).assign(&(passes.dot(&key) * beta[r]));
+                    passes = (Array2::<f64>::eye(k.ncols()) - key.insert_axis(Axis(1)).dot(&key.insert_axis(Axis(0))) * beta[r]).dot(&passes);
+                }
+                Wy { w, ..crate::wy_form(k, v, beta) }
+            };
+        "keys-in-w": "the sum of W subtracts keys as they came instead of finished rows of W; U is right"
+            => {
+                let wrong = substituted(k, v, |_, i| (k.row(i).to_owned(), v.row(i).to_owned()), |r, i| k.row(i).dot(&k.row(r)), |sum, r| sum * beta[r]);
+                Wy { w: wrong.w, ..crate::wy_form(k, v, beta) }
+            };
+        "not-transposed": "k k is computed instead of k kᵀ"
+            => {
+                let products = k.dot(&k);
+                substituted(k, v, done, |r, i| products[[r, i]], |sum, r| sum * beta[r])
+            };
     }
 }
 
