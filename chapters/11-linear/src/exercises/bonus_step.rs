@@ -337,6 +337,39 @@ exercise! {
                 *state += &(&k * &v);
                 out
             };
+        "gate-negative-exponent": "e^(−gate) fades the state; here the gate is given as a factor"
+            => crate::bonus_step(state, q, k, v, gate.mapv(|gate| (-gate).exp()).view(), bonus);
+        "bonus-on-columns": "the bonus multiplies the columns of k vᵀ; it belongs to the rows, one for each channel of the key"
+            => {
+                let out = q.dot(&(&*state + &(outer(k, v) * bonus)));
+                *state = &*state * &gate.insert_axis(Axis(1)) + outer(k, v);
+                out
+            };
+        "bonus-to-the-query": "the bonus is added to the query instead of multiplied by it and the key"
+            => {
+                let out = q.dot(state) + &v * (&q + &bonus).dot(&k);
+                *state = &*state * &gate.insert_axis(Axis(1)) + outer(k, v);
+                out
+            };
+        "read-in-between": "the token is written, read, and then all fades; the bonus is left out"
+            => {
+                *state += &outer(k, v);
+                let out = q.dot(state);
+                *state *= &gate.insert_axis(Axis(1));
+                out
+            };
+        "gate-for-bonus": "the token's own part has the gate in the place of the bonus"
+            => {
+                let out = q.dot(state) + &v * (&q * &gate).dot(&k);
+                *state = &*state * &gate.insert_axis(Axis(1)) + outer(k, v);
+                out
+            };
+        "bonus-for-gate": "the state fades by the bonus in the place of the gate"
+            => {
+                let out = q.dot(state) + &v * (&q * &bonus).dot(&k);
+                *state = &*state * &bonus.insert_axis(Axis(1)) + outer(k, v);
+                out
+            };
     }
 }
 

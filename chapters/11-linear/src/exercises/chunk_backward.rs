@@ -376,6 +376,44 @@ exercise! {
                 let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
                 Gradients { dv: causal(q.dot(&k.t())).t().dot(&v) + k.dot(&d_next), ..right }
             };
+        "mean": "all gradients are divided by the number of tokens; the loss is no mean"
+            => {
+                let (right, c) = (crate::chunk_backward(state, q, k, v, d_out, d_next), q.nrows() as f64);
+                Gradients { dq: right.dq / c, dk: right.dk / c, dv: right.dv / c, d_state: right.d_state / c }
+            };
+        "d-out-of-ones": "the gradient of the scores is computed as if d_out were 1 everywhere"
+            => {
+                let d_scores = causal(Array2::<f64>::ones(d_out.dim()).dot(&v.t()));
+                Gradients {
+                    dq: d_out.dot(&state.t()) + d_scores.dot(&k),
+                    dk: d_scores.t().dot(&q) + v.dot(&d_next.t()),
+                    ..crate::chunk_backward(state, q, k, v, d_out, d_next)
+                }
+            };
+        "scores-of-queries": "the scores are q qᵀ instead of q kᵀ"
+            => {
+                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
+                Gradients { dv: causal(q.dot(&q.t())).t().dot(&d_out) + k.dot(&d_next), ..right }
+            };
+        "scores-of-keys": "the scores are k kᵀ instead of q kᵀ"
+            => {
+                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
+                Gradients { dv: causal(k.dot(&k.t())).t().dot(&d_out) + k.dot(&d_next), ..right }
+            };
+        "scores-not-transposed": "the scores are q k instead of q kᵀ"
+            => {
+                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
+                Gradients { dv: causal(q.dot(&k)).t().dot(&d_out) + k.dot(&d_next), ..right }
+            };
+        "values-by-values": "the gradient of the scores is v vᵀ instead of d_out vᵀ"
+            => {
+                let d_scores = causal(v.dot(&v.t()));
+                Gradients {
+                    dq: d_out.dot(&state.t()) + d_scores.dot(&k),
+                    dk: d_scores.t().dot(&q) + v.dot(&d_next.t()),
+                    ..crate::chunk_backward(state, q, k, v, d_out, d_next)
+                }
+            };
     }
 }
 

@@ -362,6 +362,49 @@ exercise! {
             => by_products(state, (q, k, v), chunk, |exponent| gamma.powi(exponent as i32), |q, k| q.dot(&k), |k, v| k.t().dot(&v));
         "keys-not-transposed": "k v is added to the state instead of kᵀ v"
             => by_products(state, (q, k, v), chunk, |exponent| gamma.powi(exponent as i32), |q, k| q.dot(&k.t()), |k, v| k.dot(&v));
+        "raw-scores": "the pairs within a chunk are neither masked nor do they fade: q kᵀ v is added as it is"
+            => chunks(state, (q, k, v), gamma, chunk, Powers { sees: |_, _| true, pairs: |_, _, _| 0, ..Powers::RIGHT });
+        "future-whole": "within a chunk every token sees all others, and those behind it as they are, without fading"
+            => chunks(state, (q, k, v), gamma, chunk, Powers { sees: |_, _| true, pairs: |i, j, _| (i - j).max(0), ..Powers::RIGHT });
+        "state-fades-early": "the state fades i + 2 times before token i reads it; it is i + 1 times"
+            => chunks(state, (q, k, v), gamma, chunk, Powers { state: |i, _| i + 2, ..Powers::RIGHT });
+        "state-read-from-the-end": "the state fades c − 1 − i times before token i reads it; it is i + 1 times"
+            => chunks(state, (q, k, v), gamma, chunk, Powers { state: |i, c| c - 1 - i, ..Powers::RIGHT });
+        "all-fades-after": "the state fades by γ^c after the chunk was added to it: what is new fades with it"
+            => chunks(state, (q, k, v), gamma, chunk, Powers { writes: |j, c| 2 * c - 1 - j, ..Powers::RIGHT });
+        "not-written": "the state fades, and nothing of the chunk is added to it"
+            => {
+                let mut out = Array2::zeros(v.dim());
+                for start in (0..q.nrows()).step_by(chunk) {
+                    let end = (start + chunk).min(q.nrows());
+                    let rows = s![start..end, ..];
+                    let part = crate::chunked(&mut state.clone(), q.slice(rows), k.slice(rows), v.slice(rows), gamma, chunk);
+                    out.slice_mut(rows).assign(&part);
+                    *state *= gamma.powi((end - start) as i32);
+                }
+                out
+            };
+        "pairs-not-read": "the rows are what the state gives: the pairs within the chunk are left out"
+            => chunks(state, (q, k, v), gamma, chunk, Powers { sees: |_, _| false, ..Powers::RIGHT });
+        "keys-alone": "the scores are k kᵀ: the keys are in the place of the queries, too"
+            => by_products(state, (q, k, v), chunk, |exponent| gamma.powi(exponent as i32), |_, k| k.dot(&k.t()), |k, v| k.t().dot(&v));
+        "queries-alone": "the scores are q qᵀ: the queries are in the place of the keys, too"
+            => by_products(state, (q, k, v), chunk, |exponent| gamma.powi(exponent as i32), |q, _| q.dot(&q.t()), |k, v| k.t().dot(&v));
+        "key-reads": "the keys read the state in the place of the queries"
+            => {
+                let mut out = Array2::zeros(v.dim());
+                for start in (0..q.nrows()).step_by(chunk) {
+                    let end = (start + chunk).min(q.nrows());
+                    let [q, k, v] = [q, k, v].map(|x| x.slice_move(s![start..end, ..]));
+                    let mut before = (&k - &q).dot(state);
+                    for (i, mut row) in before.axis_iter_mut(Axis(0)).enumerate() {
+                        row *= gamma.powi(i as i32 + 1);
+                    }
+                    let right = crate::chunked(state, q, k, v, gamma, chunk);
+                    out.slice_mut(s![start..end, ..]).assign(&(right + before));
+                }
+                out
+            };
     }
 }
 

@@ -251,6 +251,26 @@ exercise! {
                 let missing = &v - &k.dot(state);
                 *state += &(&k * &missing * beta);
             };
+        "found-by-complement": "the old value is subtracted by 1 − β, and the new one written whole"
+            => {
+                let missing = &v - &(k.dot(state) * (1.0 - beta));
+                *state += &outer(k, missing.view());
+            };
+        "shares": "1 − β of the old value is subtracted, and β of the new one written; β belongs to both"
+            => {
+                let missing = &v * beta - k.dot(state) * (1.0 - beta);
+                *state += &outer(k, missing.view());
+            };
+        "written-per-length": "the difference is written with k divided by ‖k‖²: the formula has the key as it is"
+            => {
+                let missing = &v - &k.dot(state);
+                *state += &(outer(k, missing.view()) * (beta / k.dot(&k)));
+            };
+        "found-written": "what the key finds is written once more; the value is not used"
+            => {
+                let found = k.dot(state);
+                *state += &(outer(k, found.view()) * beta);
+            };
     }
 }
 

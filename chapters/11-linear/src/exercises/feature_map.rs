@@ -132,5 +132,11 @@ exercise! {
             => x.mapv(|x| x / (1.0 + (-x).exp()) + 1.0);
         "selu": "elu is scaled by 1.05 and 1.67, as selu has it"
             => x.mapv(|x| 1.0507 * if x > 0.0 { x } else { 1.6733 * x.exp_m1() } + 1.0);
+        "one-subtracted-in-the-exponent": "below 0 the feature is e to the power of x − 1; it is eˣ − 1, and then 1 is added"
+            => x.mapv(|x| if x > 0.0 { x + 1.0 } else { (x - 1.0).exp() });
+        "softplus-plus-one": "the feature is ln(1 + eˣ) + 1"
+            => x.mapv(|x| x.max(0.0) + (-x.abs()).exp().ln_1p() + 1.0);
+        "tanh": "the feature is tanh(x) + 1"
+            => x.mapv(|x| x.tanh() + 1.0);
     }
 }

@@ -264,6 +264,18 @@ exercise! {
             }));
         "least-gate": "only the strongest of the gates between is passed; all of them are, one after the other"
             => plainly(q, k, |i, j, c| (j + 1..i + 1).map(|r| log_gates[[r, c]]).fold(0.0, f64::min));
+        "starts-one-late": "the way back begins at i − 1 with nothing passed: no token sees itself, and the gate of token i is left out"
+            => plainly_by(q, k, |i, j, c| if i == j { 0.0 } else { (j + 1..i).map(|r| log_gates[[r, c]]).sum::<f64>().exp() });
+        "first-column-lost": "the way back ends at token 1: no token sees token 0"
+            => plainly_by(q, k, |i, j, c| if j == 0 { 0.0 } else { (j + 1..i + 1).map(|r| log_gates[[r, c]]).sum::<f64>().exp() });
+        "query-gated": "every query is multiplied by its own token's gate, and nothing else fades: the token itself fades, too"
+            => plainly(q, k, |i, _, c| log_gates[[i, c]]);
+        "sigmoid": "the log-gates go through a sigmoid; they are logarithms, and e to their power is the gate"
+            => plainly_by(q, k, |i, j, c| (j + 1..i + 1).map(|r| 1.0 / (1.0 + (-log_gates[[r, c]]).exp())).product());
+        "queries-alone": "the scores are those of q with q: the queries are in the place of the keys, too"
+            => crate::gated_scores(q, q, log_gates);
+        "keys-alone": "the scores are those of k with k: the keys are in the place of the queries, too"
+            => crate::gated_scores(k, k, log_gates);
     }
 }
 

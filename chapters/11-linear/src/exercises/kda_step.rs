@@ -274,6 +274,20 @@ exercise! {
             };
         "exchanged": "queries and keys have changed places: the key reads and the query is written"
             => crate::kda_step(state, k, q, v, beta, gate);
+        "gated-key-alone": "the key is multiplied by the gate where it finds and where it writes, and the state does not fade"
+            => {
+                crate::delta_step(state, (&k * &gate).view(), v, beta);
+                q.dot(state)
+            };
+        "query-written": "the query is written in the place of the key"
+            => {
+                *state *= &gate.insert_axis(Axis(1));
+                let missing = &v - &k.dot(state);
+                *state += &(outer(q, missing.view()) * beta);
+                q.dot(state)
+            };
+        "beta-for-gate": "the state fades by β in the place of the gate"
+            => crate::kda_step(state, q, k, v, beta, Array1::from_elem(k.len(), beta).view());
     }
 
     within {

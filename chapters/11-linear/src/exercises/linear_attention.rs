@@ -280,6 +280,34 @@ exercise! {
                 let sums = weights.sum_axis(Axis(1)).insert_axis(Axis(1));
                 weights.dot(&v) * sums
             };
+        "cosines": "queries and keys are brought to length 1 first; they are used as they are given"
+            => {
+                let unit = |rows: ArrayView2<f64>| {
+                    let lengths = rows.map_axis(Axis(1), |row| row.dot(&row).sqrt());
+                    over(rows.to_owned(), lengths)
+                };
+                crate::linear_attention(unit(q).view(), unit(k).view(), v)
+            };
+        "one-added": "1 is added to the sum that divides"
+            => over(causal(q.dot(&k.t())).dot(&v), causal(q.dot(&k.t())).sum_axis(Axis(1)) + 1.0);
+        "queries-alone": "the weights are q qᵀ: the queries are in the place of the keys, too"
+            => crate::linear_attention(q, q, v);
+        "keys-alone": "the weights are k kᵀ: the keys are in the place of the queries, too"
+            => crate::linear_attention(k, k, v);
+        "first-undivided": "the sum that divides is that of the tokens before, and where it is 0, nothing is divided"
+            => {
+                let sums = masked(q.dot(&k.t()), |i, j| j < i).sum_axis(Axis(1));
+                over(causal(q.dot(&k.t())).dot(&v), sums.mapv(|sum| if sum == 0.0 { 1.0 } else { sum }))
+            };
+        "weights-first-values-one-more": "row i has the weights of i keys and i + 1 values: the two ranges do not end alike"
+            => {
+                let mut out = Array2::zeros(v.dim());
+                for i in 0..q.nrows() {
+                    let weights = k.slice(s![..i, ..]).dot(&q.row(i));
+                    out.row_mut(i).assign(&weights.dot(&v.slice(s![..=i, ..])));
+                }
+                out
+            };
     }
 }
 

@@ -314,6 +314,43 @@ exercise! {
                 state.z += &k;
                 read(state, q)
             };
+        "z-stays-0": "the keys are not added to z, which stays 0, and where it is 0, nothing is divided"
+            => {
+                state.s = written(state, k, v, 1.0).s;
+                q.dot(&state.s)
+            };
+        "first-undivided": "the sum that divides is that of the tokens before, and where it is 0, nothing is divided"
+            => {
+                let sum = q.dot(&state.z);
+                *state = written(state, k, v, 1.0);
+                let out = q.dot(&state.s);
+                if sum == 0.0 { out } else { out / sum }
+            };
+        "query-in-s-undivided": "S is written with the query and z with the key, and where the sum is 0, nothing is divided"
+            => {
+                *state = State { s: written(state, q, v, 1.0).s, z: &state.z + &k };
+                let (sum, out) = (q.dot(&state.z), q.dot(&state.s));
+                if sum == 0.0 { out } else { out / sum }
+            };
+        "s-read-by-key-undivided": "S is read with the key and z with the query, and where the sum is 0, nothing is divided"
+            => {
+                *state = written(state, k, v, 1.0);
+                let (sum, out) = (q.dot(&state.z), k.dot(&state.s));
+                if sum == 0.0 { out } else { out / sum }
+            };
+        "rows-by-value": "each row of S grows by a number of v times k; it grows by a number of k times v"
+            => {
+                for (mut row, &value) in state.s.axis_iter_mut(Axis(0)).zip(v) {
+                    row.scaled_add(value, &k);
+                }
+                state.z += &k;
+                read(state, q)
+            };
+        "count-of-features": "the output is divided by the number of features"
+            => {
+                *state = written(state, k, v, 1.0);
+                q.dot(&state.s) / k.len() as f64
+            };
     }
 }
 

@@ -257,6 +257,15 @@ exercise! {
             };
         "length-multiplied": "ω · x′ is multiplied by ‖x′‖²/2; that is subtracted from it"
             => with(x, directions, |_, product, half| product * half, 0.5);
+        "exchanged-sizes": "x is divided by m^¼ and the features by √d: the two sizes have changed places"
+            => {
+                let (d, m) = (x.ncols() as f64, directions.nrows() as f64);
+                crate::positive_features((&x * (d / m).powf(0.25)).view(), directions) * (m / d).sqrt()
+            };
+        "mean-of-squares": "half the mean of the squares is subtracted; it is half their sum"
+            => with(x, directions, |d, product, half| product - half / d, 0.5);
+        "square-of-the-product": "half the square of ω · x′ is subtracted instead of half the squared length of x′"
+            => with(x, directions, |_, product, _| product - product * product / 2.0, 0.5);
     }
 }
 

@@ -149,7 +149,7 @@ exercise! {
         "first-only": "only the first row is subtracted; it is all rows before"
             => substituted(k, v, done, |r, i| if i == 0 { k.row(i).dot(&k.row(r)) } else { 0.0 }, |sum, r| sum * beta[r]);
         "itself-too": "the row itself is in the sum: i ≤ r instead of i < r"
-            => substituted(k, v, done, |r, i| k.row(i).dot(&k.row(r)), |sum, r| sum * (beta[r] * (1.0 - k.row(r).dot(&k.row(r)))));
+            => in_place(k, v, beta, |r, i| i <= r);
         "backwards": "the rows are computed from the last to the first, each from those behind it"
             => {
                 let turned = |x: ArrayView2<f64>| x.slice(ndarray::s![..;-1, ..]).to_owned();
@@ -253,9 +253,9 @@ exercise! {
                 Wy { w, u }
             };
         "rows-behind": "the sum runs over the rows behind r, which are not finished; it runs over those before"
-            => behind_too(k, v, beta, |r, i| i > r);
+            => in_place(k, v, beta, |r, i| i > r);
         "all-rows": "the sum runs over all other rows, those behind r too, which are not finished"
-            => behind_too(k, v, beta, |r, i| i != r);
+            => in_place(k, v, beta, |r, i| i != r);
         "mean": "the sum is divided by the number of its terms"
             => substituted(k, v, done, |r, i| k.row(i).dot(&k.row(r)) / r as f64, |sum, r| sum * beta[r]);
         "values-by-values": "for U the products are of values, v_i · v_r; they are of keys for both"
@@ -305,6 +305,10 @@ exercise! {
                 let products = k.dot(&k);
                 substituted(k, v, done, |r, i| products[[r, i]], |sum, r| sum * beta[r])
             };
+        "first-left-out": "the sum begins with token 1: token 0 is never subtracted"
+            => substituted(k, v, done, |r, i| if i == 0 { 0.0 } else { k.row(i).dot(&k.row(r)) }, |sum, r| sum * beta[r]);
+        "diagonal-too": "the row itself is in the system that is solved: each row is divided by 1 + β k · k"
+            => substituted(k, v, done, |r, i| k.row(i).dot(&k.row(r)), |sum, r| sum * (beta[r] / (1.0 + beta[r] * k.row(r).dot(&k.row(r)))));
     }
 }
 
@@ -342,8 +346,8 @@ fn substituted(
     found
 }
 
-/// Row by row in one place, with rows that are not finished where the sum reaches them.
-fn behind_too(
+/// Row by row in place: what is subtracted is what a row has become so far, finished or not.
+fn in_place(
     k: ArrayView2<f64>,
     v: ArrayView2<f64>,
     beta: ArrayView1<f64>,
