@@ -96,8 +96,6 @@ exercise! {
     }
 
     mistakes (state, q, k, v, d_out, d_next) {
-        "d-next-forgotten": "d_next is not used: dk, dv and d_state lack what comes from behind the chunk"
-            => crate::chunk_backward(state, q, k, v, d_out, Array2::zeros(d_next.dim()).view());
         "d-next-in-the-state-alone": "d_next reaches d_state and neither dk nor dv: keys and values are written into the state that is handed on"
             => {
                 let inner = crate::chunk_backward(state, q, k, v, d_out, Array2::zeros(d_next.dim()).view());
@@ -118,6 +116,8 @@ exercise! {
                 let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
                 Gradients { dv: right.dv - k.dot(&d_next), ..right }
             };
+        "d-next-forgotten": "d_next is not used: dk, dv and d_state lack what comes from behind the chunk"
+            => crate::chunk_backward(state, q, k, v, d_out, Array2::zeros(d_next.dim()).view());
         "state-not-in-dq": "dq lacks d_out Sᵀ: the queries read the state from before the chunk, too"
             => crate::chunk_backward(Array2::zeros(state.dim()).view(), q, k, v, d_out, d_next);
         "rows-not-in-the-state": "d_state is d_next alone: the chunk's rows read the state, too"
@@ -232,32 +232,11 @@ exercise! {
                 Gradients { dv: causal(d_out.dot(&v.t())).t().dot(&d_out) + k.dot(&d_next), ..right }
             };
         "scores-for-d-scores": "the scores q kᵀ stand in the place of their gradient d_out vᵀ"
-            => {
-                let scores = causal(q.dot(&k.t()));
-                Gradients {
-                    dq: d_out.dot(&state.t()) + scores.dot(&k),
-                    dk: scores.t().dot(&q) + v.dot(&d_next.t()),
-                    ..crate::chunk_backward(state, q, k, v, d_out, d_next)
-                }
-            };
+            => with_scores(state, q, k, v, d_out, d_next, [causal(q.dot(&k.t())), causal(q.dot(&k.t()))]);
         "d-scores-turned": "the gradient of the scores is v d_outᵀ, masked; it is d_out vᵀ"
-            => {
-                let d_scores = causal(v.dot(&d_out.t()));
-                Gradients {
-                    dq: d_out.dot(&state.t()) + d_scores.dot(&k),
-                    dk: d_scores.t().dot(&q) + v.dot(&d_next.t()),
-                    ..crate::chunk_backward(state, q, k, v, d_out, d_next)
-                }
-            };
+            => with_scores(state, q, k, v, d_out, d_next, [causal(q.dot(&k.t())), causal(v.dot(&d_out.t()))]);
         "d-scores-by-scores": "the gradient of the scores is multiplied by the scores, as a softmax would have it"
-            => {
-                let d_scores = causal(d_out.dot(&v.t()) * q.dot(&k.t()));
-                Gradients {
-                    dq: d_out.dot(&state.t()) + d_scores.dot(&k),
-                    dk: d_scores.t().dot(&q) + v.dot(&d_next.t()),
-                    ..crate::chunk_backward(state, q, k, v, d_out, d_next)
-                }
-            };
+            => with_scores(state, q, k, v, d_out, d_next, [causal(q.dot(&k.t())), causal(d_out.dot(&v.t()) * q.dot(&k.t()))]);
         "dq-with-d-next": "dq has d_out d_nextᵀ in the place of d_out Sᵀ"
             => {
                 let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
@@ -323,24 +302,15 @@ exercise! {
         "scores-scaled": "the scores and their gradient are divided by √d; no scale is in the chunk"
             => {
                 let root = (q.ncols() as f64).sqrt();
-                let (scores, d_scores) = (causal(q.dot(&k.t())) / root, causal(d_out.dot(&v.t())) / root);
-                Gradients {
-                    dq: d_out.dot(&state.t()) + d_scores.dot(&k),
-                    dk: d_scores.t().dot(&q) + v.dot(&d_next.t()),
-                    dv: scores.t().dot(&d_out) + k.dot(&d_next),
-                    d_state: q.t().dot(&d_out) + d_next,
-                }
+                let scores = [q.dot(&k.t()), d_out.dot(&v.t())].map(|scores| causal(scores) / root);
+                with_scores(state, q, k, v, d_out, d_next, scores)
             };
         "softmax-gradient": "the gradient of the scores is that of a softmax, scores ∘ (d_weights − sums); there is no softmax here"
             => {
                 let (scores, d_scores) = (causal(q.dot(&k.t())), causal(d_out.dot(&v.t())));
                 let sums = (&scores * &d_scores).sum_axis(ndarray::Axis(1)).insert_axis(ndarray::Axis(1));
-                let d_scores = scores * (d_scores - sums);
-                Gradients {
-                    dq: d_out.dot(&state.t()) + d_scores.dot(&k),
-                    dk: d_scores.t().dot(&q) + v.dot(&d_next.t()),
-                    ..crate::chunk_backward(state, q, k, v, d_out, d_next)
-                }
+                let d_scores = &scores * (d_scores - sums);
+                with_scores(state, q, k, v, d_out, d_next, [scores, d_scores])
             };
         "state-in-dk": "dk has d_out Sᵀ on top: no key reads the state"
             => {
@@ -358,14 +328,7 @@ exercise! {
                 Gradients { dv: causal(q.dot(&k.t())).t().dot(&d_out) + k.t().dot(&d_next), ..right }
             };
         "d-scores-not-transposed": "the gradient of the scores is d_out v instead of d_out vᵀ"
-            => {
-                let d_scores = causal(d_out.dot(&v));
-                Gradients {
-                    dq: d_out.dot(&state.t()) + d_scores.dot(&k),
-                    dk: d_scores.t().dot(&q) + v.dot(&d_next.t()),
-                    ..crate::chunk_backward(state, q, k, v, d_out, d_next)
-                }
-            };
+            => with_scores(state, q, k, v, d_out, d_next, [causal(q.dot(&k.t())), causal(d_out.dot(&v))]);
         "queries-summed": "d_state has the sum of the rows of d_out in every row, without the queries"
             => {
                 let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
@@ -382,38 +345,15 @@ exercise! {
                 Gradients { dq: right.dq / c, dk: right.dk / c, dv: right.dv / c, d_state: right.d_state / c }
             };
         "d-out-of-ones": "the gradient of the scores is computed as if d_out were 1 everywhere"
-            => {
-                let d_scores = causal(Array2::<f64>::ones(d_out.dim()).dot(&v.t()));
-                Gradients {
-                    dq: d_out.dot(&state.t()) + d_scores.dot(&k),
-                    dk: d_scores.t().dot(&q) + v.dot(&d_next.t()),
-                    ..crate::chunk_backward(state, q, k, v, d_out, d_next)
-                }
-            };
+            => with_scores(state, q, k, v, d_out, d_next, [causal(q.dot(&k.t())), causal(Array2::<f64>::ones(d_out.dim()).dot(&v.t()))]);
         "scores-of-queries": "the scores are q qᵀ instead of q kᵀ"
-            => {
-                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
-                Gradients { dv: causal(q.dot(&q.t())).t().dot(&d_out) + k.dot(&d_next), ..right }
-            };
+            => with_scores(state, q, k, v, d_out, d_next, [causal(q.dot(&q.t())), causal(d_out.dot(&v.t()))]);
         "scores-of-keys": "the scores are k kᵀ instead of q kᵀ"
-            => {
-                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
-                Gradients { dv: causal(k.dot(&k.t())).t().dot(&d_out) + k.dot(&d_next), ..right }
-            };
+            => with_scores(state, q, k, v, d_out, d_next, [causal(k.dot(&k.t())), causal(d_out.dot(&v.t()))]);
         "scores-not-transposed": "the scores are q k instead of q kᵀ"
-            => {
-                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
-                Gradients { dv: causal(q.dot(&k)).t().dot(&d_out) + k.dot(&d_next), ..right }
-            };
+            => with_scores(state, q, k, v, d_out, d_next, [causal(q.dot(&k)), causal(d_out.dot(&v.t()))]);
         "values-by-values": "the gradient of the scores is v vᵀ instead of d_out vᵀ"
-            => {
-                let d_scores = causal(v.dot(&v.t()));
-                Gradients {
-                    dq: d_out.dot(&state.t()) + d_scores.dot(&k),
-                    dk: d_scores.t().dot(&q) + v.dot(&d_next.t()),
-                    ..crate::chunk_backward(state, q, k, v, d_out, d_next)
-                }
-            };
+            => with_scores(state, q, k, v, d_out, d_next, [causal(q.dot(&k.t())), causal(v.dot(&v.t()))]);
     }
 }
 
@@ -436,8 +376,20 @@ fn masked(
     d_next: ArrayView2<f64>,
     [of_scores, of_gradient]: [fn(usize, usize) -> bool; 2],
 ) -> Gradients {
-    let scores = kept(q.dot(&k.t()), of_scores);
-    let d_scores = kept(d_out.dot(&v.t()), of_gradient);
+    let scores = [kept(q.dot(&k.t()), of_scores), kept(d_out.dot(&v.t()), of_gradient)];
+    with_scores(state, q, k, v, d_out, d_next, scores)
+}
+
+/// From these scores, and this gradient of them.
+fn with_scores(
+    state: ArrayView2<f64>,
+    q: ArrayView2<f64>,
+    k: ArrayView2<f64>,
+    v: ArrayView2<f64>,
+    d_out: ArrayView2<f64>,
+    d_next: ArrayView2<f64>,
+    [scores, d_scores]: [Array2<f64>; 2],
+) -> Gradients {
     Gradients {
         dq: d_out.dot(&state.t()) + d_scores.dot(&k),
         dk: d_scores.t().dot(&q) + v.dot(&d_next.t()),

@@ -118,24 +118,17 @@ exercise! {
         "upside-down": "the mask within a chunk is the wrong way round"
             => chunks(state, (q, k, v), gamma, chunk, Powers { sees: |i, j| j >= i, pairs: |i, j, _| (i - j).abs(), ..Powers::RIGHT });
         "no-state": "the state is not carried: every chunk begins with an empty one"
-            => {
-                let mut out = Array2::zeros(v.dim());
-                for start in (0..q.nrows()).step_by(chunk) {
-                    let rows = s![start..(start + chunk).min(q.nrows()), ..];
-                    *state = Array2::zeros(state.dim());
-                    out.slice_mut(rows).assign(&crate::chunked(state, q.slice(rows), k.slice(rows), v.slice(rows), gamma, chunk));
-                }
-                out
-            };
+            => each_chunk(q, k, v, chunk, |q, k, v| {
+                state.fill(0.0);
+                crate::chunked(state, q, k, v, gamma, chunk)
+            });
         "first-state": "every chunk begins with the state that was given: the last chunk's is written back, and none is carried on"
             => {
-                let (mut out, first) = (Array2::zeros(v.dim()), state.clone());
-                for start in (0..q.nrows()).step_by(chunk) {
-                    let rows = s![start..(start + chunk).min(q.nrows()), ..];
-                    *state = first.clone();
-                    out.slice_mut(rows).assign(&crate::chunked(state, q.slice(rows), k.slice(rows), v.slice(rows), gamma, chunk));
-                }
-                out
+                let first = state.clone();
+                each_chunk(q, k, v, chunk, |q, k, v| {
+                    state.assign(&first);
+                    crate::chunked(state, q, k, v, gamma, chunk)
+                })
             };
         "starts-empty": "the state that was given is not used: the first chunk begins with an empty one"
             => {
@@ -145,15 +138,7 @@ exercise! {
         "state-not-read": "the rows are those of the pairs within the chunk: the state is kept up to date and never read"
             => chunks(state, (q, k, v), gamma, chunk, Powers { reads: false, ..Powers::RIGHT });
         "state-never-changed": "the state stays as it was before the first chunk: what a chunk has written is not put into it"
-            => {
-                let mut out = Array2::zeros(v.dim());
-                for start in (0..q.nrows()).step_by(chunk) {
-                    let rows = s![start..(start + chunk).min(q.nrows()), ..];
-                    let part = crate::chunked(&mut state.clone(), q.slice(rows), k.slice(rows), v.slice(rows), gamma, chunk);
-                    out.slice_mut(rows).assign(&part);
-                }
-                out
-            };
+            => each_chunk(q, k, v, chunk, |q, k, v| crate::chunked(&mut state.clone(), q, k, v, gamma, chunk));
         "unnoticed": "a copy of the state is carried on, and `state` itself stays as it was"
             => crate::chunked(&mut state.clone(), q, k, v, gamma, chunk);
         "rest-left-out": "n / C chunks are computed: what is left over at the end stays zero"
@@ -206,27 +191,17 @@ exercise! {
                 out
             };
         "updated-first": "the state is updated before the chunk reads it: the chunk's own tokens are counted twice"
-            => {
-                let mut out = Array2::zeros(v.dim());
-                for start in (0..q.nrows()).step_by(chunk) {
-                    let rows = s![start..(start + chunk).min(q.nrows()), ..];
-                    crate::chunked(state, q.slice(rows), k.slice(rows), v.slice(rows), gamma, chunk);
-                    let mut wrong = state.clone();
-                    out.slice_mut(rows).assign(&crate::chunked(&mut wrong, q.slice(rows), k.slice(rows), v.slice(rows), gamma, chunk));
-                }
-                out
-            };
+            => each_chunk(q, k, v, chunk, |q, k, v| {
+                crate::chunked(state, q, k, v, gamma, chunk);
+                crate::chunked(&mut state.clone(), q, k, v, gamma, chunk)
+            });
         "state-replaced": "the state after a chunk is what the chunk adds: all that was before it is gone"
-            => {
-                let mut out = Array2::zeros(v.dim());
-                for start in (0..q.nrows()).step_by(chunk) {
-                    let rows = s![start..(start + chunk).min(q.nrows()), ..];
-                    out.slice_mut(rows).assign(&crate::chunked(state, q.slice(rows), k.slice(rows), v.slice(rows), gamma, chunk));
-                    *state = Array2::zeros(state.dim());
-                    crate::chunked(state, q.slice(rows), k.slice(rows), v.slice(rows), gamma, chunk);
-                }
-                out
-            };
+            => each_chunk(q, k, v, chunk, |q, k, v| {
+                let rows = crate::chunked(state, q, k, v, gamma, chunk);
+                state.fill(0.0);
+                crate::chunked(state, q, k, v, gamma, chunk);
+                rows
+            });
         "no-decay": "γ is not used: nothing fades"
             => crate::chunked(state, q, k, v, 1.0, chunk);
         "scaled": "the scores are divided by √d"
@@ -257,16 +232,11 @@ exercise! {
                 out
             };
         "queries-written": "the queries are written into the state in the place of the keys"
-            => {
-                let mut out = Array2::zeros(v.dim());
-                for start in (0..q.nrows()).step_by(chunk) {
-                    let rows = s![start..(start + chunk).min(q.nrows()), ..];
-                    let mut other = state.clone();
-                    out.slice_mut(rows).assign(&crate::chunked(&mut other, q.slice(rows), k.slice(rows), v.slice(rows), gamma, chunk));
-                    crate::chunked(state, q.slice(rows), q.slice(rows), v.slice(rows), gamma, chunk);
-                }
-                out
-            };
+            => each_chunk(q, k, v, chunk, |q, k, v| {
+                let rows = crate::chunked(&mut state.clone(), q, k, v, gamma, chunk);
+                crate::chunked(state, q, q, v, gamma, chunk);
+                rows
+            });
         "state-fades-by-the-chunk": "every token of a chunk reads the state as it has faded at the chunk's end: γ^c instead of γ^(i+1)"
             => chunks(state, (q, k, v), gamma, chunk, Powers { state: |_, c| c, ..Powers::RIGHT });
         "state-fades-one-less": "the state that is carried on fades c − 1 times; a chunk of c tokens fades it c times"
@@ -300,32 +270,23 @@ exercise! {
         "no-mask-growing": "within a chunk every token sees all others, and those behind it by γ^(i−j), which is more than 1"
             => chunks(state, (q, k, v), gamma, chunk, Powers { sees: |_, _| true, ..Powers::RIGHT });
         "no-mask-panics": "i − j is computed for j > i, too, and a usize cannot hold it: what lies behind token i is not left out"
-            => {
-                let mut out = Array2::zeros(v.dim());
-                for start in (0..q.nrows()).step_by(chunk) {
-                    let rows = s![start..(start + chunk).min(q.nrows()), ..];
-                    let mut scores = q.slice(rows).dot(&k.slice(rows).t());
-                    scores.indexed_iter_mut().for_each(|((i, j), score)| *score *= gamma.powi((i - j) as i32));
-                    out.slice_mut(rows).assign(&crate::chunked(state, q.slice(rows), k.slice(rows), v.slice(rows), gamma, chunk));
-                }
-                out
-            };
+            => each_chunk(q, k, v, chunk, |q, k, v| {
+                let mut scores = q.dot(&k.t());
+                scores.indexed_iter_mut().for_each(|((i, j), score)| *score *= gamma.powi((i - j) as i32));
+                crate::chunked(state, q, k, v, gamma, chunk)
+            });
         "writes-fade-twice": "what a chunk adds to the state fades twice: γ^(c−1−j) multiplies the keys and the values"
             => chunks(state, (q, k, v), gamma, chunk, Powers { writes: |j, c| 2 * (c - 1 - j), ..Powers::RIGHT });
         "write-faded-by-the-text": "what a chunk adds to the state has faded by γ^(n−1−j), as if it were read at the end of the text"
             => {
-                let n = q.nrows();
-                let mut out = Array2::zeros(v.dim());
-                for start in (0..n).step_by(chunk) {
-                    let end = (start + chunk).min(n);
-                    let rows = s![start..end, ..];
-                    let mut next = Array2::zeros(state.dim());
-                    crate::chunked(&mut next, q.slice(rows), k.slice(rows), v.slice(rows), gamma, chunk);
-                    let kept = &*state * gamma.powi((end - start) as i32);
-                    out.slice_mut(rows).assign(&crate::chunked(state, q.slice(rows), k.slice(rows), v.slice(rows), gamma, chunk));
-                    *state = kept + next * gamma.powi((n - end) as i32);
-                }
-                out
+                let mut left = q.nrows();
+                each_chunk(q, k, v, chunk, |q, k, v| {
+                    left -= q.nrows();
+                    let kept = &*state * gamma.powi(q.nrows() as i32);
+                    let rows = crate::chunked(state, q, k, v, gamma, chunk);
+                    *state = &kept + &((&*state - &kept) * gamma.powi(left as i32));
+                    rows
+                })
             };
         "full-chunk-writes-alone": "what a shorter chunk adds to the state has faded by γ^(C−1−j), as in a full one; it has fewer tokens"
             => {
@@ -373,17 +334,11 @@ exercise! {
         "all-fades-after": "the state fades by γ^c after the chunk was added to it: what is new fades with it"
             => chunks(state, (q, k, v), gamma, chunk, Powers { writes: |j, c| 2 * c - 1 - j, ..Powers::RIGHT });
         "not-written": "the state fades, and nothing of the chunk is added to it"
-            => {
-                let mut out = Array2::zeros(v.dim());
-                for start in (0..q.nrows()).step_by(chunk) {
-                    let end = (start + chunk).min(q.nrows());
-                    let rows = s![start..end, ..];
-                    let part = crate::chunked(&mut state.clone(), q.slice(rows), k.slice(rows), v.slice(rows), gamma, chunk);
-                    out.slice_mut(rows).assign(&part);
-                    *state *= gamma.powi((end - start) as i32);
-                }
-                out
-            };
+            => each_chunk(q, k, v, chunk, |q, k, v| {
+                let rows = crate::chunked(&mut state.clone(), q, k, v, gamma, chunk);
+                *state *= gamma.powi(q.nrows() as i32);
+                rows
+            });
         "pairs-not-read": "the rows are what the state gives: the pairs within the chunk are left out"
             => chunks(state, (q, k, v), gamma, chunk, Powers { sees: |_, _| false, ..Powers::RIGHT });
         "keys-alone": "the scores are k kᵀ: the keys are in the place of the queries, too"
@@ -391,20 +346,13 @@ exercise! {
         "queries-alone": "the scores are q qᵀ: the queries are in the place of the keys, too"
             => by_products(state, (q, k, v), chunk, |exponent| gamma.powi(exponent as i32), |q, _| q.dot(&q.t()), |k, v| k.t().dot(&v));
         "key-reads": "the keys read the state in the place of the queries"
-            => {
-                let mut out = Array2::zeros(v.dim());
-                for start in (0..q.nrows()).step_by(chunk) {
-                    let end = (start + chunk).min(q.nrows());
-                    let [q, k, v] = [q, k, v].map(|x| x.slice_move(s![start..end, ..]));
-                    let mut before = (&k - &q).dot(state);
-                    for (i, mut row) in before.axis_iter_mut(Axis(0)).enumerate() {
-                        row *= gamma.powi(i as i32 + 1);
-                    }
-                    let right = crate::chunked(state, q, k, v, gamma, chunk);
-                    out.slice_mut(s![start..end, ..]).assign(&(right + before));
+            => each_chunk(q, k, v, chunk, |q, k, v| {
+                let mut before = (&k - &q).dot(state);
+                for (i, mut row) in before.axis_iter_mut(Axis(0)).enumerate() {
+                    row *= gamma.powi(i as i32 + 1);
                 }
-                out
-            };
+                before + crate::chunked(state, q, k, v, gamma, chunk)
+            });
     }
 }
 
@@ -492,6 +440,22 @@ fn by_products(
         }
         out.slice_mut(s![start..end, ..]).assign(&(before + scores.dot(&v)));
         *state = &*state * power(c) + added(fading.view(), v);
+    }
+    out
+}
+
+/// The rows of each chunk, one below the other.
+fn each_chunk(
+    q: ArrayView2<f64>,
+    k: ArrayView2<f64>,
+    v: ArrayView2<f64>,
+    chunk: usize,
+    mut rows: impl FnMut(ArrayView2<f64>, ArrayView2<f64>, ArrayView2<f64>) -> Array2<f64>,
+) -> Array2<f64> {
+    let mut out = Array2::zeros(v.dim());
+    for start in (0..q.nrows()).step_by(chunk) {
+        let at = s![start..(start + chunk).min(q.nrows()), ..];
+        out.slice_mut(at).assign(&rows(q.slice(at), k.slice(at), v.slice(at)));
     }
     out
 }

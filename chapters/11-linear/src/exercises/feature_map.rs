@@ -138,5 +138,13 @@ exercise! {
             => x.mapv(|x| x.max(0.0) + (-x.abs()).exp().ln_1p() + 1.0);
         "tanh": "the feature is tanh(x) + 1"
             => x.mapv(|x| x.tanh() + 1.0);
+        "elu-below-0": "below 0 the feature is eˣ − 1, and from 0 on x + 1; 1 has to be added on both sides"
+            => x.mapv(|x| if x >= 0.0 { x + 1.0 } else { x.exp() - 1.0 });
+        "one-twice-below-0": "below 0 the feature is eˣ + 1, and from 0 on x + 1; elu is eˣ − 1 below, and with 1 more that is eˣ"
+            => x.mapv(|x| if x >= 0.0 { x + 1.0 } else { x.exp() + 1.0 });
+        "unchanged-from-0": "from 0 on the feature is x; 1 has to be added there, too"
+            => x.mapv(|x| if x >= 0.0 { x } else { x.exp() });
+        "zero-below-0": "below 0 the feature is 0, and from 0 on x + 1; below it is eˣ"
+            => x.mapv(|x| if x >= 0.0 { x + 1.0 } else { 0.0 });
     }
 }

@@ -276,6 +276,11 @@ exercise! {
             => crate::gated_scores(q, q, log_gates);
         "keys-alone": "the scores are those of k with k: the keys are in the place of the queries, too"
             => crate::gated_scores(k, k, log_gates);
+        "mean-factor": "q · k is multiplied by the mean of the channels' factors; each channel's product has its own"
+            => causal(Array2::from_shape_fn((q.nrows(), q.nrows()), |(i, j)| {
+                let factor = |c: usize| (j + 1..i + 1).map(|r| log_gates[[r, c]]).sum::<f64>().exp();
+                q.row(i).dot(&k.row(j)) * (0..q.ncols()).map(factor).sum::<f64>() / q.ncols() as f64
+            }));
     }
 }
 

@@ -288,6 +288,12 @@ exercise! {
             };
         "beta-for-gate": "the state fades by β in the place of the gate"
             => crate::kda_step(state, q, k, v, beta, Array1::from_elem(k.len(), beta).view());
+        "gate-along-columns": "the state is multiplied by the vector of gates as it is: its numbers belong to the columns unless it gets a second axis"
+            => {
+                *state = &*state * &gate;
+                crate::delta_step(state, k, v, beta);
+                q.dot(state)
+            };
     }
 
     within {

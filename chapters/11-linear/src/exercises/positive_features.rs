@@ -266,6 +266,12 @@ exercise! {
             => with(x, directions, |d, product, half| product - half / d, 0.5);
         "square-of-the-product": "half the square of ω · x′ is subtracted instead of half the squared length of x′"
             => with(x, directions, |_, product, _| product - product * product / 2.0, 0.5);
+        "trigonometric": "the feature is e^(‖x′‖²/2) times a cosine: that is the other known feature, which is negative at times"
+            => {
+                let x = &x / (x.ncols() as f64).powf(0.25);
+                let factors = x.map_axis(Axis(1), |row| (row.dot(&row) / 2.0).exp()).insert_axis(Axis(1));
+                x.dot(&directions.t()).mapv(f64::cos) * factors / (directions.nrows() as f64).sqrt()
+            };
     }
 }
 
