@@ -1,6 +1,6 @@
 //! 11.7 `bonus_step`
 
-use crate::seeded::normal;
+use crate::{given::expect_token, seeded::normal};
 use attn_exercise::{Trace, exercise, fields, pairwise};
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, array};
 use serde::{Deserialize, Serialize};
@@ -372,8 +372,16 @@ exercise! {
             };
         "gate-along-columns": "the state is multiplied by the vector of gates as it is: its numbers belong to the columns unless it gets a second axis"
             => {
+                expect_token(state.dim(), q, k, v);
                 let out = read(state, q, k, v, bonus);
                 *state = &*state * &gate + outer(k, v);
+                out
+            };
+        "gate-as-a-row": "the gates are made a row: they multiply the columns of S, and belong to its rows, one for each channel of the key"
+            => {
+                let out = read(state, q, k, v, bonus);
+                *state *= &gate.insert_axis(Axis(0));
+                *state += &outer(k, v);
                 out
             };
     }

@@ -50,7 +50,7 @@ exercise! {
             case("two keys at right angles", (Array2::zeros((2, 2)), array![[0.6, 0.8], [-0.8, 0.6], [0.6, 0.8]], array![[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], array![1.0, 1.0, 1.0])),
             of("β = 1", (6, 4, 3), Some(1.0), 0.9),
             of("β = 0: nothing happens", (3, 3, 2), Some(0.0), 0.8),
-            of("other βs", (9, 4, 4), None, 1.0),
+            of("other βs", (9, 4, 4), None, 0.9),
             of("keys that are longer than 1", (4, 3, 3), None, 1.3),
             of("β above 1", (5, 3, 2), Some(1.5), 1.0),
         ];

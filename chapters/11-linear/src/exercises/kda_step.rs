@@ -1,7 +1,10 @@
 //! 11.9 `kda_step`
 
 use super::bonus_step::{Seen, names, outer};
-use crate::seeded::{normal, uniform, units};
+use crate::{
+    given::expect_token,
+    seeded::{normal, uniform, units},
+};
 use attn_exercise::{Trace, exercise, pairwise};
 use ndarray::{Array1, Array2, ArrayView1, Axis, array};
 
@@ -290,7 +293,14 @@ exercise! {
             => crate::kda_step(state, q, k, v, beta, Array1::from_elem(k.len(), beta).view());
         "gate-along-columns": "the state is multiplied by the vector of gates as it is: its numbers belong to the columns unless it gets a second axis"
             => {
+                expect_token(state.dim(), q, k, v);
                 *state = &*state * &gate;
+                crate::delta_step(state, k, v, beta);
+                q.dot(state)
+            };
+        "gate-as-a-row": "the gates are made a row: they multiply the columns of S, and belong to its rows, one for each channel of the key"
+            => {
+                *state *= &gate.insert_axis(Axis(0));
                 crate::delta_step(state, k, v, beta);
                 q.dot(state)
             };
