@@ -241,7 +241,7 @@ exercise! {
             };
         "own-channel-by-channel": "where keys and values have one width, the token's own part is q ∘ u ∘ k ∘ v, number by number; q ∘ u ∘ k has to be summed first"
             => {
-                let out = q.dot(state) + &q * &bonus * &k * &v;
+                let out = q.dot(state) + &q * &bonus * k * v;
                 write(state, k, v, gate);
                 out
             };
@@ -381,6 +381,13 @@ exercise! {
             => {
                 let out = read(state, q, k, v, bonus);
                 *state *= &gate.insert_axis(Axis(0));
+                *state += &outer(k, v);
+                out
+            };
+        "gate-of-the-column": "the number of S in row r and column c fades by gate c; it is gate r"
+            => {
+                let out = read(state, q, k, v, bonus);
+                state.indexed_iter_mut().for_each(|((_, column), held)| *held *= gate[column]);
                 *state += &outer(k, v);
                 out
             };

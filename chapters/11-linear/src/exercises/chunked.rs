@@ -353,6 +353,22 @@ exercise! {
                 }
                 before + crate::chunked(state, q, k, v, gamma, chunk)
             });
+        "pairs-of-earlier-chunks": "the pairs run from the first token of the text on: what earlier chunks wrote is in the state already, and counts twice"
+            => {
+                let pairs = chunks(&mut Array2::zeros(state.dim()), (q, k, v), gamma, q.nrows(), Powers::RIGHT);
+                let inner = chunks(&mut Array2::zeros(state.dim()), (q, k, v), gamma, chunk, Powers { reads: false, ..Powers::RIGHT });
+                crate::chunked(state, q, k, v, gamma, chunk) + pairs - inner
+            };
+        "updated-for-each-row": "the state is updated after each row of the chunk, and the next row reads it besides the pairs: the chunk's own tokens count twice"
+            => each_chunk(q, k, v, chunk, |q, k, v| {
+                let pairs = chunks(&mut Array2::zeros(state.dim()), (q, k, v), gamma, q.nrows(), Powers::RIGHT);
+                let mut before = Array2::zeros(v.dim());
+                for (i, mut row) in before.axis_iter_mut(Axis(0)).enumerate() {
+                    row.scaled_add(gamma.powi(i as i32 + 1), &q.row(i).dot(state));
+                    *state = &*state * gamma + k.row(i).insert_axis(Axis(1)).dot(&v.row(i).insert_axis(Axis(0)));
+                }
+                before + pairs
+            });
     }
 }
 

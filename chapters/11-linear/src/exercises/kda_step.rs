@@ -304,6 +304,12 @@ exercise! {
                 crate::delta_step(state, k, v, beta);
                 q.dot(state)
             };
+        "gate-of-the-column": "the number of S in row r and column c fades by gate c; it is gate r"
+            => {
+                state.indexed_iter_mut().for_each(|((_, column), held)| *held *= gate[column]);
+                crate::delta_step(state, k, v, beta);
+                q.dot(state)
+            };
     }
 
     within {

@@ -308,6 +308,14 @@ exercise! {
                 }
                 out
             };
+        "divided-on-the-way": "each weight is divided by the sum of the weights up to its own key; all of a row are divided by one sum"
+            => {
+                let weights = causal(q.dot(&k.t()));
+                let mut sums = weights.clone();
+                sums.accumulate_axis_inplace(Axis(1), |before, sum| *sum += before);
+                let shares = Array2::from_shape_fn(weights.dim(), |at| if sums[at] == 0.0 { 0.0 } else { weights[at] / sums[at] });
+                shares.dot(&v)
+            };
     }
 }
 

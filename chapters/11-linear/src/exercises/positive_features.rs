@@ -105,9 +105,9 @@ exercise! {
             => with(x, directions, |d, product, half| product * d.powf(0.25) - half, 0.5);
         "length-of-direction": "‖ω‖²/2 is subtracted instead of ‖x′‖²/2"
             => {
-                let right = with(x, directions, |_, product, _| product, 0.5);
-                let halves = directions.map_axis(Axis(1), |row| (-row.dot(&row) / 2.0).exp());
-                right * halves
+                let x = &x / (x.ncols() as f64).powf(0.25);
+                let halves = directions.map_axis(Axis(1), |row| row.dot(&row) / 2.0);
+                (x.dot(&directions.t()) - halves).mapv(f64::exp) / (directions.nrows() as f64).sqrt()
             };
         "cosine": "the feature is a cosine: those are the trigonometric features, which are negative at times"
             => {
@@ -271,6 +271,16 @@ exercise! {
                 let x = &x / (x.ncols() as f64).powf(0.25);
                 let factors = x.map_axis(Axis(1), |row| (row.dot(&row) / 2.0).exp()).insert_axis(Axis(1));
                 x.dot(&directions.t()).mapv(f64::cos) * factors / (directions.nrows() as f64).sqrt()
+            };
+        "largest-product-subtracted": "the largest product ω · x′ of each row is subtracted from its exponents: the products of features are no longer those that are asked for"
+            => {
+                let x = &x / (x.ncols() as f64).powf(0.25);
+                let mut features = x.dot(&directions.t());
+                for (mut row, x) in features.rows_mut().into_iter().zip(x.rows()) {
+                    let most = row.fold(f64::NEG_INFINITY, |most, x| most.max(*x));
+                    row.mapv_inplace(|product| (product - x.dot(&x) / 2.0 - most).exp());
+                }
+                features / (directions.nrows() as f64).sqrt()
             };
     }
 }

@@ -157,9 +157,9 @@ exercise! {
             };
         "beta-squared": "β multiplies twice"
             => crate::wy_form(k, v, (&beta * &beta).view());
-        "u-plain": "U is β v: only W is brought into the form"
+        "u-plain": "U is β v: nothing is subtracted from its rows"
             => Wy { u: &v * &beta.insert_axis(Axis(1)), ..crate::wy_form(k, v, beta) };
-        "w-plain": "W is β k: only U is brought into the form"
+        "w-plain": "W is β k: nothing is subtracted from its rows"
             => Wy { w: &k * &beta.insert_axis(Axis(1)), ..crate::wy_form(k, v, beta) };
         "exchanged": "where keys and values have one width, W and U have changed places"
             => {
