@@ -96,7 +96,7 @@ exercise! {
             => x.mapv(|x| (x + 1.0).max(0.0));
         "epsilon": "a small number is added to every feature; elu + 1 is never 0 but for rounding"
             => x.mapv(|x| if x > 0.0 { x + 1.0 } else { x.exp() } + 1e-6);
-        "one-more": "1 is added to both sides: the formula above has the 1 of elu + 1 already"
+        "one-more": "1 is added once more: the two sides, x + 1 and eˣ, have the 1 of elu + 1 already"
             => x.mapv(|x| if x > 0.0 { x + 1.0 } else { x.exp() } + 1.0);
         "one-in-the-exponent": "below 0 the feature is e to the power of x + 1"
             => x.mapv(|x| if x > 0.0 { x + 1.0 } else { (x + 1.0).exp() });
