@@ -13,6 +13,8 @@ pub struct Functions {
     pub chunked: exercises::chunked::Body,
     /// Exercise 11.8.
     pub delta_step: exercises::delta_step::Body,
+    /// Exercise 11.11.
+    pub chunk_backward: exercises::chunk_backward::Body,
 }
 
 /// The reference's.
@@ -22,4 +24,5 @@ pub const REFERENCE: Functions = Functions {
     linear_step: crate::linear_step,
     chunked: crate::chunked,
     delta_step: crate::delta_step,
+    chunk_backward: crate::chunk_backward,
 };

@@ -31,4 +31,8 @@ pub const FUNCTIONS: Functions = Functions {
         let _running = entered("11.8");
         answers::delta_step(state, k, v, beta)
     },
+    chunk_backward: |state, q, k, v, d_out, d_next| {
+        let _running = entered("11.11");
+        answers::chunk_backward(state, q, k, v, d_out, d_next)
+    },
 };

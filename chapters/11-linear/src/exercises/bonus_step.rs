@@ -1,6 +1,6 @@
 //! 11.7 `bonus_step`
 
-use crate::seeded::normal;
+use crate::{given::expect_token, seeded::normal};
 use attn_exercise::{Trace, exercise, fields, pairwise};
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, array};
 use serde::{Deserialize, Serialize};
@@ -99,18 +99,18 @@ exercise! {
     mistakes (state, q, k, v, gate, bonus) {
         "reads-after": "the query reads after the token was written, as in the other members of the family; here it reads what was there before"
             => {
-                *state = &*state * &gate.insert_axis(Axis(1)) + outer(k, v);
+                write(state, k, v, gate);
                 q.dot(state)
             };
         "reads-after-with-bonus": "the query reads after the token was written and the state has faded, and the bonus comes on top: the token counts twice"
             => {
-                *state = &*state * &gate.insert_axis(Axis(1)) + outer(k, v);
-                q.dot(state) + &v * (&q * &bonus).dot(&k)
+                write(state, k, v, gate);
+                read(state, q, k, v, bonus)
             };
         "no-bonus": "the token does not see itself: the bonus is left out"
             => {
                 let out = q.dot(state);
-                *state = &*state * &gate.insert_axis(Axis(1)) + outer(k, v);
+                write(state, k, v, gate);
                 out
             };
         "bonus-of-one": "the token sees itself with the weight q · k: the bonus is not used"
@@ -124,13 +124,13 @@ exercise! {
         "fades-first": "the state forgets before it is read; the gate of a token acts after its reading"
             => {
                 *state *= &gate.insert_axis(Axis(1));
-                let out = q.dot(state) + &v * (&q * &bonus).dot(&k);
+                let out = read(state, q, k, v, bonus);
                 *state += &outer(k, v);
                 out
             };
         "write-fades": "the token is written before the state forgets, and fades at once"
             => {
-                let out = q.dot(state) + &v * (&q * &bonus).dot(&k);
+                let out = read(state, q, k, v, bonus);
                 *state += &outer(k, v);
                 *state *= &gate.insert_axis(Axis(1));
                 out
@@ -141,44 +141,43 @@ exercise! {
             => crate::bonus_step(state, q, k, v, gate.mapv(|gate| 1.0 - gate).view(), bonus);
         "mixed": "the token is written with 1 − gate; it is written whole"
             => {
-                let out = q.dot(state) + &v * (&q * &bonus).dot(&k);
+                let out = read(state, q, k, v, bonus);
                 let share = gate.mapv(|gate| 1.0 - gate) * k;
                 *state = &*state * &gate.insert_axis(Axis(1)) + outer(share.view(), v);
                 out
             };
-        "gate-on-columns": "where keys and values have one width, the gate multiplies the columns of S; it belongs to the rows, one for each channel of the key"
-            => if k.len() == v.len() {
-                let out = q.dot(state) + &v * (&q * &bonus).dot(&k);
-                *state = &*state * &gate + outer(k, v);
+        "gate-on-columns": "the gate multiplies the columns of S; it belongs to the rows, one for each channel of the key"
+            => {
+                let out = read(state, q, k, v, bonus);
+                *state *= &gate;
+                *state += &outer(k, v);
                 out
-            } else {
-                crate::bonus_step(state, q, k, v, gate, bonus)
             };
         "mean-gate": "all rows of S are multiplied by the mean of the gates; each row has its own"
             => crate::bonus_step(state, q, k, v, Array1::from_elem(k.len(), gate.sum() / k.len() as f64).view(), bonus);
         "bonus-on-state": "the bonus multiplies what the state holds, too; it belongs to the token's own part"
             => {
                 let out = (&q * &bonus).dot(&(&*state + &outer(k, v)));
-                *state = &*state * &gate.insert_axis(Axis(1)) + outer(k, v);
+                write(state, k, v, gate);
                 out
             };
         "bonus-added": "the bonus is added to the key instead of multiplied by it"
             => {
                 let own = q.dot(&(&k + &bonus));
                 let out = q.dot(state) + &v * own;
-                *state = &*state * &gate.insert_axis(Axis(1)) + outer(k, v);
+                write(state, k, v, gate);
                 out
             };
         "query-written": "the query is written in the place of the key"
             => {
-                let out = q.dot(state) + &v * (&q * &bonus).dot(&k);
+                let out = read(state, q, k, v, bonus);
                 *state = &*state * &gate.insert_axis(Axis(1)) + outer(q, v);
                 out
             };
         "key-reads": "the key reads the state in the place of the query"
             => {
                 let out = k.dot(state) + &v * (&q * &bonus).dot(&k);
-                *state = &*state * &gate.insert_axis(Axis(1)) + outer(k, v);
+                write(state, k, v, gate);
                 out
             };
         "unnoticed": "a copy of the state is changed, and `state` itself stays as it was"
@@ -192,19 +191,19 @@ exercise! {
         "own-without-the-query": "the token's own part is bonus · k, without the query"
             => {
                 let out = q.dot(state) + &v * bonus.dot(&k);
-                *state = &*state * &gate.insert_axis(Axis(1)) + outer(k, v);
+                write(state, k, v, gate);
                 out
             };
         "own-without-the-key": "the token's own part is q · bonus, without the key"
             => {
                 let out = q.dot(state) + &v * q.dot(&bonus);
-                *state = &*state * &gate.insert_axis(Axis(1)) + outer(k, v);
+                write(state, k, v, gate);
                 out
             };
         "one-bonus": "the token's own part is q · k times the mean of the bonus; each channel has its own"
             => {
                 let out = q.dot(state) + &v * (q.dot(&k) * bonus.sum() / k.len() as f64);
-                *state = &*state * &gate.insert_axis(Axis(1)) + outer(k, v);
+                write(state, k, v, gate);
                 out
             };
         "gate-exponentiated": "exp(−e^gate) fades the state, as RWKV makes a gate of its w; here the gate is given as a factor"
@@ -214,7 +213,182 @@ exercise! {
         "bonus-beside-one": "the token sees itself twice: with the bonus and without"
             => {
                 let out = q.dot(state) + &v * ((&q * &bonus).dot(&k) + q.dot(&k));
-                *state = &*state * &gate.insert_axis(Axis(1)) + outer(k, v);
+                write(state, k, v, gate);
+                out
+            };
+        "summed-bonus": "the token's own part is q · k times the sum of the bonus; each channel has its own"
+            => {
+                let out = q.dot(state) + &v * (q.dot(&k) * bonus.sum());
+                write(state, k, v, gate);
+                out
+            };
+        "bonus-on-the-reading": "the bonus multiplies what is read of the state, and the token's own part is q · k: it is the other way round"
+            => {
+                let out = (&q * &bonus).dot(state) + &v * q.dot(&k);
+                write(state, k, v, gate);
+                out
+            };
+        "bonus-read-from-the-state": "the token is written with its bonus, and the query reads afterwards: the bonus stays in the state"
+            => {
+                *state = &*state * &gate.insert_axis(Axis(1)) + outer((&k * &bonus).view(), v);
+                q.dot(state)
+            };
+        "own-without-the-value": "the token's own part is added without its value: the number q · (u ∘ k) belongs before v"
+            => {
+                let out = q.dot(state) + (&q * &bonus).dot(&k);
+                write(state, k, v, gate);
+                out
+            };
+        "own-channel-by-channel": "where keys and values have one width, the token's own part is q ∘ u ∘ k ∘ v, number by number; q ∘ u ∘ k has to be summed first"
+            => {
+                let out = q.dot(state) + &q * &bonus * k * v;
+                write(state, k, v, gate);
+                out
+            };
+        "own-with-the-key-twice": "the token's own part is k · (u ∘ k): the key is in the place of the query"
+            => {
+                let out = q.dot(state) + &v * (&k * &bonus).dot(&k);
+                write(state, k, v, gate);
+                out
+            };
+        "own-alone": "the output is the token's own part: the state is not read"
+            => {
+                let out = &v * (&q * &bonus).dot(&k);
+                write(state, k, v, gate);
+                out
+            };
+        "own-multiplied": "the token's own part multiplies what was read instead of being added with v"
+            => {
+                let out = q.dot(state) * (&q * &bonus).dot(&k);
+                write(state, k, v, gate);
+                out
+            };
+        "own-gated": "the token's own part is multiplied by the gate, too"
+            => {
+                let out = q.dot(state) + &v * (&q * &bonus * gate).dot(&k);
+                write(state, k, v, gate);
+                out
+            };
+        "reads-gated": "what is read has faded by the token's gate, and the state fades as well as it should: the gate acts after the reading"
+            => {
+                let out = (&q * &gate).dot(&(&*state + &outer((&k * &bonus).view(), v)));
+                write(state, k, v, gate);
+                out
+            };
+        "not-written": "the token is not written: the state only fades"
+            => {
+                let out = read(state, q, k, v, bonus);
+                *state *= &gate.insert_axis(Axis(1));
+                out
+            };
+        "fades-between": "the token is written before the reading, and the state fades after it: the token counts twice"
+            => {
+                *state += &outer(k, v);
+                let out = read(state, q, k, v, bonus);
+                *state *= &gate.insert_axis(Axis(1));
+                out
+            };
+        "first-gate": "all rows of S have the gate of channel 0"
+            => crate::bonus_step(state, q, k, v, Array1::from_elem(k.len(), gate[0]).view(), bonus);
+        "gate-squared": "the state fades twice"
+            => crate::bonus_step(state, q, k, v, (&gate * &gate).view(), bonus);
+        "bonus-fades": "the bonus is the factor by which the state fades, and the gate the bonus: they have changed places"
+            => crate::bonus_step(state, q, k, v, bonus, gate);
+        "state-times-query": "S is multiplied by the query from the right: that sums over the values' numbers instead of the channels"
+            => {
+                let out = state.dot(&q) + &v * (&q * &bonus).dot(&k);
+                write(state, k, v, gate);
+                out
+            };
+        "transposed": "v kᵀ is written instead of k vᵀ"
+            => {
+                let out = read(state, q, k, v, bonus);
+                *state *= &gate.insert_axis(Axis(1));
+                *state += &outer(v, k);
+                out
+            };
+        "gate-added": "the gate is added to the rows of S instead of multiplied"
+            => {
+                let out = read(state, q, k, v, bonus);
+                *state += &gate.insert_axis(Axis(1));
+                *state += &outer(k, v);
+                out
+            };
+        "own-subtracted": "the token's own part is subtracted instead of added"
+            => crate::bonus_step(state, q, k, v, gate, bonus.mapv(|bonus| -bonus).view());
+        "products-apart": "the token's own part is q · u times q · k: the three are multiplied channel by channel, and then summed"
+            => {
+                let out = q.dot(state) + &v * (q.dot(&bonus) * q.dot(&k));
+                write(state, k, v, gate);
+                out
+            };
+        "products-apart-by-key": "the token's own part is q · u times u · k, or q · k times u · k: the three are multiplied channel by channel, and then summed"
+            => {
+                let out = q.dot(state) + &v * (q.dot(&k) * bonus.dot(&k));
+                write(state, k, v, gate);
+                out
+            };
+        "exchanged": "queries and keys have changed places: the key reads and the query is written"
+            => crate::bonus_step(state, k, q, v, gate, bonus);
+        "elementwise": "k and v are multiplied number by number; k vᵀ has a row for each number of k"
+            => {
+                let out = read(state, q, k, v, bonus);
+                *state *= &gate.insert_axis(Axis(1));
+                *state += &(&k * &v);
+                out
+            };
+        "gate-negative-exponent": "e^(−gate) fades the state; here the gate is given as a factor"
+            => crate::bonus_step(state, q, k, v, gate.mapv(|gate| (-gate).exp()).view(), bonus);
+        "bonus-on-columns": "the bonus multiplies the columns of k vᵀ; it belongs to the rows, one for each channel of the key"
+            => {
+                let out = q.dot(&(&*state + &(outer(k, v) * bonus)));
+                write(state, k, v, gate);
+                out
+            };
+        "bonus-to-the-query": "the bonus is added to the query instead of multiplied by it and the key"
+            => {
+                let out = q.dot(state) + &v * (&q + &bonus).dot(&k);
+                write(state, k, v, gate);
+                out
+            };
+        "read-in-between": "the token is written, read, and then all fades; the bonus is left out"
+            => {
+                *state += &outer(k, v);
+                let out = q.dot(state);
+                *state *= &gate.insert_axis(Axis(1));
+                out
+            };
+        "gate-for-bonus": "the token's own part has the gate in the place of the bonus"
+            => {
+                let out = q.dot(state) + &v * (&q * &gate).dot(&k);
+                write(state, k, v, gate);
+                out
+            };
+        "bonus-for-gate": "the state fades by the bonus in the place of the gate"
+            => {
+                let out = read(state, q, k, v, bonus);
+                *state = &*state * &bonus.insert_axis(Axis(1)) + outer(k, v);
+                out
+            };
+        "gate-along-columns": "the state is multiplied by the vector of gates as it is: its numbers belong to the columns unless it gets a second axis"
+            => {
+                expect_token(state.dim(), q, k, v);
+                let out = read(state, q, k, v, bonus);
+                *state = &*state * &gate + outer(k, v);
+                out
+            };
+        "gate-as-a-row": "the gates are made a row: they multiply the columns of S, and belong to its rows, one for each channel of the key"
+            => {
+                let out = read(state, q, k, v, bonus);
+                *state *= &gate.insert_axis(Axis(0));
+                *state += &outer(k, v);
+                out
+            };
+        "gate-of-the-column": "the number of S in row r and column c fades by gate c; it is gate r"
+            => {
+                let out = read(state, q, k, v, bonus);
+                state.indexed_iter_mut().for_each(|((_, column), held)| *held *= gate[column]);
+                *state += &outer(k, v);
                 out
             };
     }
@@ -240,4 +414,20 @@ pub(super) fn names(n: usize) -> impl Iterator<Item = String> {
 pub(super) fn outer(k: ArrayView1<f64>, v: ArrayView1<f64>) -> Array2<f64> {
     let v: ArrayView2<f64> = v.insert_axis(Axis(0));
     k.insert_axis(Axis(1)).dot(&v)
+}
+
+/// What a token reads, before anything is written.
+fn read(
+    state: &Array2<f64>,
+    q: ArrayView1<f64>,
+    k: ArrayView1<f64>,
+    v: ArrayView1<f64>,
+    bonus: ArrayView1<f64>,
+) -> Array1<f64> {
+    q.dot(state) + &v * (&q * &bonus).dot(&k)
+}
+
+/// The state forgets, and the token is written.
+fn write(state: &mut Array2<f64>, k: ArrayView1<f64>, v: ArrayView1<f64>, gate: ArrayView1<f64>) {
+    *state = &*state * &gate.insert_axis(Axis(1)) + outer(k, v);
 }

@@ -96,8 +96,6 @@ exercise! {
     }
 
     mistakes (state, q, k, v, d_out, d_next) {
-        "d-next-forgotten": "d_next is not used: dk, dv and d_state lack what comes from behind the chunk"
-            => crate::chunk_backward(state, q, k, v, d_out, Array2::zeros(d_next.dim()).view());
         "d-next-in-the-state-alone": "d_next reaches d_state and neither dk nor dv: keys and values are written into the state that is handed on"
             => {
                 let inner = crate::chunk_backward(state, q, k, v, d_out, Array2::zeros(d_next.dim()).view());
@@ -118,11 +116,13 @@ exercise! {
                 let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
                 Gradients { dv: right.dv - k.dot(&d_next), ..right }
             };
+        "d-next-forgotten": "d_next is not used: dk, dv and d_state lack what comes from behind the chunk"
+            => crate::chunk_backward(state, q, k, v, d_out, Array2::zeros(d_next.dim()).view());
         "state-not-in-dq": "dq lacks d_out Sᵀ: the queries read the state from before the chunk, too"
             => crate::chunk_backward(Array2::zeros(state.dim()).view(), q, k, v, d_out, d_next);
         "rows-not-in-the-state": "d_state is d_next alone: the chunk's rows read the state, too"
             => Gradients { d_state: d_next.to_owned(), ..crate::chunk_backward(state, q, k, v, d_out, d_next) };
-        "no-mask": "nothing is masked: every token gets gradients as if it had seen those behind it"
+        "no-mask": "nothing is masked, or the whole chunk is in a state that stands in the place of the masked scores: every token gets gradients as if it had seen those behind it"
             => masked(state, q, k, v, d_out, d_next, [|_, _| true; 2]);
         "scores-not-masked": "the scores in dv are not masked; the gradient of the scores is"
             => masked(state, q, k, v, d_out, d_next, [|_, _| true, |i, j| j <= i]);
@@ -204,6 +204,156 @@ exercise! {
                 let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
                 Gradients { dq: right.dq - d_out.dot(&state.t()) + v.dot(&state.t()), ..right }
             };
+        "pairs-not-in-dq": "dq lacks d_scores · k: the queries see the keys of the chunk, too"
+            => {
+                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
+                Gradients { dq: d_out.dot(&state.t()), ..right }
+            };
+        "pairs-not-in-dk": "dk lacks d_scoresᵀ · q: the queries of the chunk see the keys"
+            => {
+                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
+                Gradients { dk: v.dot(&d_next.t()), ..right }
+            };
+        "pairs-not-in-dv": "dv lacks scoresᵀ · d_out: the rows of the chunk are made of the values"
+            => {
+                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
+                Gradients { dv: k.dot(&d_next), ..right }
+            };
+        "pairs-forgotten": "the pairs within the chunk are left out: dq, dk and dv have the terms of the states alone"
+            => Gradients {
+                dq: d_out.dot(&state.t()),
+                dk: v.dot(&d_next.t()),
+                dv: k.dot(&d_next),
+                d_state: q.t().dot(&d_out) + d_next,
+            };
+        "dv-with-d-scores": "dv is d_scoresᵀ · d_out; it is the scores themselves that multiply the values"
+            => {
+                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
+                Gradients { dv: causal(d_out.dot(&v.t())).t().dot(&d_out) + k.dot(&d_next), ..right }
+            };
+        "scores-for-d-scores": "the scores q kᵀ stand in the place of their gradient d_out vᵀ"
+            => with_scores(state, q, k, v, d_out, d_next, [causal(q.dot(&k.t())), causal(q.dot(&k.t()))]);
+        "d-scores-turned": "the gradient of the scores is v d_outᵀ, masked; it is d_out vᵀ"
+            => with_scores(state, q, k, v, d_out, d_next, [causal(q.dot(&k.t())), causal(v.dot(&d_out.t()))]);
+        "d-scores-by-scores": "the gradient of the scores is multiplied by the scores, as a softmax would have it"
+            => with_scores(state, q, k, v, d_out, d_next, [causal(q.dot(&k.t())), causal(d_out.dot(&v.t()) * q.dot(&k.t()))]);
+        "dq-with-d-next": "dq has d_out d_nextᵀ in the place of d_out Sᵀ"
+            => {
+                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
+                Gradients { dq: causal(d_out.dot(&v.t())).dot(&k) + d_out.dot(&d_next.t()), ..right }
+            };
+        "d-state-for-d-next": "dk and dv have d_state in the place of d_next: the rows of the chunk count twice in them"
+            => {
+                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
+                let dk = causal(d_out.dot(&v.t())).t().dot(&q) + v.dot(&right.d_state.t());
+                let dv = causal(q.dot(&k.t())).t().dot(&d_out) + k.dot(&right.d_state);
+                Gradients { dk, dv, ..right }
+            };
+        "dv-with-the-state": "dv has k S in the place of k d_next"
+            => {
+                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
+                Gradients { dv: causal(q.dot(&k.t())).t().dot(&d_out) + k.dot(&state), ..right }
+            };
+        "values-in-the-state": "d_state is kᵀ v + d_next: that is the state that is handed on, with d_next for S"
+            => {
+                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
+                Gradients { d_state: k.t().dot(&v) + d_next, ..right }
+            };
+        "written-in-the-state": "d_state has kᵀ v on top: what the chunk writes does not depend on the state"
+            => {
+                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
+                Gradients { d_state: q.t().dot(&d_out) + d_next + k.t().dot(&v), ..right }
+            };
+        "dv-negated": "dv has the opposite sign"
+            => {
+                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
+                Gradients { dv: -causal(q.dot(&k.t())).t().dot(&d_out) - k.dot(&d_next), ..right }
+            };
+        "minus-next": "what comes from d_next is subtracted; it is added"
+            => {
+                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
+                Gradients { dk: causal(d_out.dot(&v.t())).t().dot(&q) - v.dot(&d_next.t()), dv: causal(q.dot(&k.t())).t().dot(&d_out) - k.dot(&d_next), d_state: q.t().dot(&d_out) - d_next, ..right }
+            };
+        "state-not-transposed": "dq has d_out S in the place of d_out Sᵀ"
+            => {
+                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
+                Gradients { dq: d_out.dot(&state) + causal(d_out.dot(&v.t())).dot(&k), ..right }
+            };
+        "d-next-not-transposed": "dk has v d_next in the place of v d_nextᵀ"
+            => {
+                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
+                Gradients { dk: causal(d_out.dot(&v.t())).t().dot(&q) + v.dot(&d_next), ..right }
+            };
+        "d-state-turned": "d_state is d_outᵀ q + d_next: that has rows and columns exchanged"
+            => {
+                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
+                Gradients { d_state: d_out.t().dot(&q) + d_next, ..right }
+            };
+        "dk-with-what-q-reads": "dk has d_out Sᵀ in the place of v d_nextᵀ: it is the queries that read the state before the chunk"
+            => {
+                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
+                Gradients { dk: causal(d_out.dot(&v.t())).t().dot(&q) + d_out.dot(&state.t()), ..right }
+            };
+        "next-in-dq": "dq has v d_nextᵀ on top: no query is in the state that is handed on"
+            => {
+                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
+                Gradients { dq: right.dq + v.dot(&d_next.t()), ..right }
+            };
+        "scores-scaled": "the scores and their gradient are divided by √d; no scale is in the chunk"
+            => {
+                let root = (q.ncols() as f64).sqrt();
+                let scores = [q.dot(&k.t()), d_out.dot(&v.t())].map(|scores| causal(scores) / root);
+                with_scores(state, q, k, v, d_out, d_next, scores)
+            };
+        "softmax-gradient": "the gradient of the scores is that of a softmax, scores ∘ (d_weights − sums); there is no softmax here"
+            => {
+                let (scores, d_scores) = (causal(q.dot(&k.t())), causal(d_out.dot(&v.t())));
+                let sums = (&scores * &d_scores).sum_axis(ndarray::Axis(1)).insert_axis(ndarray::Axis(1));
+                let d_scores = &scores * (d_scores - sums);
+                with_scores(state, q, k, v, d_out, d_next, [scores, d_scores])
+            };
+        "state-in-dk": "dk has d_out Sᵀ on top: no key reads the state"
+            => {
+                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
+                Gradients { dk: right.dk + d_out.dot(&state.t()), ..right }
+            };
+        "q-not-transposed": "d_state is q d_out + d_next, without qᵀ"
+            => {
+                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
+                Gradients { d_state: q.dot(&d_out) + d_next, ..right }
+            };
+        "keys-transposed": "dv has kᵀ d_next in the place of k d_next"
+            => {
+                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
+                Gradients { dv: causal(q.dot(&k.t())).t().dot(&d_out) + k.t().dot(&d_next), ..right }
+            };
+        "d-scores-not-transposed": "the gradient of the scores is d_out v instead of d_out vᵀ"
+            => with_scores(state, q, k, v, d_out, d_next, [causal(q.dot(&k.t())), causal(d_out.dot(&v))]);
+        "queries-summed": "d_state has the sum of the rows of d_out in every row, without the queries"
+            => {
+                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
+                Gradients { d_state: &d_out.sum_axis(ndarray::Axis(0)) + &d_next, ..right }
+            };
+        "dv-without-d-out": "dv is scoresᵀ v: the gradient of the rows is missing"
+            => {
+                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
+                Gradients { dv: causal(q.dot(&k.t())).t().dot(&v) + k.dot(&d_next), ..right }
+            };
+        "mean": "all gradients are divided by the number of tokens; the loss is no mean"
+            => {
+                let (right, c) = (crate::chunk_backward(state, q, k, v, d_out, d_next), q.nrows() as f64);
+                Gradients { dq: right.dq / c, dk: right.dk / c, dv: right.dv / c, d_state: right.d_state / c }
+            };
+        "d-out-of-ones": "the gradient of the scores is computed as if d_out were 1 everywhere"
+            => with_scores(state, q, k, v, d_out, d_next, [causal(q.dot(&k.t())), causal(Array2::<f64>::ones(d_out.dim()).dot(&v.t()))]);
+        "scores-of-queries": "the scores are q qᵀ instead of q kᵀ"
+            => with_scores(state, q, k, v, d_out, d_next, [causal(q.dot(&q.t())), causal(d_out.dot(&v.t()))]);
+        "scores-of-keys": "the scores are k kᵀ instead of q kᵀ"
+            => with_scores(state, q, k, v, d_out, d_next, [causal(k.dot(&k.t())), causal(d_out.dot(&v.t()))]);
+        "scores-not-transposed": "the scores are q k instead of q kᵀ"
+            => with_scores(state, q, k, v, d_out, d_next, [causal(q.dot(&k)), causal(d_out.dot(&v.t()))]);
+        "values-by-values": "the gradient of the scores is v vᵀ instead of d_out vᵀ"
+            => with_scores(state, q, k, v, d_out, d_next, [causal(q.dot(&k.t())), causal(v.dot(&v.t()))]);
     }
 }
 
@@ -226,8 +376,20 @@ fn masked(
     d_next: ArrayView2<f64>,
     [of_scores, of_gradient]: [fn(usize, usize) -> bool; 2],
 ) -> Gradients {
-    let scores = kept(q.dot(&k.t()), of_scores);
-    let d_scores = kept(d_out.dot(&v.t()), of_gradient);
+    let scores = [kept(q.dot(&k.t()), of_scores), kept(d_out.dot(&v.t()), of_gradient)];
+    with_scores(state, q, k, v, d_out, d_next, scores)
+}
+
+/// From these scores, and this gradient of them.
+fn with_scores(
+    state: ArrayView2<f64>,
+    q: ArrayView2<f64>,
+    k: ArrayView2<f64>,
+    v: ArrayView2<f64>,
+    d_out: ArrayView2<f64>,
+    d_next: ArrayView2<f64>,
+    [scores, d_scores]: [Array2<f64>; 2],
+) -> Gradients {
     Gradients {
         dq: d_out.dot(&state.t()) + d_scores.dot(&k),
         dk: d_scores.t().dot(&q) + v.dot(&d_next.t()),

@@ -96,5 +96,55 @@ exercise! {
             => x.mapv(|x| (x + 1.0).max(0.0));
         "epsilon": "a small number is added to every feature; elu + 1 is never 0 but for rounding"
             => x.mapv(|x| if x > 0.0 { x + 1.0 } else { x.exp() } + 1e-6);
+        "one-more": "1 is added once more: the two sides, x + 1 and eˣ, have the 1 of elu + 1 already"
+            => x.mapv(|x| if x > 0.0 { x + 1.0 } else { x.exp() } + 1.0);
+        "one-in-the-exponent": "below 0 the feature is e to the power of x + 1"
+            => x.mapv(|x| if x > 0.0 { x + 1.0 } else { (x + 1.0).exp() });
+        "meets-at-one": "eˣ is taken of all numbers up to 1; from 0 on it is x + 1"
+            => x.mapv(|x| if x > 1.0 { x + 1.0 } else { x.exp() });
+        "meets-at-minus-one": "1 is added to all numbers from −1 on; below 0 it is eˣ"
+            => x.mapv(|x| if x > -1.0 { x + 1.0 } else { x.exp() });
+        "turned-below": "below 0 the feature is 1 − eˣ, which falls where it should grow"
+            => x.mapv(|x| if x > 0.0 { x + 1.0 } else { 1.0 - x.exp() });
+        "negative-below": "below 0 the feature is −eˣ, which is negative"
+            => x.mapv(|x| if x > 0.0 { x + 1.0 } else { -x.exp() });
+        "zero-below": "below 0 the feature is 0; it is eˣ"
+            => x.mapv(|x| if x > 0.0 { x + 1.0 } else { 0.0 });
+        "leaky": "below 0 the feature is 1 + x/100, as in a leaky ReLU; it is eˣ"
+            => x.mapv(|x| if x > 0.0 { x + 1.0 } else { 1.0 + 0.01 * x });
+        "both-above": "eˣ is added to numbers above 0, too: that is max(x, 0) + eˣ"
+            => x.mapv(|x| x.max(0.0) + x.exp());
+        "one-subtracted": "1 is subtracted from elu instead of added"
+            => x.mapv(|x| if x > 0.0 { x - 1.0 } else { x.exp() - 2.0 });
+        "exponential-of-relu": "the feature is e to the power of max(x, 0)"
+            => x.mapv(|x| x.max(0.0).exp());
+        "exponential-of-magnitude": "the feature is e^(−|x|), which is the same for x and −x"
+            => x.mapv(|x| (-x.abs()).exp());
+        "exponential-minus-one": "eˣ − 1 is taken of every number"
+            => x.mapv(f64::exp_m1);
+        "exponential-plus-one": "eˣ + 1 is taken of every number"
+            => x.mapv(|x| x.exp() + 1.0);
+        "unchanged": "the numbers come back as they are"
+            => x.to_owned();
+        "both-sides-multiplied": "below 0 the feature is x · eˣ, which is negative"
+            => x.mapv(|x| if x > 0.0 { x + 1.0 } else { x * x.exp() });
+        "swish": "the feature is x/(1 + e⁻ˣ) + 1: that is another smooth ReLU, and not elu"
+            => x.mapv(|x| x / (1.0 + (-x).exp()) + 1.0);
+        "selu": "elu is scaled by 1.05 and 1.67, as selu has it"
+            => x.mapv(|x| 1.0507 * if x > 0.0 { x } else { 1.6733 * x.exp_m1() } + 1.0);
+        "one-subtracted-in-the-exponent": "below 0 the feature is e to the power of x − 1; it is eˣ − 1, and then 1 is added"
+            => x.mapv(|x| if x > 0.0 { x + 1.0 } else { (x - 1.0).exp() });
+        "softplus-plus-one": "the feature is ln(1 + eˣ) + 1"
+            => x.mapv(|x| x.max(0.0) + (-x.abs()).exp().ln_1p() + 1.0);
+        "tanh": "the feature is tanh(x) + 1"
+            => x.mapv(|x| x.tanh() + 1.0);
+        "elu-below-0": "below 0 the feature is eˣ − 1, and from 0 on x + 1; 1 has to be added on both sides"
+            => x.mapv(|x| if x >= 0.0 { x + 1.0 } else { x.exp() - 1.0 });
+        "one-twice-below-0": "below 0 the feature is eˣ + 1, and from 0 on x + 1; elu is eˣ − 1 below, and with 1 more that is eˣ"
+            => x.mapv(|x| if x >= 0.0 { x + 1.0 } else { x.exp() + 1.0 });
+        "unchanged-from-0": "from 0 on the feature is x; 1 has to be added there, too"
+            => x.mapv(|x| if x >= 0.0 { x } else { x.exp() });
+        "zero-below-0": "below 0 the feature is 0, and from 0 on x + 1; below it is eˣ"
+            => x.mapv(|x| if x >= 0.0 { x + 1.0 } else { 0.0 });
     }
 }

@@ -192,6 +192,95 @@ exercise! {
                 let sums = sums(log_gates);
                 plainly(q, k, |i, j, c| sums[[i, c]] + sums[[j, c]])
             };
+        "gates-added": "the gates between are added up; what passes one after the other is multiplied"
+            => plainly_by(q, k, |i, j, c| (j + 1..i + 1).map(|r| log_gates[[r, c]].exp()).sum());
+        "next-gate-alone": "only the gate of token j + 1 is passed, however far i is ahead"
+            => plainly(q, k, |i, j, c| if j < i { log_gates[[j + 1, c]] } else { 0.0 });
+        "key-gate-alone": "only the gate of token j is passed; it acts on what was there before j is written"
+            => plainly(q, k, |_, j, c| log_gates[[j, c]]);
+        "gate-times-distance": "the gate of token i is passed i − j times; each token between has its own"
+            => plainly(q, k, |i, j, c| if j < i { log_gates[[i, c]] * (i - j) as f64 } else { 0.0 });
+        "not-reset": "the sum goes on from one row to the next: for each i it begins at 0"
+            => {
+                let mut scores = Array2::<f64>::zeros((q.nrows(), k.nrows()));
+                let mut passed = Array1::<f64>::zeros(q.ncols());
+                for i in 0..q.nrows() {
+                    for j in (0..=i).rev() {
+                        scores[[i, j]] = (0..q.ncols()).map(|c| q[[i, c]] * k[[j, c]] * passed[c].exp()).sum();
+                        passed += &log_gates.row(j);
+                    }
+                }
+                scores
+            };
+        "built-forwards": "the sum is built from token 0 on: key j has passed the gates before it instead of those behind it"
+            => plainly(q, k, |_, j, c| (0..j).map(|r| log_gates[[r, c]]).sum());
+        "gates-up-to-the-key": "key j has passed the gates of tokens 0 to j; they act before it is written"
+            => plainly(q, k, |_, j, c| (0..j + 1).map(|r| log_gates[[r, c]]).sum());
+        "to-the-end": "all gates behind j are passed, those behind token i too"
+            => plainly(q, k, |_, j, c| (j + 1..q.nrows()).map(|r| log_gates[[r, c]]).sum());
+        "mean-of-the-gates": "the log-gates between are averaged; they are added up"
+            => plainly(q, k, |i, j, c| {
+                let sum: f64 = (j + 1..i + 1).map(|r| log_gates[[r, c]]).sum();
+                if j < i { sum / (i - j) as f64 } else { 0.0 }
+            });
+        "both-ways": "the scores above the diagonal are not 0: they pass the gates between as those below do"
+            => Array2::from_shape_fn((q.nrows(), q.nrows()), |(i, j)| {
+                let passed = |c: usize| (i.min(j) + 1..i.max(j) + 1).map(|r| log_gates[[r, c]]).sum::<f64>();
+                (0..q.ncols()).map(|c| q[[i, c]] * k[[j, c]] * passed(c).exp()).sum()
+            });
+        "minus-infinity": "the scores above the diagonal are −∞ instead of 0: no softmax comes after them"
+            => {
+                let mut scores = crate::gated_scores(q, k, log_gates);
+                scores.indexed_iter_mut().for_each(|((i, j), x)| *x = if j <= i { *x } else { f64::NEG_INFINITY });
+                scores
+            };
+        "base-two": "the exponential has the base 2"
+            => plainly_by(q, k, |i, j, c| (j + 1..i + 1).map(|r| log_gates[[r, c]]).sum::<f64>().exp2());
+        "exponentiated": "the whole score is exponentiated, as in a softmax; the gates alone are"
+            => causal(Array2::from_shape_fn((q.nrows(), q.nrows()), |(i, j)| {
+                (0..q.ncols()).map(|c| q[[i, c]] * k[[j, c]] + (j + 1..i + 1).map(|r| log_gates[[r, c]]).sum::<f64>()).sum::<f64>().exp()
+            }));
+        "differences-of-before": "the sums that are subtracted end before tokens i and j: the gates j to i − 1 are passed, and −∞ − (−∞) is NaN"
+            => {
+                let sums = sums(log_gates);
+                let before = |i: usize, c: usize| if i == 0 { 0.0 } else { sums[[i - 1, c]] };
+                plainly(q, k, |i, j, c| before(i, c) - before(j, c))
+            };
+        "huge-number": "−∞ is replaced by a huge number, and sums from the first token on are subtracted: beside it all other log-gates are lost to rounding"
+            => {
+                let sums = sums(log_gates.mapv(|gate| gate.max(-1e30)).view());
+                plainly(q, k, |i, j, c| sums[[i, c]] - sums[[j, c]])
+            };
+        "gate-complement": "1 − gate is passed in the place of the gate"
+            => plainly_by(q, k, |i, j, c| (j + 1..i + 1).map(|r| 1.0 - log_gates[[r, c]].exp()).product());
+        "product-of-nothing": "the product of the gates begins at 0 instead of 1: nothing is left of any score"
+            => Array2::zeros((q.nrows(), k.nrows()));
+        "sum-begins-at-one": "the sum of the log-gates begins at 1 instead of 0: all scores are e times too large"
+            => crate::gated_scores(q, k, log_gates) * std::f64::consts::E;
+        "factors-apart": "q · k is multiplied by the sum of the channels' factors; each channel's product has its own"
+            => causal(Array2::from_shape_fn((q.nrows(), q.nrows()), |(i, j)| {
+                let factor = |c: usize| (j + 1..i + 1).map(|r| log_gates[[r, c]]).sum::<f64>().exp();
+                q.row(i).dot(&k.row(j)) * (0..q.ncols()).map(factor).sum::<f64>()
+            }));
+        "least-gate": "only the strongest of the gates between is passed; all of them are, one after the other"
+            => plainly(q, k, |i, j, c| (j + 1..i + 1).map(|r| log_gates[[r, c]]).fold(0.0, f64::min));
+        "starts-one-late": "the way back begins at i − 1 with nothing passed: no token sees itself, and the gate of token i is left out"
+            => plainly_by(q, k, |i, j, c| if i == j { 0.0 } else { (j + 1..i).map(|r| log_gates[[r, c]]).sum::<f64>().exp() });
+        "first-column-lost": "the way back ends at token 1: no token sees token 0"
+            => plainly_by(q, k, |i, j, c| if j == 0 { 0.0 } else { (j + 1..i + 1).map(|r| log_gates[[r, c]]).sum::<f64>().exp() });
+        "query-gated": "every query is multiplied by its own token's gate, and nothing else fades: the token itself fades, too"
+            => plainly(q, k, |i, _, c| log_gates[[i, c]]);
+        "sigmoid": "the log-gates go through a sigmoid; they are logarithms, and e to their power is the gate"
+            => plainly_by(q, k, |i, j, c| (j + 1..i + 1).map(|r| 1.0 / (1.0 + (-log_gates[[r, c]]).exp())).product());
+        "queries-alone": "the scores are those of q with q: the queries are in the place of the keys, too"
+            => crate::gated_scores(q, q, log_gates);
+        "keys-alone": "the scores are those of k with k: the keys are in the place of the queries, too"
+            => crate::gated_scores(k, k, log_gates);
+        "mean-factor": "q · k is multiplied by the mean of the channels' factors; each channel's product has its own"
+            => causal(Array2::from_shape_fn((q.nrows(), q.nrows()), |(i, j)| {
+                let factor = |c: usize| (j + 1..i + 1).map(|r| log_gates[[r, c]]).sum::<f64>().exp();
+                q.row(i).dot(&k.row(j)) * (0..q.ncols()).map(factor).sum::<f64>() / q.ncols() as f64
+            }));
     }
 }
 

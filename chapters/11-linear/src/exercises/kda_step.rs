@@ -1,7 +1,10 @@
 //! 11.9 `kda_step`
 
 use super::bonus_step::{Seen, names, outer};
-use crate::seeded::{normal, uniform, units};
+use crate::{
+    given::expect_token,
+    seeded::{normal, uniform, units},
+};
 use attn_exercise::{Trace, exercise, pairwise};
 use ndarray::{Array1, Array2, ArrayView1, Axis, array};
 
@@ -108,13 +111,11 @@ exercise! {
                 *state = &*state * &gate.insert_axis(Axis(1)) + outer(k, v) * beta;
                 q.dot(state)
             };
-        "gate-on-columns": "where keys and values have one width, the gate multiplies the columns of S; it belongs to the rows, one for each channel of the key"
-            => if k.len() == v.len() {
+        "gate-on-columns": "the gate multiplies the columns of S; it belongs to the rows, one for each channel of the key"
+            => {
                 *state *= &gate;
                 crate::delta_step(state, k, v, beta);
                 q.dot(state)
-            } else {
-                crate::kda_step(state, q, k, v, beta, gate)
             };
         "mean-gate": "all rows of S are multiplied by the mean of the gates; that is the gated delta rule, and here each row has its own"
             => crate::kda_step(state, q, k, v, beta, Array1::from_elem(k.len(), gate.sum() / k.len() as f64).view());
@@ -200,6 +201,113 @@ exercise! {
                 *state *= &gate.insert_axis(Axis(1));
                 let missing = &v - &k.dot(state);
                 *state += &outer((gate.mapv(|gate| 1.0 - gate) * k).view(), missing.view());
+                q.dot(state)
+            };
+        "gate-in-found-alone": "the gate is in what the key finds, and the state itself does not fade"
+            => {
+                let missing = &v - &(&k * &gate).dot(state);
+                *state += &(outer(k, missing.view()) * beta);
+                q.dot(state)
+            };
+        "gated-write": "what is written is multiplied by the gate; the gate belongs to what is there already"
+            => {
+                *state *= &gate.insert_axis(Axis(1));
+                let missing = &v - &k.dot(state);
+                *state += &(outer((&k * &gate).view(), missing.view()) * beta);
+                q.dot(state)
+            };
+        "query-gated": "the query is multiplied by the gate, too"
+            => {
+                let gated = &q * &gate;
+                crate::kda_step(state, gated.view(), k, v, beta, gate)
+            };
+        "read-gated-alone": "the query is multiplied by the gate, and the state does not fade"
+            => {
+                crate::delta_step(state, k, v, beta);
+                (&q * &gate).dot(state)
+            };
+        "read-before-fading": "the state fades after the reading: what was written fades for the next token alone"
+            => {
+                crate::delta_step(state, k, v, beta);
+                let out = q.dot(state);
+                *state *= &gate.insert_axis(Axis(1));
+                out
+            };
+        "gate-and-beta": "1 − β times the gate fades the state, and nothing is erased by the key"
+            => {
+                *state *= &(&gate * (1.0 - beta)).insert_axis(Axis(1));
+                *state += &(outer(k, v) * beta);
+                q.dot(state)
+            };
+        "beta-complement-fades": "the state is multiplied by 1 − β · gate"
+            => crate::kda_step(state, q, k, v, beta, gate.mapv(|gate| 1.0 - beta * gate).view());
+        "gate-to-beta": "the state is multiplied by β · gate"
+            => crate::kda_step(state, q, k, v, beta, (&gate * beta).view());
+        "gate-negative-exponent": "the state is multiplied by e^(−gate): it is given as a factor"
+            => crate::kda_step(state, q, k, v, beta, gate.mapv(|gate| (-gate).exp()).view());
+        "missing-read": "the query reads what was written alone: the rest of the state is left out"
+            => {
+                *state *= &gate.insert_axis(Axis(1));
+                let missing = &v - &k.dot(state);
+                let written = outer(k, missing.view()) * beta;
+                *state += &written;
+                q.dot(&written)
+            };
+        "state-times-query": "S is multiplied by the query from the right: that sums over the values' numbers instead of the channels"
+            => {
+                crate::kda_step(state, q, k, v, beta, gate);
+                state.dot(&q)
+            };
+        "partial-fade": "the state fades by 1 − β (1 − gate): β belongs to what is written"
+            => crate::kda_step(state, q, k, v, beta, gate.mapv(|gate| 1.0 - beta * (1.0 - gate)).view());
+        "gate-product": "all rows of S are multiplied by the product of all gates; each row has its own"
+            => crate::kda_step(state, q, k, v, beta, Array1::from_elem(k.len(), gate.product()).view());
+        "own-again": "the token's own part is added to what is read, which has it already"
+            => {
+                *state *= &gate.insert_axis(Axis(1));
+                let missing = &v - &k.dot(state);
+                *state += &(outer(k, missing.view()) * beta);
+                q.dot(state) + missing * (beta * q.dot(&k))
+            };
+        "gate-added": "the gate is added to the rows of S instead of multiplied"
+            => {
+                *state += &gate.insert_axis(Axis(1));
+                crate::delta_step(state, k, v, beta);
+                q.dot(state)
+            };
+        "exchanged": "queries and keys have changed places: the key reads and the query is written"
+            => crate::kda_step(state, k, q, v, beta, gate);
+        "gated-key-alone": "the key is multiplied by the gate where it finds and where it writes, and the state does not fade"
+            => {
+                crate::delta_step(state, (&k * &gate).view(), v, beta);
+                q.dot(state)
+            };
+        "query-written": "the query is written in the place of the key"
+            => {
+                *state *= &gate.insert_axis(Axis(1));
+                let missing = &v - &k.dot(state);
+                *state += &(outer(q, missing.view()) * beta);
+                q.dot(state)
+            };
+        "beta-for-gate": "the state fades by β in the place of the gate"
+            => crate::kda_step(state, q, k, v, beta, Array1::from_elem(k.len(), beta).view());
+        "gate-along-columns": "the state is multiplied by the vector of gates as it is: its numbers belong to the columns unless it gets a second axis"
+            => {
+                expect_token(state.dim(), q, k, v);
+                *state = &*state * &gate;
+                crate::delta_step(state, k, v, beta);
+                q.dot(state)
+            };
+        "gate-as-a-row": "the gates are made a row: they multiply the columns of S, and belong to its rows, one for each channel of the key"
+            => {
+                *state *= &gate.insert_axis(Axis(0));
+                crate::delta_step(state, k, v, beta);
+                q.dot(state)
+            };
+        "gate-of-the-column": "the number of S in row r and column c fades by gate c; it is gate r"
+            => {
+                state.indexed_iter_mut().for_each(|((_, column), held)| *held *= gate[column]);
+                crate::delta_step(state, k, v, beta);
                 q.dot(state)
             };
     }

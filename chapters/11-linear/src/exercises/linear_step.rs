@@ -48,7 +48,7 @@ exercise! {
         let mut cases = vec![
             case("by hand: 0, then 3/4 of 4, then 40/7", (array![[1.0, 0.0], [2.0, 1.0], [1.0, 1.0]], array![[0.0, 1.0], [1.0, 1.0], [2.0, 2.0]], array![[0.0], [4.0], [8.0]])),
             of("nine tokens", (9, 4, 3), 1.0),
-            of("features of 10⁻⁵", (4, 3, 2), 1e-5),
+            of("features of 10⁻⁸⁰, which is not 0", (4, 3, 2), 1e-80),
             case("features of e⁻⁸⁰⁰, which is 0 in f64", (array![[0.0, 0.0], [1.0, 2.0], [0.0, 0.0]], array![[1.0, 1.0], [1.0, 3.0], [2.0, 1.0]], array![[3.0, 1.0], [4.0, 2.0], [5.0, 6.0]])),
             case("the first keys have no features", (array![[1.0, 2.0], [2.0, 1.0], [1.0, 1.0]], array![[0.0, 0.0], [0.0, 0.0], [1.0, 2.0]], array![[3.0], [4.0], [5.0]])),
             of("forty tokens", (40, 4, 4), 1.0),
@@ -147,11 +147,8 @@ exercise! {
                 *state = written(state, k, v, 1.0);
                 q.dot(&state.s) / q.dot(&state.z)
             };
-        "epsilon": "a small number is added to the sum so that it is not 0: where the features are small, that is too much"
-            => {
-                *state = written(state, k, v, 1.0);
-                q.dot(&state.s) / (q.dot(&state.z) + 1e-6)
-            };
+        "epsilon": "10⁻⁶ is added to the sum, or is the least that it may be: where the features are small, that is too much"
+            => with_epsilon(state, q, k, v, 1e-6);
         "z-of-before": "the sum that divides is that of the tokens before, and z is brought up to date afterwards"
             => {
                 let sum = q.dot(&state.z);
@@ -165,13 +162,11 @@ exercise! {
                 let sum = q.dot(&state.z);
                 if sum == 0.0 { Array1::zeros(v.len()) } else { above / sum }
             };
-        "transposed": "where keys and values have one width, S is the sum of v kᵀ instead of k vᵀ"
-            => if k.len() == v.len() {
-                let new = written(state, v, k, 1.0);
-                *state = State { s: new.s, ..written(state, k, v, 1.0) };
+        "transposed": "S is the sum of v kᵀ instead of k vᵀ"
+            => {
+                state.s += &(v.to_owned().insert_axis(Axis(1)) * k);
+                state.z += &k;
                 read(state, q)
-            } else {
-                crate::linear_step(state, q, k, v)
             };
         "mapped-twice": "elu + 1 is applied to what has been through a feature map already"
             => {
@@ -212,6 +207,150 @@ exercise! {
                 *state = State { z, ..written(state, k, v, 1.0) };
                 read(state, q)
             };
+        "epsilon-of-1e-8": "10⁻⁸ is added to the sum, or is the least that it may be: where the features are small, that is too much"
+            => with_epsilon(state, q, k, v, 1e-8);
+        "epsilon-of-1e-9": "10⁻⁹ is added to the sum, or is the least that it may be: where the features are small, that is too much"
+            => with_epsilon(state, q, k, v, 1e-9);
+        "epsilon-of-1e-12": "10⁻¹² is added to the sum, or is the least that it may be: where the features are small, that is too much"
+            => with_epsilon(state, q, k, v, 1e-12);
+        "machine-epsilon": "f64::EPSILON is added to the sum, or is the least that it may be: where the features are small, that is too much"
+            => with_epsilon(state, q, k, v, f64::EPSILON);
+        "small-is-zero": "a very small sum counts as 0; only a sum of 0 itself gives zeros"
+            => {
+                *state = written(state, k, v, 1.0);
+                if q.dot(&state.z) < 1e-9 { Array1::zeros(v.len()) } else { read(state, q) }
+            };
+        "last-weight": "the output is divided by q · k, the weight of the token itself, instead of q · z"
+            => {
+                *state = written(state, k, v, 1.0);
+                let weight = q.dot(&k);
+                if weight == 0.0 { Array1::zeros(v.len()) } else { q.dot(&state.s) / weight }
+            };
+        "s-kept": "S stays as it was: the token is added to z alone"
+            => {
+                state.z += &k;
+                read(state, q)
+            };
+        "query-in-s": "S is written with the query in the place of the key; z gets the key"
+            => {
+                *state = State { s: written(state, q, v, 1.0).s, z: &state.z + &k };
+                read(state, q)
+            };
+        "normalised": "S and z are divided by q · z and kept so; they are plain sums, and only the output is divided"
+            => {
+                *state = written(state, k, v, 1.0);
+                let sum = q.dot(&state.z);
+                if sum != 0.0 {
+                    state.s /= sum;
+                    state.z /= sum;
+                }
+                q.dot(&state.s)
+            };
+        "read-first-by-zero": "the query reads before the token is written, and the first token divides 0 by 0"
+            => {
+                let out = q.dot(&state.s) / q.dot(&state.z);
+                *state = written(state, k, v, 1.0);
+                out
+            };
+        "not-written": "a token whose sum of weights is 0 returns before it is written: the tokens behind it do not find it"
+            => {
+                let new = written(state, k, v, 1.0);
+                if q.dot(&new.z) == 0.0 {
+                    return Array1::zeros(v.len());
+                }
+                *state = new;
+                read(state, q)
+            };
+        "never-written": "the sum is looked at before the token is written, and where it is 0, the function returns: nothing is ever written"
+            => {
+                if q.dot(&state.z) == 0.0 {
+                    return Array1::zeros(v.len());
+                }
+                *state = written(state, k, v, 1.0);
+                read(state, q)
+            };
+        "rows-divided": "each row of S is divided by its own number of z; it is the whole output that q · z divides"
+            => {
+                *state = written(state, k, v, 1.0);
+                let rows = Array2::from_shape_fn(state.s.dim(), |(f, column)| {
+                    if state.z[f] == 0.0 { 0.0 } else { state.s[[f, column]] / state.z[f] }
+                });
+                q.dot(&rows)
+            };
+        "state-times-query": "S is multiplied by the query from the right: that sums over the values' numbers instead of the features"
+            => {
+                *state = written(state, k, v, 1.0);
+                let sum = q.dot(&state.z);
+                let out = state.s.dot(&q);
+                if sum == 0.0 { out } else { out / sum }
+            };
+        "epsilon-of-1e-10": "10⁻¹⁰ is added to the sum, or is the least that it may be: where the features are small, that is too much"
+            => with_epsilon(state, q, k, v, 1e-10);
+        "multiplied": "the output is multiplied by q · z instead of divided"
+            => {
+                *state = written(state, k, v, 1.0);
+                q.dot(&state.s) * q.dot(&state.z)
+            };
+        "sum-of-the-key": "the output is divided by the sum of the key's numbers instead of q · z"
+            => {
+                *state = written(state, k, v, 1.0);
+                if k.sum() == 0.0 { Array1::zeros(v.len()) } else { q.dot(&state.s) / k.sum() }
+            };
+        "s-read-by-key": "S is read with the key instead of the query"
+            => {
+                *state = written(state, k, v, 1.0);
+                let sum = q.dot(&state.z);
+                if sum == 0.0 { Array1::zeros(v.len()) } else { k.dot(&state.s) / sum }
+            };
+        "values-in-z": "z sums the values instead of the keys"
+            => {
+                state.s = written(state, k, v, 1.0).s;
+                state.z += &v;
+                read(state, q)
+            };
+        "elementwise": "k and v are multiplied number by number; k vᵀ has a row for each number of k"
+            => {
+                state.s += &(&k * &v);
+                state.z += &k;
+                read(state, q)
+            };
+        "z-stays-0": "the keys are not added to z, which stays 0, and where it is 0, nothing is divided"
+            => {
+                state.s = written(state, k, v, 1.0).s;
+                q.dot(&state.s)
+            };
+        "first-undivided": "the sum that divides is that of the tokens before, and where it is 0, nothing is divided"
+            => {
+                let sum = q.dot(&state.z);
+                *state = written(state, k, v, 1.0);
+                let out = q.dot(&state.s);
+                if sum == 0.0 { out } else { out / sum }
+            };
+        "query-in-s-undivided": "S is written with the query and z with the key, and where the sum is 0, nothing is divided"
+            => {
+                *state = State { s: written(state, q, v, 1.0).s, z: &state.z + &k };
+                let (sum, out) = (q.dot(&state.z), q.dot(&state.s));
+                if sum == 0.0 { out } else { out / sum }
+            };
+        "s-read-by-key-undivided": "S is read with the key and z with the query, and where the sum is 0, nothing is divided"
+            => {
+                *state = written(state, k, v, 1.0);
+                let (sum, out) = (q.dot(&state.z), k.dot(&state.s));
+                if sum == 0.0 { out } else { out / sum }
+            };
+        "rows-by-value": "each row of S grows by a number of v times k; it grows by a number of k times v"
+            => {
+                for (mut row, &value) in state.s.axis_iter_mut(Axis(0)).zip(v) {
+                    row.scaled_add(value, &k);
+                }
+                state.z += &k;
+                read(state, q)
+            };
+        "count-of-features": "the output is divided by the number of features"
+            => {
+                *state = written(state, k, v, 1.0);
+                q.dot(&state.s) / k.len() as f64
+            };
     }
 }
 
@@ -244,4 +383,16 @@ fn written(state: &State, k: ArrayView1<f64>, v: ArrayView1<f64>, share: f64) ->
 fn read(state: &State, q: ArrayView1<f64>) -> Array1<f64> {
     let sum = q.dot(&state.z);
     if sum == 0.0 { Array1::zeros(state.s.ncols()) } else { q.dot(&state.s) / sum }
+}
+
+/// The step with a small number added to what divides.
+fn with_epsilon(
+    state: &mut State,
+    q: ArrayView1<f64>,
+    k: ArrayView1<f64>,
+    v: ArrayView1<f64>,
+    epsilon: f64,
+) -> Array1<f64> {
+    *state = written(state, k, v, 1.0);
+    q.dot(&state.s) / (q.dot(&state.z) + epsilon)
 }

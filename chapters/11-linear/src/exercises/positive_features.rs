@@ -105,9 +105,9 @@ exercise! {
             => with(x, directions, |d, product, half| product * d.powf(0.25) - half, 0.5);
         "length-of-direction": "‖ω‖²/2 is subtracted instead of ‖x′‖²/2"
             => {
-                let right = with(x, directions, |_, product, _| product, 0.5);
-                let halves = directions.map_axis(Axis(1), |row| (-row.dot(&row) / 2.0).exp());
-                right * halves
+                let x = &x / (x.ncols() as f64).powf(0.25);
+                let halves = directions.map_axis(Axis(1), |row| row.dot(&row) / 2.0);
+                (x.dot(&directions.t()) - halves).mapv(f64::exp) / (directions.nrows() as f64).sqrt()
             };
         "cosine": "the feature is a cosine: those are the trigonometric features, which are negative at times"
             => {
@@ -152,11 +152,11 @@ exercise! {
                 }
                 crate::positive_features(x, units.view())
             };
-        "not-transposed": "where there are as many directions as numbers, the directions are columns instead of rows"
-            => if directions.is_square() {
-                crate::positive_features(x, directions.t())
-            } else {
-                crate::positive_features(x, directions)
+        "not-transposed": "x ω is computed instead of x ωᵀ: each row of ω is a direction"
+            => {
+                let x = &x / (x.ncols() as f64).powf(0.25);
+                let halves = x.map_axis(Axis(1), |row| row.dot(&row) / 2.0).insert_axis(Axis(1));
+                (x.dot(&directions) - halves).mapv(f64::exp) / (directions.nrows() as f64).sqrt()
             };
         "epsilon": "a small number is added to every feature: the estimate is no longer right on average"
             => crate::positive_features(x, directions) + 1e-3;
@@ -164,6 +164,124 @@ exercise! {
             => with(x, directions, |d, product, half| product - half / d.sqrt(), 0.5);
         "quarter-length": "‖x′‖²/4 is subtracted; it is ‖x′‖²/2"
             => with(x, directions, |_, product, half| product - half / 2.0, 0.5);
+        "root-of-m-inside": "√m divides the exponent; it divides the feature"
+            => {
+                let m = (directions.nrows() as f64).sqrt();
+                with(x, directions, |_, product, half| (product - half) / m, 0.0)
+            };
+        "times-root-of-m": "the features are multiplied by √m instead of divided"
+            => with(x, directions, |_, product, half| product - half, -0.5);
+        "by-root-of-n": "the features are divided by the root of the number of rows of x; m is the number of directions"
+            => with(x, directions, |_, product, half| product - half, 0.0) / (x.nrows() as f64).sqrt();
+        "scaled-by-m": "x is divided by m^¼ instead of d^¼"
+            => {
+                let root = (x.ncols() as f64 / directions.nrows() as f64).powf(0.25);
+                crate::positive_features((&x * root).view(), directions)
+            };
+        "scaled-by-n": "x is divided by the fourth root of its number of rows; d is the number of its columns"
+            => {
+                let root = (x.ncols() as f64 / x.nrows() as f64).powf(0.25);
+                crate::positive_features((&x * root).view(), directions)
+            };
+        "multiplied-by-root": "x is multiplied by d^¼ instead of divided"
+            => {
+                let root = (x.ncols() as f64).sqrt();
+                crate::positive_features((&x * root).view(), directions)
+            };
+        "divided-by-a-quarter": "x is divided by d/4 instead of the fourth root of d"
+            => {
+                let d = x.ncols() as f64;
+                crate::positive_features((&x * (d.powf(0.25) / (d / 4.0))).view(), directions)
+            };
+        "product-by-root-of-d": "ω · x is divided by √d, as q · k is; x′ is in it once, so it is d^¼"
+            => with(x, directions, |d, product, half| product / d.powf(0.25) - half, 0.5);
+        "product-by-root-of-d-alone": "ω · x is divided by √d, and the length is that of x: both are those of x′ = x / d^¼"
+            => with(x, directions, |d, product, half| product / d.powf(0.25) - half * d.sqrt(), 0.5);
+        "half-of-both": "½ multiplies the whole exponent; it belongs to the length alone"
+            => with(x, directions, |_, product, half| product / 2.0 - half, 0.5);
+        "length-outside": "‖x′‖²/2 is subtracted from the exponential; it belongs into the exponent"
+            => {
+                let x = &x / (x.ncols() as f64).powf(0.25);
+                let halves = x.map_axis(Axis(1), |row| row.dot(&row) / 2.0).insert_axis(Axis(1));
+                (x.dot(&directions.t()).mapv(f64::exp) - halves) / (directions.nrows() as f64).sqrt()
+            };
+        "length-of-all": "the squared length is that of all rows of x together; each row has its own"
+            => {
+                let x = &x / (x.ncols() as f64).powf(0.25);
+                let half = x.mapv(|x| x * x).sum() / 2.0;
+                x.dot(&directions.t()).mapv(|product| (product - half).exp()) / (directions.nrows() as f64).sqrt()
+            };
+        "length-of-the-products": "the squared length is that of the products ω · x′ instead of that of x′"
+            => {
+                let mut features = (&x / (x.ncols() as f64).powf(0.25)).dot(&directions.t());
+                for mut row in features.axis_iter_mut(Axis(0)) {
+                    let half = row.dot(&row) / 2.0;
+                    row.mapv_inplace(|product| (product - half).exp());
+                }
+                features / (directions.nrows() as f64).sqrt()
+            };
+        "both-lengths": "‖ω‖²/2 is subtracted as well as ‖x′‖²/2"
+            => {
+                let halves = directions.map_axis(Axis(1), |row| (-row.dot(&row) / 2.0).exp());
+                with(x, directions, |_, product, half| product - half, 0.5) * halves
+            };
+        "sum-in-the-place-of-length": "half of the sum of the numbers of x′ is subtracted; it is the sum of their squares"
+            => {
+                let x = &x / (x.ncols() as f64).powf(0.25);
+                let halves = x.sum_axis(Axis(1)).insert_axis(Axis(1)) / 2.0;
+                (x.dot(&directions.t()) - halves).mapv(f64::exp) / (directions.nrows() as f64).sqrt()
+            };
+        "exponent-negated": "the exponent has the opposite sign: ‖x′‖²/2 − ω · x′"
+            => with(x, directions, |_, product, half| half - product, 0.5);
+        "sine": "the feature is a sine: those are the trigonometric features, which are negative at times"
+            => {
+                let root = (x.ncols() as f64).powf(0.25);
+                (x.dot(&directions.t()) / root).mapv(f64::sin) / (directions.nrows() as f64).sqrt()
+            };
+        "turned": "the features have a row for each direction; they have one for each row of x"
+            => crate::positive_features(x, directions).reversed_axes().as_standard_layout().into_owned();
+        "fourth-root-of-m": "the features are divided by the fourth root of m instead of √m; only x has the fourth root, of d"
+            => with(x, directions, |_, product, half| product - half, 0.25);
+        "eighth-root": "x is divided by the eighth root of d instead of the fourth"
+            => {
+                let root = (x.ncols() as f64).powf(0.125);
+                crate::positive_features((&x * root).view(), directions)
+            };
+        "whole-length-of-x": "‖x‖² is subtracted: neither is it halved, nor is it that of x′ = x / d^¼"
+            => with(x, directions, |d, product, half| product - 2.0 * half * d.sqrt(), 0.5);
+        "lengths-without-an-axis": "the vector of lengths is subtracted as it is: its numbers belong to the columns unless it gets a second axis"
+            => {
+                let x = &x / (x.ncols() as f64).powf(0.25);
+                let halves = x.map_axis(Axis(1), |row| row.dot(&row) / 2.0);
+                (x.dot(&directions.t()) - &halves).mapv(f64::exp) / (directions.nrows() as f64).sqrt()
+            };
+        "length-multiplied": "ω · x′ is multiplied by ‖x′‖²/2; that is subtracted from it"
+            => with(x, directions, |_, product, half| product * half, 0.5);
+        "exchanged-sizes": "x is divided by m^¼ and the features by √d: the two sizes have changed places"
+            => {
+                let (d, m) = (x.ncols() as f64, directions.nrows() as f64);
+                crate::positive_features((&x * (d / m).powf(0.25)).view(), directions) * (m / d).sqrt()
+            };
+        "mean-of-squares": "half the mean of the squares is subtracted; it is half their sum"
+            => with(x, directions, |d, product, half| product - half / d, 0.5);
+        "square-of-the-product": "half the square of ω · x′ is subtracted instead of half the squared length of x′"
+            => with(x, directions, |_, product, _| product - product * product / 2.0, 0.5);
+        "trigonometric": "the feature is e^(‖x′‖²/2) times a cosine: that is the other known feature, which is negative at times"
+            => {
+                let x = &x / (x.ncols() as f64).powf(0.25);
+                let factors = x.map_axis(Axis(1), |row| (row.dot(&row) / 2.0).exp()).insert_axis(Axis(1));
+                x.dot(&directions.t()).mapv(f64::cos) * factors / (directions.nrows() as f64).sqrt()
+            };
+        "largest-product-subtracted": "the largest product ω · x′ of each row is subtracted from its exponents: the products of features are no longer those that are asked for"
+            => {
+                let x = &x / (x.ncols() as f64).powf(0.25);
+                let mut features = x.dot(&directions.t());
+                for (mut row, x) in features.rows_mut().into_iter().zip(x.rows()) {
+                    let most = row.fold(f64::NEG_INFINITY, |most, x| most.max(*x));
+                    row.mapv_inplace(|product| (product - x.dot(&x) / 2.0 - most).exp());
+                }
+                features / (directions.nrows() as f64).sqrt()
+            };
     }
 }
 

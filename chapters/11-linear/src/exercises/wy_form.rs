@@ -119,17 +119,7 @@ exercise! {
         "weighted-keys-in-the-sum": "the sum subtracts β k and β v instead of the finished rows of W and U"
             => substituted(k, v, |_, i| (&k.row(i) * beta[i], &v.row(i) * beta[i]), |r, i| k.row(i).dot(&k.row(r)), |sum, r| sum * beta[r]);
         "beta-on-the-first": "β multiplies k and v alone, not the sum that is subtracted"
-            => {
-                let (mut w, mut u) = (&k * &beta.insert_axis(Axis(1)), &v * &beta.insert_axis(Axis(1)));
-                for r in 0..k.nrows() {
-                    for i in 0..r {
-                        let (done, written, overlap) = (w.row(i).to_owned(), u.row(i).to_owned(), k.row(i).dot(&k.row(r)));
-                        w.row_mut(r).scaled_add(-overlap, &done);
-                        u.row_mut(r).scaled_add(-overlap, &written);
-                    }
-                }
-                Wy { w, u }
-            };
+            => from_scaled(k, v, beta, |r, i| k.row(i).dot(&k.row(r)));
         "no-beta": "β is not used"
             => crate::wy_form(k, v, Array1::ones(k.nrows()).view());
         "beta-of-the-earlier": "the products in the sum are multiplied by β of the earlier token as well: w_i has it already"
@@ -149,7 +139,7 @@ exercise! {
         "first-only": "only the first row is subtracted; it is all rows before"
             => substituted(k, v, done, |r, i| if i == 0 { k.row(i).dot(&k.row(r)) } else { 0.0 }, |sum, r| sum * beta[r]);
         "itself-too": "the row itself is in the sum: i ≤ r instead of i < r"
-            => substituted(k, v, done, |r, i| k.row(i).dot(&k.row(r)), |sum, r| sum * (beta[r] * (1.0 - k.row(r).dot(&k.row(r)))));
+            => in_place(k, v, beta, |r, i| i <= r, |_, r, i| k.row(i).dot(&k.row(r)));
         "backwards": "the rows are computed from the last to the first, each from those behind it"
             => {
                 let turned = |x: ArrayView2<f64>| x.slice(ndarray::s![..;-1, ..]).to_owned();
@@ -157,10 +147,7 @@ exercise! {
                 Wy { w: turned(found.w.view()), u: turned(found.u.view()) }
             };
         "w-in-the-products": "the products are w_i · k_r instead of k_i · k_r"
-            => {
-                let right = crate::wy_form(k, v, beta);
-                substituted(k, v, done, |r, i| right.w.row(i).dot(&k.row(r)), |sum, r| sum * beta[r])
-            };
+            => in_place(k, v, beta, |r, i| i < r, |w, r, i| w.row(i).dot(&k.row(r)));
         "no-products": "the rows before are subtracted whole, without the product of the keys"
             => substituted(k, v, done, |_, _| 1.0, |sum, r| sum * beta[r]);
         "cosines": "the products are divided by the lengths of the keys"
@@ -170,9 +157,9 @@ exercise! {
             };
         "beta-squared": "β multiplies twice"
             => crate::wy_form(k, v, (&beta * &beta).view());
-        "u-plain": "U is β v: only W is brought into the form"
+        "u-plain": "U is β v: nothing is subtracted from its rows"
             => Wy { u: &v * &beta.insert_axis(Axis(1)), ..crate::wy_form(k, v, beta) };
-        "w-plain": "W is β k: only U is brought into the form"
+        "w-plain": "W is β k: nothing is subtracted from its rows"
             => Wy { w: &k * &beta.insert_axis(Axis(1)), ..crate::wy_form(k, v, beta) };
         "exchanged": "where keys and values have one width, W and U have changed places"
             => {
@@ -184,9 +171,7 @@ exercise! {
                 let mut found = Wy { w: k.to_owned(), u: v.to_owned() };
                 for r in 0..k.nrows() {
                     for i in 0..r {
-                        let (overlap, w, u) = (k.row(i).dot(&k.row(r)), found.w.row(i).to_owned(), found.u.row(i).to_owned());
-                        found.w.row_mut(r).scaled_add(-overlap, &w);
-                        found.u.row_mut(r).scaled_add(-overlap, &u);
+                        subtract(&mut found, r, i, k.row(i).dot(&k.row(r)));
                     }
                     found.w.row_mut(r).mapv_inplace(|x| x * beta[r]);
                 }
@@ -200,6 +185,91 @@ exercise! {
             => crate::wy_form(k, v, Array1::from_elem(k.nrows(), beta[0]).view());
         "products-of-values": "the products are of values, v_i · v_r, instead of keys"
             => substituted(k, v, done, |r, i| v.row(i).dot(&v.row(r)), |sum, r| sum * beta[r]);
+        "beta-of-the-wrong-row": "the sum is multiplied by β of the earlier tokens instead of the row's own"
+            => from_scaled(k, v, beta, |r, i| beta[i] * k.row(i).dot(&k.row(r)));
+        "beta-on-the-sum-alone": "β multiplies the sum that is subtracted, and not k and v"
+            => substituted(k, v, done, |r, i| beta[r] * k.row(i).dot(&k.row(r)), |sum, _| sum);
+        "beta-on-the-sum-twice": "β multiplies the sum that is subtracted twice"
+            => substituted(k, v, done, |r, i| beta[r] * k.row(i).dot(&k.row(r)), |sum, r| sum * beta[r]);
+        "beta-in-the-loop": "β multiplies the row after each subtraction; it multiplies it once, after all of them"
+            => {
+                let mut found = Wy { w: k.to_owned(), u: v.to_owned() };
+                for r in 0..k.nrows() {
+                    for i in 0..r {
+                        subtract(&mut found, r, i, k.row(i).dot(&k.row(r)));
+                        found.w.row_mut(r).mapv_inplace(|x| beta[r] * x);
+                        found.u.row_mut(r).mapv_inplace(|x| beta[r] * x);
+                    }
+                }
+                found
+            };
+        "first-without-beta": "the first row is k and v as they came: β multiplies it, too"
+            => substituted(k, v, done, |r, i| k.row(i).dot(&k.row(r)), |sum, r| if r == 0 { sum } else { sum * beta[r] });
+        "w-without-beta": "β multiplies the rows of U, and not those of W"
+            => {
+                let plain = crate::wy_form(k, v, Array1::ones(k.nrows()).view());
+                Wy { w: plain.w, ..crate::wy_form(k, v, beta) }
+            };
+        "overlap-with-the-unfinished": "the products are of k_i with what is left of row r, as in Gram and Schmidt's orthogonalisation; they are of k_i with k_r"
+            => in_place(k, v, beta, |r, i| i < r, |w, r, i| k.row(i).dot(&w.row(r)));
+        "rows-behind": "the sum runs over the rows behind r, which are not finished; it runs over those before"
+            => in_place(k, v, beta, |r, i| i > r, |_, r, i| k.row(i).dot(&k.row(r)));
+        "all-rows": "the sum runs over all other rows, those behind r too, which are not finished"
+            => in_place(k, v, beta, |r, i| i != r, |_, r, i| k.row(i).dot(&k.row(r)));
+        "mean": "the sum is divided by the number of its terms"
+            => substituted(k, v, done, |r, i| k.row(i).dot(&k.row(r)) / r as f64, |sum, r| sum * beta[r]);
+        "values-by-values": "for U the products are of values, v_i · v_r; they are of keys for both"
+            => {
+                let of_values = substituted(k, v, done, |r, i| v.row(i).dot(&v.row(r)), |sum, r| sum * beta[r]);
+                Wy { u: of_values.u, ..crate::wy_form(k, v, beta) }
+            };
+        "two-terms": "what is subtracted twice over is left out: I − L stands in the place of the inverse of I + L, and U and W lack its further powers"
+            => {
+                let (lower, scaled) = (below(k, beta), Array2::from_diag(&beta));
+                let passes = (Array2::<f64>::eye(k.nrows()) - &lower + lower.dot(&lower)).dot(&scaled);
+                Wy { w: passes.dot(&k), u: passes.dot(&v) }
+            };
+        "not-inverted": "I + L multiplies β k and β v; its inverse does"
+            => {
+                let passes = (Array2::<f64>::eye(k.nrows()) + below(k, beta)).dot(&Array2::from_diag(&beta));
+                Wy { w: passes.dot(&k), u: passes.dot(&v) }
+            };
+        "w-negated": "W has the opposite sign: S + Kᵀ (U − W S) subtracts it already"
+            => {
+                let right = crate::wy_form(k, v, beta);
+                Wy { w: -right.w, ..right }
+            };
+        "u-negated": "U has the opposite sign"
+            => {
+                let right = crate::wy_form(k, v, beta);
+                Wy { u: -right.u, ..right }
+            };
+        "first-token-last": "w_r is k_r times the matrices I − β k kᵀ in the wrong order: the last of them erases first when the state is multiplied from the left"
+            => {
+                let mut w = Array2::zeros(k.dim());
+                let mut passes = Array2::<f64>::eye(k.ncols());
+                for r in 0..k.nrows() {
+                    let key = k.row(r);
+                    w.row_mut(r).assign(&(passes.dot(&key) * beta[r]));
+                    passes = (Array2::<f64>::eye(k.ncols()) - key.insert_axis(Axis(1)).dot(&key.insert_axis(Axis(0))) * beta[r]).dot(&passes);
+                }
+                Wy { w, ..crate::wy_form(k, v, beta) }
+            };
+        "keys-in-w": "the sum of W subtracts keys as they came instead of finished rows of W; U is right"
+            => {
+                let wrong = substituted(k, v, |_, i| (k.row(i).to_owned(), v.row(i).to_owned()), |r, i| k.row(i).dot(&k.row(r)), |sum, r| sum * beta[r]);
+                Wy { w: wrong.w, ..crate::wy_form(k, v, beta) }
+            };
+        "not-transposed": "k k is computed instead of k kᵀ"
+            => {
+                let products = k.dot(&k);
+                substituted(k, v, done, |r, i| products[[r, i]], |sum, r| sum * beta[r])
+            };
+        "first-left-out": "the sum begins with token 1: token 0 is never subtracted"
+            => substituted(k, v, done, |r, i| if i == 0 { 0.0 } else { k.row(i).dot(&k.row(r)) }, |sum, r| sum * beta[r]);
+        "diagonal-too": "the row itself is in the system that is solved: each row is divided by 1 + β k · k"
+            => substituted(k, v, done, |r, i| k.row(i).dot(&k.row(r)), |sum, r| sum * (beta[r] / (1.0 + beta[r] * k.row(r).dot(&k.row(r)))));
+
     }
 }
 
@@ -235,4 +305,46 @@ fn substituted(
         found.u.row_mut(r).assign(&finish(u, r));
     }
     found
+}
+
+/// Row by row in place: what is subtracted is what a row has become so far, finished or not.
+fn in_place(
+    k: ArrayView2<f64>,
+    v: ArrayView2<f64>,
+    beta: ArrayView1<f64>,
+    subtracts: impl Fn(usize, usize) -> bool,
+    overlap: impl Fn(&Array2<f64>, usize, usize) -> f64,
+) -> Wy {
+    let mut found = Wy { w: k.to_owned(), u: v.to_owned() };
+    for r in 0..k.nrows() {
+        for i in (0..k.nrows()).filter(|&i| subtracts(r, i)) {
+            let overlap = overlap(&found.w, r, i);
+            subtract(&mut found, r, i, overlap);
+        }
+        found.w.row_mut(r).mapv_inplace(|x| beta[r] * x);
+        found.u.row_mut(r).mapv_inplace(|x| beta[r] * x);
+    }
+    found
+}
+
+/// Row by row from β k and β v.
+fn from_scaled(
+    k: ArrayView2<f64>,
+    v: ArrayView2<f64>,
+    beta: ArrayView1<f64>,
+    overlap: impl Fn(usize, usize) -> f64,
+) -> Wy {
+    let scale = beta.insert_axis(Axis(1));
+    let mut found = Wy { w: &k * &scale, u: &v * &scale };
+    for r in 0..k.nrows() {
+        (0..r).for_each(|i| subtract(&mut found, r, i, overlap(r, i)));
+    }
+    found
+}
+
+/// Row i is subtracted from row r.
+fn subtract(found: &mut Wy, r: usize, i: usize, overlap: f64) {
+    let (of_w, of_u) = done(found, i);
+    found.w.row_mut(r).scaled_add(-overlap, &of_w);
+    found.u.row_mut(r).scaled_add(-overlap, &of_u);
 }
