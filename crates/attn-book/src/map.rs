@@ -131,8 +131,11 @@ mod tests {
 
     #[test]
     fn the_chapter_of_the_page_is_marked() {
-        let map =
-            Map(vec![entry(1, &[], &["one"]), entry(2, &[1], &["two"]), entry(3, &[1, 2], &["three"])]);
+        let map = Map(vec![
+            entry(1, &[], &["one"]),
+            entry(2, &[1], &["two"]),
+            entry(3, &[1, 2], &["three"]),
+        ]);
         let figure = |page: &str| {
             let page = Page { path: page.into(), text: String::new() };
             map.figure(&page, Path::new("nowhere"))

@@ -15,7 +15,8 @@ use attn_classroom::{
         overview::{Overview, html, text},
     },
     results::Results,
-    submission::{Source, Wanted, collect},
+    similar::{Written, similar},
+    submission::{Source, Submission, Wanted, collect},
     toolchain::{CONFINED, Confined},
 };
 use attn_exercise::{Limits, Request};
@@ -248,6 +249,9 @@ impl Grade {
         let work = course.root.join(format!(".attn/classroom/{:02}", assignment.chapter));
         let grader = Grader::new(&course, &assignment, settings, &work)?;
         let results = grader.grade(&submissions, &extensions)?;
+        let starter =
+            attn::files::read(&course.root.join(course.chapter(assignment.chapter)?.starter()))?;
+        write_similar(&starter, &submissions, &self.out)?;
         write_reports(&results, &self.out)
     }
 
@@ -303,6 +307,22 @@ fn write_reports(results: &Results, out: &Path) -> Result<()> {
     println!("\nAll of it is in {}.", out.display());
     Ok(())
 }
+
+/// Says which submissions share much, where there are two to compare.
+fn write_similar(starter: &str, submissions: &[Submission], out: &Path) -> Result<()> {
+    let read = submissions.iter().filter_map(|submission| {
+        let files = submission.read.as_ref().ok()?;
+        Some(Written { student: &submission.name, answers: &files.answers })
+    });
+    let class: Vec<Written> = read.collect();
+    if class.len() > 1 {
+        attn::files::write(&out.join("similar.txt"), similar(starter, &class, SHARE).text())?;
+    }
+    Ok(())
+}
+
+/// From which share on two submissions are listed.
+const SHARE: f64 = 0.5;
 
 /// A student's name as a file's, on any system, and not one that is `taken`. Capitals make no difference there.
 fn file_name(name: &str, taken: &mut BTreeSet<String>) -> String {
