@@ -53,6 +53,7 @@ exercise! {
             of("one token", 0, 1, 1, 1, false),
             of("one token", 0, 1, 4, 2, true),
             of("one token", 0, 1, 3, 2, false),
+            of("behind token 256", 298, 300, 4, 2, true),
         ];
         cases.extend(pairwise([6, 4, 4, 2, 4]).into_iter().map(|[n, window, dilation, causal, i]| {
             let causal = causal == 1;
@@ -151,6 +152,52 @@ exercise! {
             => crate::window_row(i, n, window, dilation, causal).into_iter().map(|j| i.abs_diff(j)).collect();
         "last-of-all": "the row holds the last keys of the text, whatever the token is"
             => crate::window_row(n - 1, n, window, dilation, causal);
+        "never-key-0": "key 0 is never in the row: j > 0 is asked for instead of j ≥ 0"
+            => crate::window_row(i, n, window, dilation, causal).into_iter().filter(|&j| j > 0).collect();
+        "never-the-last-key": "the last token of the text is never in the row: j < n − 1 is asked for instead of j < n"
+            => crate::window_row(i, n, window, dilation, causal).into_iter().filter(|&j| j < n - 1).collect();
+        "besides-itself-if-causal": "a causal window has `window` keys before the token, and the token as well: it reaches window · dilation back instead of (window − 1) · dilation"
+            => keys(i, n, offsets(window + usize::from(causal), dilation, causal));
+        "half-rounded-up": "half of the window is rounded up where it is not causal: a window of 3 has two keys on either side"
+            => if causal { crate::window_row(i, n, window, dilation, true) } else { keys(i, n, offsets(window + 2, dilation, false)) };
+        "clamped-at-the-start-alone": "the window's first key is moved to the start of the text, from where the gaps are counted, and its last one is not moved to the end"
+            => {
+                let (before, after) = sides(window, causal);
+                (i.saturating_sub(before * dilation)..=i + after * dilation).step_by(dilation).collect()
+            };
+        "range-without-its-end": "the window's ends are moved into the text, and the range `first..last` leaves out `last` itself"
+            => {
+                let (before, after) = sides(window, causal);
+                let first = i - before.min(i / dilation) * dilation;
+                (first..(i + after * dilation).min(n - 1)).step_by(dilation).collect()
+            };
+        "shifted-back": "the whole window lies one key further back: it ends before the token"
+            => keys(i, n, shifted(window, dilation, causal, -1));
+        "shifted-ahead": "the whole window lies one key further ahead: it begins one key late, and ends one key behind its place"
+            => keys(i, n, shifted(window, dilation, causal, 1));
+        "gaps-before-alone": "the dilation is used before the token alone: the keys behind it follow each other"
+            => keys(i, n, offsets(window, dilation, causal).into_iter().map(|s| if s > 0 { s / dilation as i64 } else { s }).collect());
+        "one-fewer-behind": "a window that is not causal has one key fewer behind the token than before it"
+            => {
+                let row = offsets(window, dilation, causal);
+                let end = row.len() - usize::from(!causal && window > 1);
+                keys(i, n, row[..end].to_vec())
+            };
+        "one-fewer-on-each-side": "a window that is not causal has one key too few on either side: keys are counted whose distance is less than half of it"
+            => (0..n).filter(|&j| {
+                let steps = i.abs_diff(j) / dilation;
+                i.abs_diff(j) % dilation == 0 && if causal { j <= i && steps < window } else { steps < window / 2 }
+            }).collect();
+        "ends-outside": "the loop ends at the first key that is outside of the text: at the start of the text it finds nothing"
+            => offsets(window, dilation, causal).into_iter().map(|s| i as i64 + s).take_while(|j| (0..n as i64).contains(j)).map(|j| j as usize).collect();
+        "clamped": "a key outside of the text is replaced by the first or the last one, which are in the row several times"
+            => clamped(i, n, &offsets(window, dilation, causal));
+        "clamped-once": "a key outside of the text is replaced by the first or the last one, although these need not be in the window"
+            => {
+                let mut row = clamped(i, n, &offsets(window, dilation, causal));
+                row.dedup();
+                row
+            };
     }
 }
 
@@ -169,4 +216,14 @@ fn offsets(window: usize, dilation: usize, causal: bool) -> Vec<i64> {
 fn keys(i: usize, n: usize, offsets: Vec<i64>) -> Vec<usize> {
     let all = offsets.into_iter().map(|s| i as i64 + s);
     all.filter(|j| (0..n as i64).contains(j)).map(|j| j as usize).collect()
+}
+
+/// The window as distances, moved by so many keys.
+fn shifted(window: usize, dilation: usize, causal: bool, by: i64) -> Vec<i64> {
+    offsets(window, dilation, causal).into_iter().map(|s| s + by * dilation as i64).collect()
+}
+
+/// What is outside of the text becomes its first or its last key.
+fn clamped(i: usize, n: usize, offsets: &[i64]) -> Vec<usize> {
+    offsets.iter().map(|s| (i as i64 + s).clamp(0, n as i64 - 1) as usize).collect()
 }
