@@ -339,7 +339,8 @@ struct Moves {
 }
 
 impl Moves {
-    const RIGHT: Moves = Moves { q: How::Once, k: true, v: true, result: How::Never, out: How::Once };
+    const RIGHT: Moves =
+        Moves { q: How::Once, k: true, v: true, result: How::Never, out: How::Once };
 }
 
 /// The right result, with other moves.
@@ -615,9 +616,16 @@ where
 {
     let ((n, d), (m, d_v)) = (c.q.dim(), c.v.dim());
     let seen = Array2::from_shape_fn((n, m), |(i, j)| c.rows[i].contains(&j));
-    let mut fields =
-        oracle::attention::<F>(c.q.view(), c.k.view(), c.v.view(), &Mask::Dense(seen.clone()))
-            .fields();
+    // A hidden value is not felt, and one that is seen and infinite outweighs all others.
+    let finite = c.v.mapv(|x| if x.is_finite() { x } else { 0.0 });
+    let mask = Mask::Dense(seen.clone());
+    let mut right = oracle::attention::<F>(c.q.view(), c.k.view(), finite.view(), &mask);
+    for ((j, column), &x) in c.v.indexed_iter().filter(|(_, x)| !x.is_finite()) {
+        for i in (0..n).filter(|&i| seen[[i, j]]) {
+            right.out[[i, column]] += F::from(x).expect("f32 fits every float");
+        }
+    }
+    let mut fields = right.fields();
     let (mut tiles, mut rows) = (0, 0);
     for queries in (0..n).step_by(c.block.q) {
         tiles += 1;

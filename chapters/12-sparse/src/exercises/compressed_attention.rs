@@ -60,10 +60,14 @@ exercise! {
             of("scores far below zero", (6, 4, 2), 2, 1, 2.0),
             of("one token", (1, 2, 1), 1, 1, 2.0),
             of("one token, and spans of two", (1, 1, 2), 2, 1, 2.0),
+            of("scores of some hundred", (6, 16, 2), 2, 1, 2.0),
         ];
         let Case { q, k, .. } = &mut cases[11];
         q.fill(-1e5);
         k.fill(1e5);
+        let Case { q, k, .. } = &mut cases[14];
+        q.fill(10.0);
+        k.indexed_iter_mut().for_each(|((j, _), x)| *x = 10.0 - 0.01 * j as f64);
         cases.extend(pairwise([5, 3, 3, 4, 4]).into_iter().map(|[n, d, d_v, length, stride]| {
             of("small", (2 * n + 1, d + 1, d_v + 1), length + 1, stride + 1, 2.0)
         }));
@@ -252,6 +256,8 @@ exercise! {
             => Steps { count: |n, length, _| n / length, ..Steps::RIGHT }.run(q, k, v, length, stride);
         "short-spans-too": "there are n / stride spans, of which the last ones have fewer tokens"
             => Steps { count: |n, _, stride| n / stride, cut: true, ..Steps::RIGHT }.run(q, k, v, length, stride);
+        "unscaled-maximum": "the maximum is that of the products, before they are divided by √d: large scores are shifted too far, and vanish"
+            => Steps { maximum_of_products: true, ..Steps::RIGHT }.run(q, k, v, length, stride);
     }
 }
 
@@ -272,6 +278,8 @@ struct Steps {
     mask_first: bool,
     /// A weight by its score and the largest one.
     weight: fn(f64, f64) -> f64,
+    /// Whether the maximum is taken before the division by √d.
+    maximum_of_products: bool,
     /// Whether a query that sees no span gets zeros.
     none_is_zeros: bool,
 }
@@ -286,6 +294,7 @@ impl Steps {
         hidden: f64::NEG_INFINITY,
         mask_first: true,
         weight: |score, most| (score - most).exp(),
+        maximum_of_products: false,
         none_is_zeros: true,
     };
 
@@ -309,7 +318,8 @@ impl Steps {
             }
             means
         };
-        let mut weights = q.dot(&means(k).t()) / (q.ncols() as f64).sqrt();
+        let root = (q.ncols() as f64).sqrt();
+        let mut weights = q.dot(&means(k).t()) / root;
         for (t, mut row) in weights.rows_mut().into_iter().enumerate() {
             let ended = (self.ended)(t, length, stride).min(row.len());
             if ended == 0 && self.none_is_zeros {
@@ -320,7 +330,9 @@ impl Steps {
                 row.slice_mut(s![ended..]).fill(self.hidden);
             }
             let most = row.fold(f64::NEG_INFINITY, |most, &score| most.max(score));
-            let seen = if self.mask_first && self.hidden == f64::NEG_INFINITY { ended } else { row.len() };
+            let most = if self.maximum_of_products { most * root } else { most };
+            let seen =
+                if self.mask_first && self.hidden == f64::NEG_INFINITY { ended } else { row.len() };
             row.slice_mut(s![..seen]).mapv_inplace(|score| (self.weight)(score, most));
             row.slice_mut(s![seen..]).fill(0.0);
             let sum = row.sum();

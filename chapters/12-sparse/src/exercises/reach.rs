@@ -238,7 +238,6 @@ fn layer_by_layer(
     first: Array2<bool>,
     of: impl Fn(ArrayView2<bool>, &Array2<bool>, (usize, usize)) -> bool,
 ) -> Array2<bool> {
-    (0..layers).fold(first, |before, _| {
-        Array2::from_shape_fn(before.dim(), |at| of(sees, &before, at))
-    })
+    (0..layers)
+        .fold(first, |before, _| Array2::from_shape_fn(before.dim(), |at| of(sees, &before, at)))
 }

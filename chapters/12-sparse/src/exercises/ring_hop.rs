@@ -341,9 +341,11 @@ fn exact<F: NdFloat>(c: &Case) -> oracle::Output<F> {
     let mask = match (c.parts.is_empty(), c.causal) {
         (true, true) => Mask::Causal,
         (true, false) => Mask::None,
-        (false, causal) => Mask::Dense(Array2::from_shape_fn((c.q.nrows(), c.k.nrows()), |(i, j)| {
-            c.parts.iter().any(|&[from, to]| (from..to).contains(&j)) && (!causal || j <= i)
-        })),
+        (false, causal) => {
+            Mask::Dense(Array2::from_shape_fn((c.q.nrows(), c.k.nrows()), |(i, j)| {
+                c.parts.iter().any(|&[from, to]| (from..to).contains(&j)) && (!causal || j <= i)
+            }))
+        }
     };
     oracle::attention::<F>(c.q.view(), c.k.view(), c.v.view(), &mask)
 }

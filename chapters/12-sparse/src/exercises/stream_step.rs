@@ -99,10 +99,14 @@ exercise! {
             of("forty tokens", 40, (4, 2), 2, 6, 2.0),
             of("scores far below zero", 5, (4, 2), 1, 2, 2.0),
             of("sixteen in the cache", 20, (4, 2), 4, 12, 2.0),
+            of("scores of some hundred", 5, (16, 2), 1, 2, 2.0),
         ];
         let Case { q, k, .. } = &mut cases[14];
         q.fill(-60.0);
         k.fill(60.0);
+        let Case { q, k, .. } = &mut cases[16];
+        q.fill(10.0);
+        k.indexed_iter_mut().for_each(|((j, _), x)| *x = 10.0 - 0.01 * j as f64);
         cases.extend(pairwise([4, 2, 3, 4, 3]).into_iter().map(|[n, d, d_v, sinks, window]| {
             of("small", 2 * n + 1, (2 * d + 2, d_v + 1), sinks, window + 1, 2.0)
         }));
@@ -416,6 +420,13 @@ exercise! {
                 plain(cache, rotate(k, place).view(), v);
                 let places = within(cache);
                 attend(cache, q, places.len() - 1, &places)
+            };
+        "unscaled-maximum": "the maximum is that of the products, before they are divided by √d: large scores are shifted too far, and vanish"
+            => {
+                plain(cache, k, v);
+                let places = within(cache);
+                let root = (q.len() as f64).sqrt();
+                weighed(cache, q, places.len() - 1, &places, |scores| from_maximum(scores, 1.0, most(scores) * root))
             };
     }
 }

@@ -51,10 +51,14 @@ exercise! {
             of("long", (4, 60), (8, 4), 16, 1, 1.0),
             of("scores far below zero", (3, 6), (4, 2), 3, 1, 1.0),
             of("many equal scores", (3, 60), (4, 2), 9, 2, 1.0),
+            of("scores of some hundred", (3, 5), (16, 2), 3, 1, 1.0),
         ];
         let Case { q, k, .. } = &mut cases[14];
         q.fill(-1e5);
         k.fill(1e5);
+        let Case { q, k, .. } = &mut cases[16];
+        q.fill(10.0);
+        k.indexed_iter_mut().for_each(|((j, _), x)| *x = 10.0 - 0.01 * j as f64);
         cases.extend(pairwise([4, 4, 4, 4, 4, 4]).into_iter().map(|[n, m, d, d_v, keep, kind]| {
             of("small", (n + 1, m + 1), (d + 1, d_v + 1), keep + 1, kind, 1.0)
         }));
