@@ -179,7 +179,7 @@ exercise! {
         "hidden-as-zero": "a hidden key gets the score 0 instead of −∞: the weight of a score of 0 is not 0"
             => Slip { hidden: Some(0.0), ..Slip::RIGHT }.run(q, k, v, visits, block, traffic);
         "minus-a-billion": "a hidden key gets the score −1e9 instead of −∞: a row that sees nothing averages hidden values"
-            => Slip { hidden: Some(-1e9), ..Slip::RIGHT }.run(q, k, v, visits, block, traffic);
+            => Loop { hidden: -1e9, ..Loop::RIGHT }.run(q, k, v, visits, block, traffic);
         "max-from-zero": "the maximum starts at 0 instead of −∞: a row whose scores are all far below zero loses them all"
             => Loop { start: 0.0, ..Loop::RIGHT }.run(q, k, v, visits, block, traffic);
         "nan-so-far": "exp(−∞ − (−∞)) is NaN: a query that sees nothing in the first tile of its list has NaN from then on"
@@ -259,7 +259,7 @@ exercise! {
         "division-ends": "the last loop ends at the first row that has seen nothing: those behind it are not divided"
             => Loop { at_end: Then::Break, ..Loop::RIGHT }.run(q, k, v, visits, block, traffic);
         "hidden-as-min": "a hidden key gets the smallest number instead of −∞: a row that sees nothing averages hidden values"
-            => Slip { hidden: Some(f32::MIN), ..Slip::RIGHT }.run(q, k, v, visits, block, traffic);
+            => Loop { hidden: f32::MIN, ..Loop::RIGHT }.run(q, k, v, visits, block, traffic);
         "hidden-after-the-sum": "the weights of hidden keys are set to 0 when row_sum has them already: they keep their share of it"
             => Loop { hide: Hide::AfterTheSum, ..Loop::RIGHT }.run(q, k, v, visits, block, traffic);
         "hidden-in-the-maximum": "hidden keys are left out of the weights and their sum, and not of the maximum: where a hidden score is far above, all others vanish"
@@ -467,6 +467,8 @@ struct Loop {
     /// The new maximum by the old one and that of the tile.
     max: fn(f32, f32) -> f32,
     hide: Hide,
+    /// The score of a hidden key.
+    hidden: f32,
     /// Before the scores of a row become weights, and at the end.
     at_nothing: Then,
     at_end: Then,
@@ -479,6 +481,7 @@ impl Loop {
         start: f32::NEG_INFINITY,
         max: f32::max,
         hide: Hide::First,
+        hidden: f32::NEG_INFINITY,
         at_nothing: Then::Go,
         at_end: Then::Continue,
         felt: false,
@@ -508,7 +511,7 @@ impl Loop {
                 let hidden = |r: usize, c: usize| open.as_ref().is_some_and(|open| !open[[r, c]]);
                 let mut weights = q_tile.dot(&k_tile.t()) * scale;
                 if self.hide == Hide::First {
-                    hide(&mut weights, hidden, f32::NEG_INFINITY);
+                    hide(&mut weights, hidden, self.hidden);
                 }
                 for r in 0..queries.len() {
                     let mut row = weights.row_mut(r);

@@ -258,6 +258,8 @@ exercise! {
             => Steps { count: |n, _, stride| n / stride, cut: true, ..Steps::RIGHT }.run(q, k, v, length, stride);
         "unscaled-maximum": "the maximum is that of the products, before they are divided by √d: large scores are shifted too far, and vanish"
             => Steps { maximum_of_products: true, ..Steps::RIGHT }.run(q, k, v, length, stride);
+        "last-token-missing-in-the-mean": "the last token of a span is missing, and the mean is that of the others"
+            => Steps { tokens: |length, _| length - 1, divisor: |length| length - 1, ..Steps::RIGHT }.run(q, k, v, length, stride);
     }
 }
 
@@ -270,6 +272,8 @@ struct Steps {
     first: fn(usize, usize, usize) -> usize,
     /// How many tokens are summed up, by length and stride.
     tokens: fn(usize, usize) -> usize,
+    /// By what the sum is divided, by length.
+    divisor: fn(usize) -> usize,
     /// Whether a span may be shorter at the end of the text.
     cut: bool,
     /// How many spans token t sees, by t, length and stride.
@@ -289,6 +293,7 @@ impl Steps {
         count: spans,
         first: |b, _, stride| b * stride,
         tokens: |length, _| length,
+        divisor: |length| length,
         cut: false,
         ended: |t, length, stride| spans(t + 1, length, stride),
         hidden: f64::NEG_INFINITY,
@@ -313,7 +318,7 @@ impl Steps {
                 let first = (self.first)(b, length, stride);
                 let end = first + (self.tokens)(length, stride);
                 let end = if self.cut { end.min(n) } else { end };
-                let divisor = if self.cut { end - first } else { length };
+                let divisor = if self.cut { end - first } else { (self.divisor)(length) };
                 mean.assign(&(x.slice(s![first..end, ..]).sum_axis(Axis(0)) / divisor as f64));
             }
             means

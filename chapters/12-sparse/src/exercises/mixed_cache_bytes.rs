@@ -101,9 +101,9 @@ exercise! {
         "last-not-counted": "(layers − 1) / every layers are full: the last layer of the model is never one of them"
             => kept(layers.saturating_sub(1) / every, layers, window, tokens, bytes);
         "one-full-more": "layers / every + 1 layers are full: one too many"
-            => bytes * ((layers / every + 1) * tokens + layers.saturating_sub(layers / every + 1) * window.min(tokens));
+            => kept(layers / every + 1, layers, window, tokens, bytes);
         "one-full": "one layer of the whole model is full, not one of every group"
-            => kept(layers.min(1), layers, window, tokens, bytes);
+            => kept(1, layers, window, tokens, bytes);
         "every-full": "`every` layers are full, not every `every`-th"
             => kept(every.min(layers), layers, window, tokens, bytes);
         "remainder": "layers % every layers are full: the remainder of the division in the place of its result"

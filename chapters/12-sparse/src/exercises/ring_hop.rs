@@ -267,6 +267,24 @@ exercise! {
                 let keys = k.nrows().min(q.nrows());
                 crate::ring_hop(states, q, q_start, k.slice(ndarray::s![..keys, ..]), v.slice(ndarray::s![..keys, ..]), k_start, causal)
             };
+        "own-start-skipped": "a part that begins where the device's own queries do, or behind, is passed over: the own part is never seen"
+            => if !causal || k_start < q_start { crate::ring_hop(states, q, q_start, k, v, k_start, causal) };
+        "before-the-device": "only keys before the device's first query are seen: those of its own part are left out"
+            => by(states, (q, q_start), (k, v, k_start), How { seen: |_, j, causal, q_start, _| !causal || j < q_start, ..How::RIGHT }, causal);
+        "whole-parts-alone": "a part is seen as a whole or not at all, by the queries from its last key on"
+            => {
+                let end = k_start + k.nrows();
+                let first = end.saturating_sub(q_start + 1).min(q.nrows());
+                let (states, q) = if causal { (&mut states[first..], q.slice(ndarray::s![first.., ..])) } else { (states, q) };
+                crate::ring_hop(states, q, q_start, k, v, k_start, false)
+            };
+        "parts-before-alone": "a part is seen as a whole or not at all, by the queries behind its last key"
+            => {
+                let end = k_start + k.nrows();
+                let first = end.saturating_sub(q_start).min(q.nrows());
+                let (states, q) = if causal { (&mut states[first..], q.slice(ndarray::s![first.., ..])) } else { (states, q) };
+                crate::ring_hop(states, q, q_start, k, v, k_start, false)
+            };
     }
 }
 

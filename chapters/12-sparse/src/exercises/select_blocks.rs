@@ -240,6 +240,10 @@ exercise! {
                 chosen.sort();
                 chosen
             };
+        "all-compete": "all blocks are among the others once more, even those behind the token: for each of the three that is chosen there is one block fewer"
+            => { let own = t / block; let free = count - always(own).len(); once(with_rest(importance, always(own), 0..importance.len(), free)) };
+        "own-alone-at-first": "in the first two blocks of the text the token's own block alone is read"
+            => if t / block < 2 { vec![t / block] } else { crate::select_blocks(importance, t, block, count) };
     }
 }
 

@@ -258,6 +258,8 @@ exercise! {
                 let until: Vec<Vec<usize>> = rows.iter().enumerate().map(|(i, row)| if i < end { row.clone() } else { Vec::new() }).collect();
                 crate::sparse_attention(q, k, v, &until, work)
             };
+        "weights-by-root": "the weights are divided by √d, and the scores are not"
+            => each(q, k, rows, work, v, |_, scores, root| softmax(scores, 1.0).into_iter().map(|weight| weight / root).collect());
     }
 }
 

@@ -198,6 +198,12 @@ exercise! {
                 row.dedup();
                 row
             };
+        "counted-from-the-reach": "the ends lie window · dilation back, or half of that on either side, and the keys are counted from there: the token itself may be missing"
+            => {
+                let reach = (window * dilation) as i64 / if causal { 1 } else { 2 };
+                let (first, last) = (-reach, if causal { 0 } else { reach });
+                keys(i, n, (first..=last).step_by(dilation).collect())
+            };
     }
 }
 
