@@ -230,6 +230,10 @@ exercise! {
             };
         "steps-of-blocks": "the loop goes over a span in steps of `block` instead of `stride`"
             => added(weights, weights.nrows().div_ceil(block), (length, stride, block), move |_, b, first| Some(first).filter(|first| (first - b * stride).is_multiple_of(block)));
+        "first-piece-missing": "the first piece of each span is left out"
+            => added(weights, weights.nrows().div_ceil(block), (length, stride, block), move |_, b, first| Some(first).filter(|&first| first > b * stride));
+        "as-if-at-its-start": "a span is taken to begin where its first block does: its pieces are counted from there"
+            => added(weights, weights.nrows().div_ceil(block), (length, stride, block), move |_, b, first| Some(first - b * stride % block));
     }
 }
 

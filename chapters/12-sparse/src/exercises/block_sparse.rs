@@ -141,17 +141,17 @@ exercise! {
         "by-place": "the place in the list is taken for the tile: the first visits go to tiles 0, 1, 2, …"
             => {
                 let other: Vec<Vec<Visit>> = visits.iter().map(|visits| visits.iter().enumerate().map(|(tile, visit)| Visit { tile, ..visit.clone() }).collect()).collect();
-                Slip::RIGHT.run(q, k, v, &other, block, traffic)
+                Loop::RIGHT.run(q, k, v, &other, block, traffic)
             };
         "tile-as-key": "the tile's number is taken for its first key"
-            => Slip { keys: |tile, block, m| tile.min(m)..(tile + block.k).min(m), ..Slip::RIGHT }.run(q, k, v, visits, block, traffic);
+            => Loop { keys: |tile, block, m| tile.min(m)..(tile + block.k).min(m), ..Loop::RIGHT }.run(q, k, v, visits, block, traffic);
         "steps-of-queries": "key tiles are counted in steps of block.q instead of block.k"
-            => Slip { keys: |tile, block, m| (tile * block.q).min(m)..(tile * block.q + block.k).min(m), ..Slip::RIGHT }.run(q, k, v, visits, block, traffic);
+            => Loop { keys: |tile, block, m| (tile * block.q).min(m)..(tile * block.q + block.k).min(m), ..Loop::RIGHT }.run(q, k, v, visits, block, traffic);
         "diagonal": "query tile t reads key tile t in each of its visits"
             => {
                 let last = k.nrows().div_ceil(block.k).saturating_sub(1);
                 let other: Vec<Vec<Visit>> = visits.iter().enumerate().map(|(t, visits)| visits.iter().map(|visit| Visit { tile: t.min(last), ..visit.clone() }).collect()).collect();
-                Slip::RIGHT.run(q, k, v, &other, block, traffic)
+                Loop::RIGHT.run(q, k, v, &other, block, traffic)
             };
         "sum-not-rescaled": "out is rescaled to each tile's new maximum, and row_sum is not"
             => Slip { join: |a, b| State { row_sum: a.row_sum + scaled(a, b).row_sum, ..merge(a, b) }, ..Slip::RIGHT }.run(q, k, v, visits, block, traffic);
@@ -306,6 +306,16 @@ exercise! {
                 }
                 crate::block_sparse(q, k, v, visits, block, traffic)
             };
+        "stored-once-more": "the tile of the result is stored after every visit and once more at the end"
+            => moved(q, k, v, visits, block, traffic, Moves { out: How::EachAndOnce, ..Moves::RIGHT });
+        "sum-of-the-last-tile": "row_sum is the sum of the last tile alone: what was there before is not added"
+            => Slip { join: |a, b| State { row_sum: scaled(a, b).row_sum, ..merge(a, b) }, finish: |state| if state.row_sum == 0.0 { (state.out.clone(), f32::NEG_INFINITY) } else { state.finish() }, ..Slip::RIGHT }.run(q, k, v, visits, block, traffic);
+        "out-of-the-last-tile": "out is that of the last tile alone, and row_sum has all of them: `=` in the place of `+=`"
+            => Slip { join: |a, b| State { out: scaled(a, b).out, ..merge(a, b) }, ..Slip::RIGHT }.run(q, k, v, visits, block, traffic);
+        "minus-1e30": "a hidden key gets the score −1e30 instead of −∞: a row that sees nothing averages hidden values"
+            => Loop { hidden: -1e30, ..Loop::RIGHT }.run(q, k, v, visits, block, traffic);
+        "maximum-not-subtracted": "the maximum goes into the factor for what was summed before, and is not subtracted from the scores"
+            => Loop { subtract: false, ..Loop::RIGHT }.run(q, k, v, visits, block, traffic);
     }
 }
 
@@ -462,10 +472,13 @@ enum Hide {
 /// The loop of chapter 8 as a learner types it, with what may go wrong in it.
 #[derive(Clone, Copy)]
 struct Loop {
+    keys: fn(usize, Block, usize) -> Range<usize>,
     /// Where a maximum begins.
     start: f32,
     /// The new maximum by the old one and that of the tile.
     max: fn(f32, f32) -> f32,
+    /// Whether the maximum is subtracted from the scores.
+    subtract: bool,
     hide: Hide,
     /// The score of a hidden key.
     hidden: f32,
@@ -478,8 +491,10 @@ struct Loop {
 
 impl Loop {
     const RIGHT: Loop = Loop {
+        keys: |tile, block, m| range(tile, block.k, m),
         start: f32::NEG_INFINITY,
         max: f32::max,
+        subtract: true,
         hide: Hide::First,
         hidden: f32::NEG_INFINITY,
         at_nothing: Then::Go,
@@ -505,13 +520,17 @@ impl Loop {
             let mut row_sum = vec![0.0_f32; queries.len()];
             let mut out = Array2::<f32>::zeros((queries.len(), v.ncols()));
             for Visit { tile, open } in visits {
-                let keys = range(*tile, block.k, k.nrows());
+                let keys = (self.keys)(*tile, block, k.nrows());
                 let k_tile = traffic.load(k.slice(s![keys.clone(), ..]));
                 let v_tile = traffic.load(v.slice(s![keys, ..]));
                 let hidden = |r: usize, c: usize| open.as_ref().is_some_and(|open| !open[[r, c]]);
                 let mut weights = q_tile.dot(&k_tile.t()) * scale;
-                if self.hide == Hide::First {
-                    hide(&mut weights, hidden, self.hidden);
+                if let (Hide::First, Some(open)) = (self.hide, open) {
+                    weights.zip_mut_with(open, |score, &open| {
+                        if !open {
+                            *score = self.hidden
+                        }
+                    });
                 }
                 for r in 0..queries.len() {
                     let mut row = weights.row_mut(r);
@@ -526,7 +545,8 @@ impl Loop {
                         }
                     }
                     let shift = if row_max[r] == f32::NEG_INFINITY { 0.0 } else { row_max[r] };
-                    row.mapv_inplace(|score| (score - shift).exp());
+                    let subtracted = if self.subtract { shift } else { 0.0 };
+                    row.mapv_inplace(|score| (score - subtracted).exp());
                     if self.hide == Hide::AfterTheMaximum {
                         row.indexed_iter_mut()
                             .filter(|(c, _)| hidden(r, *c))

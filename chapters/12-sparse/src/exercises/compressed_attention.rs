@@ -260,6 +260,19 @@ exercise! {
             => Steps { maximum_of_products: true, ..Steps::RIGHT }.run(q, k, v, length, stride);
         "last-token-missing-in-the-mean": "the last token of a span is missing, and the mean is that of the others"
             => Steps { tokens: |length, _| length - 1, divisor: |length| length - 1, ..Steps::RIGHT }.run(q, k, v, length, stride);
+        "uniform-where-none": "a query that sees no span attends to all of them alike; it gets zeros"
+            => {
+                let mut found = crate::compressed_attention(q, k, v, length, stride);
+                let count = found.weights.ncols();
+                for t in (0..q.nrows()).filter(|t| spans(t + 1, length, stride) == 0) {
+                    found.weights.row_mut(t).fill(1.0 / count as f64);
+                    for b in 0..count {
+                        let mean = v.slice(s![b * stride..b * stride + length, ..]).sum_axis(Axis(0)) / length as f64;
+                        found.out.row_mut(t).scaled_add(1.0 / count as f64, &mean);
+                    }
+                }
+                found
+            };
     }
 }
 

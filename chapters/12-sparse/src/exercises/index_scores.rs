@@ -160,6 +160,10 @@ exercise! {
                 };
                 (0..q.dim().0).map(of).sum()
             });
+        "relu-of-queries": "the numbers of the queries are cut off at 0 instead of the products"
+            => with(q.mapv(|x| x.max(0.0)).view(), k, w, |x| x, Seen::Past);
+        "relu-of-rows": "the numbers of queries and keys are cut off at 0 instead of the products"
+            => with(q.mapv(|x| x.max(0.0)).view(), k.mapv(|x| x.max(0.0)).view(), w, |x| x, Seen::Past);
     }
 }
 

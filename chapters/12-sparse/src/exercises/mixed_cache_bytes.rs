@@ -134,6 +134,8 @@ exercise! {
             => crate::mixed_cache_bytes(layers, every, 2 * window, tokens, bytes);
         "half-window": "a window keeps half of its tokens"
             => crate::mixed_cache_bytes(layers, every, window / 2, tokens, bytes);
+        "rounded": "layers / every is rounded to the nearest whole number: a group that is more than half complete has a full layer"
+            => kept((layers as f64 / every as f64).round() as u64, layers, window, tokens, bytes);
     }
 }
 

@@ -250,7 +250,7 @@ exercise! {
             };
         "keys-only": "the token's key is multiplied with the means, not its query"
             => by(gates(k, k, block, mean), block, right, count);
-        "best-left-out": "the best block is left out, and the next ones are chosen: the own block is taken for the first of the order"
+        "best-left-out": "the best block is left out, and those after it are chosen, as if the token's own were the first in the order"
             => {
                 let gates = gates(q, k, block, mean);
                 let mut chosen = Array2::from_elem(gates.dim(), false);
@@ -274,6 +274,22 @@ exercise! {
                     chosen[[t, own]] = true;
                     past.into_iter().take(count - 1).for_each(|b| chosen[[t, b]] = true);
                 }
+                chosen
+            };
+        "own-by-its-mean-so-far": "the token's own block competes by the mean of its keys up to the token; it is always read"
+            => {
+                let so_far = |t: usize, b: usize| mean(k.slice(ndarray::s![b * block..((b + 1) * block).min(t + 1), ..]));
+                let gates = Array2::from_shape_fn((q.nrows(), q.nrows().div_ceil(block)), |(t, b)| {
+                    if b <= t / block { q.row(t).dot(&so_far(t, b)) } else { f64::NEG_INFINITY }
+                });
+                by(gates, block, |gate, _, _| gate, count)
+            };
+        "one-fewer": "one block too few is read"
+            => crate::moba_blocks(q, k, block, (count - 1).max(1));
+        "own-takes-a-place": "the token's own block is read, and competes by its mean as well: if it is among the best, there is one block fewer"
+            => {
+                let mut chosen = by(gates(q, k, block, mean), block, |gate, b, own| if b <= own { gate } else { f64::NEG_INFINITY }, count - 1);
+                for t in 0..q.nrows() { chosen[[t, t / block]] = true; }
                 chosen
             };
     }

@@ -306,6 +306,37 @@ exercise! {
                 let random = pattern.random.iter().map(|row| row.iter().copied().take(1).collect()).collect();
                 crate::pattern_row(&Pattern { random, ..pattern.clone() }, i, n)
             };
+        "causal-turned-round": "keys behind the token are dropped where the pattern is not causal, and stay where it is"
+            => {
+                let mut row = parts(pattern, i, n, [true; 4]);
+                row.retain(|&j| pattern.causal || j <= i);
+                tidy(row)
+            };
+        "global-sees-globals": "a global token sees the global ones and its drawn keys, not all"
+            => {
+                if !pattern.globals.contains(&i) { return crate::pattern_row(pattern, i, n); }
+                joined(pattern, i, n, [false, false, true, true], true)
+            };
+        "window-always-causal": "the window ends with the token, causal or not; the other parts are right"
+            => {
+                let mut row = parts(&Pattern { causal: true, ..pattern.clone() }, i, n, [true; 4]);
+                row.retain(|&j| !pattern.causal || j <= i);
+                tidy(row)
+            };
+        "first-so-many-seen": "every token sees the first tokens of the text, as many as are global; the list says which"
+            => {
+                if pattern.globals.contains(&i) { return crate::pattern_row(pattern, i, n); }
+                let mut row = joined(pattern, i, n, [true, true, false, true], true);
+                row.extend((0..pattern.globals.len()).filter(|&j| !pattern.causal || j <= i));
+                tidy(row)
+            };
+        "random-causal": "a drawn key behind the token is not seen, causal or not"
+            => {
+                let random = pattern.random.iter().enumerate().map(|(i, row)| row.iter().copied().filter(|&j| j <= i).collect()).collect();
+                crate::pattern_row(&Pattern { random, ..pattern.clone() }, i, n)
+            };
+        "descending": "the row runs from the last key to the first; it is ascending"
+            => crate::pattern_row(pattern, i, n).into_iter().rev().collect();
     }
 }
 

@@ -186,7 +186,7 @@ exercise! {
                 }
                 reached
             };
-        "all-for-any": "a token has to see all tokens, and all of them have to be reached: `all` is asked for instead of `any`"
+        "itself-alone": "nothing comes from what a token sees: after any number of layers each knows itself alone"
             => layer_by_layer(sees, layers, identity(sees.nrows()), |sees, before, (i, j)| before[[i, j]] || (0..before.nrows()).all(|t| sees[[i, t]] && before[[t, j]]));
         "and-assigned": "a token keeps only what all that it sees have, too: `&=` in the place of `|=`"
             => layer_by_layer(sees, layers, identity(sees.nrows()), |sees, before, (i, j)| before[[i, j]] && (0..before.nrows()).all(|t| !sees[[i, t]] || before[[t, j]]));
@@ -204,6 +204,12 @@ exercise! {
             => crate::reach(sees, layers.max(1));
         "at-most-one": "every layer adds the tokens that are seen, and not what these had: this is what one layer gives"
             => crate::reach(sees, layers.min(1));
+        "sees-of-sees": "a layer adds what those see that a token sees, and not what they had"
+            => layer_by_layer(sees, layers, identity(sees.nrows()), |sees, before, (i, j)| before[[i, j]] || (0..before.nrows()).any(|t| sees[[i, t]] && sees[[t, j]]));
+        "last-seen-alone": "a token keeps what it has, and takes over from the last token alone that it sees: those before are overwritten"
+            => layer_by_layer(sees, layers, identity(sees.nrows()), |sees, before, (i, j)| before[[i, j]] || (0..before.nrows()).rev().find(|&t| sees[[i, t]]).is_some_and(|t| before[[t, j]]));
+        "through-earlier-alone": "a token takes over from tokens up to itself alone; who sees whom is said already"
+            => layer_by_layer(sees, layers, identity(sees.nrows()), |sees, before, (i, j)| before[[i, j]] || (0..=i).any(|t| sees[[i, t]] && before[[t, j]]));
     }
 }
 

@@ -112,15 +112,7 @@ exercise! {
         "mask-in-the-own-part": "only within the own part are keys hidden: later parts are seen whole"
             => by(states, (q, q_start), (k, v, k_start), How { seen: |i, j, causal, q_start, k_start| !causal || k_start != q_start || j <= i, ..How::RIGHT }, causal);
         "hidden-as-zero": "a hidden key gets the score 0 instead of being left out: the weight of a score of 0 is not 0"
-            => {
-                let scale = 1.0 / (q.ncols() as f32).sqrt();
-                for (r, state) in states.iter_mut().enumerate() {
-                    for c in 0..k.nrows() {
-                        let seen = !causal || k_start + c <= q_start + r;
-                        push(state, if seen { q.row(r).dot(&k.row(c)) * scale } else { 0.0 }, v.row(c));
-                    }
-                }
-            };
+            => pushed(states, (q, q_start), (k, v, k_start), causal, 0.0);
         "last-part-alone": "the state is replaced by that of the part: what came before is forgotten"
             => by(states, (q, q_start), (k, v, k_start), How { join: |_, part| part.clone(), ..How::RIGHT }, causal);
         "first-part-alone": "a state that has met a key is not brought up to date any more"
@@ -157,9 +149,9 @@ exercise! {
             };
         "value-of-the-query": "the value is taken from the query's place in the part, not from the key's"
             => by(states, (q, q_start), (k, v, k_start), How { value: |v, r, c| v.row(if r < v.nrows() { r } else { c }).to_owned(), ..How::RIGHT }, causal);
-        "last-key-missing": "the last key of every part is left out"
+        "last-key-missing": "the last key of every part is left out; a part without keys panics"
             => {
-                let keys = k.nrows().saturating_sub(1);
+                let keys = k.nrows() - 1;
                 crate::ring_hop(states, q, q_start, k.slice(ndarray::s![..keys, ..]), v.slice(ndarray::s![..keys, ..]), k_start, causal)
             };
         "nothing": "the states are read and never changed: every row is zeros"
@@ -176,15 +168,9 @@ exercise! {
                 if !causal || whole || k_start == q_start { crate::ring_hop(states, q, q_start, k, v, k_start, causal) }
             };
         "minus-a-billion": "a hidden key gets the score −1e9 instead of being left out: a query that sees nothing averages hidden values"
-            => {
-                let scale = 1.0 / (q.ncols() as f32).sqrt();
-                for (r, state) in states.iter_mut().enumerate() {
-                    for c in 0..k.nrows() {
-                        let seen = !causal || k_start + c <= q_start + r;
-                        push(state, if seen { q.row(r).dot(&k.row(c)) * scale } else { -1e9 }, v.row(c));
-                    }
-                }
-            };
+            => pushed(states, (q, q_start), (k, v, k_start), causal, -1e9);
+        "hidden-as-min": "a hidden key gets the smallest number instead of being left out: a query that sees nothing averages hidden values"
+            => pushed(states, (q, q_start), (k, v, k_start), causal, f32::MIN);
         "own-part-alone": "only the device's own part is seen where it is causal: those before it are left out"
             => by(states, (q, q_start), (k, v, k_start), How { seen: |i, j, causal, q_start, k_start| !causal || k_start == q_start && j <= i, ..How::RIGHT }, causal);
         "reversed": "the comparison is the wrong way round: a query sees itself and the keys behind it"
@@ -285,6 +271,18 @@ exercise! {
                 let (states, q) = if causal { (&mut states[first..], q.slice(ndarray::s![first.., ..])) } else { (states, q) };
                 crate::ring_hop(states, q, q_start, k, v, k_start, false)
             };
+        "nothing-if-causal": "nothing is seen where it is causal, and elsewhere the keys up to the query's own position: `&&` in the place of `||`"
+            => if !causal { crate::ring_hop(states, q, q_start, k, v, k_start, true) };
+        "causal-turned-round": "`causal` is taken the wrong way round: keys behind the query are hidden where everything may be seen, and seen where they may not"
+            => crate::ring_hop(states, q, q_start, k, v, k_start, !causal);
+        "places-exchanged": "the places of query and key have changed sides: k_start + r is compared with q_start + c"
+            => by(states, (q, q_start), (k, v, k_start), How { seen: |i, j, causal, q_start, k_start| !causal || k_start + (i - q_start) <= q_start + (j - k_start), ..How::RIGHT }, causal);
+        "to-the-end-of-the-device": "every query sees the keys up to the device's last one"
+            => {
+                let end = (q_start + q.nrows()).saturating_sub(k_start).min(k.nrows());
+                let keys = if causal { end } else { k.nrows() };
+                crate::ring_hop(states, q, q_start, k.slice(ndarray::s![..keys, ..]), v.slice(ndarray::s![..keys, ..]), k_start, false)
+            };
     }
 }
 
@@ -324,6 +322,24 @@ fn by(
             }
         }
         *state = (how.join)(state, &part);
+    }
+}
+
+/// Every key is taken in, hidden ones with this score.
+fn pushed(
+    states: &mut [State],
+    (q, q_start): (ArrayView2<f32>, usize),
+    (k, v, k_start): (ArrayView2<f32>, ArrayView2<f32>, usize),
+    causal: bool,
+    hidden: f32,
+) {
+    let scale = 1.0 / (q.ncols() as f32).sqrt();
+    for (r, state) in states.iter_mut().enumerate() {
+        for c in 0..k.nrows() {
+            let seen = !causal || k_start + c <= q_start + r;
+            let score = if seen { q.row(r).dot(&k.row(c)) * scale } else { hidden };
+            push(state, score, v.row(c));
+        }
     }
 }
 

@@ -244,6 +244,21 @@ exercise! {
             => { let own = t / block; let free = count - always(own).len(); once(with_rest(importance, always(own), 0..importance.len(), free)) };
         "own-alone-at-first": "in the first two blocks of the text the token's own block alone is read"
             => if t / block < 2 { vec![t / block] } else { crate::select_blocks(importance, t, block, count) };
+        "by-importance": "the list is sorted by importance at the end; it is ascending"
+            => {
+                let own = t / block;
+                let mut rest: Vec<usize> = (1..own.saturating_sub(1)).collect();
+                rest.sort_by(|&a, &b| importance[b].total_cmp(&importance[a]));
+                let mut chosen = always(own);
+                let free = count - chosen.len();
+                chosen.extend(rest.into_iter().take(free));
+                chosen.sort_by(|&a, &b| importance[b].total_cmp(&importance[a]));
+                chosen
+            };
+        "descending": "the list runs from the last block to the first; it is ascending"
+            => crate::select_blocks(importance, t, block, count).into_iter().rev().collect();
+        "own-competes": "the token's own block is not always read: it competes by its importance"
+            => { let own = t / block; choose(importance, count, &[0, own.saturating_sub(1)], own + 1) };
     }
 }
 

@@ -260,6 +260,27 @@ exercise! {
             };
         "weights-by-root": "the weights are divided by √d, and the scores are not"
             => each(q, k, rows, work, v, |_, scores, root| softmax(scores, 1.0).into_iter().map(|weight| weight / root).collect());
+        "divided-by-the-scores": "the weights are divided by the sum of the scores instead of their own"
+            => each(q, k, rows, work, v, |_, scores, root| {
+                let sum: f64 = scores.iter().map(|x| x / root).sum();
+                scores.iter().map(|x| ((x - most(scores)) / root).exp() / sum).collect()
+            });
+        "sum-goes-on": "the sum is not begun anew for every row: a row is divided by the weights of those before it as well"
+            => {
+                let sum = std::cell::Cell::new(0.0);
+                each(q, k, rows, work, v, |_, scores, root| {
+                    let weights: Vec<f64> = scores.iter().map(|x| (x / root - most(scores) / root).exp()).collect();
+                    sum.set(sum.get() + weights.iter().sum::<f64>());
+                    weights.into_iter().map(|weight| weight / sum.get()).collect()
+                })
+            };
+        "smallest-subtracted": "the smallest score is subtracted instead of the largest: the exponentials of others are infinite"
+            => each(q, k, rows, work, v, |_, scores, root| from_maximum(scores, root, scores.iter().copied().fold(f64::INFINITY, f64::min) / root));
+        "causal": "keys behind the query's own number are left out; the row says what is seen"
+            => {
+                let past: Vec<Vec<usize>> = rows.iter().enumerate().map(|(i, row)| row.iter().copied().filter(|&j| j <= i).collect()).collect();
+                crate::sparse_attention(q, k, v, &past, work)
+            };
     }
 }
 

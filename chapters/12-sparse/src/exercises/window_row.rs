@@ -204,6 +204,47 @@ exercise! {
                 let (first, last) = (-reach, if causal { 0 } else { reach });
                 keys(i, n, (first..=last).step_by(dilation).collect())
             };
+        "one-more-behind": "a window that is not causal has one key more behind the token than before it"
+            => {
+                let mut row = offsets(window, dilation, causal);
+                if !causal { row.push((window / 2 + 1) as i64 * dilation as i64); }
+                keys(i, n, row)
+            };
+        "key-n": "the last key is moved to n instead of n − 1: there is no key n"
+            => {
+                let (before, after) = sides(window, causal);
+                let first = i - before.min(i / dilation) * dilation;
+                (first..=(i + after * dilation).min(n)).step_by(dilation).collect()
+            };
+        "all-between": "all tokens within the window's reach are seen: its gaps are not left out"
+            => {
+                let (before, after) = sides(window, causal);
+                (i.saturating_sub(before * dilation)..=(i + after * dilation).min(n - 1)).collect()
+            };
+        "all-between-its-ends": "all tokens between the first and the last key of the window are seen: its gaps are not left out"
+            => {
+                let (before, after) = sides(window, causal);
+                (i - before.min(i / dilation) * dilation..=(i + after * dilation).min(n - 1)).collect()
+            };
+        "causal-turned-round": "`causal` is taken the wrong way round: a causal window lies on both sides, and any other one ends with the token"
+            => keys(i, n, offsets(window, dilation, !causal));
+        "positions-multiplied": "the positions are multiplied by the dilation, not the distances: key (i − s) · dilation in the place of i − s · dilation"
+            => {
+                let all = offsets(window, 1, causal).into_iter().map(|s| (i as i64 + s) * dilation as i64);
+                all.filter(|j| (0..n as i64).contains(j)).map(|j| j as usize).collect()
+            };
+        "outwards": "the row is in the order of distance, the token first; it is ascending"
+            => {
+                let mut row = crate::window_row(i, n, window, dilation, causal);
+                row.sort_by_key(|&j| i.abs_diff(j));
+                row
+            };
+        "ends-before-the-start": "the loop over the keys before the token begins with the furthest, and ends if that is outside of the text: the nearer ones are lost"
+            => {
+                let row = crate::window_row(i, n, window, dilation, causal);
+                let fits = sides(window, causal).0 * dilation <= i;
+                row.into_iter().filter(|&j| fits || j >= i).collect()
+            };
     }
 }
 
