@@ -273,6 +273,8 @@ exercise! {
                 }
                 found
             };
+        "largest-keys": "the key of a span has the largest numbers of its tokens' instead of their mean; the values are averaged"
+            => keys(q, k, v, (length, stride), |x| x.fold_axis(Axis(0), f64::NEG_INFINITY, |a, &b| a.max(b)));
     }
 }
 

@@ -136,6 +136,8 @@ exercise! {
             => crate::mixed_cache_bytes(layers, every, window / 2, tokens, bytes);
         "rounded": "layers / every is rounded to the nearest whole number: a group that is more than half complete has a full layer"
             => kept((layers as f64 / every as f64).round() as u64, layers, window, tokens, bytes);
+        "at-least-one-full": "one layer is full even if there is no whole group; a model without layers panics"
+            => kept((layers / every).max(1), layers, window, tokens, bytes);
     }
 }
 

@@ -337,6 +337,14 @@ exercise! {
             };
         "descending": "the row runs from the last key to the first; it is ascending"
             => crate::pattern_row(pattern, i, n).into_iter().rev().collect();
+        "joined-after-the-mask": "what lies behind the token is dropped before the global tokens and the drawn keys join: these are not causal, in the row of a global token either"
+            => {
+                let mut row = parts(pattern, i, n, [true, true, false, false]);
+                row.retain(|&j| !pattern.causal || j <= i);
+                row.extend(&pattern.globals);
+                row.extend(drawn(pattern, i));
+                tidy(row)
+            };
     }
 }
 

@@ -283,6 +283,8 @@ exercise! {
                 let keys = if causal { end } else { k.nrows() };
                 crate::ring_hop(states, q, q_start, k.slice(ndarray::s![..keys, ..]), v.slice(ndarray::s![..keys, ..]), k_start, false)
             };
+        "ended-before-the-device": "a part is seen only if it ends before the device's own queries: its own part is left out, and so is one that reaches into it"
+            => if !causal || k_start + k.nrows() <= q_start { crate::ring_hop(states, q, q_start, k, v, k_start, causal) };
     }
 }
 

@@ -281,6 +281,10 @@ exercise! {
                 let past: Vec<Vec<usize>> = rows.iter().enumerate().map(|(i, row)| row.iter().copied().filter(|&j| j <= i).collect()).collect();
                 crate::sparse_attention(q, k, v, &past, work)
             };
+        "all-keys": "every query attends to all keys: which ones its row has is not looked at"
+            => crate::sparse_attention(q, k, v, &vec![(0..k.nrows()).collect(); rows.len()], work);
+        "first-subtracted": "the first score of the row is subtracted instead of the largest: the exponentials of others may be infinite"
+            => each(q, k, rows, work, v, |_, scores, root| from_maximum(scores, root, scores[0] / root));
     }
 }
 

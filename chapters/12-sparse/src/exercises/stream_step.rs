@@ -428,6 +428,17 @@ exercise! {
                 let root = (q.len() as f64).sqrt();
                 weighed(cache, q, places.len() - 1, &places, |scores| from_maximum(scores, 1.0, most(scores) * root))
             };
+        "ring": "the newest token takes the place of the oldest in the list, as in a ring: places no longer say who came when"
+            => {
+                put(cache, k, v);
+                if cache.keys.len() > cache.sinks + cache.window {
+                    let place = cache.sinks + (cache.tokens - 1 - cache.sinks) % cache.window;
+                    cache.keys.swap_remove(place);
+                    cache.values.swap_remove(place);
+                }
+                let places = within(cache);
+                attend(cache, q, places.len() - 1, &places)
+            };
     }
 }
 

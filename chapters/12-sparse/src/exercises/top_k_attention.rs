@@ -305,6 +305,12 @@ exercise! {
                 }
                 chosen
             });
+        "above-the-last": "where there are more than `keep` keys, only those are read whose score is above that of the last one to be chosen"
+            => reading(q, k, v, index, |row| {
+                let all = best(row, row.len());
+                let least = if all.len() > keep { row[all[keep - 1]] } else { f64::NEG_INFINITY };
+                all.into_iter().filter(|&j| row[j] > least).collect()
+            });
     }
 }
 

@@ -245,6 +245,13 @@ exercise! {
                 let fits = sides(window, causal).0 * dilation <= i;
                 row.into_iter().filter(|&j| fits || j >= i).collect()
             };
+        "taken-from-the-first": "`window` keys are taken from the first one that is in the text on: at its start, keys behind the window make up the number"
+            => {
+                let (before, _) = sides(window, causal);
+                (i - before.min(i / dilation) * dilation..n).step_by(dilation).take(window).collect()
+            };
+        "as-many-behind": "a causal window has as many keys behind the token as before it"
+            => keys(i, n, if causal { offsets(2 * window - 1, dilation, false) } else { offsets(window, dilation, false) });
     }
 }
 
