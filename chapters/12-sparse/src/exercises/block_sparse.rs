@@ -316,6 +316,8 @@ exercise! {
             => Loop { hidden: -1e30, ..Loop::RIGHT }.run(q, k, v, visits, block, traffic);
         "maximum-not-subtracted": "the maximum goes into the factor for what was summed before, and is not subtracted from the scores"
             => Loop { subtract: false, ..Loop::RIGHT }.run(q, k, v, visits, block, traffic);
+        "lse-not-written": "the log-sum-exp is not written: it is −∞ for every query"
+            => Slip { finish: |state| (state.finish().0, f32::NEG_INFINITY), ..Slip::RIGHT }.run(q, k, v, visits, block, traffic);
     }
 }
 

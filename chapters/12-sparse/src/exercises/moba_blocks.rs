@@ -292,6 +292,12 @@ exercise! {
                 for t in 0..q.nrows() { chosen[[t, t / block]] = true; }
                 chosen
             };
+        "own-one-back": "the token's own block is (t − 1) / block: at the start of a block that is the one before"
+            => own_by(q, k, block, count, |t| t.saturating_sub(1) / block);
+        "relu": "negative products are cut off at 0: of such blocks the earliest are chosen, not the best"
+            => by(gates(q, k, block, mean).mapv(|gate| gate.max(0.0)), block, right, count);
+        "all": "every block is chosen for every token, those behind it too"
+            => Array2::from_elem((q.nrows(), q.nrows().div_ceil(block)), true);
     }
 }
 

@@ -46,12 +46,14 @@ exercise! {
             of("parts that lie across the devices' own", 12, (4, 3), 3, true, [0; 3]),
             of("parts that begin within the devices' own", 10, (4, 2), 2, true, [0; 3]),
             of("only a part in the middle comes round", 12, (4, 3), 4, true, [0; 3]),
-            of("parts out of order, and everything seen", 9, (4, 2), 3, false, [0; 3]),
+            of("parts out of order, everything seen, scores far below zero", 9, (4, 2), 3, false, [0; 3]),
         ];
         cases[14].parts = vec![[0, 6], [6, 12]];
         cases[15].parts = vec![[3, 8], [8, 10], [0, 3]];
         cases[16].parts = vec![[4, 7]];
         cases[17].parts = vec![[5, 9], [0, 5]];
+        cases[17].q.fill(-20.0);
+        cases[17].k.fill(20.0);
         let levels = [4, 4, 4, 4, 2, SOME_VALUES, SOME_VALUES, SOME_VALUES];
         let small = pairwise(levels).into_iter().map(|[n, d, d_v, devices, causal, a, b, c]| {
             of("small", 2 * n + 1, (d + 1, d_v + 1), devices + 1, causal == 1, [a, b, c])
@@ -285,6 +287,18 @@ exercise! {
             };
         "ended-before-the-device": "a part is seen only if it ends before the device's own queries: its own part is left out, and so is one that reaches into it"
             => if !causal || k_start + k.nrows() <= q_start { crate::ring_hop(states, q, q_start, k, v, k_start, causal) };
+        "max-from-zero": "the maximum of a state without keys is set to 0 instead of −∞: where all scores are far below zero, their weights vanish"
+            => {
+                states.iter_mut().filter(|state| state.row_sum == 0.0).for_each(|state| state.row_max = 0.0);
+                let scale = 1.0 / (q.ncols() as f32).sqrt();
+                for (r, state) in states.iter_mut().enumerate() {
+                    for c in (0..k.nrows()).filter(|c| !causal || k_start + c <= q_start + r) {
+                        push(state, q.row(r).dot(&k.row(c)) * scale, v.row(c));
+                    }
+                }
+            };
+        "to-the-first-query": "every query sees the keys up to the device's first one, and not up to its own position"
+            => by(states, (q, q_start), (k, v, k_start), How { seen: |_, j, causal, q_start, _| !causal || j <= q_start, ..How::RIGHT }, causal);
     }
 }
 

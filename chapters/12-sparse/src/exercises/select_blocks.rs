@@ -259,6 +259,16 @@ exercise! {
             => crate::select_blocks(importance, t, block, count).into_iter().rev().collect();
         "own-competes": "the token's own block is not always read: it competes by its importance"
             => { let own = t / block; choose(importance, count, &[0, own.saturating_sub(1)], own + 1) };
+        "first-never": "block 0 is neither always read nor among the others"
+            => {
+                let own = t / block;
+                let mut always = vec![own.saturating_sub(1), own];
+                always.dedup();
+                let free = count - always.len();
+                with_rest(importance, always, 1..own.saturating_sub(1), free)
+            };
+        "one-more": "one block too many is read"
+            => crate::select_blocks(importance, t, block, count + 1);
     }
 }
 

@@ -285,6 +285,8 @@ exercise! {
             => crate::sparse_attention(q, k, v, &vec![(0..k.nrows()).collect(); rows.len()], work);
         "first-subtracted": "the first score of the row is subtracted instead of the largest: the exponentials of others may be infinite"
             => each(q, k, rows, work, v, |_, scores, root| from_maximum(scores, root, scores[0] / root));
+        "by-root-of-queries": "the scores are divided by the root of the number of queries instead of √d"
+            => each(q, k, rows, work, v, |_, scores, _| softmax(scores, (q.nrows() as f64).sqrt()));
     }
 }
 

@@ -439,6 +439,14 @@ exercise! {
                 let places = within(cache);
                 attend(cache, q, places.len() - 1, &places)
             };
+        "without-itself": "the query does not attend to its own token, although that is in the cache"
+            => {
+                plain(cache, k, v);
+                let last = cache.keys.len() - 1;
+                let others = Stream { keys: cache.keys[..last].to_vec(), ..cache.clone() };
+                let places: Vec<usize> = (0..last).collect();
+                attend(&others, q, last, &places)
+            };
     }
 }
 

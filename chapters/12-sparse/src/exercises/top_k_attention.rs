@@ -311,6 +311,13 @@ exercise! {
                 let least = if all.len() > keep { row[all[keep - 1]] } else { f64::NEG_INFINITY };
                 all.into_iter().filter(|&j| row[j] > least).collect()
             });
+        "end-of-the-order": "the last `keep` keys of the order are read instead of the first: those with the lowest scores"
+            => reading(q, k, v, index, |row| {
+                let all = best(row, row.len());
+                all[all.len().saturating_sub(keep)..].to_vec()
+            });
+        "negative": "the sign of the scores of q and k is wrong: what fits least counts most"
+            => crate::top_k_attention((-&q).view(), k, v, index, keep);
     }
 }
 

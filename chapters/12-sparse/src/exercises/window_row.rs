@@ -252,6 +252,13 @@ exercise! {
             };
         "as-many-behind": "a causal window has as many keys behind the token as before it"
             => keys(i, n, if causal { offsets(2 * window - 1, dilation, false) } else { offsets(window, dilation, false) });
+        "before-backwards": "the keys before the token stand in the opposite order, the nearest first; the row is ascending"
+            => {
+                let mut row = crate::window_row(i, n, window, dilation, causal);
+                let until = row.iter().filter(|&&j| j <= i).count();
+                row[..until].reverse();
+                row
+            };
     }
 }
 
