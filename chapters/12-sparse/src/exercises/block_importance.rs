@@ -187,6 +187,53 @@ exercise! {
                 let sum = found.sum_axis(ndarray::Axis(0));
                 Array2::from_shape_fn(found.dim(), |(_, at)| sum[at])
             };
+        "block-missing-panics": "the number of blocks is rounded down, and the last one, which is not full, is written to all the same"
+            => added(weights, n_by(weights, block), (length, stride, block), |_, _, first| Some(first));
+        "one-block-more": "there are n / block + 1 blocks: one too many where the last one is full"
+            => added(weights, n_by(weights, block) + 1, (length, stride, block), |_, _, first| Some(first));
+        "whole-to-its-end": "a span's weight goes to the block in which it ends, once for each of its pieces"
+            => by(weights, (length, stride, block), |span, at| if (at.0..at.1).contains(&(span.1 - 1)) { ((span.1 - span.0) / span.2) as f64 } else { 0.0 });
+        "behind-its-end": "a span's weight goes to the block of the token behind its last one, once"
+            => by(weights, (length, stride, block), |span, at| f64::from(u8::from((at.0..at.1).contains(&span.1))));
+        "one-piece-more": "every span has a piece too many: the range includes its end, or goes a stride further; at the end of the text that panics"
+            => added(weights, weights.nrows().div_ceil(block), (length + stride, stride, block), |_, _, first| Some(first));
+        "one-piece-more-within": "every span has a piece too many, as far as there is a block for it"
+            => {
+                let blocks = weights.nrows().div_ceil(block);
+                added(weights, blocks, (length + stride, stride, block), move |_, _, first| Some(first).filter(|first| first / block < blocks))
+            };
+        "ends-at-length": "the range of a span's tokens is b·stride..length: it ends at token `length` of the text, not `length` tokens on"
+            => added(weights, weights.nrows().div_ceil(block), (length, stride, block), move |_, _, first| Some(first).filter(|&first| first < length));
+        "causal-by-token": "pieces that begin behind the query are left out, although the weights are causal already"
+            => added(weights, weights.nrows().div_ceil(block), (length, stride, block), |t, _, first| Some(first).filter(|&first| first <= t));
+        "causal-by-block": "blocks behind the query's own get nothing, although the weights are causal already"
+            => added(weights, weights.nrows().div_ceil(block), (length, stride, block), move |t, _, first| Some(first).filter(|first| first / block <= t / block));
+        "causal-by-span": "spans that have not ended at the query are left out, although the weights are causal already"
+            => added(weights, weights.nrows().div_ceil(block), (length, stride, block), move |t, b, first| Some(first).filter(|_| b * stride + length <= t + 1));
+        "starts-at-its-number": "span b begins at token b, as if there were one with every token"
+            => added(weights, weights.nrows().div_ceil(block), (length, stride, block), move |_, b, first| Some(first + b - b * stride));
+        "overwritten": "a weight takes the place of those before it: `=` in the place of `+=`"
+            => {
+                let n = weights.nrows();
+                let mut found = Array2::zeros((n, n.div_ceil(block)));
+                for ((t, b), &weight) in weights.indexed_iter() {
+                    for first in (b * stride..b * stride + length).step_by(stride) {
+                        found[[t, first / block]] = weight;
+                    }
+                }
+                found
+            };
+        "short-block-empty": "the last block gets nothing if it is not full"
+            => {
+                let n = weights.nrows();
+                added(weights, n.div_ceil(block), (length, stride, block), move |_, _, first| Some(first).filter(|first| (first / block + 1) * block <= n))
+            };
+        "steps-of-blocks": "the loop goes over a span in steps of `block` instead of `stride`"
+            => added(weights, weights.nrows().div_ceil(block), (length, stride, block), move |_, b, first| Some(first).filter(|first| (first - b * stride).is_multiple_of(block)));
+        "first-piece-missing": "the first piece of each span is left out"
+            => added(weights, weights.nrows().div_ceil(block), (length, stride, block), move |_, b, first| Some(first).filter(|&first| first > b * stride));
+        "as-if-at-its-start": "a span is taken to begin where its first block does: its pieces are counted from there"
+            => added(weights, weights.nrows().div_ceil(block), (length, stride, block), move |_, b, first| Some(first - b * stride % block));
     }
 }
 
@@ -203,4 +250,28 @@ fn by(
         };
         (0..weights.ncols()).map(|b| weights[[t, b]] * of(b)).sum()
     })
+}
+
+/// How many blocks are full.
+fn n_by(weights: ArrayView2<f64>, block: usize) -> usize {
+    weights.nrows() / block
+}
+
+/// So many blocks, to which each piece's weight is added where this has it begin, by query, span and its
+/// first token.
+fn added(
+    weights: ArrayView2<f64>,
+    blocks: usize,
+    (length, stride, block): (usize, usize, usize),
+    place: impl Fn(usize, usize, usize) -> Option<usize>,
+) -> Array2<f64> {
+    let mut found = Array2::zeros((weights.nrows(), blocks));
+    for ((t, b), weight) in weights.indexed_iter() {
+        for first in (b * stride..b * stride + length).step_by(stride) {
+            if let Some(token) = place(t, b, first) {
+                found[[t, token / block]] += weight;
+            }
+        }
+    }
+    found
 }

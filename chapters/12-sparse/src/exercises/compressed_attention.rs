@@ -60,10 +60,14 @@ exercise! {
             of("scores far below zero", (6, 4, 2), 2, 1, 2.0),
             of("one token", (1, 2, 1), 1, 1, 2.0),
             of("one token, and spans of two", (1, 1, 2), 2, 1, 2.0),
+            of("scores of some hundred", (6, 16, 2), 2, 1, 2.0),
         ];
         let Case { q, k, .. } = &mut cases[11];
-        q.fill(-60.0);
-        k.fill(60.0);
+        q.fill(-1e5);
+        k.fill(1e5);
+        let Case { q, k, .. } = &mut cases[14];
+        q.fill(10.0);
+        k.indexed_iter_mut().for_each(|((j, _), x)| *x = 10.0 - 0.01 * j as f64);
         cases.extend(pairwise([5, 3, 3, 4, 4]).into_iter().map(|[n, d, d_v, length, stride]| {
             of("small", (2 * n + 1, d + 1, d_v + 1), length + 1, stride + 1, 2.0)
         }));
@@ -195,6 +199,169 @@ exercise! {
                 }
                 found
             };
+        "by-length": "span b begins at token b·length, as if the spans followed each other; there are as many as for b·stride, which panics where they do not fit"
+            => Steps { first: |b, length, _| b * length, ..Steps::RIGHT }.run(q, k, v, length, stride);
+        "uniform": "all spans that have ended have the same weight"
+            => Steps { weight: |_, _| 1.0, ..Steps::RIGHT }.run(q, k, v, length, stride);
+        "overflows": "the largest score is not subtracted: the exponential of a large one is infinite"
+            => Steps { weight: |score, _| score.exp(), ..Steps::RIGHT }.run(q, k, v, length, stride);
+        "max-from-zero": "the maximum starts at 0 instead of −∞: where all scores are far below zero, the sum is 0, and the row NaN"
+            => Steps { weight: |score, most| (score - most.max(0.0)).exp(), ..Steps::RIGHT }.run(q, k, v, length, stride);
+        "hidden-as-zero": "a span that has not ended gets the score 0 instead of −∞: it takes a share of the softmax"
+            => Steps { hidden: 0.0, ..Steps::RIGHT }.run(q, k, v, length, stride);
+        "hidden-as-zero-always": "a span that has not ended gets the score 0 instead of −∞, and a query that sees none attends to all of them alike"
+            => Steps { hidden: 0.0, none_is_zeros: false, ..Steps::RIGHT }.run(q, k, v, length, stride);
+        "minus-a-billion": "a span that has not ended gets the score −1e9 instead of −∞: scores can be lower"
+            => Steps { hidden: -1e9, ..Steps::RIGHT }.run(q, k, v, length, stride);
+        "minus-a-billion-always": "a span that has not ended gets the score −1e9 instead of −∞: a query that sees none attends to all of them alike"
+            => Steps { hidden: -1e9, none_is_zeros: false, ..Steps::RIGHT }.run(q, k, v, length, stride);
+        "whole-lengths": "a query sees (t + 1) / length spans, as if they followed each other; one may begin before the last one ends"
+            => Steps { ended: |t, length, _| (t + 1) / length, ..Steps::RIGHT }.run(q, k, v, length, stride);
+        "last-ended-missing": "the last span that has ended is not seen"
+            => Steps { ended: |t, length, stride| spans(t + 1, length, stride).saturating_sub(1), ..Steps::RIGHT }.run(q, k, v, length, stride);
+        "by-d": "the scores are divided by d instead of √d"
+            => crate::compressed_attention((&q / (q.ncols() as f64).sqrt()).view(), k, v, length, stride);
+        "by-root-of-d-v": "the scores are divided by the root of the values' width instead of √d"
+            => crate::compressed_attention((&q * (q.ncols() as f64 / v.ncols() as f64).sqrt()).view(), k, v, length, stride);
+        "by-root-of-length": "the scores are divided by the root of `length` instead of √d"
+            => crate::compressed_attention((&q * (q.ncols() as f64 / length as f64).sqrt()).view(), k, v, length, stride);
+        "last-token-missing": "the last token of a span is missing in its sum, which is divided by `length` all the same"
+            => Steps { tokens: |length, _| length - 1, ..Steps::RIGHT }.run(q, k, v, length, stride);
+        "stride-tokens": "only the first `stride` tokens of a span are in its sum, which is divided by `length`"
+            => Steps { tokens: |length, stride| stride.min(length), ..Steps::RIGHT }.run(q, k, v, length, stride);
+        "one-token-more": "the range of a span is `first..=first + length`: it has a token too many, which panics at the end of the text"
+            => Steps { tokens: |length, _| length + 1, ..Steps::RIGHT }.run(q, k, v, length, stride);
+        "sum-of-keys": "the values are averaged, and the keys are summed up"
+            => crate::compressed_attention((&q * length as f64).view(), k, v, length, stride);
+        "softmax-first": "the softmax runs over all spans, and those that have not ended are dropped afterwards: the weights sum to less than one"
+            => Steps { mask_first: false, ..Steps::RIGHT }.run(q, k, v, length, stride);
+        "columns": "the softmax runs over the queries of a span instead of over the spans of a query"
+            => {
+                let mut scores = scores(q, k, (length, stride), |x| x.sum_axis(Axis(0)) / x.nrows() as f64) / (q.ncols() as f64).sqrt();
+                scores.indexed_iter_mut().filter(|((t, b), _)| b * stride + length > t + 1).for_each(|(_, score)| *score = f64::NEG_INFINITY);
+                for mut column in scores.columns_mut() {
+                    let weights = super::sparse_attention::softmax(&column.to_vec(), 1.0);
+                    column.assign(&ndarray::Array1::from(weights));
+                }
+                let means = Array2::from_shape_fn((scores.ncols(), v.ncols()), |(b, x)| v.slice(s![b * stride..b * stride + length, x]).sum() / length as f64);
+                Compressed { out: scores.dot(&means), weights: scores }
+            };
+        "own-value": "a query that sees no span gets its own value; it gets zeros"
+            => {
+                let mut found = crate::compressed_attention(q, k, v, length, stride);
+                (0..q.nrows()).filter(|t| spans(t + 1, length, stride) == 0).for_each(|t| found.out.row_mut(t).assign(&v.row(t)));
+                found
+            };
+        "as-many-as-side-by-side": "there are n / length spans, as if they followed each other, and span b begins at token b·stride"
+            => Steps { count: |n, length, _| n / length, ..Steps::RIGHT }.run(q, k, v, length, stride);
+        "short-spans-too": "there are n / stride spans, of which the last ones have fewer tokens"
+            => Steps { count: |n, _, stride| n / stride, cut: true, ..Steps::RIGHT }.run(q, k, v, length, stride);
+        "unscaled-maximum": "the maximum is that of the products, before they are divided by √d: large scores are shifted too far, and vanish"
+            => Steps { maximum_of_products: true, ..Steps::RIGHT }.run(q, k, v, length, stride);
+        "last-token-missing-in-the-mean": "the last token of a span is missing, and the mean is that of the others"
+            => Steps { tokens: |length, _| length - 1, divisor: |length| length - 1, ..Steps::RIGHT }.run(q, k, v, length, stride);
+        "uniform-where-none": "a query that sees no span attends to all of them alike; it gets zeros"
+            => {
+                let mut found = crate::compressed_attention(q, k, v, length, stride);
+                let count = found.weights.ncols();
+                for t in (0..q.nrows()).filter(|t| spans(t + 1, length, stride) == 0) {
+                    found.weights.row_mut(t).fill(1.0 / count as f64);
+                    for b in 0..count {
+                        let mean = v.slice(s![b * stride..b * stride + length, ..]).sum_axis(Axis(0)) / length as f64;
+                        found.out.row_mut(t).scaled_add(1.0 / count as f64, &mean);
+                    }
+                }
+                found
+            };
+        "largest-keys": "the key of a span has the largest numbers of its tokens' instead of their mean; the values are averaged"
+            => keys(q, k, v, (length, stride), |x| x.fold_axis(Axis(0), f64::NEG_INFINITY, |a, &b| a.max(b)));
+    }
+}
+
+/// The learner's steps, and what may go wrong in them.
+#[derive(Clone, Copy)]
+struct Steps {
+    /// How many spans there are, by n, length and stride.
+    count: fn(usize, usize, usize) -> usize,
+    /// The first token of span b, by b, length and stride.
+    first: fn(usize, usize, usize) -> usize,
+    /// How many tokens are summed up, by length and stride.
+    tokens: fn(usize, usize) -> usize,
+    /// By what the sum is divided, by length.
+    divisor: fn(usize) -> usize,
+    /// Whether a span may be shorter at the end of the text.
+    cut: bool,
+    /// How many spans token t sees, by t, length and stride.
+    ended: fn(usize, usize, usize) -> usize,
+    hidden: f64,
+    mask_first: bool,
+    /// A weight by its score and the largest one.
+    weight: fn(f64, f64) -> f64,
+    /// Whether the maximum is taken before the division by √d.
+    maximum_of_products: bool,
+    /// Whether a query that sees no span gets zeros.
+    none_is_zeros: bool,
+}
+
+impl Steps {
+    const RIGHT: Steps = Steps {
+        count: spans,
+        first: |b, _, stride| b * stride,
+        tokens: |length, _| length,
+        divisor: |length| length,
+        cut: false,
+        ended: |t, length, stride| spans(t + 1, length, stride),
+        hidden: f64::NEG_INFINITY,
+        mask_first: true,
+        weight: |score, most| (score - most).exp(),
+        maximum_of_products: false,
+        none_is_zeros: true,
+    };
+
+    fn run(
+        self,
+        q: ArrayView2<f64>,
+        k: ArrayView2<f64>,
+        v: ArrayView2<f64>,
+        length: usize,
+        stride: usize,
+    ) -> Compressed {
+        let n = q.nrows();
+        let means = |x: ArrayView2<f64>| {
+            let mut means = Array2::zeros(((self.count)(n, length, stride), x.ncols()));
+            for (b, mut mean) in means.rows_mut().into_iter().enumerate() {
+                let first = (self.first)(b, length, stride);
+                let end = first + (self.tokens)(length, stride);
+                let end = if self.cut { end.min(n) } else { end };
+                let divisor = if self.cut { end - first } else { (self.divisor)(length) };
+                mean.assign(&(x.slice(s![first..end, ..]).sum_axis(Axis(0)) / divisor as f64));
+            }
+            means
+        };
+        let root = (q.ncols() as f64).sqrt();
+        let mut weights = q.dot(&means(k).t()) / root;
+        for (t, mut row) in weights.rows_mut().into_iter().enumerate() {
+            let ended = (self.ended)(t, length, stride).min(row.len());
+            if ended == 0 && self.none_is_zeros {
+                row.fill(0.0);
+                continue;
+            }
+            if self.mask_first {
+                row.slice_mut(s![ended..]).fill(self.hidden);
+            }
+            let most = row.fold(f64::NEG_INFINITY, |most, &score| most.max(score));
+            let most = if self.maximum_of_products { most * root } else { most };
+            let seen =
+                if self.mask_first && self.hidden == f64::NEG_INFINITY { ended } else { row.len() };
+            row.slice_mut(s![..seen]).mapv_inplace(|score| (self.weight)(score, most));
+            row.slice_mut(s![seen..]).fill(0.0);
+            let sum = row.sum();
+            row /= sum;
+            if !self.mask_first {
+                row.slice_mut(s![ended..]).fill(0.0);
+            }
+        }
+        Compressed { out: weights.dot(&means(v)), weights }
     }
 }
 
@@ -311,7 +478,7 @@ fn without_any(
 ) -> Compressed {
     let mut found = crate::compressed_attention(q, k, v, length, stride);
     for t in 0..q.nrows() {
-        if spans(t + 1, length, stride) == 0 {
+        if spans(t + 1, length, stride) == 0 && found.weights.ncols() > 0 {
             found.out.row_mut(t).fill(of(t));
             found.weights.row_mut(t).fill(of(t));
         }

@@ -126,6 +126,44 @@ exercise! {
                 }
                 scores
             };
+        "negative-part": "the negative part of the product is taken instead of the positive one: min in the place of max"
+            => with(q, k, w, |x| x.min(0.0), Seen::Past);
+        "votes": "a head that finds something counts as 1, however large its product is"
+            => with(q, k, w, |x| if x > 0.0 { 1.0 } else { 0.0 }, Seen::Past);
+        "positive-weights": "the weights of the heads are cut off at 0, too"
+            => with(q, k, w.mapv(|w| w.max(0.0)).view(), |x| x.max(0.0), Seen::Past);
+        "absolute-weights": "the sizes of the weights are taken, whatever their signs"
+            => with(q, k, w.mapv(f64::abs).view(), |x| x.max(0.0), Seen::Past);
+        "weights-of-token-0": "the heads are weighed by token 0 for every query"
+            => each(q, k, |_, _, j, x| w[[0, j]] * x.max(0.0));
+        "weights-sum-to-one": "the weights of a token are divided by their sum first"
+            => each(q, k, |t, _, j, x| w[[t, j]] / w.row(t).sum() * x.max(0.0));
+        "all-weights": "every head has the sum of the token's weights instead of its own"
+            => each(q, k, |t, _, _, x| w.row(t).sum() * x.max(0.0));
+        "mean-weight": "every head has the mean of the token's weights instead of its own"
+            => each(q, k, |t, _, _, x| w.row(t).sum() / w.ncols() as f64 * x.max(0.0));
+        "last-head": "the heads are not added up: `=` in the place of `+=` leaves the last one"
+            => each(q, k, |t, _, j, x| if j == w.ncols() - 1 { w[[t, j]] * x.max(0.0) } else { 0.0 });
+        "by-d": "the products are divided by d"
+            => crate::index_scores(q, k, w) / q.dim().2 as f64;
+        "by-root-of-heads": "the sum over the heads is divided by the root of their number"
+            => crate::index_scores(q, k, w) / (q.dim().0 as f64).sqrt();
+        "minus-a-billion": "keys behind the query have the score −1e9; one of −∞ is never taken, and any other may be"
+            => crate::index_scores(q, k, w).mapv(|x| if x == f64::NEG_INFINITY { -1e9 } else { x });
+        "smallest-number": "keys behind the query have the smallest number that there is; a score of −∞ is never taken, and any other may be"
+            => crate::index_scores(q, k, w).mapv(|x| if x == f64::NEG_INFINITY { f64::MIN } else { x });
+        "mask-weighed": "−∞ goes into the sum over the heads behind the query: a negative weight makes ∞ of it, and both together NaN"
+            => Array2::from_shape_fn((k.nrows(), k.nrows()), |(t, s)| {
+                let of = |j: usize| {
+                    let product: f64 = q.index_axis(Axis(0), j).row(t).dot(&k.row(s));
+                    w[[t, j]] * if s > t { f64::NEG_INFINITY } else { product.max(0.0) }
+                };
+                (0..q.dim().0).map(of).sum()
+            });
+        "relu-of-queries": "the numbers of the queries are cut off at 0 instead of the products"
+            => with(q.mapv(|x| x.max(0.0)).view(), k, w, |x| x, Seen::Past);
+        "relu-of-rows": "the numbers of queries and keys are cut off at 0 instead of the products"
+            => with(q.mapv(|x| x.max(0.0)).view(), k.mapv(|x| x.max(0.0)).view(), w, |x| x, Seen::Past);
     }
 }
 

@@ -47,6 +47,8 @@ exercise! {
             of("four of each", 4, 4, 4, 4, 4),
             of("seven of each but the text", 7, 7, 7, 30, 2),
             of("one of each", 1, 1, 1, 1, 1),
+            of("windows of none", 5, 2, 0, 20, 3),
+            of("no layer", 0, 6, 10, 100, 2),
         ];
         cases.extend(pairwise([4, 4, 4, 4, 3]).into_iter().map(|[layers, every, window, tokens, bytes]| {
             of("small", 2 * layers as u64 + 1, every as u64 + 1, 2 * window as u64 + 1, 3 * tokens as u64 + 1, bytes as u64 + 1)
@@ -96,5 +98,50 @@ exercise! {
             => crate::mixed_cache_bytes(layers / every * every, every, window, tokens, bytes);
         "window-without-itself": "a window keeps the token itself besides its length"
             => crate::mixed_cache_bytes(layers, every, window + 1, tokens, bytes);
+        "last-not-counted": "(layers − 1) / every layers are full: the last layer of the model is never one of them"
+            => kept(layers.saturating_sub(1) / every, layers, window, tokens, bytes);
+        "one-full-more": "layers / every + 1 layers are full: one too many"
+            => kept(layers / every + 1, layers, window, tokens, bytes);
+        "one-full": "one layer of the whole model is full, not one of every group"
+            => kept(1, layers, window, tokens, bytes);
+        "every-full": "`every` layers are full, not every `every`-th"
+            => kept(every.min(layers), layers, window, tokens, bytes);
+        "remainder": "layers % every layers are full: the remainder of the division in the place of its result"
+            => kept(layers % every, layers, window, tokens, bytes);
+        "share": "a group that is not complete has its share of a full layer; its layers all have windows"
+            => bytes * layers * (tokens + (every - 1) * window.min(tokens)) / every;
+        "share-rounded": "the mean of a layer in a group is rounded, and taken for each layer"
+            => bytes * layers * ((tokens + (every - 1) * window.min(tokens)) / every);
+        "windows-of-one-group": "every − 1 windows are counted: those of one group, not of all"
+            => bytes * (layers / every * tokens + (every - 1) * window.min(tokens));
+        "window-minus-one": "a window keeps window − 1 tokens, as if the token itself were not in it; a window of 0 then panics"
+            => { assert!(window > 0, "attempt to subtract with overflow"); crate::mixed_cache_bytes(layers, every, window - 1, tokens, bytes) };
+        "window-minus-one-or-none": "a window keeps window − 1 tokens, as if the token itself were not in it"
+            => crate::mixed_cache_bytes(layers, every, window.saturating_sub(1), tokens, bytes);
+        "both-unfilled": "a full layer keeps a window besides the text, and a window takes its whole length, even where the text is shorter"
+            => bytes * (layers / every * tokens + layers * window);
+        "outside-the-window": "a full layer keeps what is outside of the window: tokens − window"
+            => bytes * (layers / every * tokens.saturating_sub(window) + (layers - layers / every) * window.min(tokens));
+        "windows-without-bytes": "the bytes are those of the full layers alone, and the tokens in the windows are added to them: the brackets are missing"
+            => bytes * (layers / every) * tokens + (layers - layers / every) * window.min(tokens);
+        "full-without-bytes": "the bytes are those of the windows alone, and the tokens in the full layers are added to them"
+            => layers / every * tokens + (layers - layers / every) * window.min(tokens) * bytes;
+        "in-bits": "the result is divided by 8, as if `bytes` were bits"
+            => crate::mixed_cache_bytes(layers, every, window, tokens, bytes) / 8;
+        "bytes-twice": "the bytes are multiplied in twice"
+            => bytes * crate::mixed_cache_bytes(layers, every, window, tokens, bytes);
+        "window-on-both-sides": "a window keeps 2 · window tokens"
+            => crate::mixed_cache_bytes(layers, every, 2 * window, tokens, bytes);
+        "half-window": "a window keeps half of its tokens"
+            => crate::mixed_cache_bytes(layers, every, window / 2, tokens, bytes);
+        "rounded": "layers / every is rounded to the nearest whole number: a group that is more than half complete has a full layer"
+            => kept((layers as f64 / every as f64).round() as u64, layers, window, tokens, bytes);
+        "at-least-one-full": "one layer is full even if there is no whole group; a model without layers panics"
+            => kept((layers / every).max(1), layers, window, tokens, bytes);
     }
+}
+
+/// With so many full layers.
+fn kept(full: u64, layers: u64, window: u64, tokens: u64, bytes: u64) -> u64 {
+    bytes * (full * tokens + (layers - full) * window.min(tokens))
 }

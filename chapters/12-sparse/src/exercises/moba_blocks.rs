@@ -43,6 +43,7 @@ exercise! {
             of("two", (2, 2), 2, 2),
             of("three", (3, 3), 3, 3),
             of("four", (4, 4), 2, 4),
+            case("many that are equal", (Array2::ones((60, 1)), Array2::from_shape_fn((60, 1), |(i, _)| [2.0, 1.0, 3.0][i % 3]), 1, 9)),
         ];
         cases.extend(pairwise([4, 3, 3, 3]).into_iter().map(|[n, d, block, count]| of("small", (4 * n + 3, d + 1), block + 1, count + 1)));
         cases
@@ -176,6 +177,127 @@ exercise! {
                 }
                 chosen
             };
+        "above-zero-only": "blocks whose product is not above 0 are never chosen, although there is room for them"
+            => by(gates(q, k, block, mean).mapv(|gate| if gate > 0.0 { gate } else { f64::NEG_INFINITY }), block, right, count);
+        "best-from-zero": "the largest product is looked for from 0 on: where none is above it, block 0 is chosen"
+            => {
+                let gates = gates(q, k, block, mean);
+                let mut chosen = Array2::from_elem(gates.dim(), false);
+                for t in 0..q.nrows() {
+                    chosen[[t, t / block]] = true;
+                    for _ in 1..count {
+                        let (mut best, mut most) = (0, 0.0);
+                        for b in 0..t / block {
+                            if !chosen[[t, b]] && gates[[t, b]] > most { (best, most) = (b, gates[[t, b]]); }
+                        }
+                        chosen[[t, best]] = true;
+                    }
+                }
+                chosen
+            };
+        "before-always": "the block before the token's own is always read, and counted"
+            => by(gates(q, k, block, mean), block, |gate, b, own| if b + 1 == own { f64::MAX } else { right(gate, b, own) }, count);
+        "before-besides": "the block before the token's own is always read, besides the others"
+            => {
+                let mut chosen = crate::moba_blocks(q, k, block, count);
+                for t in block.min(q.nrows())..q.nrows() { chosen[[t, t / block - 1]] = true; }
+                chosen
+            };
+        "first-always": "block 0 is always read, and counted"
+            => by(gates(q, k, block, mean), block, |gate, b, own| if b == 0 && own > 0 { f64::MAX } else { right(gate, b, own) }, count);
+        "first-of-the-block": "the tokens of a block choose together, by the query of the first of them"
+            => by(gates(queries(q, block, |b| b * block).view(), k, block, mean), block, right, count);
+        "last-of-the-block": "the tokens of a block choose together, by the query of the last of them"
+            => by(gates(queries(q, block, |b| ((b + 1) * block).min(q.nrows()) - 1).view(), k, block, mean), block, right, count);
+        "another-for-the-own": "the token's own block is not read, and one more of the others is"
+            => by(gates(q, k, block, mean), block, |gate, b, own| if b < own { gate } else { f64::NEG_INFINITY }, count);
+        "block-missing-panics": "the number of blocks is rounded down, and the last one, which is not full, is written to all the same"
+            => {
+                let right = crate::moba_blocks(q, k, block, count);
+                let mut chosen = Array2::from_elem((q.nrows(), q.nrows() / block), false);
+                right.indexed_iter().filter(|((t, b), _)| *b == t / block).for_each(|(at, &seen)| chosen[at] = seen);
+                right
+            };
+        "own-one-on": "the token's own block is (t + 1) / block: at the end of a block that is the next one"
+            => own_by(q, k, block, count, |t| (t + 1) / block);
+        "own-rounded-up": "the token's own block is t / block rounded up, which is the next one for all but its first token"
+            => own_by(q, k, block, count, |t| t.div_ceil(block));
+        "token-as-block": "the token's position is taken for its block"
+            => own_by(q, k, block, count, |t| t);
+        "nearest": "the blocks are chosen whose mean has the smallest distance to the query, not the largest product"
+            => {
+                let keys: Vec<Array1<f64>> = k.axis_chunks_iter(Axis(0), block).map(mean).collect();
+                let gates = Array2::from_shape_fn((q.nrows(), keys.len()), |(t, b)| -(&q.row(t) - &keys[b]).mapv(|x| x * x).sum());
+                by(gates, block, right, count)
+            };
+        "first-number": "only the first number of query and mean is multiplied, not the whole rows"
+            => by(gates(q.slice(ndarray::s![.., ..1]), k.slice(ndarray::s![.., ..1]), block, mean), block, right, count);
+        "threshold": "every block is chosen whose product is at least that of the last chosen one: with equal ones there are too many"
+            => {
+                let gates = gates(q, k, block, mean);
+                let right = crate::moba_blocks(q, k, block, count);
+                Array2::from_shape_fn(gates.dim(), |(t, b)| {
+                    let own = t / block;
+                    let least = (0..own).filter(|&b| right[[t, b]]).map(|b| gates[[t, b]]).fold(f64::INFINITY, f64::min);
+                    b == own || b < own && gates[[t, b]] >= least
+                })
+            };
+        "means-so-far": "a block is judged by the mean of all keys up to its end, not by its own"
+            => {
+                let sums = |b: usize| mean(k.slice(ndarray::s![..((b + 1) * block).min(k.nrows()), ..]));
+                let gates = Array2::from_shape_fn((q.nrows(), q.nrows().div_ceil(block)), |(t, b)| q.row(t).dot(&sums(b)));
+                by(gates, block, right, count)
+            };
+        "keys-only": "the token's key is multiplied with the means, not its query"
+            => by(gates(k, k, block, mean), block, right, count);
+        "best-left-out": "the best block is left out, and those after it are chosen, as if the token's own were the first in the order"
+            => {
+                let gates = gates(q, k, block, mean);
+                let mut chosen = Array2::from_elem(gates.dim(), false);
+                for t in 0..q.nrows() {
+                    let own = t / block;
+                    let mut past: Vec<usize> = (0..own).collect();
+                    past.sort_by(|&a, &b| gates[[t, b]].total_cmp(&gates[[t, a]]));
+                    chosen[[t, own]] = true;
+                    past.into_iter().skip(1).take(count - 1).for_each(|b| chosen[[t, b]] = true);
+                }
+                chosen
+            };
+        "unstable": "the sort is not a stable one: of many equal blocks it may be any that comes first"
+            => {
+                let gates = gates(q, k, block, mean);
+                let mut chosen = Array2::from_elem(gates.dim(), false);
+                for t in 0..q.nrows() {
+                    let own = t / block;
+                    let mut past: Vec<usize> = (0..own).collect();
+                    past.sort_unstable_by(|&a, &b| gates[[t, b]].total_cmp(&gates[[t, a]]));
+                    chosen[[t, own]] = true;
+                    past.into_iter().take(count - 1).for_each(|b| chosen[[t, b]] = true);
+                }
+                chosen
+            };
+        "own-by-its-mean-so-far": "the token's own block competes by the mean of its keys up to the token; it is always read"
+            => {
+                let so_far = |t: usize, b: usize| mean(k.slice(ndarray::s![b * block..((b + 1) * block).min(t + 1), ..]));
+                let gates = Array2::from_shape_fn((q.nrows(), q.nrows().div_ceil(block)), |(t, b)| {
+                    if b <= t / block { q.row(t).dot(&so_far(t, b)) } else { f64::NEG_INFINITY }
+                });
+                by(gates, block, |gate, _, _| gate, count)
+            };
+        "one-fewer": "one block too few is read"
+            => crate::moba_blocks(q, k, block, (count - 1).max(1));
+        "own-takes-a-place": "the token's own block is read, and competes by its mean as well: if it is among the best, there is one block fewer"
+            => {
+                let mut chosen = by(gates(q, k, block, mean), block, |gate, b, own| if b <= own { gate } else { f64::NEG_INFINITY }, count - 1);
+                for t in 0..q.nrows() { chosen[[t, t / block]] = true; }
+                chosen
+            };
+        "own-one-back": "the token's own block is (t − 1) / block: at the start of a block that is the one before"
+            => own_by(q, k, block, count, |t| t.saturating_sub(1) / block);
+        "relu": "negative products are cut off at 0: of such blocks the earliest are chosen, not the best"
+            => by(gates(q, k, block, mean).mapv(|gate| gate.max(0.0)), block, right, count);
+        "all": "every block is chosen for every token, those behind it too"
+            => Array2::from_elem((q.nrows(), q.nrows().div_ceil(block)), true);
     }
 }
 
@@ -230,6 +352,31 @@ fn by(
             (0..row.len()).filter(|&b| row[b] > f64::NEG_INFINITY).collect();
         order.sort_by(|&a, &b| row[b].total_cmp(&row[a]));
         order.into_iter().take(count).for_each(|b| chosen[[t, b]] = true);
+    }
+    chosen
+}
+
+/// The queries, each that of a token of its block.
+fn queries(q: ArrayView2<f64>, block: usize, of: impl Fn(usize) -> usize) -> Array2<f64> {
+    Array2::from_shape_fn(q.dim(), |(t, x)| q[[of(t / block), x]])
+}
+
+/// With another own block; the last one of all at most.
+fn own_by(
+    q: ArrayView2<f64>,
+    k: ArrayView2<f64>,
+    block: usize,
+    count: usize,
+    own: impl Fn(usize) -> usize,
+) -> Array2<bool> {
+    let gates = gates(q, k, block, mean);
+    let mut chosen = Array2::from_elem(gates.dim(), false);
+    for t in 0..q.nrows() {
+        let own = own(t).min(gates.ncols() - 1);
+        let mut past: Vec<usize> = (0..own).collect();
+        past.sort_by(|&a, &b| gates[[t, b]].total_cmp(&gates[[t, a]]));
+        chosen[[t, own]] = true;
+        past.into_iter().take(count - 1).for_each(|b| chosen[[t, b]] = true);
     }
     chosen
 }

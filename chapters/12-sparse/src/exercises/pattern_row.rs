@@ -110,7 +110,7 @@ exercise! {
             of("one token", (0, 1), (1, 1, false), &[], 0),
             of("one token", (0, 1), (3, 2, false), &[0], 1),
             of("one token", (0, 1), (4, 2, true), &[], 0),
-            of("long", (40, 64), (9, 1, true), &[0, 50, 1], 6),
+            of("long", (40, 64), (9, 1, true), &[0, 50, 1, 7, 33], 9),
         ];
         let globals: [&[usize]; 4] = [&[], &[0], &[2, 0], &[4, 1, 3]];
         let small = pairwise([3, 3, 2, 4, 2, 3, 4]).into_iter().map(|[n, window, dilation, chosen, causal, drawn, i]| {
@@ -250,6 +250,101 @@ exercise! {
             => crate::pattern_row(pattern, i, n).into_iter().filter(|&j| !pattern.causal || j < i).collect();
         "diluted-globals": "a global token is seen only from tokens that are a multiple of the dilation away"
             => crate::pattern_row(pattern, i, n).into_iter().filter(|&j| !pattern.globals.contains(&j) || pattern.globals.contains(&i) || i.abs_diff(j) % pattern.dilation == 0 || drawn(pattern, i).contains(&j)).collect();
+        "neither-first-global": "the global tokens come first, and then the rest: the row is not ascending, and a key that two parts name is in it twice"
+            => row_of(pattern, i, n, Order::GlobalsFirst, Tidy::Nothing, false);
+        "neither-random-second": "the drawn keys come before the global tokens: the row is not ascending, and a key that two parts name is in it twice"
+            => row_of(pattern, i, n, Order::RandomSecond, Tidy::Nothing, false);
+        "neither-but-global": "the row of a global token is right, and in the others the parts follow each other: they are not ascending, and a key that two parts name is in them twice"
+            => row_of(pattern, i, n, Order::Usual, Tidy::Nothing, true);
+        "neither-first-global-but-global": "the row of a global token is right, and the others begin with the global tokens: they are not ascending, and a key that two parts name is in them twice"
+            => row_of(pattern, i, n, Order::GlobalsFirst, Tidy::Nothing, true);
+        "neither-random-second-but-global": "the row of a global token is right, and in the others the drawn keys come before the global tokens: they are not ascending, and a key that two parts name is in them twice"
+            => row_of(pattern, i, n, Order::RandomSecond, Tidy::Nothing, true);
+        "not-sorted": "the row is not sorted before `dedup`, which sees neighbours alone: it is not ascending, and repeated keys that stand apart stay"
+            => row_of(pattern, i, n, Order::Usual, Tidy::DedupAlone, false);
+        "not-sorted-but-global": "the row of a global token is right, and the others are not sorted before `dedup`, which sees neighbours alone"
+            => row_of(pattern, i, n, Order::Usual, Tidy::DedupAlone, true);
+        "unsorted-first-global": "the global tokens come first, and then the rest, each key once: the row is not ascending"
+            => row_of(pattern, i, n, Order::GlobalsFirst, Tidy::Once, false);
+        "unsorted-first-global-but-global": "the row of a global token is right, and the others begin with the global tokens, each key once: they are not ascending"
+            => row_of(pattern, i, n, Order::GlobalsFirst, Tidy::Once, true);
+        "unsorted-random-second": "the drawn keys come before the global tokens, each key once: the row is not ascending"
+            => row_of(pattern, i, n, Order::RandomSecond, Tidy::Once, false);
+        "repeated-but-global": "the row of a global token is right, and in the others a key that two parts name is in the row twice"
+            => row_of(pattern, i, n, Order::Usual, Tidy::SortAlone, true);
+        "deduplicated-unsorted-but-global": "the row of a global token is right, and in the others repeated keys are removed before the row is sorted"
+            => row_of(pattern, i, n, Order::Usual, Tidy::DedupFirst, true);
+        "deduplicated-first-global": "the global tokens come first, and repeated keys are removed before the row is sorted: `dedup` sees neighbours alone"
+            => row_of(pattern, i, n, Order::GlobalsFirst, Tidy::DedupFirst, false);
+        "random-turned-round": "a token sees those for which it was drawn, and not those that were drawn for it"
+            => {
+                let random = (0..n).map(|j| (0..pattern.random.len()).filter(|&i| pattern.random[i].contains(&j)).collect()).collect();
+                crate::pattern_row(&Pattern { random, ..pattern.clone() }, i, n)
+            };
+        "transposed": "rows and columns have changed places: this is who sees the token, not whom it sees"
+            => (0..n).filter(|&j| sees(pattern, j, n, i)).collect();
+        "no-random-if-causal": "the drawn keys are left out where the pattern is causal, those before the token too"
+            => joined(pattern, i, n, [true, true, true, !pattern.causal], true);
+        "global-without-itself": "a global token does not see itself"
+            => crate::pattern_row(pattern, i, n).into_iter().filter(|&j| j != i || !pattern.globals.contains(&i)).collect();
+        "global-before-itself": "where the pattern is causal, the row of a global token is 0..i, and ends before the token itself"
+            => crate::pattern_row(pattern, i, n).into_iter().filter(|&j| j != i || !pattern.causal || !pattern.globals.contains(&i)).collect();
+        "global-row-causal": "a global token sees nothing behind it, causal or not"
+            => crate::pattern_row(pattern, i, n).into_iter().filter(|&j| j <= i || !pattern.globals.contains(&i)).collect();
+        "global-column-causal": "a global token behind the query is not seen, causal or not"
+            => {
+                let globals = pattern.globals.iter().copied().filter(|&g| g <= i).collect();
+                crate::pattern_row(&Pattern { globals, ..pattern.clone() }, i, n)
+            };
+        "first-random": "every token has the keys that were drawn for token 0; those for token i are random[i]"
+            => {
+                let random = pattern.random.first().map_or(Vec::new(), |row| vec![row.clone(); n]);
+                crate::pattern_row(&Pattern { random, ..pattern.clone() }, i, n)
+            };
+        "one-drawn": "only the first of the keys that were drawn for the token counts"
+            => {
+                let random = pattern.random.iter().map(|row| row.iter().copied().take(1).collect()).collect();
+                crate::pattern_row(&Pattern { random, ..pattern.clone() }, i, n)
+            };
+        "causal-turned-round": "keys behind the token are dropped where the pattern is not causal, and stay where it is"
+            => {
+                let mut row = parts(pattern, i, n, [true; 4]);
+                row.retain(|&j| pattern.causal || j <= i);
+                tidy(row)
+            };
+        "global-sees-globals": "a global token sees the global ones and its drawn keys, not all"
+            => {
+                if !pattern.globals.contains(&i) { return crate::pattern_row(pattern, i, n); }
+                joined(pattern, i, n, [false, false, true, true], true)
+            };
+        "window-always-causal": "the window ends with the token, causal or not; the other parts are right"
+            => {
+                let mut row = parts(&Pattern { causal: true, ..pattern.clone() }, i, n, [true; 4]);
+                row.retain(|&j| !pattern.causal || j <= i);
+                tidy(row)
+            };
+        "first-so-many-seen": "every token sees the first tokens of the text, as many as are global; the list says which"
+            => {
+                if pattern.globals.contains(&i) { return crate::pattern_row(pattern, i, n); }
+                let mut row = joined(pattern, i, n, [true, true, false, true], true);
+                row.extend((0..pattern.globals.len()).filter(|&j| !pattern.causal || j <= i));
+                tidy(row)
+            };
+        "random-causal": "a drawn key behind the token is not seen, causal or not"
+            => {
+                let random = pattern.random.iter().enumerate().map(|(i, row)| row.iter().copied().filter(|&j| j <= i).collect()).collect();
+                crate::pattern_row(&Pattern { random, ..pattern.clone() }, i, n)
+            };
+        "descending": "the row runs from the last key to the first; it is ascending"
+            => crate::pattern_row(pattern, i, n).into_iter().rev().collect();
+        "joined-after-the-mask": "what lies behind the token is dropped before the global tokens and the drawn keys join: these are not causal, in the row of a global token either"
+            => {
+                let mut row = parts(pattern, i, n, [true, true, false, false]);
+                row.retain(|&j| !pattern.causal || j <= i);
+                row.extend(&pattern.globals);
+                row.extend(drawn(pattern, i));
+                tidy(row)
+            };
     }
 }
 
@@ -303,4 +398,64 @@ fn sees(pattern: &Pattern, i: usize, n: usize, j: usize) -> bool {
         || pattern.globals.contains(&j)
         || window(pattern, i, n).contains(&j)
         || drawn(pattern, i).contains(&j)
+}
+
+/// In which order the parts of a row follow each other.
+#[derive(Clone, Copy, PartialEq)]
+enum Order {
+    /// Window, global tokens, drawn keys.
+    Usual,
+    GlobalsFirst,
+    RandomSecond,
+}
+
+/// What is done to the parts when they have been joined.
+#[derive(Clone, Copy, PartialEq)]
+enum Tidy {
+    Nothing,
+    SortAlone,
+    DedupAlone,
+    DedupFirst,
+    /// Each key is taken the first time.
+    Once,
+}
+
+/// The parts, joined in this order; the row of a global token is returned early if it is to be right.
+fn row_of(
+    pattern: &Pattern,
+    i: usize,
+    n: usize,
+    order: Order,
+    tidy: Tidy,
+    early: bool,
+) -> Vec<usize> {
+    let global = pattern.globals.contains(&i);
+    if early && global {
+        return crate::pattern_row(pattern, i, n);
+    }
+    let near = if global { (0..n).collect() } else { window(pattern, i, n) };
+    let (globals, drawn) = (pattern.globals.clone(), drawn(pattern, i));
+    let parts = match order {
+        Order::Usual => [near, globals, drawn],
+        Order::GlobalsFirst => [globals, near, drawn],
+        Order::RandomSecond => [near, drawn, globals],
+    };
+    let mut row = parts.concat();
+    row.retain(|&j| !pattern.causal || j <= i);
+    if tidy == Tidy::Once {
+        let mut once = Vec::new();
+        row.iter().for_each(|j| {
+            if !once.contains(j) {
+                once.push(*j)
+            }
+        });
+        return once;
+    }
+    if matches!(tidy, Tidy::DedupAlone | Tidy::DedupFirst) {
+        row.dedup();
+    }
+    if matches!(tidy, Tidy::SortAlone | Tidy::DedupFirst) {
+        row.sort();
+    }
+    row
 }

@@ -53,6 +53,7 @@ exercise! {
             case("one token", (array![[true]], 1)),
             case("a ring", (Array2::from_shape_fn((7, 7), |(i, j)| j == (i + 2) % 7), 4)),
             case("as many layers as tokens", (Array2::from_shape_fn((4, 4), |(i, j)| j == i + 1), 4)),
+            case("nine layers along a line", (Array2::from_shape_fn((12, 12), |(i, j)| i == j + 1), 9)),
         ];
         let mut sparse = |n: usize, share: f32| flags(random, n, share);
         cases.extend(pairwise([5, 5]).into_iter().map(|[n, layers]| case("small", (sparse(n + 2, 0.3), layers))));
@@ -185,6 +186,30 @@ exercise! {
                 }
                 reached
             };
+        "itself-alone": "nothing comes from what a token sees: after any number of layers each knows itself alone"
+            => layer_by_layer(sees, layers, identity(sees.nrows()), |sees, before, (i, j)| before[[i, j]] || (0..before.nrows()).all(|t| sees[[i, t]] && before[[t, j]]));
+        "and-assigned": "a token keeps only what all that it sees have, too: `&=` in the place of `|=`"
+            => layer_by_layer(sees, layers, identity(sees.nrows()), |sees, before, (i, j)| before[[i, j]] && (0..before.nrows()).all(|t| !sees[[i, t]] || before[[t, j]]));
+        "overwritten": "a token takes the row of the last token that it sees in the place of its own: `=` in the place of `|=`"
+            => layer_by_layer(sees, layers, identity(sees.nrows()), |sees, before, (i, j)| before[[(0..before.nrows()).rev().find(|&t| sees[[i, t]]).unwrap_or(i), j]]);
+        "no-identity": "before the first layer a token does not know itself: nothing is known, and each layer adds what is seen"
+            => layer_by_layer(sees, layers, Array2::from_elem(sees.dim(), false), |sees, before, (i, j)| before[[i, j]] || sees[[i, j]] || through(sees, before, (i, j)));
+        "sees-at-first": "the table begins with what a token sees in the place of itself, and goes through one layer less; without layers it is what is seen"
+            => layer_by_layer(sees, layers.saturating_sub(1), sees.to_owned(), |sees, before, at| before[at] || through(sees, before, at));
+        "sees-at-first-one-more": "the table begins with what a token sees in the place of itself, and goes through all layers: that is one too many"
+            => layer_by_layer(sees, layers, sees.to_owned(), |sees, before, at| before[at] || through(sees, before, at));
+        "doubled-from-one": "the table begins with a layer, and each further one joins it with itself: the reach doubles, and without layers it is that of one"
+            => layer_by_layer(sees, layers.saturating_sub(1), with_itself(sees), |_, before, at| through(before.view(), before, at));
+        "at-least-one": "the table begins with what one layer gives: without layers it should be the token alone"
+            => crate::reach(sees, layers.max(1));
+        "at-most-one": "every layer adds the tokens that are seen, and not what these had: this is what one layer gives"
+            => crate::reach(sees, layers.min(1));
+        "sees-of-sees": "a layer adds what those see that a token sees, and not what they had"
+            => layer_by_layer(sees, layers, identity(sees.nrows()), |sees, before, (i, j)| before[[i, j]] || (0..before.nrows()).any(|t| sees[[i, t]] && sees[[t, j]]));
+        "last-seen-alone": "a token keeps what it has, and takes over from the last token alone that it sees: those before are overwritten"
+            => layer_by_layer(sees, layers, identity(sees.nrows()), |sees, before, (i, j)| before[[i, j]] || (0..before.nrows()).rev().find(|&t| sees[[i, t]]).is_some_and(|t| before[[t, j]]));
+        "through-earlier-alone": "a token takes over from tokens up to itself alone; who sees whom is said already"
+            => layer_by_layer(sees, layers, identity(sees.nrows()), |sees, before, (i, j)| before[[i, j]] || (0..=i).any(|t| sees[[i, t]] && before[[t, j]]));
     }
 }
 
@@ -205,4 +230,20 @@ fn product(a: ArrayView2<bool>, b: ArrayView2<bool>) -> Array2<bool> {
 fn flags(random: &mut Random, n: usize, share: f32) -> Array2<bool> {
     let draws = random.uniform(n * n).mapv(|draw: f32| draw < share);
     draws.into_shape_with_order((n, n)).expect("n·n flags")
+}
+
+/// Whether one of the tokens that i sees has had j.
+fn through(sees: ArrayView2<bool>, before: &Array2<bool>, (i, j): (usize, usize)) -> bool {
+    (0..before.nrows()).any(|t| sees[[i, t]] && before[[t, j]])
+}
+
+/// From this table on, with this for an entry after each layer.
+fn layer_by_layer(
+    sees: ArrayView2<bool>,
+    layers: usize,
+    first: Array2<bool>,
+    of: impl Fn(ArrayView2<bool>, &Array2<bool>, (usize, usize)) -> bool,
+) -> Array2<bool> {
+    (0..layers)
+        .fold(first, |before, _| Array2::from_shape_fn(before.dim(), |at| of(sees, &before, at)))
 }

@@ -55,7 +55,11 @@ exercise! {
             of("three", 7, 27, 4, 3),
             of("three of three", 3, 8, 3, 3),
             of("four of four", 4, 15, 4, 4),
+            case("two that differ in the tenth digit", (array![0.5, 0.3, 0.3000000001, 0.1, 0.2, 0.4], 20, 4, 4)),
         ];
+        let mut many = of("many that are equal", 60, 239, 4, 20);
+        many.importance.mapv_inplace(|x| (3.0 * x).floor());
+        cases.push(many);
         cases.extend(pairwise([6, 4, 3, 4]).into_iter().map(|[blocks, block, count, t]| {
             let (blocks, block) = (blocks + 2, block + 1);
             of("small", blocks, (blocks * block - 1) * (t + 1) / 4, block, count + 3)
@@ -179,6 +183,92 @@ exercise! {
                 always.dedup();
                 choose(importance, count, &always, own + 1)
             };
+        "repeated": "near the start the three that are always read are the same, and stand in the list several times"
+            => {
+                let own = t / block;
+                let always = [0, own.saturating_sub(1), own];
+                let free = count - always.len();
+                with_rest(importance, always.to_vec(), 1..own.saturating_sub(1), free)
+            };
+        "future-fills-up": "where fewer than `count` blocks are past, the most important ones of the future fill up the list"
+            => {
+                let own = t / block;
+                let chosen = crate::select_blocks(importance, t, block, count);
+                let free = count - chosen.len();
+                with_rest(importance, chosen, own + 1..importance.len(), free)
+            };
+        "future-fills-up-in-order": "where fewer than `count` blocks are past, the next ones of the future fill up the list"
+            => {
+                let own = t / block;
+                let mut chosen = crate::select_blocks(importance, t, block, count);
+                chosen.extend((own + 1..importance.len()).take(count - chosen.len()));
+                chosen
+            };
+        "first-twice": "block 0 is among the others once more: if it is chosen, it is in the list twice"
+            => { let own = t / block; let free = count - always(own).len(); with_rest(importance, always(own), 0..own.saturating_sub(1), free) };
+        "first-competes": "block 0 is among the others once more: if it is chosen, there is one block fewer"
+            => { let own = t / block; let free = count - always(own).len(); once(with_rest(importance, always(own), 0..own.saturating_sub(1), free)) };
+        "before-twice": "the block before the token's own is among the others once more: if it is chosen, it is in the list twice"
+            => { let own = t / block; let free = count - always(own).len(); with_rest(importance, always(own), 1..own, free) };
+        "before-competes": "the block before the token's own is among the others once more: if it is chosen, there is one block fewer"
+            => { let own = t / block; let free = count - always(own).len(); once(with_rest(importance, always(own), 1..own, free)) };
+        "always-compete": "the three that are always read are among the others once more: for each that is chosen there is one block fewer"
+            => { let own = t / block; let free = count - always(own).len(); once(with_rest(importance, always(own), 0..own + 1, free)) };
+        "cut-to-count": "the best are chosen first, those that are always read are added, and the list is cut to `count` again: the token's own block is lost"
+            => {
+                let own = t / block;
+                let mut chosen = once(with_rest(importance, always(own), 0..own + 1, count));
+                chosen.truncate(count);
+                chosen
+            };
+        "second-never": "block 1 is never chosen for its importance: the others are counted from 2"
+            => { let own = t / block; let free = count - always(own).len(); with_rest(importance, always(own), 2..own.saturating_sub(1), free) };
+        "third-last-never": "the block before the two local ones is never chosen for its importance: the range of the others ends too early"
+            => { let own = t / block; let free = count - always(own).len(); with_rest(importance, always(own), 1..own.saturating_sub(2), free) };
+        "own-one-back": "the token's own block is (t − 1) / block: at the start of a block that is the one before"
+            => crate::select_blocks(importance, t.saturating_sub(1), block, count);
+        "underflow": "1 is subtracted from the token's own block in the first one, too, which panics"
+            => { assert!(t / block > 0, "attempt to subtract with overflow"); crate::select_blocks(importance, t, block, count) };
+        "unstable": "the sort is not a stable one: of many that are equally important it may be any that comes first"
+            => {
+                let own = t / block;
+                let mut rest: Vec<usize> = (1..own.saturating_sub(1)).collect();
+                rest.sort_unstable_by(|&a, &b| importance[b].total_cmp(&importance[a]));
+                let mut chosen = always(own);
+                let free = count - chosen.len();
+                chosen.extend(rest.into_iter().take(free));
+                chosen.sort();
+                chosen
+            };
+        "all-compete": "all blocks are among the others once more, even those behind the token: for each of the three that is chosen there is one block fewer"
+            => { let own = t / block; let free = count - always(own).len(); once(with_rest(importance, always(own), 0..importance.len(), free)) };
+        "own-alone-at-first": "in the first two blocks of the text the token's own block alone is read"
+            => if t / block < 2 { vec![t / block] } else { crate::select_blocks(importance, t, block, count) };
+        "by-importance": "the list is sorted by importance at the end; it is ascending"
+            => {
+                let own = t / block;
+                let mut rest: Vec<usize> = (1..own.saturating_sub(1)).collect();
+                rest.sort_by(|&a, &b| importance[b].total_cmp(&importance[a]));
+                let mut chosen = always(own);
+                let free = count - chosen.len();
+                chosen.extend(rest.into_iter().take(free));
+                chosen.sort_by(|&a, &b| importance[b].total_cmp(&importance[a]));
+                chosen
+            };
+        "descending": "the list runs from the last block to the first; it is ascending"
+            => crate::select_blocks(importance, t, block, count).into_iter().rev().collect();
+        "own-competes": "the token's own block is not always read: it competes by its importance"
+            => { let own = t / block; choose(importance, count, &[0, own.saturating_sub(1)], own + 1) };
+        "first-never": "block 0 is neither always read nor among the others"
+            => {
+                let own = t / block;
+                let mut always = vec![own.saturating_sub(1), own];
+                always.dedup();
+                let free = count - always.len();
+                with_rest(importance, always, 1..own.saturating_sub(1), free)
+            };
+        "one-more": "one block too many is read"
+            => crate::select_blocks(importance, t, block, count + 1);
     }
 }
 
@@ -198,5 +288,24 @@ fn choose(importance: ArrayView1<f64>, count: usize, first: &[usize], end: usize
     let free = count.saturating_sub(chosen.len());
     chosen.extend(rest.into_iter().take(free));
     chosen.sort();
+    chosen
+}
+
+/// These, and the most important of those, which may be among them.
+fn with_rest(
+    importance: ArrayView1<f64>,
+    mut chosen: Vec<usize>,
+    rest: std::ops::Range<usize>,
+    free: usize,
+) -> Vec<usize> {
+    let mut rest: Vec<usize> = rest.collect();
+    rest.sort_by(|&a, &b| importance[b].total_cmp(&importance[a]));
+    chosen.extend(rest.into_iter().take(free));
+    chosen.sort();
+    chosen
+}
+
+fn once(mut chosen: Vec<usize>) -> Vec<usize> {
+    chosen.dedup();
     chosen
 }

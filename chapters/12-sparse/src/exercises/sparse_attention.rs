@@ -50,7 +50,15 @@ exercise! {
             of("large scores", all(Pattern::window(4), 7), (7, 16, 3), 8000.0),
             of("rows in any order", vec![vec![4, 0, 2], vec![3, 1]], (5, 4, 4), 1.0),
             of("one query, a long text", vec![vec![3, 17, 30]], (40, 8, 4), 1.0),
+            of("scores far below zero", vec![vec![0, 2], vec![1], vec![]], (3, 4, 2), 1.0),
+            of("scores of some hundred", vec![vec![0, 2], vec![1], vec![2, 1, 0]], (3, 16, 2), 1.0),
         ];
+        let Case { q, k, .. } = &mut cases[9];
+        q.fill(-60.0);
+        k.fill(60.0);
+        let Case { q, k, .. } = &mut cases[10];
+        q.fill(10.0);
+        k.indexed_iter_mut().for_each(|((j, _), x)| *x = 10.0 - 0.01 * j as f64);
         let shapes = pairwise([4, 4, 4, 4, 3]).into_iter().map(|[n, m, d, d_v, drawn]| {
             (some_rows(n + 1, m + 1, drawn, n + 7 * m + 31 * d), (m + 1, d + 1, d_v + 1))
         });
@@ -182,6 +190,103 @@ exercise! {
             });
         "negative": "the sign of the scores is wrong: what fits least counts most"
             => crate::sparse_attention((-&q).view(), k, v, rows, work);
+        "hidden-as-zero-with-values": "what the pattern leaves out has the score 0 instead of none: a query attends to it, too"
+            => {
+                let root = (q.ncols() as f64).sqrt();
+                let mut scores = Array2::zeros((q.nrows(), k.nrows()));
+                for (i, row) in rows.iter().enumerate() {
+                    for &j in row { scores[[i, j]] = work.product(q.row(i), k.row(j)) / root; }
+                }
+                for mut row in scores.rows_mut() {
+                    let weights = softmax(&row.to_vec(), 1.0);
+                    row.assign(&ndarray::Array1::from(weights));
+                }
+                scores.dot(&v)
+            };
+        "first-keys-alone": "the place in the row is taken for the key, and the values are the right ones: a row of three has the scores of keys 0, 1 and 2"
+            => {
+                let mut out = Array2::zeros((q.nrows(), v.ncols()));
+                for (i, row) in rows.iter().enumerate() {
+                    let scores: Vec<f64> = (0..row.len()).map(|place| work.product(q.row(i), k.row(place))).collect();
+                    for (&j, weight) in row.iter().zip(softmax(&scores, (q.ncols() as f64).sqrt())) {
+                        out.row_mut(i).scaled_add(weight, &v.row(j));
+                    }
+                }
+                out
+            };
+        "by-root-of-keys": "the scores are divided by the root of the number of keys instead of √d"
+            => each(q, k, rows, work, v, |_, scores, _| softmax(scores, (k.nrows() as f64).sqrt()));
+        "by-root-of-row": "the scores are divided by the root of the row's length instead of √d"
+            => each(q, k, rows, work, v, |_, scores, _| softmax(scores, (scores.len() as f64).sqrt()));
+        "by-root-of-d-v": "the scores are divided by the root of the values' width instead of √d"
+            => each(q, k, rows, work, v, |_, scores, _| softmax(scores, (v.ncols() as f64).sqrt()));
+        "times-root": "the scores are multiplied by √d instead of divided by it"
+            => each(q, k, rows, work, v, |_, scores, root| softmax(scores, 1.0 / root));
+        "max-from-zero": "the maximum starts at 0 instead of −∞: where all scores are far below zero, the sum is 0, and the row NaN"
+            => each(q, k, rows, work, v, |_, scores, root| from_maximum(scores, root, (most(scores) / root).max(0.0)));
+        "max-from-zero-guarded": "the maximum starts at 0 instead of −∞: where all scores are far below zero, the sum is 0, and the row is left at zeros"
+            => each(q, k, rows, work, v, |_, scores, root| {
+                let weights = from_maximum(scores, root, (most(scores) / root).max(0.0));
+                weights.into_iter().map(|w| if w.is_nan() { 0.0 } else { w }).collect()
+            });
+        "unscaled-maximum": "the maximum is that of the products, before they are divided by √d: large scores are shifted too far, and vanish"
+            => each(q, k, rows, work, v, |_, scores, root| from_maximum(scores, root, most(scores)));
+        "one-maximum": "one maximum is subtracted from all rows: where a row lies far below it, all its weights vanish"
+            => {
+                let root = (q.ncols() as f64).sqrt();
+                let most = rows.iter().enumerate().flat_map(|(i, row)| row.iter().map(move |&j| q.row(i).dot(&k.row(j)) / root)).fold(f64::NEG_INFINITY, f64::max);
+                each(q, k, rows, work, v, |_, scores, root| from_maximum(scores, root, most))
+            };
+        "one-softmax": "one softmax runs over all rows together: the weights of all queries sum to 1"
+            => {
+                let root = (q.ncols() as f64).sqrt();
+                let all: Vec<f64> = rows.iter().enumerate().flat_map(|(i, row)| row.iter().map(move |&j| q.row(i).dot(&k.row(j)) / root)).collect();
+                let most = most(&all);
+                let sum: f64 = all.iter().map(|x| (x - most).exp()).sum();
+                each(q, k, rows, work, v, |_, scores, root| scores.iter().map(|x| (x / root - most).exp() / sum).collect())
+            };
+        "last-value-alone": "the weighted values are not added up: the last one of a row is the whole answer"
+            => each(q, k, rows, work, v, |_, scores, root| {
+                let mut weights = softmax(scores, root);
+                let last = weights.len() - 1;
+                weights[..last].fill(0.0);
+                weights
+            });
+        "ends-at-empty": "the loop ends at the first query that sees nothing: those behind it get nothing, either"
+            => {
+                let end = rows.iter().position(|row| row.is_empty()).unwrap_or(rows.len());
+                let until: Vec<Vec<usize>> = rows.iter().enumerate().map(|(i, row)| if i < end { row.clone() } else { Vec::new() }).collect();
+                crate::sparse_attention(q, k, v, &until, work)
+            };
+        "weights-by-root": "the weights are divided by √d, and the scores are not"
+            => each(q, k, rows, work, v, |_, scores, root| softmax(scores, 1.0).into_iter().map(|weight| weight / root).collect());
+        "divided-by-the-scores": "the weights are divided by the sum of the scores instead of their own"
+            => each(q, k, rows, work, v, |_, scores, root| {
+                let sum: f64 = scores.iter().map(|x| x / root).sum();
+                scores.iter().map(|x| ((x - most(scores)) / root).exp() / sum).collect()
+            });
+        "sum-goes-on": "the sum is not begun anew for every row: a row is divided by the weights of those before it as well"
+            => {
+                let sum = std::cell::Cell::new(0.0);
+                each(q, k, rows, work, v, |_, scores, root| {
+                    let weights: Vec<f64> = scores.iter().map(|x| (x / root - most(scores) / root).exp()).collect();
+                    sum.set(sum.get() + weights.iter().sum::<f64>());
+                    weights.into_iter().map(|weight| weight / sum.get()).collect()
+                })
+            };
+        "smallest-subtracted": "the smallest score is subtracted instead of the largest: the exponentials of others are infinite"
+            => each(q, k, rows, work, v, |_, scores, root| from_maximum(scores, root, scores.iter().copied().fold(f64::INFINITY, f64::min) / root));
+        "causal": "keys behind the query's own number are left out; the row says what is seen"
+            => {
+                let past: Vec<Vec<usize>> = rows.iter().enumerate().map(|(i, row)| row.iter().copied().filter(|&j| j <= i).collect()).collect();
+                crate::sparse_attention(q, k, v, &past, work)
+            };
+        "all-keys": "every query attends to all keys: which ones its row has is not looked at"
+            => crate::sparse_attention(q, k, v, &vec![(0..k.nrows()).collect(); rows.len()], work);
+        "first-subtracted": "the first score of the row is subtracted instead of the largest: the exponentials of others may be infinite"
+            => each(q, k, rows, work, v, |_, scores, root| from_maximum(scores, root, scores[0] / root));
+        "by-root-of-queries": "the scores are divided by the root of the number of queries instead of √d"
+            => each(q, k, rows, work, v, |_, scores, _| softmax(scores, (q.nrows() as f64).sqrt()));
     }
 }
 
@@ -213,7 +318,14 @@ pub(super) fn softmax(products: &[f64], root: f64) -> Vec<f64> {
     weights.into_iter().map(|weight| weight / sum).collect()
 }
 
-fn most(products: &[f64]) -> f64 {
+/// The weights of scores from which this is subtracted.
+pub(super) fn from_maximum(products: &[f64], root: f64, most: f64) -> Vec<f64> {
+    let weights: Vec<f64> = products.iter().map(|x| (x / root - most).exp()).collect();
+    let sum: f64 = weights.iter().sum();
+    weights.into_iter().map(|weight| weight / sum).collect()
+}
+
+pub(super) fn most(products: &[f64]) -> f64 {
     products.iter().copied().fold(f64::NEG_INFINITY, f64::max)
 }
 

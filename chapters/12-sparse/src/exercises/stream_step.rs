@@ -1,5 +1,6 @@
 //! 12.6 `stream_step`
 
+use super::sparse_attention::{from_maximum, most, softmax};
 use crate::{
     given::{Stream, rotate},
     seeded::normal,
@@ -97,10 +98,15 @@ exercise! {
             of("large scores", 6, (4, 2), 1, 2, 2000.0),
             of("forty tokens", 40, (4, 2), 2, 6, 2.0),
             of("scores far below zero", 5, (4, 2), 1, 2, 2.0),
+            of("sixteen in the cache", 20, (4, 2), 4, 12, 2.0),
+            of("scores of some hundred", 5, (16, 2), 1, 2, 2.0),
         ];
         let Case { q, k, .. } = &mut cases[14];
         q.fill(-60.0);
         k.fill(60.0);
+        let Case { q, k, .. } = &mut cases[16];
+        q.fill(10.0);
+        k.indexed_iter_mut().for_each(|((j, _), x)| *x = 10.0 - 0.01 * j as f64);
         cases.extend(pairwise([4, 2, 3, 4, 3]).into_iter().map(|[n, d, d_v, sinks, window]| {
             of("small", 2 * n + 1, (2 * d + 2, d_v + 1), sinks, window + 1, 2.0)
         }));
@@ -304,6 +310,143 @@ exercise! {
                 weights.iter().zip(&cache.values).for_each(|(weight, v)| out.scaled_add(weight / sum, v));
                 out
             };
+        "one-too-few": "the oldest token leaves as soon as the cache is full: `>=` keeps one token fewer than sinks and window"
+            => {
+                put(cache, k, v);
+                if cache.keys.len() >= cache.sinks + cache.window { cut(cache, cache.sinks); }
+                let places = within(cache);
+                attend(cache, q, places.len() - 1, &places)
+            };
+        "newest-but-one-evicted": "the token before the newest is evicted instead of the oldest that is no sink"
+            => {
+                put(cache, k, v);
+                if cache.keys.len() > cache.sinks + cache.window { cut(cache, cache.keys.len() - 2); }
+                let places = within(cache);
+                attend(cache, q, places.len() - 1, &places)
+            };
+        "sinks-not-counted": "a token is evicted as soon as there are more than `window`: the sinks are not counted"
+            => {
+                put(cache, k, v);
+                if cache.keys.len() > cache.window { cut(cache, cache.sinks); }
+                let places = within(cache);
+                attend(cache, q, places.len() - 1, &places)
+            };
+        "sinks-not-counted-guarded": "a token that is no sink is evicted as soon as there are more than `window` in all: the sinks are not counted"
+            => {
+                put(cache, k, v);
+                if cache.keys.len() > cache.window && cache.keys.len() > cache.sinks { cut(cache, cache.sinks); }
+                let places = within(cache);
+                attend(cache, q, places.len() - 1, &places)
+            };
+        "newest-moved": "swap_remove evicts the oldest token that is no sink, and puts the newest into its place: the order is lost"
+            => {
+                put(cache, k, v);
+                if cache.keys.len() > cache.sinks + cache.window {
+                    cache.keys.swap_remove(cache.sinks);
+                    cache.values.swap_remove(cache.sinks);
+                }
+                let places = within(cache);
+                attend(cache, q, places.len() - 1, &places)
+            };
+        "value-kept": "the key of the evicted token is removed, and its value stays: keys and values no longer belong together"
+            => {
+                put(cache, k, v);
+                if cache.keys.len() > cache.sinks + cache.window { cache.keys.remove(cache.sinks); }
+                let places = within(cache);
+                attend(cache, q, places.len() - 1, &places)
+            };
+        "first-value-evicted": "the right key is removed, and the value of the first token: keys and values no longer belong together"
+            => {
+                put(cache, k, v);
+                if cache.keys.len() > cache.sinks + cache.window {
+                    cache.keys.remove(cache.sinks);
+                    cache.values.remove(0);
+                }
+                let places = within(cache);
+                attend(cache, q, places.len() - 1, &places)
+            };
+        "tokens-in-the-cache": "`tokens` is how many the cache holds, not how many have come"
+            => { let out = crate::stream_step(cache, q, k, v); cache.tokens = cache.keys.len(); out };
+        "max-from-zero": "the maximum starts at 0 instead of −∞: where all scores are far below zero, the sum is 0, and the row NaN"
+            => {
+                plain(cache, k, v);
+                let places = within(cache);
+                weighed(cache, q, places.len() - 1, &places, |scores| from_maximum(scores, 1.0, most(scores).max(0.0)))
+            };
+        "undivided": "the weights are not divided by their sum"
+            => {
+                plain(cache, k, v);
+                let places = within(cache);
+                weighed(cache, q, places.len() - 1, &places, |scores| scores.iter().map(|x| (x - most(scores)).exp()).collect())
+            };
+        "mean": "all tokens in the cache have the same weight"
+            => {
+                plain(cache, k, v);
+                let places = within(cache);
+                weighed(cache, q, places.len() - 1, &places, |scores| vec![1.0 / scores.len() as f64; scores.len()])
+            };
+        "by-d": "the scores are divided by d instead of √d"
+            => { let root = (q.len() as f64).sqrt(); crate::stream_step(cache, (&q / root).view(), k, v) };
+        "by-root-of-d-v": "the scores are divided by the root of the values' width instead of √d"
+            => { let root = (q.len() as f64 / v.len() as f64).sqrt(); crate::stream_step(cache, (&q * root).view(), k, v) };
+        "by-root-of-length": "the scores are divided by the root of how many tokens are in the cache instead of √d"
+            => {
+                plain(cache, k, v);
+                let places = within(cache);
+                let root = (q.len() as f64 / places.len() as f64).sqrt();
+                attend(cache, (&q * root).view(), places.len() - 1, &places)
+            };
+        "query-at-the-end": "the query stands at sinks + window − 1 before the cache is full, too"
+            => { plain(cache, k, v); let places = within(cache); attend(cache, q, cache.sinks + cache.window - 1, &places) };
+        "keys-from-one": "the keys' positions are counted from 1, and the query's from 0"
+            => { plain(cache, k, v); let places: Vec<usize> = (1..=cache.keys.len()).collect(); attend(cache, q, places.len() - 1, &places) };
+        "sinks-at-zero": "all sinks stand at position 0"
+            => {
+                plain(cache, k, v);
+                let places: Vec<usize> = (0..cache.keys.len()).map(|place| if place < cache.sinks { 0 } else { place }).collect();
+                attend(cache, q, places.len() - 1, &places)
+            };
+        "window-from-zero": "positions begin at 0 again behind the sinks, and the query stands at the last place of the cache"
+            => {
+                plain(cache, k, v);
+                let places: Vec<usize> = (0..cache.keys.len()).map(|place| if place < cache.sinks { place } else { place - cache.sinks }).collect();
+                attend(cache, q, places.len() - 1, &places)
+            };
+        "keys-backwards": "the keys stand in the opposite order: the newest at 0, the first where the query is"
+            => { plain(cache, k, v); let places: Vec<usize> = (0..cache.keys.len()).rev().collect(); attend(cache, q, places.len() - 1, &places) };
+        "turned-twice": "a key is turned by its place when it is cached, and again when it is read"
+            => {
+                let place = cache.keys.len();
+                plain(cache, rotate(k, place).view(), v);
+                let places = within(cache);
+                attend(cache, q, places.len() - 1, &places)
+            };
+        "unscaled-maximum": "the maximum is that of the products, before they are divided by √d: large scores are shifted too far, and vanish"
+            => {
+                plain(cache, k, v);
+                let places = within(cache);
+                let root = (q.len() as f64).sqrt();
+                weighed(cache, q, places.len() - 1, &places, |scores| from_maximum(scores, 1.0, most(scores) * root))
+            };
+        "ring": "the newest token takes the place of the oldest in the list, as in a ring: places no longer say who came when"
+            => {
+                put(cache, k, v);
+                if cache.keys.len() > cache.sinks + cache.window {
+                    let place = cache.sinks + (cache.tokens - 1 - cache.sinks) % cache.window;
+                    cache.keys.swap_remove(place);
+                    cache.values.swap_remove(place);
+                }
+                let places = within(cache);
+                attend(cache, q, places.len() - 1, &places)
+            };
+        "without-itself": "the query does not attend to its own token, although that is in the cache"
+            => {
+                plain(cache, k, v);
+                let last = cache.keys.len() - 1;
+                let others = Stream { keys: cache.keys[..last].to_vec(), ..cache.clone() };
+                let places: Vec<usize> = (0..last).collect();
+                attend(&others, q, last, &places)
+            };
     }
 }
 
@@ -343,15 +486,24 @@ fn as_kept(cache: &Stream, q: ArrayView1<f64>, place: usize) -> Array1<f64> {
 
 /// Attention with the query and the keys at these places.
 fn attend(cache: &Stream, q: ArrayView1<f64>, at: usize, places: &[usize]) -> Array1<f64> {
+    weighed(cache, q, at, places, |scores| softmax(scores, 1.0))
+}
+
+/// The same, with other weights of the scores.
+fn weighed(
+    cache: &Stream,
+    q: ArrayView1<f64>,
+    at: usize,
+    places: &[usize],
+    weights: impl Fn(&[f64]) -> Vec<f64>,
+) -> Array1<f64> {
     let q = rotate(q, at);
     let root = (q.len() as f64).sqrt();
     let keys = cache.keys.iter().zip(places);
     let scores: Vec<f64> = keys.map(|(k, &place)| q.dot(&rotate(k.view(), place)) / root).collect();
-    let most = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let sum: f64 = scores.iter().map(|x| (x - most).exp()).sum();
     let mut out = Array1::zeros(cache.values.last().map_or(0, |v| v.len()));
-    for (x, v) in scores.iter().zip(&cache.values) {
-        out.scaled_add((x - most).exp() / sum, v);
+    for (weight, v) in weights(&scores).iter().zip(&cache.values) {
+        out.scaled_add(*weight, v);
     }
     out
 }

@@ -1,6 +1,6 @@
 //! 12.11 `top_k_attention`
 
-use super::sparse_attention::{dense, softmax};
+use super::sparse_attention::{dense, from_maximum, most, softmax};
 use crate::seeded::normal;
 use attn_exercise::{exercise, pairwise};
 use ndarray::{Array2, ArrayView1, ArrayView2, array};
@@ -50,10 +50,15 @@ exercise! {
             case("all equal", (array![[1.0], [0.5]], array![[1.0], [2.0], [3.0]], array![[2.0], [4.0], [8.0]], Array2::zeros((2, 3)), 2)),
             of("long", (4, 60), (8, 4), 16, 1, 1.0),
             of("scores far below zero", (3, 6), (4, 2), 3, 1, 1.0),
+            of("many equal scores", (3, 60), (4, 2), 9, 2, 1.0),
+            of("scores of some hundred", (3, 5), (16, 2), 3, 1, 1.0),
         ];
         let Case { q, k, .. } = &mut cases[14];
-        q.fill(-60.0);
-        k.fill(60.0);
+        q.fill(-1e5);
+        k.fill(1e5);
+        let Case { q, k, .. } = &mut cases[16];
+        q.fill(10.0);
+        k.indexed_iter_mut().for_each(|((j, _), x)| *x = 10.0 - 0.01 * j as f64);
         cases.extend(pairwise([4, 4, 4, 4, 4, 4]).into_iter().map(|[n, m, d, d_v, keep, kind]| {
             of("small", (n + 1, m + 1), (d + 1, d_v + 1), keep + 1, kind, 1.0)
         }));
@@ -198,6 +203,121 @@ exercise! {
                 assert!(keep <= fewest, "range end index {keep} out of range for slice of length {fewest}");
                 crate::top_k_attention(q, k, v, index, keep)
             };
+        "overflows": "the largest score is not subtracted: the exponential of a large one is infinite"
+            => from(q, k, v, index, keep, |_, _| 0.0);
+        "max-from-zero": "the maximum starts at 0 instead of −∞: where all scores are far below zero, the sum is 0, and the row NaN"
+            => from(q, k, v, index, keep, |most, root| (most / root).max(0.0));
+        "unscaled-maximum": "the maximum is that of the products, before they are divided by √d: large scores are shifted too far, and vanish"
+            => from(q, k, v, index, keep, |most, _| most);
+        "first-choice": "all queries read what the first one has chosen"
+            => reading(q, k, v, index, |_| best(index.row(0), keep));
+        "summed-choice": "all queries read the same keys, by the sum of their scores"
+            => reading(q, k, v, index, |_| best(index.sum_axis(ndarray::Axis(0)).view(), keep));
+        "best-choice": "all queries read the same keys, by the largest of their scores"
+            => reading(q, k, v, index, |_| best(index.fold_axis(ndarray::Axis(0), f64::NEG_INFINITY, |a, &b| a.max(b)).view(), keep));
+        "weights-times-index": "the weights are multiplied by the indexer's scores"
+            => weighing(q, v, index, keep, |i, chosen| {
+                let weights = softmax(&products(q, k, i, chosen), (q.ncols() as f64).sqrt());
+                weights.iter().zip(chosen).map(|(weight, &j)| weight * index[[i, j]]).collect()
+            });
+        "scores-times-index": "the scores of q and k are multiplied by those of the indexer"
+            => weighing(q, v, index, keep, |i, chosen| {
+                let scores: Vec<f64> = chosen.iter().map(|&j| q.row(i).dot(&k.row(j)) * index[[i, j]]).collect();
+                softmax(&scores, (q.ncols() as f64).sqrt())
+            });
+        "own-key-forced": "key i is always read by query i, in the place of the last one that it has chosen"
+            => choosing(q, k, v, index, |i, row| {
+                let mut chosen = best(row, keep);
+                if i < row.len() && !chosen.contains(&i) && chosen.pop().is_some() { chosen.push(i); }
+                chosen
+            });
+        "own-key-added": "key i is always read by query i, besides those that it has chosen"
+            => choosing(q, k, v, index, |i, row| {
+                let mut chosen = best(row, keep);
+                if i < row.len() && !chosen.contains(&i) { chosen.push(i); }
+                chosen
+            });
+        "causal-besides": "a key behind the query's own number is never read; which keys may be seen says the index"
+            => choosing(q, k, v, index, |i, row| {
+                let mut chosen: Vec<usize> = (0..row.len()).filter(|&j| j <= i && row[j].is_finite()).collect();
+                chosen.sort_by(|&a, &b| row[b].total_cmp(&row[a]));
+                chosen.truncate(keep);
+                chosen
+            });
+        "causal-instead": "the keys up to the query's own number may be read; which keys may be seen says the index, by −∞"
+            => choosing(q, k, v, index, |i, row| {
+                let mut chosen: Vec<usize> = (0..row.len()).filter(|&j| j <= i).collect();
+                chosen.sort_by(|&a, &b| row[b].total_cmp(&row[a]));
+                chosen.truncate(keep);
+                chosen
+            });
+        "by-d": "the scores of q and k are divided by d instead of √d"
+            => crate::top_k_attention((&q / (q.ncols() as f64).sqrt()).view(), k, v, index, keep);
+        "by-root-of-keep": "the scores of q and k are divided by the root of `keep` instead of √d"
+            => weighing(q, v, index, keep, |i, chosen| softmax(&products(q, k, i, chosen), (keep as f64).sqrt()));
+        "by-root-of-d-v": "the scores of q and k are divided by the root of the values' width instead of √d"
+            => weighing(q, v, index, keep, |i, chosen| softmax(&products(q, k, i, chosen), (v.ncols() as f64).sqrt()));
+        "not-divided": "the weights are not divided by their sum"
+            => weighing(q, v, index, keep, |i, chosen| undivided(&products(q, k, i, chosen), (q.ncols() as f64).sqrt()));
+        "divided-by-keep": "the weights are divided by `keep` instead of by their sum"
+            => weighing(q, v, index, keep, |i, chosen| undivided(&products(q, k, i, chosen), (q.ncols() as f64).sqrt()).into_iter().map(|w| w / keep as f64).collect());
+        "mean-of-keep": "the chosen values are summed up and divided by `keep`, even if there are fewer"
+            => weighing(q, v, index, keep, |_, chosen| vec![1.0 / keep as f64; chosen.len()]);
+        "places-of-keys": "the place in the order is taken for the key, and the values are the right ones"
+            => weighing(q, v, index, keep, |i, chosen| softmax(&products(q, k, i, &(0..chosen.len()).collect::<Vec<_>>()), (q.ncols() as f64).sqrt()));
+        "softmax-of-all-first": "the softmax runs over all keys, those with −∞ too, and those that were not chosen are dropped afterwards"
+            => weighing(q, v, index, keep, |i, chosen| {
+                let weights = softmax(&q.row(i).dot(&k.t()).to_vec(), (q.ncols() as f64).sqrt());
+                chosen.iter().map(|&j| weights[j]).collect()
+            });
+        "hidden-as-zero": "a key that was not chosen has the score 0 instead of none: it takes a share of the softmax, with its value"
+            => not_chosen(q, k, v, index, keep, 0.0);
+        "minus-a-billion": "a key that was not chosen has the score −1e9 instead of −∞: a query that has no key gets the mean of all values"
+            => not_chosen(q, k, v, index, keep, -1e9);
+        "not-negative": "keys with a score below 0 are never read, although there is room for them"
+            => reading(q, k, v, index, |row| best(row, keep).into_iter().filter(|&j| row[j] >= 0.0).collect());
+        "mean-of-all": "a query that has no key gets the mean of all values; it gets zeros"
+            => {
+                let mut out = crate::top_k_attention(q, k, v, index, keep);
+                let mean = v.sum_axis(ndarray::Axis(0)) / v.nrows() as f64;
+                out.rows_mut().into_iter().zip(index.rows()).filter(|(_, row)| row.iter().all(|x| !x.is_finite())).for_each(|(mut out, _)| out.assign(&mean));
+                out
+            };
+        "above-the-next": "only keys are read whose score is above that of the first one that was not chosen: with equal scores there are too few"
+            => reading(q, k, v, index, |row| {
+                let all = best(row, row.len());
+                let next = all.get(keep).map_or(f64::NEG_INFINITY, |&j| row[j]);
+                all.into_iter().filter(|&j| row[j] > next).collect()
+            });
+        "unstable": "the sort is not a stable one: of many equal scores it may be any that comes first"
+            => reading(q, k, v, index, |row| {
+                let mut chosen: Vec<usize> = (0..row.len()).filter(|&j| row[j].is_finite()).collect();
+                chosen.sort_unstable_by(|&a, &b| row[b].total_cmp(&row[a]));
+                chosen.truncate(keep);
+                chosen
+            });
+        "selected": "the keys are chosen by select_nth_unstable_by: which of two equal ones it takes is open"
+            => reading(q, k, v, index, |row| {
+                let mut chosen: Vec<usize> = (0..row.len()).filter(|&j| row[j].is_finite()).collect();
+                if keep < chosen.len() {
+                    chosen.select_nth_unstable_by(keep, |&a, &b| row[b].total_cmp(&row[a]));
+                    chosen.truncate(keep);
+                }
+                chosen
+            });
+        "above-the-last": "where there are more than `keep` keys, only those are read whose score is above that of the last one to be chosen"
+            => reading(q, k, v, index, |row| {
+                let all = best(row, row.len());
+                let least = if all.len() > keep { row[all[keep - 1]] } else { f64::NEG_INFINITY };
+                all.into_iter().filter(|&j| row[j] > least).collect()
+            });
+        "end-of-the-order": "the last `keep` keys of the order are read instead of the first: those with the lowest scores"
+            => reading(q, k, v, index, |row| {
+                let all = best(row, row.len());
+                all[all.len().saturating_sub(keep)..].to_vec()
+            });
+        "negative": "the sign of the scores of q and k is wrong: what fits least counts most"
+            => crate::top_k_attention((-&q).view(), k, v, index, keep);
     }
 }
 
@@ -231,7 +351,19 @@ fn reading(
     index: ArrayView2<f64>,
     choose: impl Fn(ArrayView1<f64>) -> Vec<usize>,
 ) -> Array2<f64> {
-    let rows: Vec<Vec<usize>> = index.rows().into_iter().map(choose).collect();
+    choosing(q, k, v, index, |_, row| choose(row))
+}
+
+/// The same, by the query's number, too.
+fn choosing(
+    q: ArrayView2<f64>,
+    k: ArrayView2<f64>,
+    v: ArrayView2<f64>,
+    index: ArrayView2<f64>,
+    choose: impl Fn(usize, ArrayView1<f64>) -> Vec<usize>,
+) -> Array2<f64> {
+    let rows: Vec<Vec<usize>> =
+        index.rows().into_iter().enumerate().map(|(i, row)| choose(i, row)).collect();
     dense(q, k, v, &rows)
 }
 
@@ -254,4 +386,44 @@ fn weighing(
         }
     }
     out
+}
+
+/// With another number in the place of the maximum, by the largest product and √d.
+fn from(
+    q: ArrayView2<f64>,
+    k: ArrayView2<f64>,
+    v: ArrayView2<f64>,
+    index: ArrayView2<f64>,
+    keep: usize,
+    subtracted: fn(f64, f64) -> f64,
+) -> Array2<f64> {
+    let root = (q.ncols() as f64).sqrt();
+    weighing(q, v, index, keep, |i, chosen| {
+        let products = products(q, k, i, chosen);
+        from_maximum(&products, root, subtracted(most(&products), root))
+    })
+}
+
+/// Weights that are not divided by their sum.
+fn undivided(products: &[f64], root: f64) -> Vec<f64> {
+    products.iter().map(|x| ((x - most(products)) / root).exp()).collect()
+}
+
+/// Attention to all keys, of which those that were not chosen have this score.
+fn not_chosen(
+    q: ArrayView2<f64>,
+    k: ArrayView2<f64>,
+    v: ArrayView2<f64>,
+    index: ArrayView2<f64>,
+    keep: usize,
+    score: f64,
+) -> Array2<f64> {
+    let mut weights = q.dot(&k.t()) / (q.ncols() as f64).sqrt();
+    for (i, mut row) in weights.rows_mut().into_iter().enumerate() {
+        let chosen = best(index.row(i), keep);
+        row.indexed_iter_mut().filter(|(j, _)| !chosen.contains(j)).for_each(|(_, x)| *x = score);
+        let weights = softmax(&row.to_vec(), 1.0);
+        row.assign(&ndarray::Array1::from(weights));
+    }
+    weights.dot(&v)
 }

@@ -53,6 +53,7 @@ exercise! {
             of("one token", 0, 1, 1, 1, false),
             of("one token", 0, 1, 4, 2, true),
             of("one token", 0, 1, 3, 2, false),
+            of("behind token 256", 298, 300, 4, 2, true),
         ];
         cases.extend(pairwise([6, 4, 4, 2, 4]).into_iter().map(|[n, window, dilation, causal, i]| {
             let causal = causal == 1;
@@ -151,6 +152,113 @@ exercise! {
             => crate::window_row(i, n, window, dilation, causal).into_iter().map(|j| i.abs_diff(j)).collect();
         "last-of-all": "the row holds the last keys of the text, whatever the token is"
             => crate::window_row(n - 1, n, window, dilation, causal);
+        "never-key-0": "key 0 is never in the row: j > 0 is asked for instead of j ≥ 0"
+            => crate::window_row(i, n, window, dilation, causal).into_iter().filter(|&j| j > 0).collect();
+        "never-the-last-key": "the last token of the text is never in the row: j < n − 1 is asked for instead of j < n"
+            => crate::window_row(i, n, window, dilation, causal).into_iter().filter(|&j| j < n - 1).collect();
+        "besides-itself-if-causal": "a causal window has `window` keys before the token, and the token as well: it reaches window · dilation back instead of (window − 1) · dilation"
+            => keys(i, n, offsets(window + usize::from(causal), dilation, causal));
+        "half-rounded-up": "half of the window is rounded up where it is not causal: a window of 3 has two keys on either side"
+            => if causal { crate::window_row(i, n, window, dilation, true) } else { keys(i, n, offsets(window + 2, dilation, false)) };
+        "clamped-at-the-start-alone": "the window's first key is moved to the start of the text, from where the gaps are counted, and its last one is not moved to the end"
+            => {
+                let (before, after) = sides(window, causal);
+                (i.saturating_sub(before * dilation)..=i + after * dilation).step_by(dilation).collect()
+            };
+        "range-without-its-end": "the window's ends are moved into the text, and the range `first..last` leaves out `last` itself"
+            => {
+                let (before, after) = sides(window, causal);
+                let first = i - before.min(i / dilation) * dilation;
+                (first..(i + after * dilation).min(n - 1)).step_by(dilation).collect()
+            };
+        "shifted-back": "the whole window lies one key further back: it ends before the token"
+            => keys(i, n, shifted(window, dilation, causal, -1));
+        "shifted-ahead": "the whole window lies one key further ahead: it begins one key late, and ends one key behind its place"
+            => keys(i, n, shifted(window, dilation, causal, 1));
+        "gaps-before-alone": "the dilation is used before the token alone: the keys behind it follow each other"
+            => keys(i, n, offsets(window, dilation, causal).into_iter().map(|s| if s > 0 { s / dilation as i64 } else { s }).collect());
+        "one-fewer-behind": "a window that is not causal has one key fewer behind the token than before it"
+            => {
+                let row = offsets(window, dilation, causal);
+                let end = row.len() - usize::from(!causal && window > 1);
+                keys(i, n, row[..end].to_vec())
+            };
+        "one-fewer-on-each-side": "a window that is not causal has one key too few on either side: keys are counted whose distance is less than half of it"
+            => (0..n).filter(|&j| {
+                let steps = i.abs_diff(j) / dilation;
+                i.abs_diff(j) % dilation == 0 && if causal { j <= i && steps < window } else { steps < window / 2 }
+            }).collect();
+        "ends-outside": "the loop ends at the first key that is outside of the text: at the start of the text it finds nothing"
+            => offsets(window, dilation, causal).into_iter().map(|s| i as i64 + s).take_while(|j| (0..n as i64).contains(j)).map(|j| j as usize).collect();
+        "clamped": "a key outside of the text is replaced by the first or the last one, which are in the row several times"
+            => clamped(i, n, &offsets(window, dilation, causal));
+        "clamped-once": "a key outside of the text is replaced by the first or the last one, although these need not be in the window"
+            => {
+                let mut row = clamped(i, n, &offsets(window, dilation, causal));
+                row.dedup();
+                row
+            };
+        "counted-from-the-reach": "the ends lie window · dilation back, or half of that on either side, and the keys are counted from there: the token itself may be missing"
+            => {
+                let reach = (window * dilation) as i64 / if causal { 1 } else { 2 };
+                let (first, last) = (-reach, if causal { 0 } else { reach });
+                keys(i, n, (first..=last).step_by(dilation).collect())
+            };
+        "one-more-behind": "a window that is not causal has one key more behind the token than before it"
+            => {
+                let mut row = offsets(window, dilation, causal);
+                if !causal { row.push((window / 2 + 1) as i64 * dilation as i64); }
+                keys(i, n, row)
+            };
+        "key-n": "the last key is moved to n instead of n − 1: there is no key n"
+            => {
+                let (before, after) = sides(window, causal);
+                let first = i - before.min(i / dilation) * dilation;
+                (first..=(i + after * dilation).min(n)).step_by(dilation).collect()
+            };
+        "all-between": "all tokens within the window's reach are seen: its gaps are not left out"
+            => {
+                let (before, after) = sides(window, causal);
+                (i.saturating_sub(before * dilation)..=(i + after * dilation).min(n - 1)).collect()
+            };
+        "all-between-its-ends": "all tokens between the first and the last key of the window are seen: its gaps are not left out"
+            => {
+                let (before, after) = sides(window, causal);
+                (i - before.min(i / dilation) * dilation..=(i + after * dilation).min(n - 1)).collect()
+            };
+        "causal-turned-round": "`causal` is taken the wrong way round: a causal window lies on both sides, and any other one ends with the token"
+            => keys(i, n, offsets(window, dilation, !causal));
+        "positions-multiplied": "the positions are multiplied by the dilation, not the distances: key (i − s) · dilation in the place of i − s · dilation"
+            => {
+                let all = offsets(window, 1, causal).into_iter().map(|s| (i as i64 + s) * dilation as i64);
+                all.filter(|j| (0..n as i64).contains(j)).map(|j| j as usize).collect()
+            };
+        "outwards": "the row is in the order of distance, the token first; it is ascending"
+            => {
+                let mut row = crate::window_row(i, n, window, dilation, causal);
+                row.sort_by_key(|&j| i.abs_diff(j));
+                row
+            };
+        "ends-before-the-start": "the loop over the keys before the token begins with the furthest, and ends if that is outside of the text: the nearer ones are lost"
+            => {
+                let row = crate::window_row(i, n, window, dilation, causal);
+                let fits = sides(window, causal).0 * dilation <= i;
+                row.into_iter().filter(|&j| fits || j >= i).collect()
+            };
+        "taken-from-the-first": "`window` keys are taken from the first one that is in the text on: at its start, keys behind the window make up the number"
+            => {
+                let (before, _) = sides(window, causal);
+                (i - before.min(i / dilation) * dilation..n).step_by(dilation).take(window).collect()
+            };
+        "as-many-behind": "a causal window has as many keys behind the token as before it"
+            => keys(i, n, if causal { offsets(2 * window - 1, dilation, false) } else { offsets(window, dilation, false) });
+        "before-backwards": "the keys before the token stand in the opposite order, the nearest first; the row is ascending"
+            => {
+                let mut row = crate::window_row(i, n, window, dilation, causal);
+                let until = row.iter().filter(|&&j| j <= i).count();
+                row[..until].reverse();
+                row
+            };
     }
 }
 
@@ -169,4 +277,14 @@ fn offsets(window: usize, dilation: usize, causal: bool) -> Vec<i64> {
 fn keys(i: usize, n: usize, offsets: Vec<i64>) -> Vec<usize> {
     let all = offsets.into_iter().map(|s| i as i64 + s);
     all.filter(|j| (0..n as i64).contains(j)).map(|j| j as usize).collect()
+}
+
+/// The window as distances, moved by so many keys.
+fn shifted(window: usize, dilation: usize, causal: bool, by: i64) -> Vec<i64> {
+    offsets(window, dilation, causal).into_iter().map(|s| s + by * dilation as i64).collect()
+}
+
+/// What is outside of the text becomes its first or its last key.
+fn clamped(i: usize, n: usize, offsets: &[i64]) -> Vec<usize> {
+    offsets.iter().map(|s| (i as i64 + s).clamp(0, n as i64 - 1) as usize).collect()
 }
