@@ -37,9 +37,9 @@ pub enum Attempt {
     /// It was run on the cases that students see, and on those that they do not.
     Run {
         /// The cases that students see.
-        visible: Grade,
+        visible: Box<Grade>,
         /// New cases.
-        hidden: Grade,
+        hidden: Box<Grade>,
     },
 }
 
@@ -83,7 +83,9 @@ impl Task {
         let visible = grade(crate::export::VISIBLE)?;
         let hidden = grade(self.seed)?;
         for (visible, hidden) in visible.into_iter().zip(hidden) {
-            found.insert(visible.report.id.clone(), Attempt::Run { visible, hidden });
+            let id = visible.report.id.clone();
+            let (visible, hidden) = (Box::new(visible), Box::new(hidden));
+            found.insert(id, Attempt::Run { visible, hidden });
         }
         Ok(found)
     }
