@@ -11,14 +11,15 @@ use crate::{
     toolchain::Toolchain,
 };
 use anyhow::{Context, Result, bail, ensure};
-use attn::{Chapter, Course, Exercise, compile};
+use attn::{Chapter, Course, Exercise, compile, files};
 use attn_exercise::Limits;
 use indicatif::{ProgressBar, ProgressStyle};
 use process_wrap::std::CommandWrap;
 use sha2::{Digest, Sha256};
 use std::{
     collections::BTreeMap,
-    env, fs,
+    env,
+    fs::{self, File},
     io::Read,
     path::{Path, PathBuf},
     process::Stdio,
@@ -54,6 +55,8 @@ pub struct Grader<'a> {
     /// What the judge and the exercises are, as far as a result depends on them.
     fingerprint: String,
     toolchain: Toolchain,
+    /// Nobody else grades here meanwhile.
+    _lock: Option<File>,
 }
 
 impl<'a> Grader<'a> {
@@ -83,6 +86,9 @@ impl<'a> Grader<'a> {
         }
         fs::create_dir_all(work).with_context(|| work.display().to_string())?;
         let work = work.canonicalize()?;
+        let lock = files::lock(&work.join("lock"), || {
+            attn::complain(format_args!("Another grading is running; waiting for its end …"));
+        })?;
         let slots: Vec<PathBuf> =
             (0..settings.at_once.max(1)).map(|slot| work.join(format!("slot-{slot}"))).collect();
         for slot in &slots {
@@ -108,6 +114,7 @@ impl<'a> Grader<'a> {
             judge,
             fingerprint,
             toolchain,
+            _lock: lock,
         };
         grader.warm()?;
         Ok(grader)
@@ -269,11 +276,11 @@ impl<'a> Grader<'a> {
         }
         match self.attempt(slot, answers) {
             Ok(found) => {
-                attn::files::write(&file, serde_json::to_string(&found)?)?;
+                files::write(&file, serde_json::to_string(&found)?)?;
                 Ok(found)
             }
             // A full disk is the grader's trouble, and the next submission would not fare better.
-            Err(error) if attn::files::is_full(&error) => Err(error),
+            Err(error) if files::is_full(&error) => Err(error),
             Err(error) => {
                 notes.push(format!("it could not be graded: {error:#}"));
                 Ok(BTreeMap::new())
@@ -342,11 +349,12 @@ impl<'a> Grader<'a> {
 
 /// This program under the name cargo, which the course command starts.
 fn stand_in(work: &Path) -> Result<PathBuf> {
-    let dir = work.join("bin");
-    let path = dir.join(format!("cargo{}", env::consts::EXE_SUFFIX));
-    if !path.exists() {
-        fs::create_dir_all(&dir)?;
-        let own = env::current_exe()?;
+    let path = work.join("bin").join(format!("cargo{}", env::consts::EXE_SUFFIX));
+    let own = env::current_exe().context("this program's own path")?;
+    // It may have been another build's.
+    if !path.canonicalize().is_ok_and(|there| Some(there) == own.canonicalize().ok()) {
+        let _ = fs::remove_file(&path);
+        fs::create_dir_all(work.join("bin"))?;
         #[cfg(unix)]
         std::os::unix::fs::symlink(own, &path)?;
         #[cfg(not(unix))]

@@ -6,7 +6,7 @@
 
 use anyhow::{Context, Result, ensure};
 use attn::{Chapter, Exercise};
-use proc_macro2::{TokenStream, TokenTree};
+use proc_macro2::{Spacing, TokenStream, TokenTree};
 use quote::ToTokens;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -29,6 +29,15 @@ pub struct Questions {
 struct Declaration {
     text: String,
     file: File,
+}
+
+/// What a file has to define.
+#[derive(Clone, Default, PartialEq)]
+struct Needed {
+    /// Items.
+    names: Names,
+    /// Whatever is named, also methods.
+    members: Names,
 }
 
 /// What is kept of such a file: its items, each with its text.
@@ -117,39 +126,44 @@ impl<'a> Source<'a> {
         let mut names = Names::new();
         for module in &modules {
             let text = &self.modules[module];
-            names.extend(idents(text.parse().unwrap_or_default()));
+            names.extend(all_idents(text.parse().unwrap_or_default()));
             files.insert(format!("{module}.rs").into(), text.clone());
         }
         for text in files.values() {
-            names.extend(idents(text.parse().unwrap_or_default()));
+            names.extend(all_idents(text.parse().unwrap_or_default()));
         }
         files.insert("exercises/mod.rs".into(), list(needed.keys()));
         files.insert("lib.rs".into(), self.lib(&modules));
         files.insert("check.rs".into(), self.check_program(exercises)?);
-        names.extend(idents(self.chapter.imports.parse().unwrap_or_default()));
+        names.extend(all_idents(self.chapter.imports.parse().unwrap_or_default()));
         Ok(Questions { files, names })
     }
 
     /// The names that each declaration has to define, starting from these exercises' questions.
-    fn needed(&self, exercises: &[&Exercise]) -> Result<BTreeMap<String, Names>> {
-        let mut needed: BTreeMap<String, Names> = BTreeMap::new();
+    fn needed(&self, exercises: &[&Exercise]) -> Result<BTreeMap<String, Needed>> {
+        let mut needed: BTreeMap<String, Needed> = BTreeMap::new();
         for exercise in exercises {
             let file = &self.declarations[&exercise.item];
             let question = question(&file.file).with_context(|| exercise.id.clone())?;
-            needed.insert(exercise.item.clone(), idents(question.tokens));
+            let members = all_idents(question.tokens.clone());
+            let names = idents(question.tokens);
+            needed.insert(exercise.item.clone(), Needed { names, members });
         }
         loop {
             let before = needed.clone();
-            for (item, names) in &before {
-                let kept = self.kept(item, names, exercises)?;
-                let all = kept.iter().flat_map(|(item, _)| idents(item.to_token_stream()));
-                needed.get_mut(item).expect("it is there").extend(all);
+            for (item, there) in &before {
+                let kept = self.kept(item, there, exercises)?;
+                let here = needed.get_mut(item).expect("it is there");
+                for (item, _) in &kept {
+                    here.names.extend(needed_by(item));
+                    here.members.extend(all_idents(item.to_token_stream()));
+                }
                 for path in paths(kept.iter().map(|(item, _)| item)) {
                     if let [up, other, name, ..] = &path[..]
                         && up == "super"
                         && self.declarations.contains_key(other)
                     {
-                        needed.entry(other.clone()).or_default().insert(name.clone());
+                        needed.entry(other.clone()).or_default().names.insert(name.clone());
                     }
                 }
             }
@@ -160,13 +174,18 @@ impl<'a> Source<'a> {
     }
 
     /// What is kept of a declaration's file, where these names are needed.
-    fn kept(&self, item: &str, needed: &Names, exercises: &[&Exercise]) -> Result<Kept> {
+    fn kept(
+        &self,
+        item: &str,
+        Needed { names, members }: &Needed,
+        exercises: &[&Exercise],
+    ) -> Result<Kept> {
         let Declaration { text, file } = &self.declarations[item];
         let mut kept = Vec::new();
         for part in &file.items {
             let own_text = || text[part.span().byte_range()].to_string();
             let (part, text) = match part {
-                Item::Use(part) => match used(part, needed, self.chapter) {
+                Item::Use(part) => match used(part, names, self.chapter) {
                     Some(part) => unparsed(Item::Use(part)),
                     None => continue,
                 },
@@ -187,14 +206,14 @@ impl<'a> Source<'a> {
                         Type::Path(path) => path.path.segments.last().map(|s| s.ident.to_string()),
                         _ => None,
                     };
-                    if !owner.is_some_and(|owner| needed.contains(&owner)) {
+                    if !owner.is_some_and(|owner| names.contains(&owner)) {
                         continue;
                     }
                     let mut part = part.clone();
                     if part.trait_.is_none() {
                         part.items.retain(|item| match item {
-                            ImplItem::Fn(item) => needed.contains(&item.sig.ident.to_string()),
-                            ImplItem::Const(item) => needed.contains(&item.ident.to_string()),
+                            ImplItem::Fn(item) => members.contains(&item.sig.ident.to_string()),
+                            ImplItem::Const(item) => members.contains(&item.ident.to_string()),
                             _ => true,
                         });
                         if part.items.is_empty() {
@@ -203,7 +222,7 @@ impl<'a> Source<'a> {
                     }
                     unparsed(Item::Impl(part))
                 }
-                part if name_of(part).is_some_and(|name| needed.contains(&name)) => {
+                part if name_of(part).is_some_and(|name| names.contains(&name)) => {
                     (part.clone(), own_text())
                 }
                 _ => continue,
@@ -339,8 +358,8 @@ fn question(file: &File) -> Result<Question> {
     let mut tokens = Vec::new();
     let mut reached = false;
     while let Some(token) = named.next() {
-        let single = matches!(&token, TokenTree::Punct(it) if it.as_char() == ':' && it.spacing() == proc_macro2::Spacing::Alone);
-        let second = matches!(&token, TokenTree::Punct(it) if it.as_char() == ':' && it.spacing() == proc_macro2::Spacing::Joint);
+        let single = matches!(&token, TokenTree::Punct(it) if it.as_char() == ':' && it.spacing() == Spacing::Alone);
+        let second = matches!(&token, TokenTree::Punct(it) if it.as_char() == ':' && it.spacing() == Spacing::Joint);
         if second && !reached {
             named.next(); // `::`
             continue;
@@ -462,19 +481,65 @@ fn used(item: &ItemUse, needed: &Names, chapter: &Chapter) -> Option<ItemUse> {
     Some(ItemUse { tree, ..item.clone() })
 }
 
-/// All names in some code.
+/// The names in some code that may be an item's: not those of fields and methods, and not those that the code binds
+/// itself.
 fn idents(tokens: TokenStream) -> Names {
+    fn collect(tokens: TokenStream, names: &mut Names, bound: &mut Names) {
+        let is = |token: Option<&TokenTree>, what: char, spacing| matches!(token, Some(TokenTree::Punct(it)) if it.as_char() == what && it.spacing() == spacing);
+        let tokens: Vec<TokenTree> = tokens.into_iter().collect();
+        for (i, token) in tokens.iter().enumerate() {
+            let (before, after) = (i.checked_sub(1).map(|i| &tokens[i]), tokens.get(i + 1));
+            match token {
+                TokenTree::Group(group) => collect(group.stream(), names, bound),
+                TokenTree::Ident(name) => {
+                    let name = name.to_string();
+                    let binds =
+                        matches!(before, Some(TokenTree::Ident(it)) if it == "let" || it == "mut");
+                    // A field, or an argument with its type.
+                    let typed = is(after, ':', Spacing::Alone);
+                    if binds || typed {
+                        bound.insert(name);
+                    } else if !is(before, '.', Spacing::Alone) {
+                        names.insert(name);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+    let (mut names, mut bound) = (Names::new(), Names::new());
+    collect(tokens, &mut names, &mut bound);
+    names.retain(|name| !bound.contains(name));
+    names
+}
+
+/// All names in some code, whatever they are.
+fn all_idents(tokens: TokenStream) -> Names {
     let mut names = Names::new();
     for token in tokens {
         match token {
             TokenTree::Ident(name) => {
                 names.insert(name.to_string());
             }
-            TokenTree::Group(group) => names.extend(idents(group.stream())),
+            TokenTree::Group(group) => names.extend(all_idents(group.stream())),
             _ => {}
         }
     }
     names
+}
+
+/// The names that an item needs.
+fn needed_by(item: &Item) -> Names {
+    match item {
+        // A `use` brings names and needs none; such a macro names a type and its fields.
+        Item::Use(_) => Names::new(),
+        Item::Macro(item)
+            if item.mac.path.is_ident("fields") || item.mac.path.is_ident("given") =>
+        {
+            Names::new()
+        }
+        item => idents(item.to_token_stream()),
+    }
 }
 
 /// The paths in a file that begin with `crate` or `super`, in a `use` or where they are used.
