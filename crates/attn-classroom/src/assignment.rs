@@ -8,7 +8,7 @@
 //!     course = "5f0c2b"
 //!     due = "2027-03-01T23:59:00+01:00"
 //!     late = { per_day = 10, at_most_days = 3 }
-//!     hints = { allowed = true, penalty = 5 }
+//!     hints = false
 //!
 //!     [[exercises]]
 //!     id = "3.1"
@@ -60,9 +60,9 @@ pub struct Assignment {
     pub due: Moment,
     /// What becomes of it after that.
     pub late: Late,
-    /// What a hint costs. Without this key, hints are allowed and free.
-    #[serde(default)]
-    pub hints: Hints,
+    /// Whether students get the chapter's hints. Without this key, they do.
+    #[serde(default = "yes")]
+    pub hints: bool,
     /// The exercises that count.
     pub exercises: Vec<Asked>,
     /// What students predict before they write code.
@@ -80,21 +80,8 @@ pub struct Asked {
     pub points: f64,
 }
 
-/// What a hint costs.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Hints {
-    /// Whether students may take them.
-    pub allowed: bool,
-    /// How many percent of its exercise's points each one costs.
-    #[serde(default)]
-    pub penalty: f64,
-}
-
-impl Default for Hints {
-    fn default() -> Self {
-        Hints { allowed: true, penalty: 0.0 }
-    }
+fn yes() -> bool {
+    true
 }
 
 impl Assignment {

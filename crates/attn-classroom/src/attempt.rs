@@ -5,7 +5,7 @@
 
 use anyhow::{Context, Result};
 use attn::{Course, compile, program};
-use attn_exercise::{Grade, Limits, Request, Verdict};
+use attn_exercise::{Failure, Grade, Limits, Request, Symptom, Verdict};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, env, fs, path::PathBuf};
 
@@ -43,12 +43,42 @@ pub enum Attempt {
     },
 }
 
+impl Attempt {
+    /// Whether a time limit ended it.
+    pub fn ran_out_of_time(&self) -> bool {
+        let Attempt::Run { visible, hidden } = self else { return false };
+        [visible, hidden].into_iter().any(|grade| {
+            matches!(
+                &grade.report.verdict,
+                Verdict::Failed(Failure { symptom: Symptom::TimedOut { .. }, .. })
+            )
+        })
+    }
+}
+
 impl Task {
     /// Compiles the answers and tries each exercise. What is found is told by id.
     ///
     /// # Errors
     /// When a file cannot be read or written, or the course itself does not compile.
     pub fn attempt(&self) -> Result<BTreeMap<String, Attempt>> {
+        self.forget_programs();
+        let found = self.compile_and_run();
+        self.forget_programs();
+        found
+    }
+
+    /// Removes the programs that were compiled here: the next submission could read the last one's.
+    fn forget_programs(&self) {
+        let programs = fs::read_dir(self.slot.join("target/debug/deps")).into_iter().flatten();
+        for program in programs.flatten() {
+            if program.file_name().to_string_lossy().starts_with("check-") {
+                let _ = fs::remove_file(program.path());
+            }
+        }
+    }
+
+    fn compile_and_run(&self) -> Result<BTreeMap<String, Attempt>> {
         let course = Course::load(&self.slot)?;
         let chapter = course.chapter(self.chapter)?;
         let built = compile::with_learner(&course, chapter, &self.answers)?;
@@ -82,8 +112,11 @@ impl Task {
         };
         let visible = grade(crate::export::VISIBLE)?;
         let hidden = grade(self.seed)?;
-        for (visible, hidden) in visible.into_iter().zip(hidden) {
+        let mut hidden: BTreeMap<String, Grade> =
+            hidden.into_iter().map(|grade| (grade.report.id.clone(), grade)).collect();
+        for visible in visible {
             let id = visible.report.id.clone();
+            let hidden = hidden.remove(&id).context("the judge said nothing of it")?;
             let (visible, hidden) = (Box::new(visible), Box::new(hidden));
             found.insert(id, Attempt::Run { visible, hidden });
         }

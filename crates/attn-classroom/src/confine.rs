@@ -17,7 +17,7 @@
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[cfg(target_os = "linux")]
 mod linux;
@@ -102,29 +102,42 @@ pub fn system_libraries() -> Vec<PathBuf> {
     ["/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache"].map(PathBuf::from).to_vec()
 }
 
-/// Enters the place of a worker and tries to break out of it. Only for a process that has nothing else to do.
+/// Lets another process, this program with the argument `break-out` and a folder, enter the place of a worker and try to
+/// break out of it.
 ///
 /// # Errors
-/// As for [`Place::enter`].
+/// When nothing can be confined here.
 pub fn probe() -> Result<Holds> {
-    let program = std::env::current_exe().context("this program's own path")?;
     let dir = tempfile::tempdir()?;
-    let secret = dir.path().join("secret");
-    std::fs::write(&secret, "s").context("a file to be kept from")?;
     let own = dir.path().join("own");
     std::fs::create_dir(&own)?;
     std::fs::write(own.join("file"), "")?;
-    let place = Place::of_worker(program.clone(), own.clone(), 1 << 30);
-    place.enter()?;
-    let may_write = std::fs::write(own.join("file"), "f").is_ok();
+    std::fs::write(dir.path().join("secret"), "s")?;
+    let program = std::env::current_exe().context("this program's own path")?;
+    let output = std::process::Command::new(program).arg("break-out").arg(dir.path()).output()?;
+    serde_json::from_slice(&output.stdout).with_context(|| {
+        format!("nothing can be confined here: {}", String::from_utf8_lossy(&output.stderr).trim())
+    })
+}
+
+/// What [`probe`] has done in another process; it cannot be undone.
+///
+/// # Errors
+/// As for [`Place::enter`].
+pub fn break_out(dir: &Path) -> Result<Holds> {
+    use std::{fs, net, process::Command};
+    let program = std::env::current_exe().context("this program's own path")?;
+    let (own, secret) = (dir.join("own"), dir.join("secret"));
+    Place::of_worker(program.clone(), own.clone(), 1 << 30).enter()?;
+    let may_write = fs::write(own.join("file"), "f").is_ok();
     Ok(Holds {
         files: may_write
-            && std::fs::read(&secret).is_err()
-            && std::fs::write(&secret, "t").is_err()
-            && std::fs::read_dir("/").is_err()
-            && std::fs::write(own.join("another"), "").is_err(),
-        network: std::net::UdpSocket::bind("127.0.0.1:0").is_err()
-            && std::net::TcpListener::bind("127.0.0.1:0").is_err(),
-        processes: std::process::Command::new(program).arg("--version").spawn().is_err(),
+            && fs::read(&secret).is_err()
+            && fs::write(&secret, "t").is_err()
+            && fs::read_dir("/").is_err()
+            && fs::write(own.join("another"), "").is_err(),
+        network: net::UdpSocket::bind("127.0.0.1:0").is_err()
+            && net::TcpListener::bind("127.0.0.1:0").is_err(),
+        processes: Command::new(program).arg("--version").spawn().is_err(),
     })
 }

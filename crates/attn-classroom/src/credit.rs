@@ -32,9 +32,13 @@ pub fn credit(exercise: &Exercise, of: f64, attempt: Option<&Attempt>) -> Graded
         }
         Some(Attempt::Run { visible, hidden }) => {
             let verdicts = [&visible.report.verdict, &hidden.report.verdict];
-            let failed = verdicts.into_iter().find(|verdict| !verdict.is_passed());
             let (whole, kinds) = whole_kinds(visible, hidden);
-            graded.state = failed.map_or(State::Passed, |verdict| state(verdict, whole > 0));
+            let states = verdicts.map(|verdict| state_of_a_run(verdict, whole > 0));
+            // Stopped on either, it is stopped; wrong on either, it is wrong.
+            let is = |state: &State| states.contains(state);
+            let worst =
+                [State::Stopped, State::Unsolved, State::WaitsOn, State::Wrong, State::Partly];
+            graded.state = worst.into_iter().find(is).unwrap_or(State::Passed);
             graded.points = match graded.state {
                 State::Passed => of,
                 // What only several cases together show leaves every case right by itself.
@@ -54,16 +58,17 @@ pub fn credit(exercise: &Exercise, of: f64, attempt: Option<&Attempt>) -> Graded
     graded
 }
 
-/// How many kinds of case are right throughout, of how many.
+/// How many kinds of case are right throughout, of how many. The case that is worked by hand stands in the book, so it
+/// is no kind of its own.
 fn whole_kinds(visible: &Grade, hidden: &Grade) -> (usize, usize) {
     let all = || visible.kinds.iter().chain(&hidden.kinds);
     let kinds: Vec<Kind> =
         KINDS.into_iter().filter(|kind| all().any(|c| c.kind == *kind)).collect();
     let is_whole = |kind: &&Kind| all().filter(|c| c.kind == **kind).all(|c| c.right == c.of);
-    (kinds.iter().filter(is_whole).count(), kinds.len())
+    (kinds.iter().filter(is_whole).count(), kinds.len().max(1))
 }
 
-const KINDS: [Kind; 4] = [Kind::ByHand, Kind::Ordinary, Kind::Edge, Kind::Extreme];
+const KINDS: [Kind; 3] = [Kind::Ordinary, Kind::Edge, Kind::Extreme];
 
 fn groups(visible: &Grade, hidden: &Grade) -> Vec<Group> {
     let of = |cases: &Cases, visible: bool| {
@@ -94,6 +99,14 @@ fn state(verdict: &Verdict, some_right: bool) -> State {
     }
 }
 
+/// As [`state`], of an answer that was run: that it cannot be checked is then its own doing.
+fn state_of_a_run(verdict: &Verdict, some_right: bool) -> State {
+    match verdict {
+        Verdict::CannotBeChecked { .. } | Verdict::DoesNotCompile { .. } => State::Stopped,
+        verdict => state(verdict, some_right),
+    }
+}
+
 fn diagnosis(verdict: &Verdict) -> Option<Named> {
     let Verdict::Failed(Failure { diagnosis: Some(diagnosis), .. }) = verdict else { return None };
     let Diagnosis { mistake, when, .. } = diagnosis.clone();
@@ -104,6 +117,10 @@ fn diagnosis(verdict: &Verdict) -> Option<Named> {
 fn said(verdict: &Verdict, may_be_seen: bool) -> String {
     match verdict {
         Verdict::Passed { .. } => String::new(),
+        Verdict::Unsolved { .. } if !may_be_seen => "A new case reaches a `todo!`.".into(),
+        Verdict::CannotBeChecked { .. } | Verdict::DoesNotCompile { .. } if !may_be_seen => {
+            "With a new case it gives no answer.".into()
+        }
         Verdict::Unsolved { todo, .. } => todo.clone(),
         Verdict::WaitsOn { on } => format!("It calls {on}, which is unsolved."),
         Verdict::DoesNotCompile { errors } => strip_str(&errors.join("\n")).to_string(),

@@ -12,7 +12,7 @@ use crate::{
 };
 use anyhow::{Context, Result, bail, ensure};
 use attn::{Chapter, Course, Exercise, compile, files};
-use attn_exercise::Limits;
+use attn_exercise::{Limits, Verdict};
 use indicatif::{ProgressBar, ProgressStyle};
 use process_wrap::std::CommandWrap;
 use sha2::{Digest, Sha256};
@@ -20,13 +20,16 @@ use std::{
     collections::BTreeMap,
     env,
     fs::{self, File},
-    io::Read,
+    io::{self, Read},
     path::{Path, PathBuf},
     process::Stdio,
     sync::Mutex,
     thread,
     time::{Duration, Instant},
 };
+
+/// What the course says where a disk is full.
+const FULL: &str = "the disk is full";
 
 /// How long one submission may take in all.
 const PATIENCE: Duration = Duration::from_secs(15 * 60);
@@ -52,6 +55,8 @@ pub struct Grader<'a> {
     work: PathBuf,
     slots: Vec<PathBuf>,
     judge: PathBuf,
+    /// What the students' workspace is now.
+    workspace: String,
     /// What the judge and the exercises are, as far as a result depends on them.
     fingerprint: String,
     toolchain: Toolchain,
@@ -101,7 +106,13 @@ impl<'a> Grader<'a> {
         let program = compile::without_learner(course, chapter)?;
         fs::copy(program.path(), &judge).context("the judge cannot be copied")?;
         drop(program);
-        let fingerprint = hash(&[&fs::read(&judge)?, export.fingerprint(&slots[0])?.as_bytes()]);
+        let workspace = export.fingerprint(&slots[0])?;
+        if workspace != assignment.course {
+            attn::complain(format_args!(
+                "The course has changed since this was handed out; submissions are graded by what it is now."
+            ));
+        }
+        let fingerprint = hash(&[&fs::read(&judge)?, workspace.as_bytes()]);
         let toolchain = Toolchain::find()?;
         stand_in(&work)?;
         let grader = Grader {
@@ -112,6 +123,7 @@ impl<'a> Grader<'a> {
             work,
             slots,
             judge,
+            workspace,
             fingerprint,
             toolchain,
             _lock: lock,
@@ -131,9 +143,13 @@ impl<'a> Grader<'a> {
         for slot in &self.slots {
             let starter = fs::read_to_string(slot.join(self.chapter.starter()))?;
             let found = self.attempt(slot, &starter).context("the starter cannot be tried")?;
-            let refused = found.iter().find_map(|(id, attempt)| match attempt {
-                Attempt::Refused(verdict) => Some(format!("{id}: {verdict:?}")),
-                Attempt::Run { .. } => None,
+            let refused = found.iter().find_map(|(id, attempt)| {
+                let verdict = match attempt {
+                    Attempt::Refused(verdict) => verdict,
+                    Attempt::Run { visible, .. } => &visible.report.verdict,
+                };
+                let fine = matches!(verdict, Verdict::Unsolved { .. } | Verdict::WaitsOn { .. });
+                (!fine).then(|| format!("{id}: {verdict:?}"))
             });
             ensure!(
                 refused.is_none(),
@@ -176,9 +192,10 @@ impl<'a> Grader<'a> {
             workers.into_iter().try_for_each(|worker| worker.join().expect("it does not panic"))
         })?;
         bar.finish_and_clear();
-        let Assignment { title, course, chapter, .. } = self.assignment;
+        let Assignment { title, chapter, .. } = self.assignment;
         let students = students.into_inner().expect("not poisoned");
-        Ok(Results::new(title.clone(), *chapter, course.clone(), self.settings.seed, students)?)
+        let workspace = self.workspace.clone();
+        Ok(Results::new(title.clone(), *chapter, workspace, self.settings.seed, students)?)
     }
 
     fn student(&self, slot: &Path, submission: &Submission, extensions: &Times) -> Result<Student> {
@@ -267,7 +284,12 @@ impl<'a> Grader<'a> {
     ) -> Result<BTreeMap<String, Attempt>> {
         let seed = self.settings.seed.to_le_bytes();
         let limits = serde_json::to_vec(&self.settings.limits)?;
-        let key = hash(&[self.fingerprint.as_bytes(), &seed, &limits, answers.as_bytes()]);
+        let ids: Vec<&str> =
+            self.exercises.iter().map(|(exercise, _)| exercise.id.as_str()).collect();
+        let ids = ids.join(" ");
+        let parts =
+            [self.fingerprint.as_bytes(), ids.as_bytes(), &seed, &limits, answers.as_bytes()];
+        let key = hash(&parts);
         let file = self.work.join("found").join(format!("{key}.json"));
         if let Ok(text) = fs::read(&file)
             && let Ok(found) = serde_json::from_slice(&text)
@@ -276,7 +298,10 @@ impl<'a> Grader<'a> {
         }
         match self.attempt(slot, answers) {
             Ok(found) => {
-                files::write(&file, serde_json::to_string(&found)?)?;
+                // Time depends on what else the machine does, so it gets another chance.
+                if !found.values().any(Attempt::ran_out_of_time) {
+                    files::write(&file, serde_json::to_string(&found)?)?;
+                }
                 Ok(found)
             }
             // A full disk is the grader's trouble, and the next submission would not fare better.
@@ -299,9 +324,10 @@ impl<'a> Grader<'a> {
             answers: answers.into(),
             limits: self.settings.limits.clone(),
         };
-        let file = slot.join(".attn/task.json");
+        // Beside the slot: what is compiled there may read all of it, and the seed is nobody's business.
+        let file = slot.with_extension("task.json");
         fs::write(&file, serde_json::to_string(&task)?)?;
-        let found = slot.join(".attn/found.json");
+        let found = slot.with_extension("found.json");
         let _ = fs::remove_file(&found);
         let environment = self.toolchain.environment(slot, &stand_in(&self.work)?)?;
         let mut command = CommandWrap::with_new(env::current_exe()?, |command| {
@@ -339,8 +365,17 @@ impl<'a> Grader<'a> {
         let _ = child.wait();
         match status {
             Some(status) if status.success() => {}
-            Some(_) => bail!("{}", complaint.join().unwrap_or_default()),
-            None => bail!("it took more than {} minutes", PATIENCE.as_secs() / 60),
+            Some(status) => {
+                let complaint = complaint.join().unwrap_or_default();
+                if complaint.contains(FULL) {
+                    return Err(io::Error::from(io::ErrorKind::StorageFull)).context(complaint);
+                }
+                bail!("{complaint} ({status})")
+            }
+            None => bail!(
+                "it took more than {} minutes; grade fewer exercises at a time, or allow a case less with --seconds",
+                PATIENCE.as_secs() / 60
+            ),
         }
         let text = fs::read_to_string(&found).context("what was found cannot be read")?;
         Ok(serde_json::from_str(&text)?)

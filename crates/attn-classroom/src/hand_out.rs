@@ -2,7 +2,7 @@
 
 use crate::{
     Moment,
-    assignment::{Asked, Assignment, Hints, Late},
+    assignment::{Asked, Assignment, Late},
     export::Export,
 };
 use anyhow::{Context, Result, ensure};
@@ -67,7 +67,7 @@ pub fn hand_out(
                 course: fingerprint,
                 due: due.context("it has to be due some time")?,
                 late: Late::None,
-                hints: Hints::default(),
+                hints: true,
                 exercises: all
                     .map(|(_, exercise)| Asked {
                         id: exercise.id.clone(),
@@ -76,12 +76,23 @@ pub fn hand_out(
                     .collect(),
                 questions: Vec::new(),
             };
-            let file = out.with_extension("toml");
+            // After the whole name, which may have a dot in it.
+            let mut file = out.as_os_str().to_os_string();
+            file.push(".toml");
+            let file = PathBuf::from(file);
+            ensure!(
+                !file.exists(),
+                "{0} is there already. To use it: --assignment {0} in the place of --due",
+                file.display()
+            );
             files::write(&file, toml::to_string(&assignment)?)?;
             written = Some(file);
             assignment
         }
     };
+    if !assignment.hints {
+        without_hints(&out.join(&chapter.dir).join("chapter.toml"))?;
+    }
     files::write(&out.join(ASSIGNMENT), for_students(&assignment)?)?;
     if !assignment.questions.is_empty() {
         files::write(&out.join("predictions.toml"), predictions(&assignment))?;
@@ -104,12 +115,27 @@ pub fn hand_out(
 /// Makes sure that a folder is not there yet, is empty, or was made here before: what is in it will be gone.
 fn expect_own(out: &Path) -> Result<()> {
     let is_empty = fs::read_dir(out).map_or(true, |mut entries| entries.next().is_none());
+    // A teacher's own folder may have an assignment file, but no cases written down.
+    let made_here = out.join(ASSIGNMENT).is_file()
+        && fs::read_dir(out.join("chapters")).is_ok_and(|chapters| {
+            chapters.flatten().any(|chapter| chapter.path().join("checks").is_dir())
+        });
     ensure!(
-        is_empty || out.join(ASSIGNMENT).is_file(),
+        is_empty || made_here,
         "{} holds something else already; name a folder that is not there yet",
         out.display()
     );
     Ok(())
+}
+
+/// Takes the hints out of a chapter's metadata.
+fn without_hints(file: &Path) -> Result<()> {
+    let mut metadata: DocumentMut = files::read(file)?.parse()?;
+    let exercises = metadata["exercise"].as_array_of_tables_mut().context("no exercises")?;
+    for exercise in exercises.iter_mut() {
+        exercise["hints"] = toml_edit::value(toml_edit::Array::new());
+    }
+    files::write(file, metadata.to_string())
 }
 
 /// The assignment without what is right.
@@ -133,7 +159,8 @@ fn predictions(assignment: &Assignment) -> String {
         for line in textwrap::wrap(&question.text, 76) {
             let _ = write!(text, "\n# {line}");
         }
-        let _ = write!(text, "\n{} = \"\"\n", question.id);
+        let id = toml::Value::from(question.id.as_str());
+        let _ = write!(text, "\n{id} = \"\"\n");
     }
     text
 }
@@ -152,13 +179,17 @@ fn readme(chapter: &Chapter, assignment: &Assignment, with_book: bool) -> String
         })
         .collect();
     let first = exercises.first().map_or("", |asked| &asked.id);
+    let hint = match assignment.hints {
+        true => format!(", `cargo attn hint {first}` gives a hint"),
+        false => String::new(),
+    };
     let mut text = format!(
         "# {title}\n\nDue: {due}\n\n\
          You need [Rust](https://www.rust-lang.org/tools/install) {} or newer, and an editor.\n\n\
          1. Open `{answers}`. Each exercise is a function whose body is a `todo!`.\n\
          2. Write a body, save, and check it: `cargo attn check {first}`. The first time this compiles for a few \
          minutes. `cargo attn watch {number}` checks on every save.\n\
-         3. Stuck? `cargo attn try {first}` shows a case, `cargo attn hint {first}` gives a hint.\n\
+         3. Stuck? `cargo attn try {first}` shows a case{hint}.\n\
          4. Hand in `{answers}`: the file alone, or this folder as an archive. Nothing else of it is graded.\n",
         env!("CARGO_PKG_RUST_VERSION"),
     );

@@ -11,7 +11,7 @@ chapter = 3
 course = "5f0c2b"
 due = 2027-03-01T23:59:00+01:00
 late = { per_day = 10, at_most_days = 3 }
-hints = { allowed = true, penalty = 5 }
+hints = false
 
 [[exercises]]
 id = "3.1"
@@ -48,7 +48,7 @@ fn everything_is_read() {
     assert_eq!((a.title.as_str(), a.chapter, a.course.as_str()), ("Week 3", 3, "5f0c2b"));
     assert_eq!(a.due, moment("2027-03-01T22:59:00Z"));
     assert_eq!(a.late, Late::Accepted { per_day: 10.0, at_most_days: 3 });
-    assert_eq!((a.hints.allowed, a.hints.penalty), (true, 5.0));
+    assert!(!a.hints);
     assert_eq!(a.exercises[1].points, 12.5);
     assert_eq!(a.questions[1].accepts, Accepts::Texts(vec!["the last".into(), "axis 1".into()]));
     assert_eq!(a.of(), 25.5);
@@ -67,7 +67,7 @@ fn what_is_written_is_read_again() {
 fn hints_and_questions_may_be_left_out() {
     let text = RIGHT.split("[[questions]]").next().unwrap().replace("hints =", "# hints =");
     let a = Assignment::parse("a.toml", &text).unwrap();
-    assert_eq!((a.hints.allowed, a.hints.penalty, a.questions.len()), (true, 0.0, 0));
+    assert_eq!((a.hints, a.questions.len()), (true, 0));
 }
 
 /// Each change makes the file wrong in one place; what is said names the file, the key and what to write.
@@ -101,8 +101,7 @@ fn what_is_wrong_is_named() {
         ("per_day = 10", "per_day = nan", &["late.per_day is NaN"]),
         ("at_most_days = 3", "at_most_days = 0", &["late.at_most_days is 0", "late = \"none\""]),
         ("at_most_days = 3", "at_most_days = -1", &["late"]),
-        ("penalty = 5", "penalty = 101", &["hints.penalty is 101"]),
-        ("allowed = true", "allowed = false", &["hints.allowed is false", "Remove the penalty"]),
+        ("hints = false", "hints = 5", &["hints"]),
         ("id = \"3.3\"", "id = \"4.3\"", &["exercises[1].id is “4.3”", "chapter 3", "3.1"]),
         ("id = \"3.3\"", "id = \"3.x\"", &["exercises[1].id is “3.x”"]),
         ("id = \"3.3\"", "id = \"3.1\"", &["exercises[1].id is “3.1” a second time"]),

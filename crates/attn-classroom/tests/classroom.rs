@@ -106,11 +106,7 @@ const BODIES: &[(&str, &str, State)] = &[
         "std::fs::write(own_dir().join(\"outcomes\"), [0xff; 4096]).unwrap(); std::process::exit(0)",
         State::Stopped,
     ),
-    (
-        "cannot be checked",
-        "attn_exercise::cannot_be_checked(\"the dog ate it\")",
-        State::NotChecked,
-    ),
+    ("cannot be checked", "attn_exercise::cannot_be_checked(\"the dog ate it\")", State::Stopped),
     ("waits on another", "todo!(\"3.2: later\")", State::WaitsOn),
     (
         "hooks",
@@ -180,6 +176,24 @@ const BODIES: &[(&str, &str, State)] = &[
         "the network",
         "assert!(std::net::TcpStream::connect(\"127.0.0.1:1\").unwrap_err().kind() == std::io::ErrorKind::PermissionDenied); assert!(std::net::UdpSocket::bind(\"127.0.0.1:0\").is_err()); assert!(std::os::unix::net::UnixStream::pair().is_err() || true); {right}",
         State::Passed,
+    ),
+    // Goes round the standard library.
+    (
+        "permissions by number",
+        "#[allow(unsafe_code)] unsafe extern \"C\" { fn syscall(n: i64, ...) -> i64; } #[allow(unsafe_code)] let done = unsafe { syscall(452, -100_i64, c\"{root}/Cargo.toml\".as_ptr(), 0o777_u32, 0_u32) }; assert_eq!(done, -1); {right}",
+        State::Passed,
+    ),
+    (
+        "a file without a name",
+        "use std::os::unix::fs::OpenOptionsExt; assert!(std::fs::File::options().write(true).custom_flags(0o20_200_000).open(own_dir()).is_err()); {right}",
+        State::Passed,
+    ),
+    ("the exit status of a worker", "std::process::exit(121)", State::Stopped),
+    ("a long excuse", "attn_exercise::cannot_be_checked(&\"x\".repeat(100 << 20))", State::Stopped),
+    (
+        "the seed",
+        "let _ = include_str!(\"{root}/.attn/classroom/03/slot-0.task.json\"); {right}",
+        State::DoesNotCompile,
     ),
     // Works on the compiler.
     (
@@ -361,6 +375,8 @@ fn a_class_is_graded() {
         assert!(!told.contains("s3cret") && !told.contains("stack backtrace"), "{told}");
     }
     assert!(wrong.is_empty(), "{} are wrong:\n{}", wrong.len(), wrong.join("\n"));
+    let size = fs::metadata(class.path("out/results.json")).expect("results").len();
+    assert!(size < 2 << 20, "{size} bytes: somebody's excuse is in it");
     let overflows = exercise(results.student("overflows").expect("graded"), "3.1");
     assert_eq!(overflows.diagnosis.as_ref().expect("named").mistake, "formula-as-written");
     let whole = results.student("whole").expect("graded");

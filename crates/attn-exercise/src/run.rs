@@ -4,7 +4,7 @@ use crate::{
     Limits, Place, Printed, Request, Symptom, Who,
     stop::Stop,
     watch::watch,
-    worker::{FAILED, Frame, Outcome, Panic, encode, read_frames},
+    worker::{FAILED, Frame, Outcome, Panic, encode, read_frames, shortened},
 };
 use process_wrap::std::CommandWrap;
 use serde::{Serialize, de::DeserializeOwned};
@@ -60,10 +60,11 @@ impl<A> Run<A> {
         match outcome {
             Outcome::Answer(answer) => self.answers.push(answer),
             Outcome::Stopped(stop) => {
-                self.failed.insert(case, Ending::Stopped(stop));
+                self.failed.insert(case, Ending::Stopped(stop.shortened()));
             }
+            // The worker shortens it; but what comes from there need not be its doing.
             Outcome::Panic(Panic { message, place }) => {
-                let symptom = Symptom::Panicked { message, place };
+                let symptom = Symptom::Panicked { message: shortened(&message), place };
                 self.failed.insert(case, Ending::Symptom(symptom));
             }
         }
@@ -148,20 +149,23 @@ fn run_in_one_worker<C: Serialize, A: DeserializeOwned>(
     command.wrap(process_wrap::std::ProcessGroup::leader());
     #[cfg(windows)]
     command.wrap(process_wrap::std::JobObject);
-    let mut worker = command.spawn()?;
-    let ended = watch(worker.as_mut(), &path("outcomes"), &path("printed"), limits);
+    let mut child = command.spawn()?;
+    let ended =
+        watch(child.as_mut(), &path("outcomes"), &path("printed"), who.len() * cases.len(), limits);
     // The whole group, so that nothing that the answer started stays behind.
-    let _ = worker.start_kill();
-    worker.wait()?;
+    let _ = child.start_kill();
+    child.wait()?;
     let ended = ended?;
 
     let text = fs::read(path("printed"))?;
-    if ended.code() == Some(FAILED) {
+    // Of another program's exit status nothing is believed.
+    if worker.is_empty() && ended.code() == Some(FAILED) {
         let why = String::from_utf8_lossy(&text);
         let why = why.lines().last().unwrap_or("no reason given");
         return Err(at(dir.path(), io::Error::other(why)));
     }
-    let frames = read_frames(&fs::read(path("outcomes")).unwrap_or_default());
+    let frames =
+        read_frames(&fs::read(path("outcomes")).unwrap_or_default(), who.len() * cases.len());
     let mut runs = vec![Run::new()];
     let mut start = 0;
     for Frame { outcome, printed } in frames {

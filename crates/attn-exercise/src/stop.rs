@@ -1,5 +1,6 @@
 //! How an answer in another language ends a case without an answer of its own.
 
+use crate::worker::shortened;
 use serde::{Deserialize, Serialize};
 use std::panic;
 
@@ -10,6 +11,16 @@ pub(crate) enum Stop {
     DoesNotCompile(String),
     /// The answer needs something that is not there.
     CannotBeChecked(String),
+}
+
+impl Stop {
+    /// With as much text as a reader may want.
+    pub fn shortened(self) -> Self {
+        match self {
+            Stop::DoesNotCompile(text) => Stop::DoesNotCompile(shortened(&text)),
+            Stop::CannotBeChecked(text) => Stop::CannotBeChecked(shortened(&text)),
+        }
+    }
 }
 
 /// For answers in a language that the check program compiles itself: ends the case, and the verdict

@@ -51,15 +51,20 @@ impl Ended {
     }
 }
 
-/// Waits until the worker ends, or stops at the time limit for a case or the limit on output.
+/// Waits until the worker ends, or stops at the time limit for a case, at that for all `cases` together (a worker can
+/// pretend that a case has ended) or at the limit on output.
 pub(crate) fn watch(
     worker: &mut dyn ChildWrapper,
     outcomes: &Path,
     printed: &Path,
+    cases: usize,
     limits: &Limits,
 ) -> io::Result<Ended> {
     let length = |path: &Path| fs::metadata(path).map_or(0, |file| file.len());
-    let (mut case_began, mut outcomes_then) = (Instant::now(), 0);
+    let began = Instant::now();
+    let (mut case_began, mut outcomes_then) = (began, 0);
+    let for_a_case = Duration::from_secs(limits.seconds);
+    let for_all = for_a_case.saturating_mul(u32::try_from(cases).unwrap_or(u32::MAX));
     loop {
         if let Some(status) = worker.try_wait()? {
             return Ok(Ended::ByItself(status));
@@ -68,7 +73,7 @@ pub(crate) fn watch(
         if outcomes_now != outcomes_then {
             (case_began, outcomes_then) = (Instant::now(), outcomes_now);
         }
-        if case_began.elapsed() > Duration::from_secs(limits.seconds) {
+        if case_began.elapsed() > for_a_case || began.elapsed() > for_all + POLL {
             return Ok(Ended::TimedOut);
         }
         if length(printed) > limits.printed {

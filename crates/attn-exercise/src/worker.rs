@@ -131,7 +131,7 @@ pub(crate) fn keep_panics() -> Arc<Mutex<Panic>> {
             return print(info);
         }
         let message = info.payload_as_str().unwrap_or("a panic without a message");
-        let mut message: String = message.chars().take(MESSAGE).collect();
+        let mut message = shortened(message);
         // A todo is looked for at the beginning of the message.
         if let Some(operation) = take_operation().filter(|_| !message.starts_with(TODO)) {
             message = format!("in operation {operation}: {message}");
@@ -160,6 +160,11 @@ fn place(location: Option<&Location>) -> Option<Place> {
     called.or(Some(own))
 }
 
+/// The beginning of a message.
+pub(crate) fn shortened(message: &str) -> String {
+    message.chars().take(MESSAGE).collect()
+}
+
 pub(crate) fn encode<T: Serialize>(value: &T) -> io::Result<Vec<u8>> {
     postcard::to_stdvec(value).map_err(io::Error::other)
 }
@@ -172,9 +177,12 @@ fn write_frame<A: Serialize>(out: &mut File, frame: &Frame<A>) -> io::Result<()>
 }
 
 /// The complete frames in `bytes`; one cut off by a crash is left out.
-pub(crate) fn read_frames<A: DeserializeOwned>(mut bytes: &[u8]) -> Vec<Frame<A>> {
+/// At most so many.
+pub(crate) fn read_frames<A: DeserializeOwned>(mut bytes: &[u8], most: usize) -> Vec<Frame<A>> {
     let mut frames = Vec::new();
-    while let Some((length, rest)) = bytes.split_first_chunk::<8>() {
+    while frames.len() < most
+        && let Some((length, rest)) = bytes.split_first_chunk::<8>()
+    {
         let length = u64::from_le_bytes(*length) as usize;
         let Some((frame, rest)) = rest.split_at_checked(length) else {
             break;

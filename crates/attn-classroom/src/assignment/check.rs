@@ -22,11 +22,7 @@ impl Problem {
 }
 
 pub(super) fn first_problem(a: &Assignment) -> Option<Problem> {
-    texts(a)
-        .or_else(|| late(&a.late))
-        .or_else(|| hints(a))
-        .or_else(|| exercises(a))
-        .or_else(|| questions(a))
+    texts(a).or_else(|| late(&a.late)).or_else(|| exercises(a)).or_else(|| questions(a))
 }
 
 fn texts(a: &Assignment) -> Option<Problem> {
@@ -51,24 +47,6 @@ fn late(late: &Late) -> Option<Problem> {
             "late.at_most_days",
             "is 0",
             "Write late = \"none\" when nothing is accepted after the due date.",
-        )
-    })
-}
-
-fn hints(a: &Assignment) -> Option<Problem> {
-    let penalty = a.hints.penalty;
-    if !(0.0..=100.0).contains(&penalty) {
-        return Some(Problem::new(
-            "hints.penalty",
-            format!("is {penalty}"),
-            "Write how many percent a hint costs, from 0 to 100.",
-        ));
-    }
-    (!a.hints.allowed && penalty > 0.0).then(|| {
-        Problem::new(
-            "hints.penalty",
-            format!("is {penalty}, but hints.allowed is false"),
-            "Remove the penalty, or allow hints.",
         )
     })
 }

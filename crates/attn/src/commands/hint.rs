@@ -39,7 +39,9 @@ pub fn hint(course: &Course, id: &str) -> Result<bool> {
         }
         println!();
     }
-    if hints.len() < of {
+    if of == 0 {
+        println!("There are no hints here.");
+    } else if hints.len() < of {
         println!("One more: cargo attn hint {id}");
     } else if chapter.is_handed_out() {
         println!("That is the last one.");
