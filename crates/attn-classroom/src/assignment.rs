@@ -30,6 +30,7 @@ mod check;
 mod error;
 mod late;
 mod question;
+mod read;
 mod times;
 
 use crate::Moment;
@@ -38,7 +39,6 @@ pub use error::AssignmentError;
 pub use late::Late;
 pub use question::{Accepts, Question};
 use serde::{Deserialize, Serialize};
-use std::{fs, path::Path};
 pub use times::{Times, TimesError};
 
 /// Another due date for some students, from a CSV with the columns `student,due`.
@@ -82,45 +82,4 @@ pub struct Asked {
 
 fn yes() -> bool {
     true
-}
-
-impl Assignment {
-    /// Reads the file.
-    ///
-    /// # Errors
-    /// Names the file, the key, and what to write instead.
-    pub fn read(path: &Path) -> Result<Self, AssignmentError> {
-        let file = path.display().to_string();
-        match fs::read_to_string(path) {
-            Ok(text) => Self::parse(&file, &text),
-            Err(source) => Err(AssignmentError::Unreadable { file, source }),
-        }
-    }
-
-    /// Reads the text of the file that is called `file`.
-    ///
-    /// # Errors
-    /// Names the file, the key, and what to write instead.
-    pub fn parse(file: &str, text: &str) -> Result<Self, AssignmentError> {
-        let assignment: Assignment = toml::from_str(text).map_err(|error| {
-            let (file, message) = (file.to_string(), error.to_string().trim_end().to_string());
-            AssignmentError::Malformed { file, message }
-        })?;
-        match check::first_problem(&assignment) {
-            None => Ok(assignment),
-            Some(problem) => Err(problem.in_file(file)),
-        }
-    }
-
-    /// What all exercises and questions are worth together.
-    pub fn of(&self) -> f64 {
-        let exercises = self.exercises.iter().map(|e| e.points);
-        crate::number::hundredths(exercises.chain(self.questions.iter().map(|q| q.points)).sum())
-    }
-
-    /// The share of the points that a submission keeps: 1 in time, less for each day that has begun,
-    /// 0 when it is too late. `due` is the student's own date where there is an extension.
-    pub fn late_factor(&self, due: &Moment, submitted: &Moment) -> f64 {
-        self.late.factor(due, submitted)
-    }
 }

@@ -25,6 +25,7 @@ mod collect;
 mod finder;
 mod folder;
 mod header;
+mod limits;
 mod place;
 mod refusal;
 mod tar;
@@ -32,15 +33,9 @@ mod zip;
 
 use crate::Moment;
 pub use collect::{CollectError, Source, collect};
+pub use limits::{LARGEST_FILE, MOST_BYTES, MOST_ENTRIES};
 pub use refusal::{Bomb, Refusal};
 use std::path::PathBuf;
-
-/// The largest file that is read.
-pub const LARGEST_FILE: u64 = 1 << 20;
-/// How many bytes a submission may have in all, packed or unpacked.
-pub const MOST_BYTES: u64 = 64 << 20;
-/// How many files and folders a submission may have.
-pub const MOST_ENTRIES: usize = 10_000;
 
 /// What is looked for in a submission.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,9 +2,9 @@
 
 use crate::{
     Limits, Place, Printed, Request, Symptom, Who,
-    stop::Stop,
+    stop::{Stop, shortened},
     watch::watch,
-    worker::{FAILED, Frame, Outcome, Panic, encode, read_frames, shortened},
+    worker::{FAILED, Frame, Outcome, Panic, encode, read_frames},
 };
 use process_wrap::std::CommandWrap;
 use serde::{Serialize, de::DeserializeOwned};

@@ -1,8 +1,15 @@
 //! How an answer in another language ends a case without an answer of its own.
 
-use crate::worker::shortened;
 use serde::{Deserialize, Serialize};
 use std::panic;
+
+/// The most characters of a message that are kept.
+const MESSAGE: usize = 2000;
+
+/// The beginning of a message.
+pub(crate) fn shortened(message: &str) -> String {
+    message.chars().take(MESSAGE).collect()
+}
 
 /// Why a case ended that was not run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -5,7 +5,12 @@
 //! standard output and error. Files rather than pipes, because they still hold the outcomes of the
 //! cases before a crash.
 
-use crate::{Place, Who, exercise::Answer, stop::Stop, trace::take_operation};
+use crate::{
+    Place, Who,
+    exercise::Answer,
+    stop::{Stop, shortened},
+    trace::take_operation,
+};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{
     backtrace::Backtrace,
@@ -47,9 +52,6 @@ const ANSWERS: &str = "exercise.rs";
 
 /// The stack of the thread that runs the body: the same on every platform.
 pub(crate) const STACK: usize = 16 << 20;
-
-/// The most characters of a panic's message that are kept.
-const MESSAGE: usize = 2000;
 
 /// The exit code of a worker that could not do its own reading and writing.
 pub(crate) const FAILED: i32 = 121;
@@ -158,11 +160,6 @@ fn place(location: Option<&Location>) -> Option<Place> {
         Some(Place { file: format!("{file}{ANSWERS}"), line: line.parse().ok()? })
     });
     called.or(Some(own))
-}
-
-/// The beginning of a message.
-pub(crate) fn shortened(message: &str) -> String {
-    message.chars().take(MESSAGE).collect()
 }
 
 pub(crate) fn encode<T: Serialize>(value: &T) -> io::Result<Vec<u8>> {

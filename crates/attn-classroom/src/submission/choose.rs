@@ -7,7 +7,14 @@ use super::{
 };
 use crate::number::counted;
 
-pub(super) fn choose(finder: Finder) -> (Vec<String>, Result<Files, Refusal>) {
+impl Finder<'_> {
+    /// What counts of all that was seen, and what is to be said about the rest.
+    pub fn finish(self) -> (Vec<String>, Result<Files, Refusal>) {
+        choose(self)
+    }
+}
+
+fn choose(finder: Finder) -> (Vec<String>, Result<Files, Refusal>) {
     let Finder { wanted, answers: found, predictions, mut others, .. } = finder;
     let mut notes = Vec::new();
     // A whole workspace holds a file of this name for each chapter: its first line tells them apart.

@@ -1,6 +1,4 @@
-use super::{
-    Bomb, Files, LARGEST_FILE, MOST_BYTES, MOST_ENTRIES, Refusal, Wanted, choose, header, place,
-};
+use super::{Bomb, LARGEST_FILE, MOST_BYTES, MOST_ENTRIES, Refusal, Wanted, header, place};
 use std::io::{self, Read};
 
 /// Collects from a stream of entries what a submission is about, within the limits.
@@ -106,10 +104,5 @@ impl<'a> Finder<'a> {
             Role::Answers => self.answers.push(found),
             Role::Predictions => self.predictions.push(found),
         }
-    }
-
-    /// What counts of all that was seen, and what is to be said about the rest.
-    pub fn finish(self) -> (Vec<String>, Result<Files, Refusal>) {
-        choose::choose(self)
     }
 }

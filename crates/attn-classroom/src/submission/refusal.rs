@@ -1,4 +1,4 @@
-use super::{LARGEST_FILE, MOST_BYTES, MOST_ENTRIES};
+use super::limits::{LARGEST_FILE, MOST_BYTES, MOST_ENTRIES};
 
 /// Why nothing of a submission can be graded, and what the student can do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
