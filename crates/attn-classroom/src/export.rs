@@ -98,7 +98,7 @@ impl<'a> Export<'a> {
             .chain(self.whole.values().map(|dir| dir.display().to_string()))
             .collect();
         let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
-        copy::copy(root, to, &parts)?;
+        copy::copy_keeping(root, to, &parts, &["target", ".attn", ".git"])?;
         for (chapter, exercises, questions) in &self.chapters {
             self.write_chapter(chapter, exercises, questions, to)?;
         }

@@ -25,7 +25,7 @@ pub const WHOLE: &[&str] = &[
 const VERSION: &str = concat!("\nversion = \"", env!("CARGO_PKG_VERSION"), "\"");
 
 /// Makes `to` hold just these files and folders of the course in `from`, without the learner's
-/// answers, the progress and anything built; what is built in `to` stays there. Files that are the same already are left alone, so that
+/// answers, the progress and anything built. Files that are the same already are left alone, so that
 /// cargo does not compile them again.
 ///
 /// The copy's packages get another version. Cargo tells packages apart by their version and their
@@ -35,6 +35,14 @@ const VERSION: &str = concat!("\nversion = \"", env!("CARGO_PKG_VERSION"), "\"")
 /// # Errors
 /// Names the file that cannot be read, written or removed.
 pub fn copy(from: &Path, to: &Path, parts: &[&str]) -> Result<()> {
+    copy_keeping(from, to, parts, &[])
+}
+
+/// As [`copy`], where these folders of `to` stay as they are.
+///
+/// # Errors
+/// As for [`copy`].
+pub fn copy_keeping(from: &Path, to: &Path, parts: &[&str], kept: &[&str]) -> Result<()> {
     let mut wanted = BTreeSet::new();
     for part in parts {
         let there = WalkDir::new(from.join(part)).into_iter();
@@ -46,12 +54,11 @@ pub fn copy(from: &Path, to: &Path, parts: &[&str]) -> Result<()> {
         }
     }
     fs::create_dir_all(to).with_context(|| to.display().to_string())?;
-    let is_built =
-        |path: &Path| ["target", ".attn", ".git"].iter().any(|name| path == to.join(name));
+    let is_kept = |path: &Path| kept.iter().any(|name| path == to.join(name));
     let there = WalkDir::new(to).min_depth(1).contents_first(true).into_iter();
     for entry in there {
         let entry = entry?;
-        if entry.path().ancestors().any(is_built) {
+        if entry.path().ancestors().any(is_kept) {
             continue;
         }
         if entry.file_type().is_dir() {
