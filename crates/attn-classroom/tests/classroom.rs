@@ -189,7 +189,7 @@ const BODIES: &[(&str, &str, State)] = &[
         State::Passed,
     ),
     ("the exit status of a worker", "std::process::exit(121)", State::Stopped),
-    ("a long excuse", "attn_exercise::cannot_be_checked(&\"x\".repeat(100 << 20))", State::Stopped),
+    ("a long excuse", "attn_exercise::cannot_be_checked(&\"x\".repeat(20 << 20))", State::Stopped),
     (
         "the seed",
         "let _ = include_str!(\"{root}/.attn/classroom/03/slot-0.task.json\"); {right}",
