@@ -71,7 +71,7 @@ const BODIES: &[(&str, &str, State)] = &[
     ),
     (
         "memory bit by bit",
-        "let mut all = Vec::new(); loop { all.push(vec![1u8; 1 << 20]); }",
+        "let mut all = Vec::new(); loop { all.push(vec![0u8; 64 << 20]); }",
         State::Stopped,
     ),
     ("output", "loop { println!(\"{}\", \"x\".repeat(1 << 16)); }", State::Stopped),
@@ -189,7 +189,7 @@ const BODIES: &[(&str, &str, State)] = &[
         State::Passed,
     ),
     ("the exit status of a worker", "std::process::exit(121)", State::Stopped),
-    ("a long excuse", "attn_exercise::cannot_be_checked(&\"x\".repeat(20 << 20))", State::Stopped),
+    ("a long excuse", "attn_exercise::cannot_be_checked(&\"x\".repeat(4 << 20))", State::Stopped),
     (
         "the seed",
         "let _ = include_str!(\"{root}/.attn/classroom/03/slot-0.task.json\"); {right}",
@@ -281,7 +281,7 @@ impl Class {
         let paths =
             [class.to_str(), assignment.to_str(), out.to_str()].map(|path| path.expect("plain"));
         let all =
-            ["grade", paths[0], "--assignment", paths[1], "--out", paths[2], "--seconds", "2"];
+            ["grade", paths[0], "--assignment", paths[1], "--out", paths[2], "--seconds", "3"];
         let output = self.run(&[&all[..], arguments].concat());
         let complaint = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{complaint}");
