@@ -164,19 +164,7 @@ exercise! {
         "position-ignored": "`start` is not looked at: a chunk with a gap before it, or one that is held already, is appended as if it were the next"
             => crate::append(cache, keys, values, cache.len);
         "gap-allowed": "a chunk that starts behind the end of the cache is accepted: the places between hold no token"
-            => {
-                cache.fits(keys, values)?;
-                if start < cache.len {
-                    return Err(CacheError::Position { start, len: cache.len });
-                }
-                let needed = start + keys.dim().1;
-                if needed > cache.capacity() {
-                    return Err(CacheError::Full { needed, capacity: cache.capacity() });
-                }
-                write(cache, keys, values, start);
-                cache.len = needed;
-                Ok(())
-            };
+            => where_it_says(cache, keys, values, start, |start, len| start < len);
         "gap-closed": "a chunk that starts behind the end of the cache is accepted, and written at the end: only one that starts before it is refused"
             => {
                 cache.fits(keys, values)?;
@@ -186,19 +174,7 @@ exercise! {
                 crate::append(cache, keys, values, cache.len)
             };
         "overwriting-allowed": "a chunk that starts before the end of the cache is accepted, and tokens that are held are lost"
-            => {
-                cache.fits(keys, values)?;
-                if start > cache.len {
-                    return Err(CacheError::Position { start, len: cache.len });
-                }
-                let needed = start + keys.dim().1;
-                if needed > cache.capacity() {
-                    return Err(CacheError::Full { needed, capacity: cache.capacity() });
-                }
-                write(cache, keys, values, start);
-                cache.len = needed;
-                Ok(())
-            };
+            => where_it_says(cache, keys, values, start, |start, len| start > len);
         "overlap-at-the-end": "a chunk that starts before the end of the cache is accepted, and written at the end: only one that starts behind it is refused"
             => {
                 cache.fits(keys, values)?;
@@ -208,16 +184,7 @@ exercise! {
                 crate::append(cache, keys, values, cache.len)
             };
         "written-where-it-says": "the chunk is written at `start` whatever the cache holds: neither a gap nor tokens that are lost are refused"
-            => {
-                cache.fits(keys, values)?;
-                let needed = start + keys.dim().1;
-                if needed > cache.capacity() {
-                    return Err(CacheError::Full { needed, capacity: cache.capacity() });
-                }
-                write(cache, keys, values, start);
-                cache.len = needed;
-                Ok(())
-            };
+            => where_it_says(cache, keys, values, start, |_, _| false);
         "full-unnoticed": "nothing looks whether the chunk fits, and the slice panics where it does not"
             => {
                 cache.fits(keys, values)?;
@@ -320,20 +287,7 @@ exercise! {
                 crate::append(cache, keys, values, start)
             };
         "heads-for-tokens": "the heads of the chunk are taken for its tokens: the first number of `keys.dim()`, where the middle one is meant"
-            => {
-                cache.fits(keys, values)?;
-                if start != cache.len {
-                    return Err(CacheError::Position { start, len: cache.len });
-                }
-                let needed = cache.len + keys.dim().0;
-                if needed > cache.capacity() {
-                    return Err(CacheError::Full { needed, capacity: cache.capacity() });
-                }
-                cache.keys.slice_mut(s![.., start..needed, ..]).assign(&keys);
-                cache.values.slice_mut(s![.., start..needed, ..]).assign(&values);
-                cache.len = needed;
-                Ok(())
-            };
+            => between(cache, keys, values, start, keys.dim().0, |start, len| start != len);
         "values-forgotten": "the keys are written and the values are not"
             => {
                 checked(cache, keys, values, start)?;
@@ -451,11 +405,11 @@ exercise! {
                 Ok(())
             };
         "only-behind-refused": "only a chunk that starts behind the end is refused: one that starts before it is given the places from `start` to len + n, of which there are too many"
-            => between(cache, keys, values, start, |start, len| start > len);
+            => between(cache, keys, values, start, keys.dim().1, |start, len| start > len);
         "only-before-refused": "only a chunk that starts before the end is refused: one that starts behind it is given the places from `start` to len + n, of which there are too few"
-            => between(cache, keys, values, start, |start, len| start < len);
+            => between(cache, keys, values, start, keys.dim().1, |start, len| start < len);
         "start-not-compared": "`start` is not compared with `len`, and the chunk is given the places from `start` to len + n, which are as many as it has tokens only where the two are equal"
-            => between(cache, keys, values, start, |_, _| false);
+            => between(cache, keys, values, start, keys.dim().1, |_, _| false);
         "keys-and-values-exchanged": "the keys are written in the place of the values and the values in that of the keys, also where they differ in width"
             => {
                 checked(cache, keys, values, start)?;
@@ -527,20 +481,7 @@ exercise! {
                 Ok(())
             };
         "width-for-tokens": "the width of the keys is taken for their tokens: the last number of `keys.dim()`, where the middle one is meant"
-            => {
-                cache.fits(keys, values)?;
-                if start != cache.len {
-                    return Err(CacheError::Position { start, len: cache.len });
-                }
-                let needed = cache.len + keys.dim().2;
-                if needed > cache.capacity() {
-                    return Err(CacheError::Full { needed, capacity: cache.capacity() });
-                }
-                cache.keys.slice_mut(s![.., start..needed, ..]).assign(&keys);
-                cache.values.slice_mut(s![.., start..needed, ..]).assign(&values);
-                cache.len = needed;
-                Ok(())
-            };
+            => between(cache, keys, values, start, keys.dim().2, |start, len| start != len);
         "full-says-done": "a chunk that does not fit is dropped, and the answer is that all is well; it is refused"
             => match crate::append(cache, keys, values, start) {
                 Err(CacheError::Full { .. }) => Ok(()),
@@ -669,8 +610,32 @@ fn checked(
     Ok(())
 }
 
-/// Writes a chunk between `start` and the new end, after what `refuse` lets through.
+/// Writes a chunk, which is taken for one of so many tokens, between `start` and the new end, after what `refuse` lets
+/// through.
 fn between(
+    cache: &mut KvCache,
+    keys: ArrayView3<f32>,
+    values: ArrayView3<f32>,
+    start: usize,
+    tokens: usize,
+    refuse: fn(usize, usize) -> bool,
+) -> Result<(), CacheError> {
+    cache.fits(keys, values)?;
+    if refuse(start, cache.len) {
+        return Err(CacheError::Position { start, len: cache.len });
+    }
+    let needed = cache.len + tokens;
+    if needed > cache.capacity() {
+        return Err(CacheError::Full { needed, capacity: cache.capacity() });
+    }
+    cache.keys.slice_mut(s![.., start..needed, ..]).assign(&keys);
+    cache.values.slice_mut(s![.., start..needed, ..]).assign(&values);
+    cache.len = needed;
+    Ok(())
+}
+
+/// Writes a chunk at `start`, where it then ends the cache, after what `refuse` lets through.
+fn where_it_says(
     cache: &mut KvCache,
     keys: ArrayView3<f32>,
     values: ArrayView3<f32>,
@@ -681,12 +646,11 @@ fn between(
     if refuse(start, cache.len) {
         return Err(CacheError::Position { start, len: cache.len });
     }
-    let needed = cache.len + keys.dim().1;
+    let needed = start + keys.dim().1;
     if needed > cache.capacity() {
         return Err(CacheError::Full { needed, capacity: cache.capacity() });
     }
-    cache.keys.slice_mut(s![.., start..needed, ..]).assign(&keys);
-    cache.values.slice_mut(s![.., start..needed, ..]).assign(&values);
+    write(cache, keys, values, start);
     cache.len = needed;
     Ok(())
 }

@@ -150,17 +150,12 @@ exercise! {
                 Mask::padding((0..ring.window()).map(|slot| slot == own))
             });
         "attends-first": "a token attends before it is put into the ring: it does not see itself, and sees one that has left the window"
-            => {
-                let (h, n, _) = q.dim();
-                let mut out = Array3::zeros((h, n, v.dim().2));
-                for i in 0..n {
-                    let mask = all_in_use(ring);
-                    attend(ring, q, i, &mask, &mut out);
-                    put(ring, ring.tokens % ring.window(), k, v, i);
-                    ring.tokens += 1;
-                }
-                out
-            };
+            => each_token(q, v, |i, out| {
+                let mask = all_in_use(ring);
+                attend(ring, q, i, &mask, out);
+                put(ring, ring.tokens % ring.window(), k, v, i);
+                ring.tokens += 1;
+            });
         "chunk-first": "the whole chunk is put into the ring before it attends: its tokens see those behind them, and the last ones have taken the slots of what the first ones should see"
             => {
                 let (h, n, _) = q.dim();
@@ -228,75 +223,45 @@ exercise! {
                 out
             };
         "full-ring-keeps": "a full ring takes nothing more: the first tokens stay, and new ones are dropped"
-            => {
-                let (h, n, _) = q.dim();
-                let mut out = Array3::zeros((h, n, v.dim().2));
-                for i in 0..n {
-                    if ring.tokens < ring.window() {
-                        put(ring, ring.tokens, k, v, i);
-                    }
-                    ring.tokens += 1;
-                    let mask = all_in_use(ring);
-                    attend(ring, q, i, &mask, &mut out);
+            => each_token(q, v, |i, out| {
+                if ring.tokens < ring.window() {
+                    put(ring, ring.tokens, k, v, i);
                 }
-                out
-            };
+                ring.tokens += 1;
+                let mask = all_in_use(ring);
+                attend(ring, q, i, &mask, out);
+            });
         "tokens-stay": "`tokens` is not counted up: every token goes into the same slot, and no slot is in use"
-            => {
-                let (h, n, _) = q.dim();
-                let mut out = Array3::zeros((h, n, v.dim().2));
-                for i in 0..n {
-                    put(ring, ring.tokens % ring.window(), k, v, i);
-                    let mask = all_in_use(ring);
-                    attend(ring, q, i, &mask, &mut out);
-                }
-                out
-            };
+            => each_token(q, v, |i, out| {
+                put(ring, ring.tokens % ring.window(), k, v, i);
+                let mask = all_in_use(ring);
+                attend(ring, q, i, &mask, out);
+            });
         "counted-late": "the slots in use are counted before the new token is: as long as the ring is not full, a token does not see itself"
-            => {
-                let (h, n, _) = q.dim();
-                let mut out = Array3::zeros((h, n, v.dim().2));
-                for i in 0..n {
-                    let mask = all_in_use(ring);
-                    put(ring, ring.tokens % ring.window(), k, v, i);
-                    ring.tokens += 1;
-                    attend(ring, q, i, &mask, &mut out);
-                }
-                out
-            };
+            => each_token(q, v, |i, out| {
+                let mask = all_in_use(ring);
+                put(ring, ring.tokens % ring.window(), k, v, i);
+                ring.tokens += 1;
+                attend(ring, q, i, &mask, out);
+            });
         "counted-late-but-for-the-first": "the slots in use are counted before the new token is, except for the very first: as long as the ring is not full, every other token does not see itself"
-            => {
-                let (h, n, _) = q.dim();
-                let mut out = Array3::zeros((h, n, v.dim().2));
-                for i in 0..n {
-                    let used = ring.tokens.clamp(1, ring.window());
-                    put(ring, ring.tokens % ring.window(), k, v, i);
-                    ring.tokens += 1;
-                    attend(ring, q, i, &in_use(ring, used), &mut out);
-                }
-                out
-            };
+            => each_token(q, v, |i, out| {
+                let used = ring.tokens.clamp(1, ring.window());
+                put(ring, ring.tokens % ring.window(), k, v, i);
+                ring.tokens += 1;
+                attend(ring, q, i, &in_use(ring, used), out);
+            });
         "tokens-never-counted": "`tokens` is not counted up, though the new token counts as in use: every token goes into slot 0 and sees itself alone"
-            => {
-                let (h, n, _) = q.dim();
-                let mut out = Array3::zeros((h, n, v.dim().2));
-                for i in 0..n {
-                    put(ring, ring.tokens % ring.window(), k, v, i);
-                    attend(ring, q, i, &in_use(ring, ring.tokens + 1), &mut out);
-                }
-                out
-            };
+            => each_token(q, v, |i, out| {
+                put(ring, ring.tokens % ring.window(), k, v, i);
+                attend(ring, q, i, &in_use(ring, ring.tokens + 1), out);
+            });
         "forgotten-after-the-chunk": "`tokens` is not counted up after a chunk: the next one starts at slot 0 as if it were the first"
-            => {
-                let (h, n, _) = q.dim();
-                let mut out = Array3::zeros((h, n, v.dim().2));
-                for i in 0..n {
-                    let position = ring.tokens + i;
-                    put(ring, position % ring.window(), k, v, i);
-                    attend(ring, q, i, &in_use(ring, position + 1), &mut out);
-                }
-                out
-            };
+            => each_token(q, v, |i, out| {
+                let position = ring.tokens + i;
+                put(ring, position % ring.window(), k, v, i);
+                attend(ring, q, i, &in_use(ring, position + 1), out);
+            });
         "started-anew": "`tokens` starts at 0 in every call: each chunk starts at slot 0 as if it were the first"
             => {
                 ring.tokens = 0;
@@ -314,121 +279,81 @@ exercise! {
                 out
             };
         "tokens-set-back": "`tokens` is set back to the window when it is twice that: the outputs and the slots are right; but it counts all tokens"
-            => {
-                let (h, n, _) = q.dim();
-                let mut out = Array3::zeros((h, n, v.dim().2));
-                for i in 0..n {
-                    put(ring, ring.tokens % ring.window(), k, v, i);
-                    ring.tokens += 1;
-                    let mask = all_in_use(ring);
-                    attend(ring, q, i, &mask, &mut out);
-                    if ring.tokens == 2 * ring.window() {
-                        ring.tokens = ring.window();
-                    }
+            => each_token(q, v, |i, out| {
+                put(ring, ring.tokens % ring.window(), k, v, i);
+                ring.tokens += 1;
+                let mask = all_in_use(ring);
+                attend(ring, q, i, &mask, out);
+                if ring.tokens == 2 * ring.window() {
+                    ring.tokens = ring.window();
                 }
-                out
-            };
+            });
         "one-more-than-the-window": "a token sees itself and the w before it: the one whose slot it takes has left the window"
-            => {
-                let (h, n, _) = q.dim();
-                let mut out = Array3::zeros((h, n, v.dim().2));
-                for i in 0..n {
-                    let used = ring.tokens.min(ring.window());
-                    for head in 0..h {
-                        let keys = concatenate![Axis(0), ring.keys.slice(s![head, ..used, ..]), k.slice(s![head, i..=i, ..])];
-                        let values = concatenate![Axis(0), ring.values.slice(s![head, ..used, ..]), v.slice(s![head, i..=i, ..])];
-                        let found = attention(q.slice(s![head, i..=i, ..]), keys.view(), values.view(), &Mask::None);
-                        out.slice_mut(s![head, i, ..]).assign(&found.out.row(0));
-                    }
-                    put(ring, ring.tokens % ring.window(), k, v, i);
-                    ring.tokens += 1;
+            => each_token(q, v, |i, out| {
+                let used = ring.tokens.min(ring.window());
+                for head in 0..q.dim().0 {
+                    let keys = concatenate![Axis(0), ring.keys.slice(s![head, ..used, ..]), k.slice(s![head, i..=i, ..])];
+                    let values = concatenate![Axis(0), ring.values.slice(s![head, ..used, ..]), v.slice(s![head, i..=i, ..])];
+                    let found = attention(q.slice(s![head, i..=i, ..]), keys.view(), values.view(), &Mask::None);
+                    out.slice_mut(s![head, i, ..]).assign(&found.out.row(0));
                 }
-                out
-            };
+                put(ring, ring.tokens % ring.window(), k, v, i);
+                ring.tokens += 1;
+            });
         "attends-first-but-for-the-first": "a token attends before it is put into the ring, except for the very first: it does not see itself, and sees one that has left the window"
-            => {
-                let (h, n, _) = q.dim();
-                let mut out = Array3::zeros((h, n, v.dim().2));
-                for i in 0..n {
-                    if ring.tokens == 0 {
-                        put(ring, 0, k, v, i);
-                    }
-                    attend(ring, q, i, &in_use(ring, ring.tokens.max(1)), &mut out);
-                    put(ring, ring.tokens % ring.window(), k, v, i);
-                    ring.tokens += 1;
+            => each_token(q, v, |i, out| {
+                if ring.tokens == 0 {
+                    put(ring, 0, k, v, i);
                 }
-                out
-            };
+                attend(ring, q, i, &in_use(ring, ring.tokens.max(1)), out);
+                put(ring, ring.tokens % ring.window(), k, v, i);
+                ring.tokens += 1;
+            });
         "chunk-alone": "a chunk attends to itself alone, each token within its window: what the ring held before is not looked at"
-            => {
-                let (h, n, _) = q.dim();
-                let mut out = Array3::zeros((h, n, v.dim().2));
-                for i in 0..n {
-                    put(ring, ring.tokens % ring.window(), k, v, i);
-                    ring.tokens += 1;
-                    let seen = (i + 1).saturating_sub(ring.window())..i + 1;
-                    for head in 0..h {
-                        let (k, v) = (k.slice(s![head, seen.clone(), ..]), v.slice(s![head, seen.clone(), ..]));
-                        let found = attention(q.slice(s![head, i..=i, ..]), k, v, &Mask::None);
-                        out.slice_mut(s![head, i, ..]).assign(&found.out.row(0));
-                    }
+            => each_token(q, v, |i, out| {
+                put(ring, ring.tokens % ring.window(), k, v, i);
+                ring.tokens += 1;
+                let seen = (i + 1).saturating_sub(ring.window())..i + 1;
+                for head in 0..q.dim().0 {
+                    let (k, v) = (k.slice(s![head, seen.clone(), ..]), v.slice(s![head, seen.clone(), ..]));
+                    let found = attention(q.slice(s![head, i..=i, ..]), k, v, &Mask::None);
+                    out.slice_mut(s![head, i, ..]).assign(&found.out.row(0));
                 }
-                out
-            };
+            });
         "tokens-wrapped": "`tokens` starts again at 0 when the ring is full, so that a full ring looks nearly empty; it counts all tokens"
-            => {
-                let (h, n, _) = q.dim();
-                let mut out = Array3::zeros((h, n, v.dim().2));
-                for i in 0..n {
-                    put(ring, ring.tokens, k, v, i);
-                    let mask = Mask::padding((0..ring.window()).map(|slot| slot <= ring.tokens));
-                    attend(ring, q, i, &mask, &mut out);
-                    ring.tokens = (ring.tokens + 1) % ring.window();
-                }
-                out
-            };
+            => each_token(q, v, |i, out| {
+                put(ring, ring.tokens, k, v, i);
+                let mask = Mask::padding((0..ring.window()).map(|slot| slot <= ring.tokens));
+                attend(ring, q, i, &mask, out);
+                ring.tokens = (ring.tokens + 1) % ring.window();
+            });
         "tokens-capped": "`tokens` stays at the window when the ring is full, so that every new token goes into slot 0; it counts all tokens"
-            => {
-                let (h, n, _) = q.dim();
-                let mut out = Array3::zeros((h, n, v.dim().2));
-                for i in 0..n {
-                    put(ring, ring.tokens % ring.window(), k, v, i);
-                    ring.tokens = (ring.tokens + 1).min(ring.window());
-                    let mask = all_in_use(ring);
-                    attend(ring, q, i, &mask, &mut out);
-                }
-                out
-            };
+            => each_token(q, v, |i, out| {
+                put(ring, ring.tokens % ring.window(), k, v, i);
+                ring.tokens = (ring.tokens + 1).min(ring.window());
+                let mask = all_in_use(ring);
+                attend(ring, q, i, &mask, out);
+            });
         "values-elsewhere": "the value goes into another slot than its key: `tokens` was counted up in between"
-            => {
-                let (h, n, _) = q.dim();
-                let mut out = Array3::zeros((h, n, v.dim().2));
-                for i in 0..n {
-                    let w = ring.window();
-                    ring.keys.slice_mut(s![.., ring.tokens % w, ..]).assign(&k.slice(s![.., i, ..]));
-                    ring.tokens += 1;
-                    ring.values.slice_mut(s![.., ring.tokens % w, ..]).assign(&v.slice(s![.., i, ..]));
-                    let mask = all_in_use(ring);
-                    attend(ring, q, i, &mask, &mut out);
-                }
-                out
-            };
+            => each_token(q, v, |i, out| {
+                let w = ring.window();
+                ring.keys.slice_mut(s![.., ring.tokens % w, ..]).assign(&k.slice(s![.., i, ..]));
+                ring.tokens += 1;
+                ring.values.slice_mut(s![.., ring.tokens % w, ..]).assign(&v.slice(s![.., i, ..]));
+                let mask = all_in_use(ring);
+                attend(ring, q, i, &mask, out);
+            });
         "keys-of-head-0": "every head compares with the keys of head 0"
-            => {
-                let (h, n, _) = q.dim();
-                let mut out = Array3::zeros((h, n, v.dim().2));
-                for i in 0..n {
-                    put(ring, ring.tokens % ring.window(), k, v, i);
-                    ring.tokens += 1;
-                    let mask = all_in_use(ring);
-                    for head in 0..h {
-                        let (keys, values) = (ring.keys.slice(s![0, .., ..]), ring.values.slice(s![head, .., ..]));
-                        let found = attention(q.slice(s![head, i..=i, ..]), keys, values, &mask);
-                        out.slice_mut(s![head, i, ..]).assign(&found.out.row(0));
-                    }
+            => each_token(q, v, |i, out| {
+                put(ring, ring.tokens % ring.window(), k, v, i);
+                ring.tokens += 1;
+                let mask = all_in_use(ring);
+                for head in 0..q.dim().0 {
+                    let (keys, values) = (ring.keys.slice(s![0, .., ..]), ring.values.slice(s![head, .., ..]));
+                    let found = attention(q.slice(s![head, i..=i, ..]), keys, values, &mask);
+                    out.slice_mut(s![head, i, ..]).assign(&found.out.row(0));
                 }
-                out
-            };
+            });
         "no-scale": "the scores are not divided by √d"
             => {
                 let root = (q.dim().2 as f32).sqrt();
@@ -440,33 +365,23 @@ exercise! {
                 crate::window_attention(ring, (&q / root).view(), k, v)
             };
         "counted-by-heads": "`tokens` is counted up for each head; a token counts once"
-            => {
-                let (h, n, _) = q.dim();
-                let mut out = Array3::zeros((h, n, v.dim().2));
-                for i in 0..n {
-                    put(ring, ring.tokens % ring.window(), k, v, i);
-                    ring.tokens += h;
-                    let mask = all_in_use(ring);
-                    attend(ring, q, i, &mask, &mut out);
-                }
-                out
-            };
+            => each_token(q, v, |i, out| {
+                put(ring, ring.tokens % ring.window(), k, v, i);
+                ring.tokens += q.dim().0;
+                let mask = all_in_use(ring);
+                attend(ring, q, i, &mask, out);
+            });
         "slots-beyond-the-window": "as many slots are taken as there were tokens; there are no more than the window has"
-            => {
-                let (h, n, _) = q.dim();
-                let mut out = Array3::zeros((h, n, v.dim().2));
-                for i in 0..n {
-                    put(ring, ring.tokens % ring.window(), k, v, i);
-                    ring.tokens += 1;
-                    for head in 0..h {
-                        let keys = ring.keys.slice(s![head, ..ring.tokens, ..]);
-                        let values = ring.values.slice(s![head, ..ring.tokens, ..]);
-                        let found = attention(q.slice(s![head, i..=i, ..]), keys, values, &Mask::None);
-                        out.slice_mut(s![head, i, ..]).assign(&found.out.row(0));
-                    }
+            => each_token(q, v, |i, out| {
+                put(ring, ring.tokens % ring.window(), k, v, i);
+                ring.tokens += 1;
+                for head in 0..q.dim().0 {
+                    let keys = ring.keys.slice(s![head, ..ring.tokens, ..]);
+                    let values = ring.values.slice(s![head, ..ring.tokens, ..]);
+                    let found = attention(q.slice(s![head, i..=i, ..]), keys, values, &Mask::None);
+                    out.slice_mut(s![head, i, ..]).assign(&found.out.row(0));
                 }
-                out
-            };
+            });
         "last-slot-unseen": "the last slot is never looked at, unless it is the only one: w − 1 slots are taken for the window"
             => stepwise(ring, q, k, v, |ring, _| ring.tokens % ring.window(), |ring| in_use(ring, ring.tokens.min((ring.window() - 1).max(1))));
         "counted-twice": "the slot is counted from `tokens` and from the place in the chunk, though `tokens` grows with every token of it: every second slot is left out"
@@ -548,21 +463,16 @@ exercise! {
                 crate::window_attention(ring, q, k, v)
             };
         "slot-is-position-in-each-head": "the position is taken for the slot, head by head, which panics as soon as the ring is full: the slot is its remainder by the window"
-            => {
-                let (h, n, _) = q.dim();
-                let mut out = Array3::zeros((h, n, v.dim().2));
-                for i in 0..n {
-                    let slot = ring.tokens;
-                    for head in 0..h {
-                        ring.keys.slice_mut(s![head, slot, ..]).assign(&k.slice(s![head, i, ..]));
-                        ring.values.slice_mut(s![head, slot, ..]).assign(&v.slice(s![head, i, ..]));
-                    }
-                    ring.tokens += 1;
-                    let mask = all_in_use(ring);
-                    attend(ring, q, i, &mask, &mut out);
+            => each_token(q, v, |i, out| {
+                let slot = ring.tokens;
+                for head in 0..q.dim().0 {
+                    ring.keys.slice_mut(s![head, slot, ..]).assign(&k.slice(s![head, i, ..]));
+                    ring.values.slice_mut(s![head, slot, ..]).assign(&v.slice(s![head, i, ..]));
                 }
-                out
-            };
+                ring.tokens += 1;
+                let mask = all_in_use(ring);
+                attend(ring, q, i, &mask, out);
+            });
         "chunk-first-causal": "the whole chunk is put into the ring before it attends, with a causal mask over the slots: these are not in the order of the tokens, and the last tokens have taken the slots of what the first ones should see"
             => {
                 let (h, n, _) = q.dim();
@@ -579,17 +489,12 @@ exercise! {
                 out
             };
         "tokens-wrapped-at-once": "`tokens` starts again at 0 when the ring is full, and no slot is then in use; it counts all tokens"
-            => {
-                let (h, n, _) = q.dim();
-                let mut out = Array3::zeros((h, n, v.dim().2));
-                for i in 0..n {
-                    put(ring, ring.tokens, k, v, i);
-                    ring.tokens = (ring.tokens + 1) % ring.window();
-                    let mask = all_in_use(ring);
-                    attend(ring, q, i, &mask, &mut out);
-                }
-                out
-            };
+            => each_token(q, v, |i, out| {
+                put(ring, ring.tokens, k, v, i);
+                ring.tokens = (ring.tokens + 1) % ring.window();
+                let mask = all_in_use(ring);
+                attend(ring, q, i, &mask, out);
+            });
         "counted-by-chunks": "`tokens` grows by the length of the chunk for each of its tokens; each of them counts once"
             => {
                 let (h, n, _) = q.dim();
@@ -680,6 +585,20 @@ fn put(ring: &mut RingCache, slot: usize, k: ArrayView3<f32>, v: ArrayView3<f32>
     ring.values.index_axis_mut(Axis(1), slot).assign(&v.index_axis(Axis(1), i));
 }
 
+/// What `step` puts into the output for each token of the chunk, in order.
+fn each_token(
+    q: ArrayView3<f32>,
+    v: ArrayView3<f32>,
+    mut step: impl FnMut(usize, &mut Array3<f32>),
+) -> Array3<f32> {
+    let (h, n, _) = q.dim();
+    let mut out = Array3::zeros((h, n, v.dim().2));
+    for i in 0..n {
+        step(i, &mut out);
+    }
+    out
+}
+
 /// Row i of the output: attention of token i to the slots that are not hidden.
 fn attend(ring: &RingCache, q: ArrayView3<f32>, i: usize, mask: &Mask, out: &mut Array3<f32>) {
     for head in 0..q.dim().0 {
@@ -712,15 +631,13 @@ fn stepwise(
     slot: fn(&RingCache, usize) -> usize,
     seen: fn(&RingCache) -> Mask,
 ) -> Array3<f32> {
-    let mut out = Array3::zeros((q.dim().0, q.dim().1, v.dim().2));
-    for i in 0..q.dim().1 {
+    each_token(q, v, |i, out| {
         let slot = slot(ring, i);
         put(ring, slot, k, v, i);
         ring.tokens += 1;
         let mask = seen(ring);
-        attend(ring, q, i, &mask, &mut out);
-    }
-    out
+        attend(ring, q, i, &mask, out);
+    })
 }
 
 /// What the ring holds in the order of the positions, the chunk behind it, and a table of windows.

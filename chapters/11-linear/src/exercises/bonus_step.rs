@@ -108,11 +108,7 @@ exercise! {
                 read(state, q, k, v, bonus)
             };
         "no-bonus": "the token does not see itself: the bonus is left out"
-            => {
-                let out = q.dot(state);
-                write(state, k, v, gate);
-                out
-            };
+            => reads(state, k, v, gate, |state| q.dot(state));
         "bonus-of-one": "the token sees itself with the weight q · k: the bonus is not used"
             => crate::bonus_step(state, q, k, v, gate, Array1::ones(k.len()).view());
         "bonus-written": "the bonus is written into the state, too; it counts for the token's own reading alone"
@@ -156,11 +152,7 @@ exercise! {
         "mean-gate": "all rows of S are multiplied by the mean of the gates; each row has its own"
             => crate::bonus_step(state, q, k, v, Array1::from_elem(k.len(), gate.sum() / k.len() as f64).view(), bonus);
         "bonus-on-state": "the bonus multiplies what the state holds, too; it belongs to the token's own part"
-            => {
-                let out = (&q * &bonus).dot(&(&*state + &outer(k, v)));
-                write(state, k, v, gate);
-                out
-            };
+            => reads(state, k, v, gate, |state| (&q * &bonus).dot(&(state + &outer(k, v))));
         "bonus-added": "the bonus is added to the key instead of multiplied by it"
             => {
                 let own = q.dot(&(&k + &bonus));
@@ -175,11 +167,7 @@ exercise! {
                 out
             };
         "key-reads": "the key reads the state in the place of the query"
-            => {
-                let out = k.dot(state) + &v * (&q * &bonus).dot(&k);
-                write(state, k, v, gate);
-                out
-            };
+            => reads(state, k, v, gate, |state| k.dot(state) + &v * (&q * &bonus).dot(&k));
         "unnoticed": "a copy of the state is changed, and `state` itself stays as it was"
             => crate::bonus_step(&mut state.clone(), q, k, v, gate, bonus);
         "replaced": "S is made new from the token: all that was before it is gone"
@@ -189,92 +177,40 @@ exercise! {
                 out
             };
         "own-without-the-query": "the token's own part is bonus · k, without the query"
-            => {
-                let out = q.dot(state) + &v * bonus.dot(&k);
-                write(state, k, v, gate);
-                out
-            };
+            => reads(state, k, v, gate, |state| q.dot(state) + &v * bonus.dot(&k));
         "own-without-the-key": "the token's own part is q · bonus, without the key"
-            => {
-                let out = q.dot(state) + &v * q.dot(&bonus);
-                write(state, k, v, gate);
-                out
-            };
+            => reads(state, k, v, gate, |state| q.dot(state) + &v * q.dot(&bonus));
         "one-bonus": "the token's own part is q · k times the mean of the bonus; each channel has its own"
-            => {
-                let out = q.dot(state) + &v * (q.dot(&k) * bonus.sum() / k.len() as f64);
-                write(state, k, v, gate);
-                out
-            };
+            => reads(state, k, v, gate, |state| q.dot(state) + &v * (q.dot(&k) * bonus.sum() / k.len() as f64));
         "gate-exponentiated": "exp(−e^gate) fades the state, as RWKV makes a gate of its w; here the gate is given as a factor"
             => crate::bonus_step(state, q, k, v, gate.mapv(|w| (-w.exp()).exp()).view(), bonus);
         "gate-as-logarithm": "the state is multiplied by the exponential of the gate: it is given as a factor, not as a logarithm"
             => crate::bonus_step(state, q, k, v, gate.mapv(f64::exp).view(), bonus);
         "bonus-beside-one": "the token sees itself twice: with the bonus and without"
-            => {
-                let out = q.dot(state) + &v * ((&q * &bonus).dot(&k) + q.dot(&k));
-                write(state, k, v, gate);
-                out
-            };
+            => reads(state, k, v, gate, |state| q.dot(state) + &v * ((&q * &bonus).dot(&k) + q.dot(&k)));
         "summed-bonus": "the token's own part is q · k times the sum of the bonus; each channel has its own"
-            => {
-                let out = q.dot(state) + &v * (q.dot(&k) * bonus.sum());
-                write(state, k, v, gate);
-                out
-            };
+            => reads(state, k, v, gate, |state| q.dot(state) + &v * (q.dot(&k) * bonus.sum()));
         "bonus-on-the-reading": "the bonus multiplies what is read of the state, and the token's own part is q · k: it is the other way round"
-            => {
-                let out = (&q * &bonus).dot(state) + &v * q.dot(&k);
-                write(state, k, v, gate);
-                out
-            };
+            => reads(state, k, v, gate, |state| (&q * &bonus).dot(state) + &v * q.dot(&k));
         "bonus-read-from-the-state": "the token is written with its bonus, and the query reads afterwards: the bonus stays in the state"
             => {
                 *state = &*state * &gate.insert_axis(Axis(1)) + outer((&k * &bonus).view(), v);
                 q.dot(state)
             };
         "own-without-the-value": "the token's own part is added without its value: the number q · (u ∘ k) belongs before v"
-            => {
-                let out = q.dot(state) + (&q * &bonus).dot(&k);
-                write(state, k, v, gate);
-                out
-            };
+            => reads(state, k, v, gate, |state| q.dot(state) + (&q * &bonus).dot(&k));
         "own-channel-by-channel": "where keys and values have one width, the token's own part is q ∘ u ∘ k ∘ v, number by number; q ∘ u ∘ k has to be summed first"
-            => {
-                let out = q.dot(state) + &q * &bonus * k * v;
-                write(state, k, v, gate);
-                out
-            };
+            => reads(state, k, v, gate, |state| q.dot(state) + &q * &bonus * k * v);
         "own-with-the-key-twice": "the token's own part is k · (u ∘ k): the key is in the place of the query"
-            => {
-                let out = q.dot(state) + &v * (&k * &bonus).dot(&k);
-                write(state, k, v, gate);
-                out
-            };
+            => reads(state, k, v, gate, |state| q.dot(state) + &v * (&k * &bonus).dot(&k));
         "own-alone": "the output is the token's own part: the state is not read"
-            => {
-                let out = &v * (&q * &bonus).dot(&k);
-                write(state, k, v, gate);
-                out
-            };
+            => reads(state, k, v, gate, |_| &v * (&q * &bonus).dot(&k));
         "own-multiplied": "the token's own part multiplies what was read instead of being added with v"
-            => {
-                let out = q.dot(state) * (&q * &bonus).dot(&k);
-                write(state, k, v, gate);
-                out
-            };
+            => reads(state, k, v, gate, |state| q.dot(state) * (&q * &bonus).dot(&k));
         "own-gated": "the token's own part is multiplied by the gate, too"
-            => {
-                let out = q.dot(state) + &v * (&q * &bonus * gate).dot(&k);
-                write(state, k, v, gate);
-                out
-            };
+            => reads(state, k, v, gate, |state| q.dot(state) + &v * (&q * &bonus * gate).dot(&k));
         "reads-gated": "what is read has faded by the token's gate, and the state fades as well as it should: the gate acts after the reading"
-            => {
-                let out = (&q * &gate).dot(&(&*state + &outer((&k * &bonus).view(), v)));
-                write(state, k, v, gate);
-                out
-            };
+            => reads(state, k, v, gate, |state| (&q * &gate).dot(&(state + &outer((&k * &bonus).view(), v))));
         "not-written": "the token is not written: the state only fades"
             => {
                 let out = read(state, q, k, v, bonus);
@@ -295,11 +231,7 @@ exercise! {
         "bonus-fades": "the bonus is the factor by which the state fades, and the gate the bonus: they have changed places"
             => crate::bonus_step(state, q, k, v, bonus, gate);
         "state-times-query": "S is multiplied by the query from the right: that sums over the values' numbers instead of the channels"
-            => {
-                let out = state.dot(&q) + &v * (&q * &bonus).dot(&k);
-                write(state, k, v, gate);
-                out
-            };
+            => reads(state, k, v, gate, |state| state.dot(&q) + &v * (&q * &bonus).dot(&k));
         "transposed": "v kᵀ is written instead of k vᵀ"
             => {
                 let out = read(state, q, k, v, bonus);
@@ -317,17 +249,9 @@ exercise! {
         "own-subtracted": "the token's own part is subtracted instead of added"
             => crate::bonus_step(state, q, k, v, gate, bonus.mapv(|bonus| -bonus).view());
         "products-apart": "the token's own part is q · u times q · k: the three are multiplied channel by channel, and then summed"
-            => {
-                let out = q.dot(state) + &v * (q.dot(&bonus) * q.dot(&k));
-                write(state, k, v, gate);
-                out
-            };
+            => reads(state, k, v, gate, |state| q.dot(state) + &v * (q.dot(&bonus) * q.dot(&k)));
         "products-apart-by-key": "the token's own part is q · u times u · k, or q · k times u · k: the three are multiplied channel by channel, and then summed"
-            => {
-                let out = q.dot(state) + &v * (q.dot(&k) * bonus.dot(&k));
-                write(state, k, v, gate);
-                out
-            };
+            => reads(state, k, v, gate, |state| q.dot(state) + &v * (q.dot(&k) * bonus.dot(&k)));
         "exchanged": "queries and keys have changed places: the key reads and the query is written"
             => crate::bonus_step(state, k, q, v, gate, bonus);
         "elementwise": "k and v are multiplied number by number; k vᵀ has a row for each number of k"
@@ -340,17 +264,9 @@ exercise! {
         "gate-negative-exponent": "e^(−gate) fades the state; here the gate is given as a factor"
             => crate::bonus_step(state, q, k, v, gate.mapv(|gate| (-gate).exp()).view(), bonus);
         "bonus-on-columns": "the bonus multiplies the columns of k vᵀ; it belongs to the rows, one for each channel of the key"
-            => {
-                let out = q.dot(&(&*state + &(outer(k, v) * bonus)));
-                write(state, k, v, gate);
-                out
-            };
+            => reads(state, k, v, gate, |state| q.dot(&(state + &(outer(k, v) * bonus))));
         "bonus-to-the-query": "the bonus is added to the query instead of multiplied by it and the key"
-            => {
-                let out = q.dot(state) + &v * (&q + &bonus).dot(&k);
-                write(state, k, v, gate);
-                out
-            };
+            => reads(state, k, v, gate, |state| q.dot(state) + &v * (&q + &bonus).dot(&k));
         "read-in-between": "the token is written, read, and then all fades; the bonus is left out"
             => {
                 *state += &outer(k, v);
@@ -359,11 +275,7 @@ exercise! {
                 out
             };
         "gate-for-bonus": "the token's own part has the gate in the place of the bonus"
-            => {
-                let out = q.dot(state) + &v * (&q * &gate).dot(&k);
-                write(state, k, v, gate);
-                out
-            };
+            => reads(state, k, v, gate, |state| q.dot(state) + &v * (&q * &gate).dot(&k));
         "bonus-for-gate": "the state fades by the bonus in the place of the gate"
             => {
                 let out = read(state, q, k, v, bonus);
@@ -425,6 +337,19 @@ fn read(
     bonus: ArrayView1<f64>,
 ) -> Array1<f64> {
     q.dot(state) + &v * (&q * &bonus).dot(&k)
+}
+
+/// What `out` reads, before the token is written as it should be.
+fn reads(
+    state: &mut Array2<f64>,
+    k: ArrayView1<f64>,
+    v: ArrayView1<f64>,
+    gate: ArrayView1<f64>,
+    out: impl Fn(&Array2<f64>) -> Array1<f64>,
+) -> Array1<f64> {
+    let out = out(state);
+    write(state, k, v, gate);
+    out
 }
 
 /// The state forgets, and the token is written.

@@ -133,40 +133,22 @@ exercise! {
         "upside-down": "the masks are the wrong way round"
             => masked(state, q, k, v, d_out, d_next, [|i, j| j >= i; 2]);
         "dv-not-transposed": "dv is scores · d_out instead of scoresᵀ · d_out: each value gets the gradients of the rows that it cannot be seen from"
-            => {
-                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
-                Gradients { dv: causal(q.dot(&k.t())).dot(&d_out) + k.dot(&d_next), ..right }
-            };
+            => Gradients { dv: causal(q.dot(&k.t())).dot(&d_out) + k.dot(&d_next), ..crate::chunk_backward(state, q, k, v, d_out, d_next) };
         "dk-not-transposed": "dk is d_scores · q instead of d_scoresᵀ · q"
-            => {
-                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
-                Gradients { dk: causal(d_out.dot(&v.t())).dot(&q) + v.dot(&d_next.t()), ..right }
-            };
+            => Gradients { dk: causal(d_out.dot(&v.t())).dot(&q) + v.dot(&d_next.t()), ..crate::chunk_backward(state, q, k, v, d_out, d_next) };
         "dq-transposed": "dq is d_scoresᵀ · k instead of d_scores · k"
-            => {
-                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
-                Gradients { dq: causal(d_out.dot(&v.t())).t().dot(&k) + d_out.dot(&state.t()), ..right }
-            };
+            => Gradients { dq: causal(d_out.dot(&v.t())).t().dot(&k) + d_out.dot(&state.t()), ..crate::chunk_backward(state, q, k, v, d_out, d_next) };
         "dq-and-dk-exchanged": "dq and dk have changed places"
             => {
                 let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
                 Gradients { dq: right.dk, dk: right.dq, ..right }
             };
         "dk-from-k": "dk sums the keys instead of the queries"
-            => {
-                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
-                Gradients { dk: causal(d_out.dot(&v.t())).t().dot(&k) + v.dot(&d_next.t()), ..right }
-            };
+            => Gradients { dk: causal(d_out.dot(&v.t())).t().dot(&k) + v.dot(&d_next.t()), ..crate::chunk_backward(state, q, k, v, d_out, d_next) };
         "dq-from-q": "dq sums the queries instead of the keys"
-            => {
-                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
-                Gradients { dq: causal(d_out.dot(&v.t())).dot(&q) + d_out.dot(&state.t()), ..right }
-            };
+            => Gradients { dq: causal(d_out.dot(&v.t())).dot(&q) + d_out.dot(&state.t()), ..crate::chunk_backward(state, q, k, v, d_out, d_next) };
         "dv-without-scores": "dv sums the gradients of the rows without the scores"
-            => {
-                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
-                Gradients { dv: causal(Array2::ones((q.nrows(), q.nrows()))).t().dot(&d_out) + k.dot(&d_next), ..right }
-            };
+            => Gradients { dv: causal(Array2::ones((q.nrows(), q.nrows()))).t().dot(&d_out) + k.dot(&d_next), ..crate::chunk_backward(state, q, k, v, d_out, d_next) };
         "keys-in-the-state": "d_state is kᵀ d_out + d_next: it is the queries that read the state"
             => Gradients { d_state: k.t().dot(&d_out) + d_next, ..crate::chunk_backward(state, q, k, v, d_out, d_next) };
         "next-state-read": "dq uses the state after the chunk in the place of the one before it, and counts the chunk's own tokens twice"
@@ -205,20 +187,11 @@ exercise! {
                 Gradients { dq: right.dq - d_out.dot(&state.t()) + v.dot(&state.t()), ..right }
             };
         "pairs-not-in-dq": "dq lacks d_scores · k: the queries see the keys of the chunk, too"
-            => {
-                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
-                Gradients { dq: d_out.dot(&state.t()), ..right }
-            };
+            => Gradients { dq: d_out.dot(&state.t()), ..crate::chunk_backward(state, q, k, v, d_out, d_next) };
         "pairs-not-in-dk": "dk lacks d_scoresᵀ · q: the queries of the chunk see the keys"
-            => {
-                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
-                Gradients { dk: v.dot(&d_next.t()), ..right }
-            };
+            => Gradients { dk: v.dot(&d_next.t()), ..crate::chunk_backward(state, q, k, v, d_out, d_next) };
         "pairs-not-in-dv": "dv lacks scoresᵀ · d_out: the rows of the chunk are made of the values"
-            => {
-                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
-                Gradients { dv: k.dot(&d_next), ..right }
-            };
+            => Gradients { dv: k.dot(&d_next), ..crate::chunk_backward(state, q, k, v, d_out, d_next) };
         "pairs-forgotten": "the pairs within the chunk are left out: dq, dk and dv have the terms of the states alone"
             => Gradients {
                 dq: d_out.dot(&state.t()),
@@ -227,10 +200,7 @@ exercise! {
                 d_state: q.t().dot(&d_out) + d_next,
             };
         "dv-with-d-scores": "dv is d_scoresᵀ · d_out; it is the scores themselves that multiply the values"
-            => {
-                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
-                Gradients { dv: causal(d_out.dot(&v.t())).t().dot(&d_out) + k.dot(&d_next), ..right }
-            };
+            => Gradients { dv: causal(d_out.dot(&v.t())).t().dot(&d_out) + k.dot(&d_next), ..crate::chunk_backward(state, q, k, v, d_out, d_next) };
         "scores-for-d-scores": "the scores q kᵀ stand in the place of their gradient d_out vᵀ"
             => with_scores(state, q, k, v, d_out, d_next, [causal(q.dot(&k.t())), causal(q.dot(&k.t()))]);
         "d-scores-turned": "the gradient of the scores is v d_outᵀ, masked; it is d_out vᵀ"
@@ -238,10 +208,7 @@ exercise! {
         "d-scores-by-scores": "the gradient of the scores is multiplied by the scores, as a softmax would have it"
             => with_scores(state, q, k, v, d_out, d_next, [causal(q.dot(&k.t())), causal(d_out.dot(&v.t()) * q.dot(&k.t()))]);
         "dq-with-d-next": "dq has d_out d_nextᵀ in the place of d_out Sᵀ"
-            => {
-                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
-                Gradients { dq: causal(d_out.dot(&v.t())).dot(&k) + d_out.dot(&d_next.t()), ..right }
-            };
+            => Gradients { dq: causal(d_out.dot(&v.t())).dot(&k) + d_out.dot(&d_next.t()), ..crate::chunk_backward(state, q, k, v, d_out, d_next) };
         "d-state-for-d-next": "dk and dv have d_state in the place of d_next: the rows of the chunk count twice in them"
             => {
                 let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
@@ -250,50 +217,23 @@ exercise! {
                 Gradients { dk, dv, ..right }
             };
         "dv-with-the-state": "dv has k S in the place of k d_next"
-            => {
-                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
-                Gradients { dv: causal(q.dot(&k.t())).t().dot(&d_out) + k.dot(&state), ..right }
-            };
+            => Gradients { dv: causal(q.dot(&k.t())).t().dot(&d_out) + k.dot(&state), ..crate::chunk_backward(state, q, k, v, d_out, d_next) };
         "values-in-the-state": "d_state is kᵀ v + d_next: that is the state that is handed on, with d_next for S"
-            => {
-                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
-                Gradients { d_state: k.t().dot(&v) + d_next, ..right }
-            };
+            => Gradients { d_state: k.t().dot(&v) + d_next, ..crate::chunk_backward(state, q, k, v, d_out, d_next) };
         "written-in-the-state": "d_state has kᵀ v on top: what the chunk writes does not depend on the state"
-            => {
-                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
-                Gradients { d_state: q.t().dot(&d_out) + d_next + k.t().dot(&v), ..right }
-            };
+            => Gradients { d_state: q.t().dot(&d_out) + d_next + k.t().dot(&v), ..crate::chunk_backward(state, q, k, v, d_out, d_next) };
         "dv-negated": "dv has the opposite sign"
-            => {
-                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
-                Gradients { dv: -causal(q.dot(&k.t())).t().dot(&d_out) - k.dot(&d_next), ..right }
-            };
+            => Gradients { dv: -causal(q.dot(&k.t())).t().dot(&d_out) - k.dot(&d_next), ..crate::chunk_backward(state, q, k, v, d_out, d_next) };
         "minus-next": "what comes from d_next is subtracted; it is added"
-            => {
-                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
-                Gradients { dk: causal(d_out.dot(&v.t())).t().dot(&q) - v.dot(&d_next.t()), dv: causal(q.dot(&k.t())).t().dot(&d_out) - k.dot(&d_next), d_state: q.t().dot(&d_out) - d_next, ..right }
-            };
+            => Gradients { dk: causal(d_out.dot(&v.t())).t().dot(&q) - v.dot(&d_next.t()), dv: causal(q.dot(&k.t())).t().dot(&d_out) - k.dot(&d_next), d_state: q.t().dot(&d_out) - d_next, ..crate::chunk_backward(state, q, k, v, d_out, d_next) };
         "state-not-transposed": "dq has d_out S in the place of d_out Sᵀ"
-            => {
-                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
-                Gradients { dq: d_out.dot(&state) + causal(d_out.dot(&v.t())).dot(&k), ..right }
-            };
+            => Gradients { dq: d_out.dot(&state) + causal(d_out.dot(&v.t())).dot(&k), ..crate::chunk_backward(state, q, k, v, d_out, d_next) };
         "d-next-not-transposed": "dk has v d_next in the place of v d_nextᵀ"
-            => {
-                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
-                Gradients { dk: causal(d_out.dot(&v.t())).t().dot(&q) + v.dot(&d_next), ..right }
-            };
+            => Gradients { dk: causal(d_out.dot(&v.t())).t().dot(&q) + v.dot(&d_next), ..crate::chunk_backward(state, q, k, v, d_out, d_next) };
         "d-state-turned": "d_state is d_outᵀ q + d_next: that has rows and columns exchanged"
-            => {
-                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
-                Gradients { d_state: d_out.t().dot(&q) + d_next, ..right }
-            };
+            => Gradients { d_state: d_out.t().dot(&q) + d_next, ..crate::chunk_backward(state, q, k, v, d_out, d_next) };
         "dk-with-what-q-reads": "dk has d_out Sᵀ in the place of v d_nextᵀ: it is the queries that read the state before the chunk"
-            => {
-                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
-                Gradients { dk: causal(d_out.dot(&v.t())).t().dot(&q) + d_out.dot(&state.t()), ..right }
-            };
+            => Gradients { dk: causal(d_out.dot(&v.t())).t().dot(&q) + d_out.dot(&state.t()), ..crate::chunk_backward(state, q, k, v, d_out, d_next) };
         "next-in-dq": "dq has v d_nextᵀ on top: no query is in the state that is handed on"
             => {
                 let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
@@ -318,27 +258,15 @@ exercise! {
                 Gradients { dk: right.dk + d_out.dot(&state.t()), ..right }
             };
         "q-not-transposed": "d_state is q d_out + d_next, without qᵀ"
-            => {
-                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
-                Gradients { d_state: q.dot(&d_out) + d_next, ..right }
-            };
+            => Gradients { d_state: q.dot(&d_out) + d_next, ..crate::chunk_backward(state, q, k, v, d_out, d_next) };
         "keys-transposed": "dv has kᵀ d_next in the place of k d_next"
-            => {
-                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
-                Gradients { dv: causal(q.dot(&k.t())).t().dot(&d_out) + k.t().dot(&d_next), ..right }
-            };
+            => Gradients { dv: causal(q.dot(&k.t())).t().dot(&d_out) + k.t().dot(&d_next), ..crate::chunk_backward(state, q, k, v, d_out, d_next) };
         "d-scores-not-transposed": "the gradient of the scores is d_out v instead of d_out vᵀ"
             => with_scores(state, q, k, v, d_out, d_next, [causal(q.dot(&k.t())), causal(d_out.dot(&v))]);
         "queries-summed": "d_state has the sum of the rows of d_out in every row, without the queries"
-            => {
-                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
-                Gradients { d_state: &d_out.sum_axis(ndarray::Axis(0)) + &d_next, ..right }
-            };
+            => Gradients { d_state: &d_out.sum_axis(ndarray::Axis(0)) + &d_next, ..crate::chunk_backward(state, q, k, v, d_out, d_next) };
         "dv-without-d-out": "dv is scoresᵀ v: the gradient of the rows is missing"
-            => {
-                let right = crate::chunk_backward(state, q, k, v, d_out, d_next);
-                Gradients { dv: causal(q.dot(&k.t())).t().dot(&v) + k.dot(&d_next), ..right }
-            };
+            => Gradients { dv: causal(q.dot(&k.t())).t().dot(&v) + k.dot(&d_next), ..crate::chunk_backward(state, q, k, v, d_out, d_next) };
         "mean": "all gradients are divided by the number of tokens; the loss is no mean"
             => {
                 let (right, c) = (crate::chunk_backward(state, q, k, v, d_out, d_next), q.nrows() as f64);
