@@ -25,7 +25,8 @@ const RIGHT: &str = "
     }
     weights";
 
-/// Bodies of 3.1 with what becomes of them. `{right}` stands for a right answer, `{root}` for the course's folder.
+/// Bodies of 3.1 with what becomes of them. `{right}` stands for a right answer, `{root}` for the course's folder, `{temp}`
+/// for that of temporary files.
 const BODIES: &[(&str, &str, State)] = &[
     ("right", "{right}", State::Passed),
     ("unsolved", "todo!(\"3.1: later\")", State::Unsolved),
@@ -154,7 +155,7 @@ const BODIES: &[(&str, &str, State)] = &[
     // Reaches for others.
     (
         "writing elsewhere",
-        "for f in [\"/tmp/hostile\", \"{root}/hostile\"] { assert!(std::fs::write(f, \"h\").is_err(), \"{f}\"); } {right}",
+        "for f in [\"{temp}/hostile\", \"{root}/hostile\"] { assert!(std::fs::write(f, \"h\").is_err(), \"{f}\"); } {right}",
         State::Passed,
     ),
     (
@@ -253,7 +254,8 @@ impl Class {
         let text = starter::with_body(&text, gradient, &reference).expect("its section");
         let (_, softmax) = self.course.exercise("3.1").expect("3.1");
         let root = self.course.root.display().to_string();
-        let body = body.replace("{right}", RIGHT).replace("{root}", &root);
+        let temp = env::temp_dir().display().to_string();
+        let body = body.replace("{right}", RIGHT).replace("{root}", &root).replace("{temp}", &temp);
         let code = format!(
             "pub fn softmax_rows(x: ArrayView2<f32>) -> Array2<f32> {{\n{body}\n}}\n{OWN_DIR}"
         );
@@ -390,8 +392,8 @@ fn a_class_is_graded() {
             || student.exercises.iter().all(|graded| graded.state == State::DoesNotCompile);
         assert!(refused && student.points == 0.0, "{student:#?}");
     }
-    for file in ["/tmp/hostile", "hostile"] {
-        assert!(!class.course.root.join(file).exists(), "{file}");
+    for dir in [env::temp_dir(), class.course.root.clone()] {
+        assert!(!dir.join("hostile").exists(), "{}", dir.display());
     }
 
     // Again, in three parts, from what was found: the same bytes.
