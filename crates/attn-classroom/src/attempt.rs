@@ -7,7 +7,11 @@ use anyhow::{Context, Result};
 use attn::{Course, compile, program};
 use attn_exercise::{Failure, Grade, Limits, Request, Symptom, Verdict};
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, env, fs, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    env, fs,
+    path::{Path, PathBuf},
+};
 
 /// What is to be tried.
 #[derive(Debug, Serialize, Deserialize)]
@@ -96,7 +100,7 @@ impl Task {
             return Ok(found);
         };
         let own = env::current_exe().context("this program's own path")?;
-        let path = |path: &std::path::Path| path.display().to_string();
+        let path = |path: &Path| path.display().to_string();
         let worker = vec![path(&own), "worker".into(), path(program.path())];
         let scratch = self.slot.join(".attn/scratch");
         fs::create_dir_all(&scratch).with_context(|| scratch.display().to_string())?;

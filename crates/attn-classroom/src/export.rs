@@ -1,6 +1,9 @@
 //! A workspace for students: some chapters' exercises without what is right, and what they need to be worked on.
 
-use crate::question::{Questions, Source};
+use crate::{
+    digest,
+    question::{Questions, Source},
+};
 use anyhow::{Context, Result, bail, ensure};
 use attn::{Chapter, Course, Exercise, Language, compile, copy, files, starter};
 use attn_exercise::Request;
@@ -17,11 +20,19 @@ use walkdir::WalkDir;
 /// The course's cases that students see.
 pub const VISIBLE: u64 = attn::check::SEED;
 
+/// What a workspace has beside its packages.
+const ROOT: [&str; 4] = [".cargo", "rustfmt.toml", "Cargo.lock", "Cargo.toml"];
+
+/// What may come to be in it, and stays when it is written again.
+const BUILT: &[&str] = &["target", ".attn", ".git"];
+
 /// What students get.
 pub struct Export<'a> {
     course: &'a Course,
     /// Each chapter with its exercises, in order.
     chapters: Vec<(&'a Chapter, Vec<&'a Exercise>, Questions)>,
+    /// The exercises of these chapters that are not in it, each with the reason.
+    pub left_out: Vec<(String, String)>,
     /// The packages that go along whole, by name.
     whole: BTreeMap<String, PathBuf>,
 }
@@ -32,7 +43,7 @@ impl<'a> Export<'a> {
     /// # Errors
     /// Names the exercises that cannot be handed out, or the chapters that cannot be together, and why.
     pub fn new(course: &'a Course, numbers: &[u32]) -> Result<Self> {
-        let mut chapters = Vec::new();
+        let (mut chapters, mut left_out) = (Vec::new(), Vec::new());
         for number in numbers {
             let chapter = course.chapter(*number)?;
             ensure!(
@@ -40,9 +51,13 @@ impl<'a> Export<'a> {
                 "chapter {number} cannot be handed out: its answers are CUDA, which is compiled beside the reference"
             );
             let source = Source::read(&course.root, chapter)?;
-            let all = chapter.exercises.iter();
-            let exercises: Vec<&Exercise> =
-                all.filter(|exercise| source.obstacle(exercise).is_none()).collect();
+            let mut exercises = Vec::new();
+            for exercise in &chapter.exercises {
+                match source.obstacle(exercise) {
+                    None => exercises.push(exercise),
+                    Some(why) => left_out.push((exercise.id.clone(), why)),
+                }
+            }
             ensure!(
                 !exercises.is_empty(),
                 "chapter {number} has no exercise that can be handed out"
@@ -61,29 +76,23 @@ impl<'a> Export<'a> {
                 );
             }
         }
-        Ok(Export { course, chapters, whole })
+        Ok(Export { course, chapters, left_out, whole })
     }
 
-    /// The exercises in it, with their chapters.
-    pub fn exercises(&self) -> impl Iterator<Item = (&'a Chapter, &'a Exercise)> + '_ {
-        self.chapters.iter().flat_map(|(chapter, exercises, _)| {
-            exercises.iter().map(move |exercise| (*chapter, *exercise))
-        })
+    /// The exercises in it.
+    pub fn exercises(&self) -> impl Iterator<Item = &'a Exercise> + '_ {
+        self.chapters.iter().flat_map(|(_, exercises, _)| exercises).copied()
     }
 
-    /// The exercises of these chapters that are not in it, each with the reason.
+    /// The exercise of this id.
     ///
     /// # Errors
-    /// When a chapter cannot be read.
-    pub fn left_out(&self) -> Result<Vec<(String, String)>> {
-        let mut left_out = Vec::new();
-        for (chapter, ..) in &self.chapters {
-            let source = Source::read(&self.course.root, chapter)?;
-            for exercise in &chapter.exercises {
-                left_out.extend(source.obstacle(exercise).map(|why| (exercise.id.clone(), why)));
-            }
-        }
-        Ok(left_out)
+    /// When it is not in it.
+    pub fn exercise(&self, id: &str) -> Result<&'a Exercise> {
+        let found = self.exercises().find(|exercise| exercise.id == id);
+        found.with_context(|| {
+            format!("{id} cannot be handed out: see `cargo attn classroom export`")
+        })
     }
 
     /// Writes it into the folder `to`, which is made, or emptied of everything but what is built there.
@@ -92,13 +101,10 @@ impl<'a> Export<'a> {
     /// When a file cannot be read or written, or a check program cannot be compiled.
     pub fn write(&self, to: &Path) -> Result<()> {
         let root = &self.course.root;
-        let parts: Vec<String> = [".cargo", "rustfmt.toml", "Cargo.lock", "Cargo.toml"]
-            .map(String::from)
-            .into_iter()
-            .chain(self.whole.values().map(|dir| dir.display().to_string()))
-            .collect();
-        let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
-        copy::copy_keeping(root, to, &parts, &["target", ".attn", ".git"])?;
+        let whole: Vec<String> = self.whole.values().map(|dir| dir.display().to_string()).collect();
+        let whole = whole.iter().map(String::as_str);
+        let parts: Vec<&str> = ROOT.into_iter().chain(whole).collect();
+        copy::copy_keeping(root, to, &parts, BUILT)?;
         for (chapter, exercises, questions) in &self.chapters {
             self.write_chapter(chapter, exercises, questions, to)?;
         }
@@ -108,6 +114,15 @@ impl<'a> Export<'a> {
         self.write_manifest(&to.join("Cargo.toml"))?;
         lock(to)?;
         without_unused_profiles(to)
+    }
+
+    /// Makes the folder `to` hold what was written into `from`, but for a student's answers.
+    ///
+    /// # Errors
+    /// When a file cannot be read or written.
+    pub fn write_again(from: &Path, to: &Path) -> Result<()> {
+        let parts: Vec<&str> = ROOT.into_iter().chain(["chapters", "crates"]).collect();
+        copy::copy_keeping(from, to, &parts, BUILT)
     }
 
     /// What the workspace in a folder is, but for what a student writes there and what is built there: a name that
@@ -130,7 +145,7 @@ impl<'a> Export<'a> {
                 }
             }
         }
-        Ok(hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect())
+        Ok(digest::name(hash, 8))
     }
 
     fn write_chapter(
@@ -142,15 +157,15 @@ impl<'a> Export<'a> {
     ) -> Result<()> {
         let dir = to.join(&chapter.dir);
         for (file, text) in &questions.files {
-            write(&dir.join("src").join(file), text)?;
+            files::write(&dir.join("src").join(file), text)?;
         }
         let from = self.course.root.join(&chapter.dir);
-        write(&dir.join("Cargo.toml"), &manifest(&from.join("Cargo.toml"), questions)?)?;
-        write(&dir.join("chapter.toml"), &metadata(&from.join("chapter.toml"), exercises)?)?;
+        files::write(&dir.join("Cargo.toml"), &manifest(&from.join("Cargo.toml"), questions)?)?;
+        files::write(&dir.join("chapter.toml"), &metadata(&from.join("chapter.toml"), exercises)?)?;
         let whole = files::read(&self.course.root.join(chapter.starter()))?;
         let starter = starter_of(&whole, chapter, exercises)?;
-        write(&dir.join("starter.rs"), &starter)?;
-        write(&dir.join("exercise.rs"), &starter)?;
+        files::write(&dir.join("starter.rs"), &starter)?;
+        files::write(&dir.join("exercise.rs"), &starter)?;
         let checks = dir.join("checks");
         fs::create_dir_all(&checks).with_context(|| checks.display().to_string())?;
         let program = compile::without_learner(self.course, chapter)?;
@@ -167,7 +182,7 @@ impl<'a> Export<'a> {
 
     /// The workspace's manifest, with what is there as members.
     fn write_manifest(&self, file: &Path) -> Result<()> {
-        let mut manifest: DocumentMut = read(file)?.parse()?;
+        let mut manifest: DocumentMut = files::read(file)?.parse()?;
         let handed_out = self.chapters.iter().map(|(chapter, ..)| chapter.dir.clone());
         let all = self.whole.values().cloned().chain(handed_out.clone());
         let list = |dirs: &mut dyn Iterator<Item = PathBuf>| -> Item {
@@ -177,7 +192,7 @@ impl<'a> Export<'a> {
         let workspace = manifest["workspace"].as_table_mut().context("no workspace")?;
         workspace["members"] = list(&mut all.into_iter());
         workspace["default-members"] = list(&mut handed_out.chain([PathBuf::from("crates/attn")]));
-        write(file, &manifest.to_string())
+        files::write(file, manifest.to_string())
     }
 }
 
@@ -187,7 +202,7 @@ fn whole_packages(
     chapters: &[(&Chapter, Vec<&Exercise>, Questions)],
 ) -> Result<BTreeMap<String, PathBuf>> {
     let mut dirs = BTreeMap::new();
-    let manifest: DocumentMut = read(&course.root.join("Cargo.toml"))?.parse()?;
+    let manifest: DocumentMut = files::read(&course.root.join("Cargo.toml"))?.parse()?;
     let dependencies =
         manifest["workspace"]["dependencies"].as_table().context("no dependencies")?;
     for (name, dependency) in dependencies {
@@ -207,7 +222,8 @@ fn whole_packages(
         if whole.insert(name.clone(), dir.clone()).is_some() {
             continue;
         }
-        let manifest: DocumentMut = read(&course.root.join(dir).join("Cargo.toml"))?.parse()?;
+        let manifest: DocumentMut =
+            files::read(&course.root.join(dir).join("Cargo.toml"))?.parse()?;
         for kind in ["dependencies", "dev-dependencies"] {
             let table = manifest.get(kind).and_then(Item::as_table);
             let names = table.into_iter().flatten().map(|(name, _)| name.to_string());
@@ -220,7 +236,7 @@ fn whole_packages(
 
 /// The manifest of a chapter with those dependencies alone that its questions name.
 fn manifest(file: &Path, questions: &Questions) -> Result<String> {
-    let mut manifest: DocumentMut = read(file)?.parse()?;
+    let mut manifest: DocumentMut = files::read(file)?.parse()?;
     manifest.remove("dev-dependencies");
     manifest.remove("bench");
     manifest.remove("example");
@@ -239,7 +255,7 @@ fn manifest(file: &Path, questions: &Questions) -> Result<String> {
 
 /// A chapter's metadata without what needs the reference.
 fn metadata(file: &Path, exercises: &[&Exercise]) -> Result<String> {
-    let mut metadata: DocumentMut = read(file)?.parse()?;
+    let mut metadata: DocumentMut = files::read(file)?.parse()?;
     for key in ["demo", "demonstrates", "gradients", "smollm2", "chat"] {
         metadata.remove(key);
     }
@@ -272,56 +288,37 @@ fn starter_of(text: &str, chapter: &Chapter, exercises: &[&Exercise]) -> Result<
 
 /// Takes the oracle, which knows what is right, from the exercise contract.
 fn without_oracle(file: &Path) -> Result<()> {
-    let mut manifest: DocumentMut = read(file)?.parse()?;
+    let mut manifest: DocumentMut = files::read(file)?.parse()?;
     manifest["dependencies"].as_table_mut().context("no dependencies")?.remove("attn-oracle");
     let features = manifest["features"].as_table_mut().context("no features")?;
     features.remove("default");
     features["oracle"] = value(toml_edit::Array::new());
-    write(file, &manifest.to_string())
+    files::write(file, manifest.to_string())
 }
 
 /// Takes out of the lock file what is not there, without asking any registry.
 fn lock(root: &Path) -> Result<()> {
-    cargo(root, &["metadata", "--offline", "--format-version", "1"]).map(|_| ())
-}
-
-/// Takes out of the profiles the packages that are not built here; cargo would warn of each.
-fn without_unused_profiles(root: &Path) -> Result<()> {
-    let lock: DocumentMut = read(&root.join("Cargo.lock"))?.parse()?;
-    let packages = lock["package"].as_array_of_tables().context("no packages")?;
-    let names: BTreeSet<&str> =
-        packages.iter().filter_map(|package| package["name"].as_str()).collect();
-    let file = root.join("Cargo.toml");
-    let mut manifest: DocumentMut = read(&file)?.parse()?;
-    let profile = manifest["profile"]["dev"]["package"].as_table_mut().context("no profiles")?;
-    profile.retain(|name, _| name == "*" || names.contains(name));
-    write(&file, &manifest.to_string())
-}
-
-/// What cargo says in a workspace.
-fn cargo(root: &Path, arguments: &[&str]) -> Result<Vec<u8>> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
         .current_dir(root)
-        .args(arguments)
-        .env_remove("CARGO_TARGET_DIR")
+        .args(["metadata", "--offline", "--format-version", "1"])
         .stdin(Stdio::null())
         .output()
         .context("cargo cannot be started")?;
     let complaint = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "cargo {}: {}", arguments[0], complaint.trim());
-    Ok(output.stdout)
+    ensure!(output.status.success(), "cargo metadata: {}", complaint.trim());
+    Ok(())
 }
 
-fn read(file: &Path) -> Result<String> {
-    fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))
-}
-
-fn write(file: &Path, text: &str) -> Result<()> {
-    let dir = file.parent().context("it is in no folder")?;
-    fs::create_dir_all(dir).with_context(|| dir.display().to_string())?;
-    if fs::read(file).is_ok_and(|there| there == text.as_bytes()) {
-        return Ok(());
-    }
-    fs::write(file, text).with_context(|| format!("{} cannot be written", file.display()))
+/// Takes out of the profiles the packages that are not built here; cargo would warn of each.
+fn without_unused_profiles(root: &Path) -> Result<()> {
+    let lock: DocumentMut = files::read(&root.join("Cargo.lock"))?.parse()?;
+    let packages = lock["package"].as_array_of_tables().context("no packages")?;
+    let names: BTreeSet<&str> =
+        packages.iter().filter_map(|package| package["name"].as_str()).collect();
+    let file = root.join("Cargo.toml");
+    let mut manifest: DocumentMut = files::read(&file)?.parse()?;
+    let profile = manifest["profile"]["dev"]["package"].as_table_mut().context("no profiles")?;
+    profile.retain(|name, _| name == "*" || names.contains(name));
+    files::write(&file, manifest.to_string())
 }

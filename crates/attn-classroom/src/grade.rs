@@ -5,6 +5,7 @@ use crate::{
     assignment::{Assignment, Times},
     attempt::{Attempt, Task},
     credit::credit,
+    digest,
     export::Export,
     results::{Predicted, Results, Student},
     submission::{Files, Submission},
@@ -12,7 +13,7 @@ use crate::{
 };
 use anyhow::{Context, Result, bail, ensure};
 use attn::{Chapter, Course, Exercise, compile, files};
-use attn_exercise::{Limits, Verdict};
+use attn_exercise::{Limits, Verdict, lead_a_group};
 use indicatif::{ProgressBar, ProgressStyle};
 use process_wrap::std::CommandWrap;
 use sha2::{Digest, Sha256};
@@ -60,6 +61,8 @@ pub struct Grader<'a> {
     /// What the judge and the exercises are, as far as a result depends on them.
     fingerprint: String,
     toolchain: Toolchain,
+    /// This program under the name cargo.
+    stand_in: PathBuf,
     /// Nobody else grades here meanwhile.
     _lock: Option<File>,
 }
@@ -80,14 +83,7 @@ impl<'a> Grader<'a> {
         let export = Export::new(course, &[assignment.chapter])?;
         let mut exercises = Vec::new();
         for asked in &assignment.exercises {
-            let (_, exercise) = course.exercise(&asked.id)?;
-            let is_there = export.exercises().any(|(_, there)| there.id == exercise.id);
-            ensure!(
-                is_there,
-                "{} cannot be handed out: see `cargo attn classroom export`",
-                asked.id
-            );
-            exercises.push((exercise, asked.points));
+            exercises.push((export.exercise(&asked.id)?, asked.points));
         }
         fs::create_dir_all(work).with_context(|| work.display().to_string())?;
         let work = work.canonicalize()?;
@@ -96,8 +92,11 @@ impl<'a> Grader<'a> {
         })?;
         let slots: Vec<PathBuf> =
             (0..settings.at_once.max(1)).map(|slot| work.join(format!("slot-{slot}"))).collect();
+        export.write(&slots[0])?;
+        for slot in &slots[1..] {
+            Export::write_again(&slots[0], slot)?;
+        }
         for slot in &slots {
-            export.write(slot)?;
             for folder in ["target", ".attn/tmp"] {
                 fs::create_dir_all(slot.join(folder))?;
             }
@@ -114,7 +113,7 @@ impl<'a> Grader<'a> {
         }
         let fingerprint = hash(&[&fs::read(&judge)?, workspace.as_bytes()]);
         let toolchain = Toolchain::find()?;
-        stand_in(&work)?;
+        let stand_in = stand_in(&work)?;
         let grader = Grader {
             chapter,
             assignment,
@@ -126,6 +125,7 @@ impl<'a> Grader<'a> {
             workspace,
             fingerprint,
             toolchain,
+            stand_in,
             _lock: lock,
         };
         grader.warm()?;
@@ -329,7 +329,7 @@ impl<'a> Grader<'a> {
         fs::write(&file, serde_json::to_string(&task)?)?;
         let found = slot.with_extension("found.json");
         let _ = fs::remove_file(&found);
-        let environment = self.toolchain.environment(slot, &stand_in(&self.work)?)?;
+        let environment = self.toolchain.environment(slot, &self.stand_in)?;
         let mut command = CommandWrap::with_new(env::current_exe()?, |command| {
             command
                 .args(["attempt".as_ref(), file.as_os_str(), found.as_os_str()])
@@ -339,10 +339,7 @@ impl<'a> Grader<'a> {
                 .stdout(Stdio::null())
                 .stderr(Stdio::piped());
         });
-        #[cfg(unix)]
-        command.wrap(process_wrap::std::ProcessGroup::leader());
-        #[cfg(windows)]
-        command.wrap(process_wrap::std::JobObject);
+        lead_a_group(&mut command);
         let mut child = command.spawn().context("the grader cannot start itself")?;
         let complaint = child.stderr().take();
         let complaint = thread::spawn(move || {
@@ -404,5 +401,5 @@ fn hash(parts: &[&[u8]]) -> String {
         hash.update((part.len() as u64).to_le_bytes());
         hash.update(part);
     }
-    hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    digest::name(hash, 16)
 }

@@ -54,8 +54,7 @@ pub fn hand_out(
                 assignment.chapter
             );
             for asked in &assignment.exercises {
-                let is_there = export.exercises().any(|(_, exercise)| exercise.id == asked.id);
-                ensure!(is_there, "{} is asked, and cannot be handed out", asked.id);
+                export.exercise(&asked.id)?;
             }
             Assignment { course: fingerprint, ..assignment }
         }
@@ -69,7 +68,7 @@ pub fn hand_out(
                 late: Late::None,
                 hints: true,
                 exercises: all
-                    .map(|(_, exercise)| Asked {
+                    .map(|exercise| Asked {
                         id: exercise.id.clone(),
                         points: exercise.points.into(),
                     })
@@ -109,7 +108,7 @@ pub fn hand_out(
         book(course, chapter, out)?;
     }
     let exercises = export.exercises().count();
-    Ok(Made { exercises, left_out: export.left_out()?, assignment: written })
+    Ok(Made { exercises, left_out: export.left_out, assignment: written })
 }
 
 /// Makes sure that a folder is not there yet, is empty, or was made here before: what is in it will be gone.
@@ -213,17 +212,14 @@ fn book(course: &Course, chapter: &Chapter, out: &Path) -> Result<()> {
     let scratch = tempfile::tempdir()?;
     copy::copy(&course.root, scratch.path(), copy::WHOLE)?;
     let pages = scratch.path().join("book/src");
-    let solutions: Vec<PathBuf> = [format!("ch{:02}", chapter.number), "primer".into()]
-        .into_iter()
-        .filter(|name| name != "primer" || chapter.number == 0)
-        .map(|name| pages.join(format!("{name}-solutions.md")))
-        .filter(|page| page.is_file())
-        .collect();
-    ensure!(!solutions.is_empty(), "chapter {} has no page of solutions", chapter.number);
-    for page in solutions {
-        let text = "# Solutions\n\nThis chapter is an assignment. Its solutions come after the due date, from whoever set it.\n";
-        fs::write(&page, text)?;
-    }
+    let name = match chapter.number {
+        0 => "primer".into(),
+        number => format!("ch{number:02}"),
+    };
+    let solutions = pages.join(format!("{name}-solutions.md"));
+    ensure!(solutions.is_file(), "chapter {} has no page of solutions", chapter.number);
+    let text = "# Solutions\n\nThis chapter is an assignment. Its solutions come after the due date, from whoever set it.\n";
+    fs::write(&solutions, text)?;
     let book = scratch.path().join("book");
     let built = Command::new(program)
         .arg("--book")

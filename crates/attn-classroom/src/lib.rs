@@ -18,6 +18,7 @@ pub mod assignment;
 pub mod attempt;
 pub mod confine;
 pub mod credit;
+mod digest;
 pub mod export;
 pub mod grade;
 pub mod hand_out;

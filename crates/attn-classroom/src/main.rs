@@ -1,7 +1,7 @@
 //! The classroom's program: `cargo attn classroom` and `cargo attn grade` start it.
 
 use anyhow::{Context, Result, bail, ensure};
-use attn::{Course, program};
+use attn::{Course, files, program};
 use attn_classroom::{
     Moment,
     assignment::{Assignment, Times},
@@ -258,8 +258,8 @@ impl Grade {
         let work = course.root.join(format!(".attn/classroom/{:02}", assignment.chapter));
         let grader = Grader::new(&course, &assignment, settings, &work)?;
         let results = grader.grade(&submissions, &extensions)?;
-        let starter =
-            attn::files::read(&course.root.join(course.chapter(assignment.chapter)?.starter()))?;
+        let chapter = course.chapter(assignment.chapter)?;
+        let starter = files::read(&course.root.join(chapter.starter()))?;
         write_similar(&starter, &submissions, &self.out)?;
         write_reports(&results, &self.out)
     }
@@ -289,16 +289,12 @@ impl Grade {
 }
 
 fn read(file: &Path) -> Result<Results> {
-    let text = fs::read_to_string(file).with_context(|| file.display().to_string())?;
-    Results::from_json(&text).with_context(|| file.display().to_string())
+    Results::from_json(&files::read(file)?).with_context(|| file.display().to_string())
 }
 
 /// Writes the results and all reports into a folder.
 fn write_reports(results: &Results, out: &Path) -> Result<()> {
-    let write = |name: &str, text: String| -> Result<()> {
-        attn::files::write(&out.join(name), text)
-            .with_context(|| out.join(name).display().to_string())
-    };
+    let write = |name: &str, text: String| -> Result<()> { files::write(&out.join(name), text) };
     let overview = Overview::of(results);
     write("results.json", results.to_json())?;
     write("gradebook.csv", reports::csv::gradebook(results))?;
@@ -325,7 +321,7 @@ fn write_similar(starter: &str, submissions: &[Submission], out: &Path) -> Resul
     });
     let class: Vec<Written> = read.collect();
     if class.len() > 1 {
-        attn::files::write(&out.join("similar.txt"), similar(starter, &class, SHARE).text())?;
+        files::write(&out.join("similar.txt"), similar(starter, &class, SHARE).text())?;
     }
     Ok(())
 }

@@ -5,7 +5,7 @@
 //! the chapter's modules those that it uses. Where it uses another exercise's reference, it cannot be handed out.
 
 use anyhow::{Context, Result, ensure};
-use attn::{Chapter, Exercise};
+use attn::{Chapter, Exercise, files};
 use proc_macro2::{Spacing, TokenStream, TokenTree};
 use quote::ToTokens;
 use std::{
@@ -64,7 +64,7 @@ impl<'a> Source<'a> {
     pub fn read(root: &Path, chapter: &'a Chapter) -> Result<Self> {
         let src = root.join(&chapter.dir).join("src");
         let parse = |file: &Path| -> Result<Declaration> {
-            let text = fs::read_to_string(file).with_context(|| file.display().to_string())?;
+            let text = files::read(file)?;
             let file = syn::parse_file(&text).with_context(|| file.display().to_string())?;
             Ok(Declaration { text, file })
         };
@@ -123,12 +123,10 @@ impl<'a> Source<'a> {
         if self.modules.contains_key("given") {
             self.add_module("given", "the chapter", &mut modules)?;
         }
-        let mut names = Names::new();
         for module in &modules {
-            let text = &self.modules[module];
-            names.extend(all_idents(text.parse().unwrap_or_default()));
-            files.insert(format!("{module}.rs").into(), text.clone());
+            files.insert(format!("{module}.rs").into(), self.modules[module].clone());
         }
+        let mut names = Names::new();
         for text in files.values() {
             names.extend(all_idents(text.parse().unwrap_or_default()));
         }
@@ -306,7 +304,7 @@ impl<'a> Source<'a> {
     /// The program that joins these exercises to the answers.
     fn check_program(&self, exercises: &[&Exercise]) -> Result<String> {
         let file = self.src.join("check.rs");
-        let text = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
+        let text = files::read(&file)?;
         let is_of = |line: &str, exercise: &Exercise| {
             line.contains(&format!("{}::answered_by(\"{}\"", exercise.item, exercise.id))
         };
@@ -353,25 +351,23 @@ fn question(file: &File) -> Result<Question> {
     ensure!(!clauses[0].is_empty(), "its declaration is empty");
     let last = clauses.last().and_then(|clause| clause.last()).context("it ends nowhere")?;
     let end = last.span().byte_range().end;
-    // `#[doc]`s and the path of the reference come before the first `:` that is no `::`, or `as`.
-    let mut named = clauses.concat().into_iter().peekable();
-    let mut tokens = Vec::new();
-    let mut reached = false;
-    while let Some(token) = named.next() {
-        let single = matches!(&token, TokenTree::Punct(it) if it.as_char() == ':' && it.spacing() == Spacing::Alone);
-        let second = matches!(&token, TokenTree::Punct(it) if it.as_char() == ':' && it.spacing() == Spacing::Joint);
-        if second && !reached {
-            named.next(); // `::`
-            continue;
+    // `#[doc]`s and the path of the reference come before the first `:` that is no part of `::`, or `as`.
+    let tokens = clauses.concat();
+    let after_the_path = |i: &usize| match &tokens[*i] {
+        TokenTree::Ident(name) => name == "as",
+        token => {
+            let follows =
+                i.checked_sub(1).is_some_and(|i| is_punct(&tokens[i], ':', Spacing::Joint));
+            is_punct(token, ':', Spacing::Alone) && !follows
         }
-        let is_as = matches!(&token, TokenTree::Ident(it) if it == "as");
-        if reached {
-            tokens.push(token);
-        } else if single || is_as {
-            reached = true;
-        }
-    }
-    Ok(Question { tokens: tokens.into_iter().collect(), end })
+    };
+    let path_ends = (0..tokens.len()).find(after_the_path).context("it names no reference")?;
+    let tokens = tokens.into_iter().skip(path_ends + 1).collect();
+    Ok(Question { tokens, end })
+}
+
+fn is_punct(token: &TokenTree, what: char, spacing: Spacing) -> bool {
+    matches!(token, TokenTree::Punct(it) if it.as_char() == what && it.spacing() == spacing)
 }
 
 /// The name that an item defines, or for a macro's call the type that it is about.
@@ -485,7 +481,9 @@ fn used(item: &ItemUse, needed: &Names, chapter: &Chapter) -> Option<ItemUse> {
 /// itself.
 fn idents(tokens: TokenStream) -> Names {
     fn collect(tokens: TokenStream, names: &mut Names, bound: &mut Names) {
-        let is = |token: Option<&TokenTree>, what: char, spacing| matches!(token, Some(TokenTree::Punct(it)) if it.as_char() == what && it.spacing() == spacing);
+        let is = |token: Option<&TokenTree>, what| {
+            token.is_some_and(|token| is_punct(token, what, Spacing::Alone))
+        };
         let tokens: Vec<TokenTree> = tokens.into_iter().collect();
         for (i, token) in tokens.iter().enumerate() {
             let (before, after) = (i.checked_sub(1).map(|i| &tokens[i]), tokens.get(i + 1));
@@ -496,10 +494,10 @@ fn idents(tokens: TokenStream) -> Names {
                     let binds =
                         matches!(before, Some(TokenTree::Ident(it)) if it == "let" || it == "mut");
                     // A field, or an argument with its type.
-                    let typed = is(after, ':', Spacing::Alone);
+                    let typed = is(after, ':');
                     if binds || typed {
                         bound.insert(name);
-                    } else if !is(before, '.', Spacing::Alone) {
+                    } else if !is(before, '.') {
                         names.insert(name);
                     }
                 }

@@ -5,7 +5,7 @@
 //! [`Request::Record`](crate::Request::Record).
 
 use crate::{
-    Check, Field, Fields, Grade, Limits, Report, Shown, Trial, Verification, Who,
+    Check, Field, Fields, Grade, Limits, Report, Trial, Verification, Who,
     exercise::Answer,
     recording::{Recording, recorded},
     run::{Run, run},
@@ -126,18 +126,8 @@ where
         let run = self.run(cases, limits)?;
         // Of one case alone no mistake can be named.
         let judged = bench(self.id, &recording, cases, case - 1).report(&run, || Ok(None))?;
-        let show = |fields: &[Field]| -> Vec<Shown> {
-            fields.iter().map(|field| Shown::of(field, judged.at.as_ref())).collect()
-        };
-        Ok(Some(Trial {
-            label: cases[0].label(),
-            of,
-            inputs: show(&cases[0].fields()),
-            steps: Vec::new(),
-            answer: run.answers.first().map_or(Vec::new(), |answer| show(answer)),
-            expected: show(recording.reference(case - 1)),
-            report: judged.report,
-        }))
+        let answer = run.answers.into_iter().next();
+        Ok(Some(judged.trial((&cases[0], of), &[], answer, recording.reference(case - 1))))
     }
 
     fn verify(&self, _seeds: u64, _limits: &Limits) -> io::Result<Verification> {

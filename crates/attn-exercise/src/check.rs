@@ -1,8 +1,8 @@
 //! What a check program does with an exercise, put together: run, judge, verify, work.
 
 use crate::{
-    Cases, Check, Failure, Field, Fields, Grade, Limits, Report, Shown, Symptom, Trial, Verdict,
-    Verification, Who,
+    Cases, Check, Failure, Fields, Grade, Limits, Report, Symptom, Trial, Verdict, Verification,
+    Who,
     diagnosis::Known,
     exercise::{Answer, Answered},
     recording::Recording,
@@ -40,7 +40,7 @@ where
     fn check(&self, who: Who, seed: u64, limits: &Limits) -> io::Result<Report> {
         let cases = (self.exercise.cases)(seed);
         let bench = Bench::new(self, &cases);
-        let run = self.run_one(who, &cases, limits)?;
+        let run = self.run_one(who, &cases, &[], limits)?;
         let diagnose = || Ok(self.run_known(&cases, limits)?.diagnose(&run));
         Ok(bench.report(&run, diagnose)?.report)
     }
@@ -48,8 +48,7 @@ where
     fn grade(&self, worker: &[String], seed: u64, limits: &Limits) -> io::Result<Grade> {
         let cases = (self.exercise.cases)(seed);
         let bench = Bench::new(self, &cases);
-        let mut runs = run(self.id, &[Who::Answer], &cases, worker, limits)?;
-        let run = runs.swap_remove(0);
+        let run = self.run_one(Who::Answer, &cases, worker, limits)?;
         let judged = AssertUnwindSafe(|| -> io::Result<Grade> {
             let diagnose = || Ok(self.run_known(&cases, limits)?.diagnose(&run));
             let report = bench.report(&run, diagnose)?.report;
@@ -90,22 +89,13 @@ where
         }
         cases = vec![cases.swap_remove(case - 1)];
         let bench = Bench::new(self, &cases);
-        let run = self.run_one(who, &cases, limits)?;
+        let run = self.run_one(who, &cases, &[], limits)?;
         let diagnose = || Ok(self.run_known(&cases, limits)?.diagnose(&run));
         let judged = bench.report(&run, diagnose)?;
-        let show = |fields: &[Field]| -> Vec<Shown> {
-            fields.iter().map(|field| Shown::of(field, judged.at.as_ref())).collect()
-        };
-        let expected = self.answer(Who::Solution, &cases[0]);
-        Ok(Some(Trial {
-            label: cases[0].label(),
-            of,
-            inputs: show(&cases[0].fields()),
-            steps: show(&(self.exercise.steps)(&cases[0])),
-            answer: run.answers.first().map_or(Vec::new(), |a| show(&a.fields())),
-            expected: show(&expected.fields()),
-            report: judged.report,
-        }))
+        let steps = (self.exercise.steps)(&cases[0]);
+        let answer = run.answers.first().map(A::fields);
+        let expected = self.answer(Who::Solution, &cases[0]).fields();
+        Ok(Some(judged.trial((&cases[0], of), &steps, answer, &expected)))
     }
 }
 
@@ -114,9 +104,15 @@ where
     C: Serialize,
     A: DeserializeOwned,
 {
-    /// Runs one body on the cases.
-    pub(crate) fn run_one(&self, who: Who, cases: &[C], limits: &Limits) -> io::Result<Run<A>> {
-        let mut runs = run(self.id, &[who], cases, &[], limits)?;
+    /// Runs one body on the cases, in this program or by the command `worker`.
+    pub(crate) fn run_one(
+        &self,
+        who: Who,
+        cases: &[C],
+        worker: &[String],
+        limits: &Limits,
+    ) -> io::Result<Run<A>> {
+        let mut runs = run(self.id, &[who], cases, worker, limits)?;
         Ok(runs.swap_remove(0))
     }
 

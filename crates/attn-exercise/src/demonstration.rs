@@ -6,7 +6,9 @@
 //! `--n 65536` may have been asked for; the limits are on each call of a learner's function.
 
 use crate::{
-    Limits, Symptom, memory,
+    Limits, Symptom,
+    group::lead_a_group,
+    memory,
     watch::Ended,
     worker::{FAILED, Panic, STACK, TODO, encode, end_with_group, keep_panics},
 };
@@ -301,10 +303,7 @@ impl Watched {
             .stdout(stdout)
             .stderr(Stdio::piped());
         let mut command = CommandWrap::from(command);
-        #[cfg(unix)]
-        command.wrap(process_wrap::std::ProcessGroup::leader());
-        #[cfg(windows)]
-        command.wrap(process_wrap::std::JobObject);
+        lead_a_group(&mut command);
         let mut child = command.spawn()?;
         let stderr = child.stderr().take().expect("it is piped");
         let messages = Some(thread::spawn(move || pass_on(stderr)));

@@ -27,6 +27,7 @@ mod diagnosis;
 mod exercise;
 mod fields;
 mod gradcheck;
+mod group;
 mod input;
 pub mod judge;
 mod limits;
@@ -54,6 +55,7 @@ pub use demonstration::{
 pub use exercise::{Check, Exercise, Inherited, Mistake, Who};
 pub use fields::{Field, Fields, Value, field};
 pub use gradcheck::{Gradcheck, gradcheck};
+pub use group::lead_a_group;
 pub use input::{
     Choices, Given, Input, NUDGES, SOME_MASKS, SOME_VALUES, Sizes, some_mask, some_values,
 };

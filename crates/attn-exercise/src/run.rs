@@ -2,6 +2,7 @@
 
 use crate::{
     Limits, Place, Printed, Request, Symptom, Who,
+    group::lead_a_group,
     stop::{Stop, shortened},
     watch::watch,
     worker::{FAILED, Frame, Outcome, Panic, encode, read_frames},
@@ -122,6 +123,7 @@ fn run_in_one_worker<C: Serialize, A: DeserializeOwned>(
     limits: &Limits,
 ) -> io::Result<Vec<Run<A>>> {
     let dir = tempfile::tempdir()?;
+    let all = who.len() * cases.len();
     let path = |name| dir.path().join(name);
     fs::write(path("cases"), encode(&cases)?).map_err(|error| at(dir.path(), error))?;
     let request = Request::Work {
@@ -145,13 +147,9 @@ fn run_in_one_worker<C: Serialize, A: DeserializeOwned>(
             .stdout(printed.try_clone().map_or(Stdio::null(), Stdio::from))
             .stderr(printed);
     });
-    #[cfg(unix)]
-    command.wrap(process_wrap::std::ProcessGroup::leader());
-    #[cfg(windows)]
-    command.wrap(process_wrap::std::JobObject);
+    lead_a_group(&mut command);
     let mut child = command.spawn()?;
-    let ended =
-        watch(child.as_mut(), &path("outcomes"), &path("printed"), who.len() * cases.len(), limits);
+    let ended = watch(child.as_mut(), &path("outcomes"), &path("printed"), all, limits);
     // The whole group, so that nothing that the answer started stays behind.
     let _ = child.start_kill();
     child.wait()?;
@@ -164,8 +162,7 @@ fn run_in_one_worker<C: Serialize, A: DeserializeOwned>(
         let why = why.lines().last().unwrap_or("no reason given");
         return Err(at(dir.path(), io::Error::other(why)));
     }
-    let frames =
-        read_frames(&fs::read(path("outcomes")).unwrap_or_default(), who.len() * cases.len());
+    let frames = read_frames(&fs::read(path("outcomes")).unwrap_or_default(), all);
     let mut runs = vec![Run::new()];
     let mut start = 0;
     for Frame { outcome, printed } in frames {

@@ -1,7 +1,7 @@
 //! From what came back to a verdict: the first failure, and the mistake that explains it.
 
 use crate::{
-    Diagnosis, Failure, Fields, Finding, Place, Report, Symptom, Verdict,
+    Diagnosis, Failure, Field, Fields, Finding, Place, Report, Shown, Symptom, Trial, Verdict,
     exercise::Answered,
     judge::{Judge, Refusal},
     run::{Ending, Run},
@@ -58,6 +58,30 @@ struct Wrong {
 pub(crate) struct Judged {
     pub report: Report,
     pub at: Option<(String, Vec<usize>)>,
+}
+
+impl Judged {
+    /// All about the one case that was judged, of so many. The wrong entry is looked for wherever its part is shown.
+    pub fn trial(
+        self,
+        (case, of): (&impl Fields, usize),
+        steps: &[Field],
+        answer: Option<Vec<Field>>,
+        expected: &[Field],
+    ) -> Trial {
+        let show = |fields: &[Field]| -> Vec<Shown> {
+            fields.iter().map(|field| Shown::of(field, self.at.as_ref())).collect()
+        };
+        Trial {
+            label: case.label(),
+            of,
+            inputs: show(&case.fields()),
+            steps: show(steps),
+            answer: show(&answer.unwrap_or_default()),
+            expected: show(expected),
+            report: self.report,
+        }
+    }
 }
 
 impl<C: Fields, A: Fields> Bench<'_, C, A> {
