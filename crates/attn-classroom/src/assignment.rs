@@ -4,7 +4,6 @@
 //! use attn_classroom::assignment::Assignment;
 //! let assignment = Assignment::parse("week3.toml", r#"
 //!     title = "Week 3"
-//!     chapter = 3
 //!     course = "5f0c2b"
 //!     due = "2027-03-01T23:59:00+01:00"
 //!     late = { per_day = 10, at_most_days = 3 }
@@ -52,8 +51,6 @@ pub type Extensions = Times;
 pub struct Assignment {
     /// What it is called, for people.
     pub title: String,
-    /// The chapter that it is about.
-    pub chapter: u32,
     /// The fingerprint of the exported workspace. Results of another one cannot be compared.
     pub course: String,
     /// When it is due.

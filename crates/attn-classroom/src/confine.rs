@@ -15,7 +15,7 @@
 //! Elsewhere there are only the limits on time, memory and output that the grader itself watches. [`probe`] tries
 //! out what holds, rather than believing it.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -65,6 +65,46 @@ impl Holds {
             (self.processes, "other processes"),
         ];
         all.into_iter().filter(|(holds, _)| !holds).map(|(_, what)| what).collect()
+    }
+}
+
+/// What to do where submissions cannot be kept in their place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Policy {
+    /// Grade nothing
+    Require,
+    /// Say what is missing, and grade
+    Warn,
+}
+
+impl Policy {
+    /// Makes sure that submissions are kept in their place, or warns.
+    ///
+    /// # Errors
+    /// Names what they would not be kept away from, where that is required.
+    pub fn expect(self) -> Result<()> {
+        let holds = match probe() {
+            Ok(holds) => holds,
+            Err(error) if self == Policy::Require => return Err(error),
+            Err(error) => {
+                attn::complain(format_args!("{error:#}"));
+                return Ok(());
+            }
+        };
+        if holds.all() {
+            return Ok(());
+        }
+        let missing = holds.missing().join(", ");
+        ensure!(
+            self == Policy::Warn,
+            "submissions cannot be kept away from {missing} on this system. Grade on Linux 6.12 or newer, or in a \
+             container without anything of value, with --confinement warn"
+        );
+        attn::complain(format_args!(
+            "Submissions are not kept away from {missing} on this system."
+        ));
+        Ok(())
     }
 }
 

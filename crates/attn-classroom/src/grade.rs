@@ -47,24 +47,30 @@ pub struct Settings {
 
 /// Grades the submissions to one assignment.
 pub struct Grader<'a> {
-    chapter: &'a Chapter,
     assignment: &'a Assignment,
     settings: Settings,
-    /// The asked exercises, with what each is worth.
-    exercises: Vec<(&'a Exercise, f64)>,
+    /// The asked exercises in the assignment's order, with what each is worth.
+    exercises: Vec<(&'a Chapter, &'a Exercise, f64)>,
+    chapters: Vec<Asked<'a>>,
     /// Where it works: slots, the judge, and what has been found.
     work: PathBuf,
     slots: Vec<PathBuf>,
-    judge: PathBuf,
     /// What the students' workspace is now.
     workspace: String,
-    /// What the judge and the exercises are, as far as a result depends on them.
-    fingerprint: String,
     toolchain: Toolchain,
     /// This program under the name cargo.
     stand_in: PathBuf,
     /// Nobody else grades here meanwhile.
     _lock: Option<File>,
+}
+
+/// A chapter with what is asked of it.
+struct Asked<'a> {
+    chapter: &'a Chapter,
+    ids: Vec<String>,
+    judge: PathBuf,
+    /// What the judge and the exercises are, as far as a result depends on them.
+    fingerprint: String,
 }
 
 impl<'a> Grader<'a> {
@@ -73,19 +79,18 @@ impl<'a> Grader<'a> {
     /// # Errors
     /// When the assignment asks what is not there or cannot be handed out, a file cannot be read or written, or something
     /// does not compile.
-    pub fn new(
-        course: &'a Course,
-        assignment: &'a Assignment,
-        settings: Settings,
-        work: &Path,
-    ) -> Result<Self> {
-        let chapter = course.chapter(assignment.chapter)?;
-        let export = Export::new(course, &[assignment.chapter])?;
+    pub fn new(course: &'a Course, assignment: &'a Assignment, settings: Settings) -> Result<Self> {
+        let export = Export::new(course, &assignment.chapters())?;
         let mut exercises = Vec::new();
         for asked in &assignment.exercises {
-            exercises.push((export.exercise(&asked.id)?, asked.points));
+            export.exercise(&asked.id)?;
+            let (chapter, exercise) = course.exercise(&asked.id)?;
+            exercises.push((chapter, exercise, asked.points));
         }
-        fs::create_dir_all(work).with_context(|| work.display().to_string())?;
+        let numbers: Vec<String> =
+            assignment.chapters().iter().map(|number| format!("{number:02}")).collect();
+        let work = course.root.join(".attn/classroom").join(numbers.join("-"));
+        fs::create_dir_all(&work).with_context(|| work.display().to_string())?;
         let work = work.canonicalize()?;
         let lock = files::lock(&work.join("lock"), || {
             attn::complain(format_args!("Another grading is running; waiting for its end …"));
@@ -101,29 +106,33 @@ impl<'a> Grader<'a> {
                 fs::create_dir_all(slot.join(folder))?;
             }
         }
-        let judge = work.join(format!("judge{}", env::consts::EXE_SUFFIX));
-        let program = compile::without_learner(course, chapter)?;
-        fs::copy(program.path(), &judge).context("the judge cannot be copied")?;
-        drop(program);
         let workspace = export.fingerprint(&slots[0])?;
         if workspace != assignment.course {
             attn::complain(format_args!(
                 "The course has changed since this was handed out; submissions are graded by what it is now."
             ));
         }
-        let fingerprint = hash(&[&fs::read(&judge)?, workspace.as_bytes()]);
+        let mut chapters = Vec::new();
+        for number in assignment.chapters() {
+            let chapter = course.chapter(number)?;
+            let judge = work.join(format!("judge-{number:02}{}", env::consts::EXE_SUFFIX));
+            let program = compile::without_learner(course, chapter)?;
+            fs::copy(program.path(), &judge).context("the judge cannot be copied")?;
+            let fingerprint = hash(&[&fs::read(&judge)?, workspace.as_bytes()]);
+            let own = exercises.iter().filter(|(of, ..)| of.number == number);
+            let ids = own.map(|(_, exercise, _)| exercise.id.clone()).collect();
+            chapters.push(Asked { chapter, ids, judge, fingerprint });
+        }
         let toolchain = Toolchain::find()?;
         let stand_in = stand_in(&work)?;
         let grader = Grader {
-            chapter,
             assignment,
             settings,
             exercises,
+            chapters,
             work,
             slots,
-            judge,
             workspace,
-            fingerprint,
             toolchain,
             stand_in,
             _lock: lock,
@@ -140,9 +149,12 @@ impl<'a> Grader<'a> {
         spinner.set_message(
             "Compiling what all submissions need (the first time takes some minutes) …",
         );
-        for slot in &self.slots {
-            let starter = fs::read_to_string(slot.join(self.chapter.starter()))?;
-            let found = self.attempt(slot, &starter).context("the starter cannot be tried")?;
+        let everywhere =
+            self.slots.iter().flat_map(|slot| self.chapters.iter().map(move |it| (slot, it)));
+        for (slot, asked) in everywhere {
+            let starter = fs::read_to_string(slot.join(asked.chapter.starter()))?;
+            let found =
+                self.attempt(slot, asked, &starter).context("the starter cannot be tried")?;
             let refused = found.iter().find_map(|(id, attempt)| {
                 let verdict = match attempt {
                     Attempt::Refused(verdict) => verdict,
@@ -192,27 +204,32 @@ impl<'a> Grader<'a> {
             workers.into_iter().try_for_each(|worker| worker.join().expect("it does not panic"))
         })?;
         bar.finish_and_clear();
-        let Assignment { title, chapter, .. } = self.assignment;
+        let (title, chapters) = (self.assignment.title.clone(), self.assignment.chapters());
         let students = students.into_inner().expect("not poisoned");
         let workspace = self.workspace.clone();
-        Ok(Results::new(title.clone(), *chapter, workspace, self.settings.seed, students)?)
+        Ok(Results::new(title, chapters, workspace, self.settings.seed, students)?)
     }
 
     fn student(&self, slot: &Path, submission: &Submission, extensions: &Times) -> Result<Student> {
         let Submission { name, submitted, notes, read, .. } = submission;
         let mut notes = notes.clone();
-        let none = Files { answers: String::new(), predictions: None };
+        let none = Files { answers: BTreeMap::new(), predictions: None };
         let (files, refused) = match read {
             Ok(files) => (files, None),
             Err(refusal) => (&none, Some(refusal.to_string())),
         };
-        let attempts = match refused {
-            None => self.remembered(slot, &files.answers, &mut notes)?,
-            Some(_) => BTreeMap::new(),
-        };
-        let exercises = self.exercises.iter().map(|(exercise, of)| {
+        let mut attempts = BTreeMap::new();
+        for asked in &self.chapters {
+            if let Some(answers) = files.answers.get(&asked.chapter.number) {
+                attempts.extend(self.remembered(slot, asked, answers, &mut notes)?);
+            }
+        }
+        let exercises = self.exercises.iter().map(|(chapter, exercise, of)| {
             let attempt = attempts.get(&exercise.id);
             let mut graded = credit(exercise, *of, attempt);
+            if attempt.is_none() && !files.answers.contains_key(&chapter.number) {
+                graded.private = "nothing of its chapter was handed in".into();
+            }
             if refused.is_some() {
                 graded.private = "the submission could not be read".into();
             }
@@ -279,16 +296,15 @@ impl<'a> Grader<'a> {
     fn remembered(
         &self,
         slot: &Path,
+        asked: &Asked,
         answers: &str,
         notes: &mut Vec<String>,
     ) -> Result<BTreeMap<String, Attempt>> {
         let seed = self.settings.seed.to_le_bytes();
         let limits = serde_json::to_vec(&self.settings.limits)?;
-        let ids: Vec<&str> =
-            self.exercises.iter().map(|(exercise, _)| exercise.id.as_str()).collect();
-        let ids = ids.join(" ");
+        let ids = asked.ids.join(" ");
         let parts =
-            [self.fingerprint.as_bytes(), ids.as_bytes(), &seed, &limits, answers.as_bytes()];
+            [asked.fingerprint.as_bytes(), ids.as_bytes(), &seed, &limits, answers.as_bytes()];
         let key = hash(&parts);
         let file = self.work.join("found").join(format!("{key}.json"));
         if let Ok(text) = fs::read(&file)
@@ -296,7 +312,7 @@ impl<'a> Grader<'a> {
         {
             return Ok(found);
         }
-        match self.attempt(slot, answers) {
+        match self.attempt(slot, asked, answers) {
             Ok(found) => {
                 // Time depends on what else the machine does, so it gets another chance.
                 if !found.values().any(Attempt::ran_out_of_time) {
@@ -314,12 +330,17 @@ impl<'a> Grader<'a> {
     }
 
     /// Compiles and tries some answers, in a process of its own.
-    fn attempt(&self, slot: &Path, answers: &str) -> Result<BTreeMap<String, Attempt>> {
+    fn attempt(
+        &self,
+        slot: &Path,
+        asked: &Asked,
+        answers: &str,
+    ) -> Result<BTreeMap<String, Attempt>> {
         let task = Task {
             slot: slot.into(),
-            judge: self.judge.clone(),
-            chapter: self.assignment.chapter,
-            ids: self.exercises.iter().map(|(exercise, _)| exercise.id.clone()).collect(),
+            judge: asked.judge.clone(),
+            chapter: asked.chapter.number,
+            ids: asked.ids.clone(),
             seed: self.settings.seed,
             answers: answers.into(),
             limits: self.settings.limits.clone(),

@@ -20,51 +20,58 @@ use walkdir::WalkDir;
 pub struct Made {
     /// How many exercises are in it.
     pub exercises: usize,
-    /// The exercises of the chapter that are not, each with the reason.
+    /// The exercises of the chapters that are not, each with the reason.
     pub left_out: Vec<(String, String)>,
     /// The assignment file to grade by, if it was written.
     pub assignment: Option<PathBuf>,
 }
 
-/// Makes the folder `out` for students. Without an assignment, one is written beside the folder: all exercises, for the
-/// points that they have in the course, due at `due`.
+/// What is handed out.
+pub enum What {
+    /// All exercises of some chapters, for the points that they have in the course. Their assignment is written.
+    Chapters {
+        /// The chapters' numbers.
+        numbers: Vec<u32>,
+        /// When it is due.
+        due: Moment,
+    },
+    /// What a teacher has written down.
+    Assignment(Assignment),
+}
+
+/// Makes the folder `out` for students. An assignment that is not there yet is written beside the folder.
 ///
 /// # Errors
-/// When the folder holds something else, the chapter cannot be handed out, or a file cannot be read or written.
-pub fn hand_out(
-    course: &Course,
-    number: u32,
-    out: &Path,
-    due: Option<Moment>,
-    assignment: Option<Assignment>,
-    with_book: bool,
-) -> Result<Made> {
+/// When the folder holds something else, the chapters cannot be handed out together, or a file cannot be read or
+/// written.
+pub fn hand_out(course: &Course, what: What, out: &Path, with_book: bool) -> Result<Made> {
     course.expect_whole("handing out")?;
     expect_own(out)?;
-    let chapter = course.chapter(number)?;
-    let export = Export::new(course, &[number])?;
+    let mut numbers = match &what {
+        What::Chapters { numbers, .. } => numbers.clone(),
+        What::Assignment(assignment) => assignment.chapters(),
+    };
+    numbers.sort_unstable();
+    numbers.dedup();
+    let chapters =
+        numbers.iter().map(|number| course.chapter(*number)).collect::<Result<Vec<_>>>()?;
+    let export = Export::new(course, &numbers)?;
     export.write(out)?;
     let fingerprint = export.fingerprint(out)?;
     let mut written = None;
-    let assignment = match assignment {
-        Some(assignment) => {
-            ensure!(
-                assignment.chapter == number,
-                "the assignment is about chapter {}",
-                assignment.chapter
-            );
+    let assignment = match what {
+        What::Assignment(assignment) => {
             for asked in &assignment.exercises {
                 export.exercise(&asked.id)?;
             }
             Assignment { course: fingerprint, ..assignment }
         }
-        None => {
+        What::Chapters { due, .. } => {
             let all = export.exercises();
             let assignment = Assignment {
-                title: format!("Chapter {number}: {}", chapter.title),
-                chapter: number,
+                title: title(&chapters),
                 course: fingerprint,
-                due: due.context("it has to be due some time")?,
+                due,
                 late: Late::None,
                 hints: true,
                 exercises: all
@@ -90,13 +97,15 @@ pub fn hand_out(
         }
     };
     if !assignment.hints {
-        without_hints(&out.join(&chapter.dir).join("chapter.toml"))?;
+        for chapter in &chapters {
+            without_hints(&out.join(&chapter.dir).join("chapter.toml"))?;
+        }
     }
     files::write(&out.join(ASSIGNMENT), for_students(&assignment)?)?;
     if !assignment.questions.is_empty() {
         files::write(&out.join("predictions.toml"), predictions(&assignment))?;
     }
-    files::write(&out.join("README.md"), readme(chapter, &assignment, with_book))?;
+    files::write(&out.join("README.md"), readme(&chapters, &assignment, with_book))?;
     files::write(&out.join(".gitignore"), "/target\n/.attn\n")?;
     for file in ["AGENTS.md", ".vscode/settings.json"] {
         let from = course.root.join(file);
@@ -105,10 +114,21 @@ pub fn hand_out(
         }
     }
     if with_book {
-        book(course, chapter, out)?;
+        book(course, &chapters, out)?;
     }
     let exercises = export.exercises().count();
     Ok(Made { exercises, left_out: export.left_out, assignment: written })
+}
+
+/// What an assignment about some chapters is called.
+fn title(chapters: &[&Chapter]) -> String {
+    match chapters {
+        [chapter] => format!("Chapter {}: {}", chapter.number, chapter.title),
+        _ => {
+            let titles = chapters.iter().map(|chapter| chapter.title.as_str());
+            titles.collect::<Vec<_>>().join("; ")
+        }
+    }
 }
 
 /// Makes sure that a folder is not there yet, is empty, or was made here before: what is in it will be gone.
@@ -165,14 +185,17 @@ fn predictions(assignment: &Assignment) -> String {
 }
 
 /// The page that says how to go on.
-fn readme(chapter: &Chapter, assignment: &Assignment, with_book: bool) -> String {
-    let Chapter { number, .. } = chapter;
-    let answers = chapter.answers().display().to_string();
+fn readme(chapters: &[&Chapter], assignment: &Assignment, with_book: bool) -> String {
+    let answers: Vec<String> =
+        chapters.iter().map(|chapter| format!("`{}`", chapter.answers().display())).collect();
+    let answers = answers.join(" and ");
+    let number = chapters[0].number;
     let Assignment { title, due, exercises, questions, .. } = assignment;
     let list: String = exercises
         .iter()
         .map(|asked| {
-            let exercise = chapter.exercises.iter().find(|exercise| exercise.id == asked.id);
+            let mut all = chapters.iter().flat_map(|chapter| &chapter.exercises);
+            let exercise = all.find(|exercise| exercise.id == asked.id);
             let (item, title) = exercise.map_or(("", ""), |e| (&e.item, &e.title));
             format!("| {} | `{item}` | {title} | {} |\n", asked.id, asked.points)
         })
@@ -182,14 +205,20 @@ fn readme(chapter: &Chapter, assignment: &Assignment, with_book: bool) -> String
         true => format!(", `cargo attn hint {first}` gives a hint"),
         false => String::new(),
     };
+    let hand_in = match chapters {
+        [_] => format!("Hand in {answers}: the file alone, or this folder as an archive."),
+        _ => {
+            format!("Hand in {answers}: this folder as an archive, or both files in their folders.")
+        }
+    };
     let mut text = format!(
         "# {title}\n\nDue: {due}\n\n\
          You need [Rust](https://www.rust-lang.org/tools/install) {} or newer, and an editor.\n\n\
-         1. Open `{answers}`. Each exercise is a function whose body is a `todo!`.\n\
+         1. Open {answers}. Each exercise is a function whose body is a `todo!`.\n\
          2. Write a body, save, and check it: `cargo attn check {first}`. The first time this compiles for a few \
          minutes. `cargo attn watch {number}` checks on every save.\n\
          3. Stuck? `cargo attn try {first}` shows a case{hint}.\n\
-         4. Hand in `{answers}`: the file alone, or this folder as an archive. Nothing else of it is graded.\n",
+         4. {hand_in} Nothing else of it is graded.\n",
         env!("CARGO_PKG_RUST_VERSION"),
     );
     if with_book {
@@ -206,20 +235,22 @@ fn readme(chapter: &Chapter, assignment: &Assignment, with_book: bool) -> String
     text
 }
 
-/// Builds the book without the solutions of a chapter into the folder `book`.
-fn book(course: &Course, chapter: &Chapter, out: &Path) -> Result<()> {
+/// Builds the book without the solutions of these chapters into the folder `book`.
+fn book(course: &Course, chapters: &[&Chapter], out: &Path) -> Result<()> {
     let program = compile::book(course)?;
     let scratch = tempfile::tempdir()?;
     copy::copy(&course.root, scratch.path(), copy::WHOLE)?;
     let pages = scratch.path().join("book/src");
-    let name = match chapter.number {
-        0 => "primer".into(),
-        number => format!("ch{number:02}"),
-    };
-    let solutions = pages.join(format!("{name}-solutions.md"));
-    ensure!(solutions.is_file(), "chapter {} has no page of solutions", chapter.number);
-    let text = "# Solutions\n\nThis chapter is an assignment. Its solutions come after the due date, from whoever set it.\n";
-    fs::write(&solutions, text)?;
+    for chapter in chapters {
+        let name = match chapter.number {
+            0 => "primer".into(),
+            number => format!("ch{number:02}"),
+        };
+        let solutions = pages.join(format!("{name}-solutions.md"));
+        ensure!(solutions.is_file(), "chapter {} has no page of solutions", chapter.number);
+        let text = "# Solutions\n\nThis chapter is an assignment. Its solutions come after the due date, from whoever set it.\n";
+        fs::write(&solutions, text)?;
+    }
     let book = scratch.path().join("book");
     let built = Command::new(program)
         .arg("--book")

@@ -12,6 +12,7 @@
 //! * [`grade`]: a class.
 //! * [`results`]: what came out, in a form that no learning platform owns.
 //! * [`reports`]: the same results for a platform, a teacher or a student.
+//! * [`platform`]: the grader where a platform runs it.
 //! * [`similar`]: which submissions share more than the starter gives.
 
 pub mod assignment;
@@ -25,6 +26,7 @@ pub mod hand_out;
 mod moment;
 mod names;
 mod number;
+pub mod platform;
 pub mod question;
 pub mod reports;
 pub mod results;

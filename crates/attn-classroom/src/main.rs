@@ -1,21 +1,22 @@
 //! The classroom's program: `cargo attn classroom` and `cargo attn grade` start it.
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use attn::{Course, files, program};
 use attn_classroom::{
     Moment,
     assignment::{Assignment, Times},
     attempt::Task,
     confine::{self, Place},
-    grade::{Grader, Settings},
-    hand_out,
+    grade::{Grader, Settings as Grading},
+    hand_out::{What, hand_out},
+    platform::{self, Settings, classroom50, gradescope},
     reports::{
         self,
         difference::Difference,
         overview::{Overview, html, text},
     },
     results::Results,
-    similar::{Written, similar},
+    similar::{Similar, Written, similar},
     submission::{Source, Submission, Wanted, collect},
     toolchain::{CONFINED, Confined},
 };
@@ -42,9 +43,9 @@ struct Arguments {
 enum Command {
     /// Make a workspace for students, and the assignment file to grade by
     Export {
-        /// The chapter
-        #[arg(long)]
-        chapter: u32,
+        /// The chapter; several at once, where none calls another
+        #[arg(long, required_unless_present = "assignment", conflicts_with = "assignment")]
+        chapter: Vec<u32>,
         /// The folder to make; the assignment file is written beside it
         #[arg(long)]
         out: PathBuf,
@@ -69,12 +70,35 @@ enum Command {
         #[arg(long)]
         out: PathBuf,
     },
+    /// Say which submissions share more than the starter gives
+    Similar {
+        /// Each a student's folder, archive or file; or one folder of many
+        #[arg(required = true)]
+        submissions: Vec<PathBuf>,
+        /// The assignment file
+        #[arg(long)]
+        assignment: PathBuf,
+    },
     /// Say who changed, and why, between two gradings
     Compare {
         /// The earlier results.json
         before: PathBuf,
         /// The later one
         after: PathBuf,
+    },
+    /// Pack the grader for a learning platform
+    Autograder {
+        /// The platform
+        #[arg(value_enum)]
+        platform: Platform,
+        /// The assignment file
+        #[arg(long)]
+        assignment: PathBuf,
+        /// The archive or folder to make
+        #[arg(long)]
+        out: PathBuf,
+        #[command(flatten)]
+        settings: Settings,
     },
     /// Say what a submission is kept away from on this system
     Probe,
@@ -83,6 +107,26 @@ enum Command {
     BreakOut {
         /// A folder of the probe's
         dir: PathBuf,
+    },
+    /// Compile in an autograder what all submissions need
+    #[command(hide = true)]
+    WarmUp {
+        /// What was packed
+        bundle: PathBuf,
+    },
+    /// Grade the submission in Gradescope's container
+    #[command(hide = true)]
+    OnGradescope {
+        /// Gradescope's folder
+        autograder: PathBuf,
+    },
+    /// Grade a student's checkout in Classroom 50's job
+    #[command(hide = true)]
+    OnClassroom50 {
+        /// What was packed
+        bundle: PathBuf,
+        /// The student's repository
+        checkout: PathBuf,
     },
     /// Compile and try one submission
     #[command(hide = true)]
@@ -119,30 +163,23 @@ struct Grade {
     /// A table `student,due` of extensions
     #[arg(long)]
     extensions: Option<PathBuf>,
-    /// Of the hidden cases; keep it to yourself
-    #[arg(long, default_value_t = 20_270_301)]
-    seed: u64,
     /// Grade only the K-th of N parts, as in 3/8
     #[arg(long)]
     shard: Option<Shard>,
     /// How many submissions at a time; as many as there are cores, otherwise
     #[arg(long)]
     at_once: Option<usize>,
-    /// How long one case may take
-    #[arg(long, default_value_t = Limits::default().seconds)]
-    seconds: u64,
-    /// What to do where submissions cannot be kept in their place
-    #[arg(long, value_enum, default_value_t = Confinement::Require)]
-    confinement: Confinement,
+    #[command(flatten)]
+    settings: Settings,
 }
 
-/// What to do where submissions cannot be kept in their place.
-#[derive(Clone, Copy, PartialEq, ValueEnum)]
-enum Confinement {
-    /// Grade nothing
-    Require,
-    /// Say what is missing, and grade
-    Warn,
+/// Where submissions are graded one by one, as they are handed in.
+#[derive(Clone, Copy, ValueEnum)]
+enum Platform {
+    /// An archive to upload as the autograder
+    Gradescope,
+    /// A folder for the classroom's repository
+    Classroom50,
 }
 
 /// A part of a class.
@@ -189,12 +226,16 @@ fn run() -> Result<()> {
     match Arguments::parse().command {
         Command::Export { chapter, out, due, assignment, without_book } => {
             let course = Course::find()?;
-            let assignment = assignment.map(|file| Assignment::read(&file)).transpose()?;
-            let made = hand_out::hand_out(&course, chapter, &out, due, assignment, !without_book)?;
+            let what = match (assignment, due) {
+                (Some(file), _) => What::Assignment(Assignment::read(&file)?),
+                (None, Some(due)) => What::Chapters { numbers: chapter, due },
+                (None, None) => bail!("it has to be due some time: --due"),
+            };
+            let made = hand_out(&course, what, &out, !without_book)?;
             for (id, why) in &made.left_out {
                 println!("{id} is not in it: {why}.");
             }
-            println!("{} exercises of chapter {chapter} are in {}.", made.exercises, out.display());
+            println!("{} exercises are in {}.", made.exercises, out.display());
             if let Some(file) = made.assignment {
                 println!("What they are worth, and when it is due: {}.", file.display());
                 println!(
@@ -208,6 +249,11 @@ fn run() -> Result<()> {
             let parts = results.iter().map(|file| read(file)).collect::<Result<Vec<_>>>()?;
             write_reports(&Results::merge(parts)?, &out)?;
         }
+        Command::Similar { submissions, assignment } => {
+            let assignment = Assignment::read(&assignment)?;
+            let class = collected(&submissions, &assignment, &Times::default())?;
+            print!("{}", alike(&Course::find()?, &assignment, &class)?.text());
+        }
         Command::Compare { before, after } => {
             let difference = Difference::between(&read(&before)?, &read(&after)?)?;
             print!("{}", difference.text());
@@ -216,6 +262,25 @@ fn run() -> Result<()> {
         Command::BreakOut { dir } => {
             println!("{}", serde_json::to_string(&confine::break_out(&dir)?)?);
         }
+        Command::Autograder { platform, assignment, out, settings } => {
+            let course = Course::find()?;
+            match platform {
+                Platform::Gradescope => {
+                    gradescope::archive(&course, &assignment, settings, &out)?;
+                    println!("{} is Gradescope's autograder: upload it.", out.display());
+                }
+                Platform::Classroom50 => {
+                    classroom50::folder(&course, &assignment, settings, &out)?;
+                    println!(
+                        "{} is an autograder: copy it to CLASSROOM/autograders/ASSIGNMENT.",
+                        out.display()
+                    );
+                }
+            }
+        }
+        Command::WarmUp { bundle } => platform::warm_up(&bundle)?,
+        Command::OnGradescope { autograder } => gradescope::run(&autograder)?,
+        Command::OnClassroom50 { bundle, checkout } => classroom50::run(&bundle, &checkout)?,
         Command::Attempt { task, found } => {
             let task: Task = serde_json::from_str(&fs::read_to_string(&task)?)?;
             fs::write(&found, serde_json::to_string(&task.attempt()?)?)?;
@@ -235,10 +300,7 @@ impl Grade {
         };
         let submitted = times(&self.submitted, "submitted")?;
         let extensions = times(&self.extensions, "due")?;
-        let wanted = Wanted::in_chapter(assignment.chapter);
-        let sources = self.submissions.iter().map(|path| Source::guess(path, &wanted));
-        let mut submissions =
-            collect(&sources.collect::<Result<Vec<_>, _>>()?, &wanted, &submitted)?;
+        let mut submissions = collected(&self.submissions, &assignment, &submitted)?;
         for (table, times) in [("submitted", &submitted), ("extensions", &extensions)] {
             for stranger in times.strangers(submissions.iter().map(|it| it.name.as_str())) {
                 eprintln!("--{table} names {stranger}, who handed nothing in");
@@ -248,43 +310,26 @@ impl Grade {
             let mut at = 0..;
             submissions.retain(|_| at.next().is_some_and(|i: usize| i % of == part - 1));
         }
-        self.expect_confinement()?;
+        self.settings.confinement.expect()?;
         let cores = thread::available_parallelism().map_or(1, NonZero::get);
-        let settings = Settings {
-            seed: self.seed,
+        let settings = Grading {
+            seed: self.settings.seed,
             at_once: self.at_once.unwrap_or(cores).min(submissions.len().max(1)),
-            limits: Limits { seconds: self.seconds, ..Limits::default() },
+            limits: Limits { seconds: self.settings.seconds, ..Limits::default() },
         };
-        let work = course.root.join(format!(".attn/classroom/{:02}", assignment.chapter));
-        let grader = Grader::new(&course, &assignment, settings, &work)?;
+        let grader = Grader::new(&course, &assignment, settings)?;
         let results = grader.grade(&submissions, &extensions)?;
-        let chapter = course.chapter(assignment.chapter)?;
-        let starter = files::read(&course.root.join(chapter.starter()))?;
-        write_similar(&starter, &submissions, &self.out)?;
-        write_reports(&results, &self.out)
-    }
-
-    /// Makes sure that submissions are kept in their place, or warns, by policy.
-    fn expect_confinement(&self) -> Result<()> {
-        let holds = match confine::probe() {
-            Ok(holds) => holds,
-            Err(error) if self.confinement == Confinement::Require => return Err(error),
-            Err(error) => {
-                eprintln!("{error:#}");
-                return Ok(());
+        match self.shard {
+            None => {
+                let alike = alike(&course, &assignment, &submissions)?;
+                files::write(&self.out.join("similar.txt"), alike.text())?;
             }
-        };
-        if holds.all() {
-            return Ok(());
+            // Who copied may be in another part.
+            Some(_) => eprintln!(
+                "Which submissions are alike, `cargo attn classroom similar` says for all at once."
+            ),
         }
-        let missing = holds.missing().join(", ");
-        ensure!(
-            self.confinement == Confinement::Warn,
-            "submissions cannot be kept away from {missing} on this system. Grade on Linux 6.12 or newer, or in a \
-             container without anything of value, with --confinement warn"
-        );
-        eprintln!("Submissions are not kept away from {missing} on this system.");
-        Ok(())
+        write_reports(&results, &self.out)
     }
 }
 
@@ -313,17 +358,32 @@ fn write_reports(results: &Results, out: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Says which submissions share much, where there are two to compare.
-fn write_similar(starter: &str, submissions: &[Submission], out: &Path) -> Result<()> {
-    let read = submissions.iter().filter_map(|submission| {
-        let files = submission.read.as_ref().ok()?;
-        Some(Written { student: &submission.name, answers: &files.answers })
-    });
-    let class: Vec<Written> = read.collect();
-    if class.len() > 1 {
-        files::write(&out.join("similar.txt"), similar(starter, &class, SHARE).text())?;
+/// Reads what was handed in.
+fn collected(
+    paths: &[PathBuf],
+    assignment: &Assignment,
+    submitted: &Times,
+) -> Result<Vec<Submission>> {
+    let wanted = Wanted::of(assignment.chapters());
+    let sources = paths.iter().map(|path| Source::guess(path, &wanted));
+    Ok(collect(&sources.collect::<Result<Vec<_>, _>>()?, &wanted, submitted)?)
+}
+
+/// Which submissions share much.
+fn alike(course: &Course, assignment: &Assignment, class: &[Submission]) -> Result<Similar> {
+    let mut starter = String::new();
+    for number in assignment.chapters() {
+        starter += &files::read(&course.root.join(course.chapter(number)?.starter()))?;
     }
-    Ok(())
+    let read = class.iter().filter_map(|submission| {
+        let files = submission.read.as_ref().ok()?;
+        let answers: String = files.answers.values().map(String::as_str).collect();
+        Some((submission.name.as_str(), answers))
+    });
+    let read: Vec<(&str, String)> = read.collect();
+    let class: Vec<Written> =
+        read.iter().map(|(student, answers)| Written { student, answers }).collect();
+    Ok(similar(&starter, &class, SHARE))
 }
 
 /// From which share on two submissions are listed.

@@ -28,6 +28,11 @@ pub struct Moment {
 pub struct TimeError(pub String);
 
 impl Moment {
+    /// It in universal time, to the second: `2027-03-01T22:59:00Z`.
+    pub(crate) fn in_utc(&self) -> String {
+        self.at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+    }
+
     /// How many nanoseconds it is after `other`; negative where it is before.
     pub(crate) fn nanoseconds_after(&self, other: &Moment) -> i128 {
         self.at.as_nanosecond() - other.at.as_nanosecond()

@@ -1,4 +1,4 @@
-//! Points as numbers and as text.
+//! Numbers as text, and points as numbers.
 
 /// The nearest hundredth: points have no more digits, so that they are the same after being written and read.
 pub(crate) fn hundredths(x: f64) -> f64 {
@@ -14,4 +14,9 @@ pub(crate) fn short(x: f64) -> String {
 /// A count with its noun: `1 file`, `2 files`.
 pub(crate) fn counted(n: usize, noun: &str) -> String {
     if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
+}
+
+/// Numbers with commas: `3, 5`.
+pub(crate) fn listed(numbers: &[u32]) -> String {
+    numbers.iter().map(u32::to_string).collect::<Vec<_>>().join(", ")
 }

@@ -25,8 +25,8 @@ pub struct Results {
     pub format: u32,
     /// The assignment's title.
     pub assignment: String,
-    /// The chapter.
-    pub chapter: u32,
+    /// The chapters.
+    pub chapters: Vec<u32>,
     /// The fingerprint of the workspace that was handed out.
     pub course: String,
     /// The seed of the hidden cases.

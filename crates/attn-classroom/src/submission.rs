@@ -13,7 +13,7 @@
 //! std::fs::write(folder.path().join("Bob.zip"), "not an archive")?;
 //!
 //! let class = Source::Class(folder.path().into());
-//! let submissions = collect(&[class], &Wanted::in_chapter(3), &Times::default())?;
+//! let submissions = collect(&[class], &Wanted::of(vec![3]), &Times::default())?;
 //! assert!(submissions[0].read.is_ok());
 //! let refusal = submissions[1].read.as_ref().unwrap_err();
 //! assert!(refusal.to_string().starts_with("the archive is broken"));
@@ -35,21 +35,21 @@ use crate::Moment;
 pub use collect::{CollectError, Source, collect};
 pub use limits::{LARGEST_FILE, MOST_BYTES, MOST_ENTRIES};
 pub use refusal::{Bomb, Refusal};
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 /// What is looked for in a submission.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wanted {
-    /// The chapter of the assignment.
-    pub chapter: u32,
+    /// The chapters of the assignment.
+    pub chapters: Vec<u32>,
     /// The name of the file with the answers.
     pub file: String,
 }
 
 impl Wanted {
-    /// `exercise.rs` of a chapter. In a chapter that has another file, set [`Wanted::file`].
-    pub fn in_chapter(chapter: u32) -> Self {
-        Wanted { chapter, file: "exercise.rs".into() }
+    /// `exercise.rs` of each of these chapters. Where the file has another name, set [`Wanted::file`].
+    pub fn of(chapters: Vec<u32>) -> Self {
+        Wanted { chapters, file: "exercise.rs".into() }
     }
 }
 
@@ -71,8 +71,8 @@ pub struct Submission {
 /// The files that count.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Files {
-    /// The answers.
-    pub answers: String,
+    /// The answers, by chapter. A chapter of which nothing was handed in is not there.
+    pub answers: BTreeMap<u32, String>,
     /// `predictions.toml`, if there is one.
     pub predictions: Option<String>,
 }

@@ -25,8 +25,8 @@ const RIGHT: &str = "
     }
     weights";
 
-/// Bodies of 3.1 with what becomes of them. `{right}` stands for a right answer, `{root}` for the course's folder, `{temp}`
-/// for that of temporary files.
+/// Bodies of 3.1 with what becomes of them. `{right}` stands for a right answer, `{root}` for the course's folder, `{work}`
+/// for the grader's, `{temp}` for that of temporary files.
 const BODIES: &[(&str, &str, State)] = &[
     ("right", "{right}", State::Passed),
     ("unsolved", "todo!(\"3.1: later\")", State::Unsolved),
@@ -137,11 +137,7 @@ const BODIES: &[(&str, &str, State)] = &[
         "let _ = include_bytes!(\"/etc/passwd\"); {right}",
         State::DoesNotCompile,
     ),
-    (
-        "the judge",
-        "assert!(std::fs::read(\"{root}/.attn/classroom/03/judge\").is_err()); {right}",
-        State::Passed,
-    ),
+    ("the judge", "assert!(std::fs::read(\"{work}/judge-03\").is_err()); {right}", State::Passed),
     (
         "files",
         "for f in [\"/etc/passwd\", \"{root}/Cargo.toml\", \"/proc/1/environ\"] { assert!(std::fs::read(f).is_err(), \"{f}\"); } assert!(std::fs::read_dir(\"/\").is_err()); {right}",
@@ -193,7 +189,7 @@ const BODIES: &[(&str, &str, State)] = &[
     ("a long excuse", "attn_exercise::cannot_be_checked(&\"x\".repeat(4 << 20))", State::Stopped),
     (
         "the seed",
-        "let _ = include_str!(\"{root}/.attn/classroom/03/slot-0.task.json\"); {right}",
+        "let _ = include_str!(\"{work}/slot-0.task.json\"); {right}",
         State::DoesNotCompile,
     ),
     // Works on the compiler.
@@ -255,7 +251,11 @@ impl Class {
         let (_, softmax) = self.course.exercise("3.1").expect("3.1");
         let root = self.course.root.display().to_string();
         let temp = env::temp_dir().display().to_string();
-        let body = body.replace("{right}", RIGHT).replace("{root}", &root).replace("{temp}", &temp);
+        let work = format!("{root}/.attn/classroom/00-03");
+        let mut body = body.replace("{right}", RIGHT);
+        for (name, place) in [("{root}", &root), ("{work}", &work), ("{temp}", &temp)] {
+            body = body.replace(name, place);
+        }
         let code = format!(
             "pub fn softmax_rows(x: ArrayView2<f32>) -> Array2<f32> {{\n{body}\n}}\n{OWN_DIR}"
         );
@@ -301,11 +301,14 @@ fn a_class_is_graded() {
     let class = Class::new();
     let assignment = "
         title = \"Week 3\"
-        chapter = 3
         course = \"any\"
         due = \"2027-03-01T23:59:00+01:00\"
         late = { per_day = 10, at_most_days = 3 }
-        exercises = [{ id = \"3.1\", points = 10 }, { id = \"3.5\", points = 15 }]
+        exercises = [
+            { id = \"3.1\", points = 10 },
+            { id = \"0.1\", points = 3 },
+            { id = \"3.5\", points = 15 },
+        ]
         [[questions]]
         id = \"weights\"
         text = \"Both scores are equal. What is the first weight?\"
@@ -317,6 +320,10 @@ fn a_class_is_graded() {
         class.submit(name, &class.answers(body));
     }
     class.submit("whole", &class.solved);
+    let primer = class.course.chapter(0).expect("chapter 0");
+    let primer = starter::solved(&class.course, primer).expect("the reference");
+    fs::create_dir_all(class.path("class/whole/primer")).expect("made");
+    fs::write(class.path("class/whole/primer/exercise.rs"), primer).expect("written");
     fs::write(class.path("class/whole/predictions.toml"), "weights = 0.5").expect("written");
     // What is beside the answers counts for nothing.
     for (file, text) in [
@@ -382,10 +389,13 @@ fn a_class_is_graded() {
     let overflows = exercise(results.student("overflows").expect("graded"), "3.1");
     assert_eq!(overflows.diagnosis.as_ref().expect("named").mistake, "formula-as-written");
     let whole = results.student("whole").expect("graded");
-    assert_eq!((whole.points, whole.of), (27.0, 27.0), "{whole:#?}");
+    assert_eq!((whole.points, whole.of), (30.0, 30.0), "{whole:#?}");
     assert!(whole.notes.iter().any(|note| note.contains("Cargo.toml")), "{:?}", whole.notes);
     assert_eq!(results.student("Zoë O'Neill").expect("graded").points, 25.0);
     assert_eq!(results.student("late").expect("graded").points, 20.0);
+    let half = results.student("right").expect("graded");
+    assert_eq!(exercise(half, "0.1").state, State::NotChecked, "{half:#?}");
+    assert!(half.notes.iter().any(|note| note.contains("nothing of chapter 0")), "{half:#?}");
     for name in ["another chapter", "no file", "not text", "link", "bomb", "empty file"] {
         let student = results.student(name).expect("it is in the results");
         let refused = student.refused.is_some()
@@ -413,6 +423,75 @@ fn a_class_is_graded() {
     assert!(class.run(&arguments).status.success());
     let bytes = |dir: &str| fs::read(class.path(dir).join("results.json")).expect("results");
     assert!(bytes("joined") == bytes("out"), "the parts differ from the whole");
+    platforms(&class, assignment);
+}
+
+/// The same grader, as a learning platform starts it.
+#[cfg(unix)]
+fn platforms(class: &Class, assignment: &str) {
+    let json = |path: &str| -> serde_json::Value {
+        let text = fs::read_to_string(class.path(path)).expect("it is written");
+        serde_json::from_str(&text).expect("it is JSON")
+    };
+    // What is unpacked there is the course; here it is the course itself.
+    let settings = "seed = 20270301\nseconds = 3\nconfinement = \"require\"\n";
+    for bundle in ["autograder/source", "classroom50"] {
+        fs::create_dir_all(class.path(bundle)).expect("made");
+        let course = class.path(bundle).join("course");
+        std::os::unix::fs::symlink(&class.course.root, course).expect("made");
+        fs::write(class.path(bundle).join("assignment.toml"), assignment).expect("written");
+        fs::write(class.path(bundle).join("settings.toml"), settings).expect("written");
+    }
+
+    // A day after the assignment's due date, and in time by Gradescope's.
+    let metadata = r#"{
+        "id": 1, "created_at": "2027-03-02T22:00:00.000000-07:00", "submission_method": "upload",
+        "users": [{ "email": "a@example.org", "id": 1, "name": "Ada" }, { "id": 2, "name": "Bob" }],
+        "assignment": { "due_date": "2027-03-03T23:00:00.000000-07:00", "late_due_date": null },
+        "previous_submissions": []
+    }"#;
+    fs::write(class.path("autograder/submission_metadata.json"), metadata).expect("written");
+    fs::create_dir_all(class.path("autograder/submission")).expect("made");
+    let answers = class.path("autograder/submission/exercise.rs");
+    fs::write(answers, &class.solved).expect("written");
+    let autograder = class.path("autograder");
+    let run = class.run(&["on-gradescope", autograder.to_str().expect("plain")]);
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    let results = json("autograder/results/results.json");
+    assert_eq!(results["score"], 25.0, "{results:#}");
+    assert_eq!(results["tests"][0]["status"], "passed", "{results:#}");
+
+    let checkout = class.path("checkout");
+    fs::create_dir_all(&checkout).expect("made");
+    fs::write(checkout.join("exercise.rs"), &class.solved).expect("written");
+    let git = |arguments: &[&str]| {
+        let output = Command::new("git")
+            .args(["-c", "user.name=Ada", "-c", "user.email=a@example.org"])
+            .args(arguments)
+            .current_dir(&checkout)
+            .env("GIT_COMMITTER_DATE", "2027-03-01T20:00:00+01:00")
+            .output()
+            .expect("git runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    git(&["init", "--quiet"]);
+    git(&["add", "--all"]);
+    git(&["commit", "--quiet", "--message", "week 3"]);
+    let bundle = class.path("classroom50");
+    let run = Command::new(env!("CARGO_BIN_EXE_attn-classroom"))
+        .arg("on-classroom50")
+        .args([&bundle, &checkout])
+        .current_dir(bundle.join("course"))
+        .envs([("CLASSROOM", "attention"), ("ASSIGNMENT", "week3"), ("OWNER", "ada")])
+        .envs([("ASSIGNMENT_TYPE", "individual"), ("SUBMISSION_TAG", "submit/1")])
+        .envs([("COMMIT_URL", "https://example.org/c"), ("RELEASE_URL", "https://example.org/r")])
+        .output()
+        .expect("it runs");
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    let result = json("checkout/result.json");
+    assert_eq!((&result["score"], &result["max-score"]), (&25.into(), &30.into()), "{result:#}");
+    assert_eq!(result["datetime"], "2027-03-01T19:00:00Z");
+    assert_eq!(result["owner"], "ada");
 }
 
 /// Lines of the references that are long enough to be nobody else's, and that neither the starter nor another chapter

@@ -389,7 +389,7 @@ fn what_comes_into_the_page_stays_text() {
     student.exercises[0].title = evil.into();
     student.exercises[1].diagnosis.as_mut().unwrap().when = evil.into();
     student.exercises[1].diagnosis.as_mut().unwrap().mistake = evil.into();
-    let results = Results::new(evil.into(), 3, "5f0c2b".into(), 17, vec![student]).unwrap();
+    let results = Results::new(evil.into(), vec![3], "5f0c2b".into(), 17, vec![student]).unwrap();
     let page = html(&Overview::of(&results));
     assert!(!page.contains("<script"), "{page}");
     let doc = roxmltree::Document::parse(page.strip_prefix("<!doctype html>\n").unwrap()).unwrap();
@@ -437,7 +437,7 @@ fn the_overview_fits_80_columns() {
     wide.exercises[1].title = "陳小明".repeat(9);
     for students in [vec![student], vec![wide], vec![], vec![dora()]] {
         let title = "a ".repeat(100);
-        let results = Results::new(title, 3, "5f0c2b".into(), 17, students).unwrap();
+        let results = Results::new(title, vec![3], "5f0c2b".into(), 17, students).unwrap();
         let text = text(&Overview::of(&results));
         for line in text.lines() {
             let width = textwrap::core::display_width(line);
@@ -492,9 +492,14 @@ fn a_difference_looks_like_this() {
     read.refused = None;
     let mut eve = ada();
     eve.name = "Eve".into();
-    let after =
-        Results::new("Week 3".into(), 3, "5f0c2b".into(), 18, vec![better, read, chen(), eve])
-            .unwrap();
+    let after = Results::new(
+        "Week 3".into(),
+        vec![3],
+        "5f0c2b".into(),
+        18,
+        vec![better, read, chen(), eve],
+    )
+    .unwrap();
     let difference = Difference::between(&class(), &after).unwrap();
     assert_eq!(difference.unchanged, 1);
     assert_eq!(difference.students[1].by(), 3.33);
@@ -513,7 +518,7 @@ fn another_set_of_exercises_is_a_difference_and_another_assignment_is_an_error()
     short.exercises.truncate(1);
     let difference = Difference::between(&of(vec![ada()]), &of(vec![short])).unwrap();
     assert_eq!(difference.students[0].why, ["3.3: 20 of 20, passed → not asked"]);
-    let other = Results::new("Week 4".into(), 4, "5f0c2b".into(), 17, vec![]).unwrap();
+    let other = Results::new("Week 4".into(), vec![4], "5f0c2b".into(), 17, vec![]).unwrap();
     let said = Difference::between(&class(), &other).unwrap_err().to_string();
     assert_eq!(said, "these are two assignments: “Week 3, chapter 3” and “Week 4, chapter 4”");
 }

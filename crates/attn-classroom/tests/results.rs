@@ -101,7 +101,7 @@ fn a_double_or_foreign_part_is_named() {
     };
     assert!(other(|r| r.seed = 18).contains("the seed 17, part 2 has the seed 18"));
     assert!(other(|r| r.course = "abc".into()).contains("the course 5f0c2b"));
-    assert!(other(|r| r.chapter = 4).contains("the chapter 3"));
+    assert!(other(|r| r.chapters = vec![4]).contains("the chapters 3"));
     assert!(other(|r| r.assignment = "Week 4".into()).contains("the assignment Week 3"));
     let asked = other(|r| r.students[0].exercises.truncate(1));
     assert!(
@@ -145,7 +145,7 @@ fn contradictions_are_refused() {
     assert!(refused(|r| r.format = 2).contains("format 2"));
     let infinite = Results::new(
         "a".into(),
-        3,
+        vec![3],
         "c".into(),
         1,
         vec![{

@@ -20,7 +20,7 @@ const RIGHT: &str = "//! Chapter 3 · Scaled dot-product attention: your answers
 const OTHER: &str = "//! Chapter 4 · Multi-head, self, cross, and positions: your answers.\n";
 
 fn wanted() -> Wanted {
-    Wanted::in_chapter(3)
+    Wanted::of(vec![3])
 }
 
 fn folder() -> TempDir {
@@ -43,7 +43,7 @@ fn file(name: &str, bytes: &[u8]) -> Submission {
 
 fn answers(submission: &Submission) -> &str {
     let files = submission.read.as_ref();
-    &files.unwrap_or_else(|refusal| panic!("{refusal}")).answers
+    files.unwrap_or_else(|refusal| panic!("{refusal}")).answers.values().next().unwrap()
 }
 
 fn refusal(submission: Submission) -> Refusal {
@@ -171,13 +171,13 @@ fn the_courses_own_starters_are_known() {
             let Ok(starter) = fs::read_to_string(chapter.join(format!("starter.{end}"))) else {
                 continue;
             };
-            let wanted = Wanted { chapter: number, file: format!("exercise.{end}") };
+            let wanted = Wanted { chapters: vec![number], file: format!("exercise.{end}") };
             let folder = folder();
             fs::write(folder.path().join(&wanted.file), &starter).unwrap();
             let source = [Source::Student(folder.path().into())];
             let all = collect(&source, &wanted, &Times::default()).unwrap();
             assert_eq!((answers(&all[0]), all[0].notes.len()), (starter.as_str(), 0));
-            let another = Wanted { chapter: number + 1, ..wanted };
+            let another = Wanted { chapters: vec![number + 1], ..wanted };
             let all = collect(&source, &another, &Times::default()).unwrap();
             assert!(matches!(all[0].read, Err(Refusal::OtherChapter { .. })));
             seen += 1;
@@ -210,8 +210,39 @@ fn of_a_whole_workspace_the_chapters_file_is_taken() {
 }
 
 #[test]
+fn of_several_chapters_each_is_found_by_its_first_line() {
+    let text = |n: u32| format!("//! Chapter {n} · X\nfn f{n}() {{}}\n");
+    let hand_in = |entries: &[(&str, &str)]| {
+        let folder = folder();
+        let path = folder.path().join("a.zip");
+        let entries: Vec<_> = entries.iter().map(|(at, text)| (*at, text.as_bytes())).collect();
+        fs::write(&path, zip(&entries)).unwrap();
+        let wanted = Wanted::of(vec![5, 10]);
+        collect(&[Source::Student(path)], &wanted, &Times::default()).unwrap().remove(0)
+    };
+    let (five, ten) = (text(5), text(10));
+    let both = hand_in(&[("chapters/05/exercise.rs", &five), ("chapters/10/exercise.rs", &ten)]);
+    assert_eq!(both.read.unwrap().answers, [(5, five.clone()), (10, ten.clone())].into());
+    assert!(both.notes.is_empty(), "{:?}", both.notes);
+
+    let one = hand_in(&[("exercise.rs", &ten), ("x/exercise.rs", "fn f() {}")]);
+    assert_eq!(one.read.unwrap().answers, [(10, ten.clone())].into());
+    assert_eq!(
+        one.notes,
+        ["nothing of chapter 5 was handed in", "ignored 1 other file: x/exercise.rs"]
+    );
+
+    let twice =
+        hand_in(&[("a/exercise.rs", &five), ("b/exercise.rs", &ten), ("c/exercise.rs", &ten)]);
+    let said = twice.read.unwrap_err().to_string();
+    assert!(said.contains("b/exercise.rs and c/exercise.rs"), "{said}");
+    let said = hand_in(&[("exercise.rs", &text(4))]).read.unwrap_err().to_string();
+    assert_eq!(said, "exercise.rs is for chapter 4, not for chapter 5, 10");
+}
+
+#[test]
 fn chapter_9_has_another_file() {
-    let wanted = Wanted { chapter: 9, file: "exercise.cu".into() };
+    let wanted = Wanted { chapters: vec![9], file: "exercise.cu".into() };
     let folder = folder();
     let text = "// Chapter 9 · FlashAttention in CUDA: your answers.\n";
     fs::write(folder.path().join("ada_exercise.cu"), text).unwrap();
@@ -254,7 +285,7 @@ fn the_predictions_beside_the_answers_count() {
     let submission = file("a.zip", &zip(entries));
     assert_eq!(
         submission.read,
-        Ok(Files { answers: RIGHT.into(), predictions: Some("q = 2".into()) })
+        Ok(Files { answers: [(3, RIGHT.into())].into(), predictions: Some("q = 2".into()) })
     );
     let elsewhere = file("a.zip", &zip(&[entries[0], entries[2]]));
     assert_eq!(elsewhere.read.unwrap().predictions.as_deref(), Some("q = 1"));

@@ -43,16 +43,7 @@ pub fn copy(from: &Path, to: &Path, parts: &[&str]) -> Result<()> {
 /// # Errors
 /// As for [`copy`].
 pub fn copy_keeping(from: &Path, to: &Path, parts: &[&str], kept: &[&str]) -> Result<()> {
-    let mut wanted = BTreeSet::new();
-    for part in parts {
-        let there = WalkDir::new(from.join(part)).into_iter();
-        for entry in there.filter_entry(|entry| !is_ignored(entry.path())) {
-            let entry = entry?;
-            if entry.file_type().is_file() {
-                wanted.insert(entry.path().strip_prefix(from)?.to_path_buf());
-            }
-        }
-    }
+    let wanted = files(from, parts)?;
     fs::create_dir_all(to).with_context(|| to.display().to_string())?;
     let is_kept = |path: &Path| kept.iter().any(|name| path == to.join(name));
     let there = WalkDir::new(to).min_depth(1).contents_first(true).into_iter();
@@ -73,6 +64,24 @@ pub fn copy_keeping(from: &Path, to: &Path, parts: &[&str], kept: &[&str]) -> Re
             .with_context(|| format!("{} cannot be copied", file.display()))?;
     }
     Ok(())
+}
+
+/// These files and the files of these folders of the course, as [`copy`] takes them.
+///
+/// # Errors
+/// Names the folder that cannot be read.
+pub fn files(from: &Path, parts: &[&str]) -> Result<BTreeSet<PathBuf>> {
+    let mut files = BTreeSet::new();
+    for part in parts {
+        let there = WalkDir::new(from.join(part)).into_iter();
+        for entry in there.filter_entry(|entry| !is_ignored(entry.path())) {
+            let entry = entry?;
+            if entry.file_type().is_file() {
+                files.insert(entry.path().strip_prefix(from)?.to_path_buf());
+            }
+        }
+    }
+    Ok(files)
 }
 
 fn copy_if_changed(from: &Path, to: &PathBuf) -> Result<()> {

@@ -52,28 +52,29 @@ fn late(late: &Late) -> Option<Problem> {
 }
 
 fn exercises(a: &Assignment) -> Option<Problem> {
-    if a.exercises.is_empty() && a.questions.is_empty() {
-        return Some(Problem::new(
-            "exercises",
-            "is empty",
-            "Name at least one exercise or question.",
-        ));
+    if a.exercises.is_empty() {
+        return Some(Problem::new("exercises", "is empty", "Name at least one exercise."));
     }
     let mut seen = BTreeSet::new();
     a.exercises.iter().enumerate().find_map(|(i, asked)| {
         let key = |name| format!("exercises[{i}].{name}");
-        let (chapter, id) = (a.chapter, &asked.id);
-        let number = id.strip_prefix(&format!("{chapter}.")).and_then(|n| n.parse::<u32>().ok());
-        if number.is_none() {
-            let problem = format!("is “{id}”, which is not of chapter {chapter}");
+        let id = &asked.id;
+        if chapter(id).is_none() {
             return Some(Problem::new(
                 key("id"),
-                problem,
+                format!("is “{id}”"),
                 "Write the chapter, a dot and a number, such as 3.1.",
             ));
         }
         twice(&mut seen, id, key("id")).or_else(|| points(asked.points, key("points")))
     })
+}
+
+/// The chapter of an exercise: 3 of `3.1`.
+pub(super) fn chapter(id: &str) -> Option<u32> {
+    let (chapter, number) = id.split_once('.')?;
+    number.parse::<u32>().ok()?;
+    chapter.parse().ok()
 }
 
 fn questions(a: &Assignment) -> Option<Problem> {

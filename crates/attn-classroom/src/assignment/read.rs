@@ -1,6 +1,6 @@
 use super::{Assignment, AssignmentError, check};
 use crate::Moment;
-use std::{fs, path::Path};
+use std::{collections::BTreeSet, fs, path::Path};
 
 impl Assignment {
     /// Reads the file.
@@ -28,6 +28,12 @@ impl Assignment {
             None => Ok(assignment),
             Some(problem) => Err(problem.in_file(file)),
         }
+    }
+
+    /// The chapters of its exercises, in order.
+    pub fn chapters(&self) -> Vec<u32> {
+        let chapters = self.exercises.iter().filter_map(|asked| check::chapter(&asked.id));
+        chapters.collect::<BTreeSet<u32>>().into_iter().collect()
     }
 
     /// What all exercises and questions are worth together.

@@ -2,7 +2,7 @@
 
 use super::told::plain;
 use crate::{
-    number::{hundredths, short},
+    number::{hundredths, listed, short},
     results::{Graded, Predicted, Results, Student},
 };
 use std::{collections::BTreeMap, fmt::Display};
@@ -49,8 +49,8 @@ impl Difference {
     /// # Errors
     /// If they are of two assignments.
     pub fn between(before: &Results, after: &Results) -> Result<Self, OtherAssignment> {
-        if (&before.assignment, before.chapter) != (&after.assignment, after.chapter) {
-            let name = |r: &Results| format!("{}, chapter {}", r.assignment, r.chapter);
+        if (&before.assignment, &before.chapters) != (&after.assignment, &after.chapters) {
+            let name = |r: &Results| format!("{}, chapter {}", r.assignment, listed(&r.chapters));
             return Err(OtherAssignment(name(before), name(after)));
         }
         let mut settings = Vec::new();

@@ -13,23 +13,27 @@ use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, Te
 /// that is not right is a `failure`, whose `type` is its state.
 pub fn xml(results: &Results) -> String {
     let mut report = Report::new(results.assignment.as_str());
-    report.add_test_suites(results.students.iter().map(|student| suite(results, student)));
+    report.add_test_suites(results.students.iter().map(suite));
     report.to_string().expect("into memory")
 }
 
-fn suite(results: &Results, s: &Student) -> TestSuite {
+fn suite(s: &Student) -> TestSuite {
     let mut suite = TestSuite::new(s.name.as_str());
     suite.add_property(Property::new("points", short(s.points)));
     suite.add_property(Property::new("of", short(s.of)));
     suite.add_property(Property::new("late factor", s.late_factor.to_string()));
     let refused = s.refused.as_deref();
-    let exercises =
-        s.exercises.iter().map(|e| case(&format!("{} {}", e.id, e.title), exercise(e, refused)));
-    let predictions = s.predictions.iter().map(|p| case(&p.id, prediction(p, refused)));
-    for mut case in exercises.chain(predictions) {
-        case.set_classname(format!("chapter {}", results.chapter));
-        suite.add_test_case(case);
-    }
+    let exercises = s.exercises.iter().map(|e| {
+        let mut case = case(&format!("{} {}", e.id, e.title), exercise(e, refused));
+        case.set_classname(format!("chapter {}", e.id.split('.').next().unwrap_or_default()));
+        case
+    });
+    let predictions = s.predictions.iter().map(|p| {
+        let mut case = case(&p.id, prediction(p, refused));
+        case.set_classname("predictions");
+        case
+    });
+    suite.add_test_cases(exercises.chain(predictions));
     suite
 }
 

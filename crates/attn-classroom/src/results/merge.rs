@@ -1,4 +1,5 @@
 use super::{MergeError, Results};
+use crate::number::listed;
 use std::collections::BTreeMap;
 
 impl Results {
@@ -11,13 +12,13 @@ impl Results {
         let mut parts = parts.into_iter();
         let first = parts.next().ok_or(MergeError::Nothing)?;
         let mut whole = Whole { part_of: BTreeMap::new(), students: Vec::new() };
-        let Results { format: _, assignment, chapter, course, seed, students } = first;
-        let key = [assignment.clone(), chapter.to_string(), course.clone(), seed.to_string()];
+        let Results { format: _, assignment, chapters, course, seed, students } = first;
+        let key = [assignment.clone(), listed(&chapters), course.clone(), seed.to_string()];
         whole.take(1, students)?;
         for (i, part) in parts.enumerate() {
             let others =
-                [part.assignment, part.chapter.to_string(), part.course, part.seed.to_string()];
-            let names = ["the assignment", "the chapter", "the course", "the seed"];
+                [part.assignment, listed(&part.chapters), part.course, part.seed.to_string()];
+            let names = ["the assignment", "the chapters", "the course", "the seed"];
             for ((what, first), other) in names.into_iter().zip(&key).zip(others) {
                 if *first != other {
                     return Err(MergeError::Mismatch {
@@ -30,7 +31,7 @@ impl Results {
             }
             whole.take(i + 2, part.students)?;
         }
-        Ok(Results::new(assignment, chapter, course, seed, whole.students)?)
+        Ok(Results::new(assignment, chapters, course, seed, whole.students)?)
     }
 }
 

@@ -8,14 +8,14 @@ impl Results {
     /// Refuses what contradicts itself, such as points for what was not checked.
     pub fn new(
         assignment: String,
-        chapter: u32,
+        chapters: Vec<u32>,
         course: String,
         seed: u64,
         mut students: Vec<Student>,
     ) -> Result<Self, ResultsError> {
         students.sort_by(|a, b| a.name.cmp(&b.name));
         students.iter_mut().for_each(Student::settle);
-        let results = Results { format: FORMAT, assignment, chapter, course, seed, students };
+        let results = Results { format: FORMAT, assignment, chapters, course, seed, students };
         check::check(&results)?;
         Ok(results)
     }

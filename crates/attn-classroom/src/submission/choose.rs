@@ -1,7 +1,7 @@
 //! Which of the files that were found counts.
 
 use super::{
-    Files, Refusal,
+    Files, Refusal, Wanted,
     finder::{Finder, Found},
     place,
 };
@@ -18,42 +18,54 @@ fn choose(finder: Finder) -> (Vec<String>, Result<Files, Refusal>) {
     let Finder { wanted, answers: found, predictions, mut others, .. } = finder;
     let mut notes = Vec::new();
     // A whole workspace holds a file of this name for each chapter: its first line tells them apart.
-    let (right, rest): (Vec<_>, Vec<_>) =
-        found.into_iter().partition(|found| found.chapter == Some(wanted.chapter));
-    let (mut counting, rest) = if right.is_empty() {
-        rest.into_iter().partition(|found| found.chapter.is_none())
-    } else {
-        (right, rest)
-    };
-    if counting.len() > 1 {
-        let places = counting.into_iter().map(|found| found.place).collect();
-        return (notes, Err(Refusal::Twice { places }));
+    let (mut counting, mut rest): (Vec<_>, Vec<_>) = found
+        .into_iter()
+        .partition(|found| found.chapter.is_some_and(|it| wanted.chapters.contains(&it)));
+    // Where one chapter is asked, a file that names none can only be meant for it.
+    if let ([only], true) = (wanted.chapters.as_slice(), counting.is_empty()) {
+        (counting, rest) = rest.into_iter().partition(|found| found.chapter.is_none());
+        for answers in &mut counting {
+            answers.chapter = Some(*only);
+            if answers.content.is_ok() {
+                let place = &answers.place;
+                let note = format!("the first line of {place} does not say of which chapter it is");
+                notes.push(note);
+            }
+        }
     }
-    let Some(answers) = counting.pop() else {
-        return (notes, Err(not_there(&wanted.file, wanted.chapter, &rest, others)));
-    };
-    if answers.chapter.is_none() && answers.content.is_ok() {
-        notes.push(format!(
-            "the first line of {} does not say of which chapter it is",
-            answers.place
-        ));
+    counting.sort_by_key(|found| found.chapter);
+    if let Some(twice) = counting.array_windows().find(|[a, b]| a.chapter == b.chapter) {
+        let places = counting.iter().filter(|found| found.chapter == twice[0].chapter);
+        let places = places.map(|found| found.place.clone()).collect();
+        return (Vec::new(), Err(Refusal::Twice { places }));
     }
-    let predictions = predictions_of(&answers, predictions, &mut notes);
+    let Some(first) = counting.first() else {
+        return (notes, Err(not_there(wanted, &rest, others)));
+    };
+    let predictions = predictions_of(&first.place, predictions, &mut notes);
+    for chapter in &wanted.chapters {
+        if counting.iter().all(|found| found.chapter != Some(*chapter)) {
+            notes.push(format!("nothing of chapter {chapter} was handed in"));
+        }
+    }
     others.extend(rest.into_iter().map(|found| found.place));
     if !others.is_empty() {
         let count = counted(others.len(), "other file");
         notes.push(format!("ignored {count}: {}", first_few(others)));
     }
-    (notes, answers.content.map(|answers| Files { answers, predictions }))
+    let answers =
+        counting.into_iter().map(|found| Ok((found.chapter.unwrap_or(0), found.content?)));
+    (notes, answers.collect::<Result<_, _>>().map(|answers| Files { answers, predictions }))
 }
 
-fn not_there(file: &str, wanted: u32, of_others: &[Found], others: Vec<String>) -> Refusal {
-    let file = file.to_string();
+fn not_there(wanted: &Wanted, of_others: &[Found], others: Vec<String>) -> Refusal {
+    let file = wanted.file.clone();
     if !of_others.is_empty() {
         let places = first_few(of_others.iter().map(|found| found.place.clone()).collect());
         let mut chapters: Vec<u32> = of_others.iter().filter_map(|found| found.chapter).collect();
         chapters.sort_unstable();
         chapters.dedup();
+        let wanted = wanted.chapters.clone();
         return Refusal::OtherChapter { places, chapters, wanted };
     }
     let archives: Vec<_> = others.iter().filter(|name| place::is_archive(name)).cloned().collect();
@@ -65,13 +77,8 @@ fn not_there(file: &str, wanted: u32, of_others: &[Found], others: Vec<String>) 
 }
 
 /// The predictions beside the answers, or else the only ones.
-fn predictions_of(
-    answers: &Found,
-    mut found: Vec<Found>,
-    notes: &mut Vec<String>,
-) -> Option<String> {
-    let beside =
-        found.iter().position(|p| place::folder(&p.place) == place::folder(&answers.place));
+fn predictions_of(answers: &str, mut found: Vec<Found>, notes: &mut Vec<String>) -> Option<String> {
+    let beside = found.iter().position(|p| place::folder(&p.place) == place::folder(answers));
     let chosen = match (beside, found.len()) {
         (Some(i), _) => found.swap_remove(i),
         (None, 0 | 1) => found.pop()?,

@@ -1,4 +1,5 @@
 use super::limits::{LARGEST_FILE, MOST_BYTES, MOST_ENTRIES};
+use crate::number::listed;
 
 /// Why nothing of a submission can be graded, and what the student can do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -20,14 +21,14 @@ pub enum Refusal {
         places: Vec<String>,
     },
     /// The file is of another chapter.
-    #[error("{places} is for chapter {}, not for chapter {wanted}", list(.chapters))]
+    #[error("{places} is for chapter {}, not for chapter {}", listed(.chapters), listed(.wanted))]
     OtherChapter {
         /// Where it stands.
         places: String,
         /// Its chapters.
         chapters: Vec<u32>,
-        /// The chapter of the assignment.
-        wanted: u32,
+        /// The chapters of the assignment.
+        wanted: Vec<u32>,
     },
     /// The file is too large.
     #[error("{place} is larger than {} MiB", LARGEST_FILE >> 20)]
@@ -105,8 +106,4 @@ pub enum Bomb {
     /// Too many files and folders.
     #[error("it has more than {MOST_ENTRIES} files and folders")]
     Entries,
-}
-
-fn list(chapters: &[u32]) -> String {
-    chapters.iter().map(u32::to_string).collect::<Vec<_>>().join(", ")
 }
