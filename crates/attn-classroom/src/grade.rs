@@ -43,6 +43,8 @@ pub struct Settings {
     pub at_once: usize,
     /// What a worker may use.
     pub limits: Limits,
+    /// Where submissions are compiled and what was found is kept; `.attn/classroom` of the course, otherwise.
+    pub work: Option<PathBuf>,
 }
 
 /// Grades the submissions to one assignment.
@@ -89,7 +91,8 @@ impl<'a> Grader<'a> {
         }
         let numbers: Vec<String> =
             assignment.chapters().iter().map(|number| format!("{number:02}")).collect();
-        let work = course.root.join(".attn/classroom").join(numbers.join("-"));
+        let own = course.root.join(".attn/classroom");
+        let work = settings.work.as_ref().unwrap_or(&own).join(numbers.join("-"));
         fs::create_dir_all(&work).with_context(|| work.display().to_string())?;
         let work = work.canonicalize()?;
         let lock = files::lock(&work.join("lock"), || {

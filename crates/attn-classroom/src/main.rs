@@ -166,6 +166,9 @@ struct Grade {
     /// Grade only the K-th of N parts, as in 3/8
     #[arg(long)]
     shard: Option<Shard>,
+    /// Where submissions are compiled; machines that share the course's folder need one each
+    #[arg(long)]
+    work: Option<PathBuf>,
     /// How many submissions at a time; as many as there are cores, otherwise
     #[arg(long)]
     at_once: Option<usize>,
@@ -316,6 +319,7 @@ impl Grade {
             seed: self.settings.seed,
             at_once: self.at_once.unwrap_or(cores).min(submissions.len().max(1)),
             limits: Limits { seconds: self.settings.seconds, ..Limits::default() },
+            work: self.work,
         };
         let grader = Grader::new(&course, &assignment, settings)?;
         let results = grader.grade(&submissions, &extensions)?;

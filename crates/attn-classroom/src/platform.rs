@@ -79,7 +79,7 @@ fn grader<'a>(
     settings: Settings,
 ) -> Result<Grader<'a>> {
     let limits = Limits { seconds: settings.seconds, ..Limits::default() };
-    let grading = Grading { seed: settings.seed, at_once: 1, limits };
+    let grading = Grading { seed: settings.seed, at_once: 1, limits, work: None };
     Grader::new(course, assignment, grading)
 }
 
