@@ -104,7 +104,8 @@ where
         let recording = self.recording()?;
         let bench = bench(self.id, &recording, &recording.cases, 0);
         let run = self.run(&recording.cases, limits)?;
-        Ok(bench.report(&run, || Ok(recording.known().diagnose(&run)))?.report)
+        let all = 0..recording.cases.len();
+        Ok(bench.report(&run, || Ok(recording.known(all).diagnose(&run)))?.report)
     }
 
     fn try_case(
@@ -124,8 +125,8 @@ where
         }
         let cases = &recording.cases[case - 1..case];
         let run = self.run(cases, limits)?;
-        // Of one case alone no mistake can be named.
-        let judged = bench(self.id, &recording, cases, case - 1).report(&run, || Ok(None))?;
+        let judged = bench(self.id, &recording, cases, case - 1)
+            .report(&run, || Ok(recording.known(case - 1..case).diagnose(&run)))?;
         let answer = run.answers.into_iter().next();
         Ok(Some(judged.trial((&cases[0], of), &[], answer, recording.reference(case - 1))))
     }

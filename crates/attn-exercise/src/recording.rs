@@ -15,6 +15,7 @@ use crate::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{
     fs, io,
+    ops::Range,
     path::{Path, PathBuf},
 };
 
@@ -83,10 +84,11 @@ impl<C: Serialize + DeserializeOwned> Recording<C> {
             .map_err(|_| io::Error::other(name(&"it belongs to another version of the course")))
     }
 
-    /// What the reference and the known mistakes give.
-    pub fn known(&self) -> Known<Vec<Field>> {
+    /// What the reference and the known mistakes give on these of the cases.
+    pub fn known(&self, cases: Range<usize>) -> Known<Vec<Field>> {
+        let reference = &self.reference[cases.clone()];
         let mistakes = self.mistakes.iter().map(|Recorded { named, answers }| {
-            let answers = answers.iter().zip(&self.reference).map(|(parts, right)| {
+            let answers = answers[cases.clone()].iter().zip(reference).map(|(parts, right)| {
                 let part = |(i, part): (usize, &Option<Field>)| {
                     part.clone().or_else(|| right.get(i).cloned())
                 };
@@ -94,7 +96,7 @@ impl<C: Serialize + DeserializeOwned> Recording<C> {
             });
             (named.clone(), Run::of(answers.collect()))
         });
-        Known { mistakes: mistakes.collect(), reference: Run::of(self.reference.clone()) }
+        Known { mistakes: mistakes.collect(), reference: Run::of(reference.to_vec()) }
     }
 
     /// What the reference gives on a case.
@@ -157,6 +159,6 @@ mod tests {
                 answers: vec![without(wrong.clone(), &right)],
             }],
         };
-        assert!(agree(&recording.known().mistakes[0].1.answers[0], &wrong, 0.0));
+        assert!(agree(&recording.known(0..1).mistakes[0].1.answers[0], &wrong, 0.0));
     }
 }

@@ -5,7 +5,7 @@
 
 use attn_exercise::{
     Check, Diagnosis, Exercise, Failure, Field, Fields, Limits, Mistake, Regimes, Report, Request,
-    Symptom, Verdict, Who, field,
+    Symptom, Trace, Verdict, Who, field,
     judge::{Expected, Judge, close},
 };
 use libtest_mimic::{Arguments, Trial};
@@ -357,6 +357,9 @@ fn declared() -> Vec<Box<dyn Check>> {
         stream::exercise().answered_by("3.7", |_, _| todo!("3.7: add it")),
         constant::exercise().answered_by("3.8", |_, _| todo!("3.8: multiply it")),
         blind_to_a_setting::exercise().answered_by("3.9", |_, _| todo!("3.9: multiply it")),
+        blind_to_one::exercise().answered_by("3.14", |x| &x * 2.000_000_2),
+        blind_to_one::exercise().answered_by("3.15", |x| &x * 2.01),
+        constant::exercise().answered_by("3.13", |x, factor| &x * factor),
     ]
 }
 
@@ -387,6 +390,30 @@ fn failure(id: &str) -> Failure {
         Verdict::Failed(failure) => failure,
         verdict => panic!("not a failure: {verdict:?}"),
     }
+}
+
+/// Writes an exercise down in a folder of its own, as what students get has it.
+fn recorded(id: &str) -> &'static str {
+    let place =
+        Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("asked-{id}-{}", process::id()));
+    fs::create_dir_all(place.join("checks")).expect("made");
+    let file = place.join(format!("checks/{id}.postcard"));
+    find(id).record(1, &file).expect("written down");
+    String::leak(place.display().to_string())
+}
+
+fn never<A>() -> A {
+    unreachable!("answers run in a worker")
+}
+
+/// What is said of an answer by what was written down alone.
+fn asked<C, A>(id: &'static str) -> Verdict
+where
+    C: Fields + Serialize + for<'de> Deserialize<'de> + Sync + 'static,
+    A: Fields + Serialize + for<'de> Deserialize<'de> + 'static,
+{
+    let asked = attn_exercise::asked::<(), C, A>(id, recorded(id), |_, _| never(), ());
+    asked.check(Who::Answer, 1, &LIMITS).expect("a worker").verdict
 }
 
 /// The symptom of an answer that is right on case 1 and goes wrong on case 2.
@@ -548,6 +575,70 @@ fn tests() -> Vec<(&'static str, fn())> {
         }),
         ("verify: an exercise with state is sound", || {
             assert_eq!(faults("3.7"), Vec::<String>::new());
+        }),
+        ("what was written down says what the whole exercise says", || {
+            for (id, mistake) in [
+                ("3.3", Some("thrice")),
+                ("3.4", Some("square")),
+                ("3.10", Some("fourfold")),
+                ("3.11", None),
+                ("3.12", Some("thrice")),
+            ] {
+                let (whole, asked) = (failure(id), asked::<parts::Case, Parts>(id));
+                assert_eq!(whole.diagnosis.as_ref().map(|it| it.mistake.as_str()), mistake, "{id}");
+                assert_eq!(format!("{asked:?}"), format!("{:?}", Verdict::Failed(whole)), "{id}");
+            }
+            for id in ["3.5", "3.6"] {
+                let asked = asked::<stream::Case, Trace<Array1<f32>>>(id);
+                assert_eq!(format!("{asked:?}"), format!("{:?}", check(id).verdict), "{id}");
+            }
+            let asked = asked::<constant::Case, Array1<f32>>("3.13");
+            assert!(matches!(asked, Verdict::Passed { .. }), "{asked:?}");
+        }),
+        (
+            "where no answer is exact, the reference is written down, with what rounding may do",
+            || {
+                let near = asked::<blind_to_one::Case, Array1<f32>>("3.14");
+                assert!(matches!(near, Verdict::Passed { .. }), "{near:?}");
+                let far = asked::<blind_to_one::Case, Array1<f32>>("3.15");
+                assert!(matches!(far, Verdict::Failed(_)), "{far:?}");
+            },
+        ),
+        ("what is only asked cannot be judged, verified or written down", || {
+            let place = recorded("3.3");
+            let asked =
+                attn_exercise::asked::<(), parts::Case, Parts>("3.3", place, |_, _| never(), ());
+            let says = [
+                asked.check(Who::Solution, 1, &LIMITS).map(|_| ()),
+                asked.verify(1, &LIMITS).map(|_| ()),
+                asked.grade(&[], 1, &LIMITS).map(|_| ()),
+                asked.record(1, Path::new("3.3")),
+            ];
+            for said in says {
+                assert!(said.unwrap_err().to_string().contains("nothing here can judge it"));
+            }
+            for case in [1, 5] {
+                let [asked, whole] = [&asked, &find("3.3")].map(|exercise| {
+                    let tried = exercise.try_case(case, Who::Answer, 1, &LIMITS);
+                    let tried = tried.expect("a worker").expect("a case");
+                    format!("{:?} {:?}", tried.report.verdict, tried.expected)
+                });
+                assert_eq!(asked, whole);
+            }
+            let of = asked.try_case(10_000, Who::Answer, 1, &LIMITS).expect("a worker");
+            assert!(of.is_none());
+        }),
+        ("what was written down by another version is no answer's fault", || {
+            let place = recorded("3.4");
+            let file = Path::new(place).join("checks/3.4.postcard");
+            fs::write(&file, [7; 3]).expect("written");
+            let asked =
+                attn_exercise::asked::<(), parts::Case, Parts>("3.4", place, |_, _| never(), ());
+            let said = asked.check(Who::Answer, 1, &LIMITS).unwrap_err().to_string();
+            assert!(said.contains("another version of the course"), "{said}");
+            fs::remove_file(&file).expect("it is there");
+            let said = asked.check(Who::Answer, 1, &LIMITS).unwrap_err().to_string();
+            assert!(said.contains("3.4.postcard"), "{said}");
         }),
         ("verify: a right style that is refused", || {
             let fault = "the style “by multiplication” fails with seed 1: case 1 (x 1): y[0] is \
