@@ -111,7 +111,7 @@ impl Spaces<'_> {
             left: left.unwrap_or(0),
             committed: committed(copy),
         };
-        self.shared.wait(who, |copy| (left.is_none() || committed(copy)) && ends(copy), waited);
+        self.shared.wait(who, ends, waited);
     }
 
     /// A byte is read or written while a copy to it may still be under way.
