@@ -85,7 +85,7 @@ pub struct Expected {
 ///
 /// For bf16 the inputs are exact and so are the products, and what is rounded is
 /// 1. the scores, which grow in d/16 steps, each with an error of at most `STEP` of the largest term. With
-///    T = maxⱼ Σ|q·kⱼ|/√d that is at most ε = d/16 · STEP · T for a score and for the largest of them. So `lse` is off by at
+///    T = |q| · maxⱼ |kⱼ| / √d that is at most ε = d/16 · STEP · T for a score and for the largest of them. So `lse` is off by at
 ///    most ε, and a weight by a share of 2ε, as is their sum;
 /// 2. the weights, to bf16 before they meet the values: a share of 2⁻⁸. Their sum is of the weights before that;
 /// 3. the output, which grows in a step for every 16 keys.
@@ -111,32 +111,41 @@ pub fn expected(numbers: Numbers, inputs: &Inputs) -> Result<Expected, Error> {
         let of = |array: &Array3<f32>, head: usize| array.slice(s![head, .., ..]).to_owned();
         let q = of(&inputs.q, head);
         let [k, v] = [&inputs.k, &inputs.v].map(|array| of(array, head / group));
-        let exact = oracle::attention::<f64>(q.view(), k.view(), v.view(), &mask);
-        let mut out_allowed = exact.out.mapv(single);
-        let mut lse_allowed = exact.lse.mapv(single);
+        let mut weights = oracle::scores::<f64>(q.view(), k.view(), &mask);
+        let mut lse = Array1::zeros(n);
+        for (mut row, lse) in weights.rows_mut().into_iter().zip(&mut lse) {
+            let (sum, softmax) = oracle::softmax(&row.to_vec());
+            *lse = sum;
+            row.assign(&Array1::from(softmax));
+        }
+        let out = oracle::product(&weights, v.view());
+        let mut out_allowed = out.mapv(single);
+        let mut lse_allowed = lse.mapv(single);
         if numbers == Numbers::Bf16 {
-            let scores = largest(q.mapv(f32::abs).view(), k.mapv(f32::abs).view())
-                * ((d / 16) as f64 * STEP);
-            let weighted =
-                oracle::attention::<f64>(q.view(), k.view(), v.mapv(f32::abs).view(), &mask).out;
+            let scores = largest(q.view(), k.view()) * ((d / 16) as f64 * STEP);
+            let weighted = oracle::product(&weights, v.mapv(f32::abs).view());
             let steps = (m.div_ceil(TILE) * TILE / 16) as f64;
             for ((i, c), allowed) in out_allowed.indexed_iter_mut() {
                 *allowed += weighted[[i, c]] * (ROUNDING + 4.0 * scores[i] + steps * STEP);
             }
             lse_allowed += &scores;
         }
-        all.out.slice_mut(s![head, .., ..]).assign(&exact.out);
-        all.lse.slice_mut(s![head, ..]).assign(&exact.lse);
+        all.out.slice_mut(s![head, .., ..]).assign(&out);
+        all.lse.slice_mut(s![head, ..]).assign(&lse);
         all.out_allowed.slice_mut(s![head, .., ..]).assign(&out_allowed);
         all.lse_allowed.slice_mut(s![head, ..]).assign(&lse_allowed);
     }
     Ok(all)
 }
 
-/// The largest score of each query, whatever the mask.
+/// For each query what the terms of a score may add up to, whatever their signs, and whatever the mask: |q| · max |k| / √d
+/// (Cauchy and Schwarz).
 fn largest(q: ArrayView2<f32>, k: ArrayView2<f32>) -> Array1<f64> {
-    let scores = oracle::scores::<f64>(q, k, &Mask::None);
-    scores.map_axis(Axis(1), |row| row.fold(f64::NEG_INFINITY, |most, score| most.max(*score)))
+    let lengths = |rows: ArrayView2<f32>| {
+        rows.map_axis(Axis(1), |row| row.fold(0.0, |sum, x| sum + f64::from(*x).powi(2)).sqrt())
+    };
+    let longest = lengths(k).fold(0.0, |most: f64, length| most.max(*length));
+    lengths(q) * (longest / (q.ncols() as f64).sqrt())
 }
 
 #[cfg(test)]

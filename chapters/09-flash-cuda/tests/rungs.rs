@@ -4,14 +4,27 @@
 mod common;
 
 use ch09_flash_cuda::{
-    Device, Inputs, Rung, Sizes, attention_by, precision::expected, rung::WIDTHS, traffic::Traffic,
+    Device, Inputs, Program, Rung, Sizes, attention_by, precision::expected, rung::WIDTHS,
+    traffic::Traffic,
 };
 use common::{sizes, unlike, unlike_chapter_8};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
 
 /// NaNs behind every input: more than any tile holds.
 const POISON: usize = 64 * 128;
 
 const LENGTHS: [usize; 7] = [1, 31, 32, 33, 127, 129, 256];
+
+/// The program of a rung, compiled once.
+fn program(rung: Rung, d: usize) -> Arc<Program> {
+    static PROGRAMS: Mutex<BTreeMap<(&str, usize), Arc<Program>>> = Mutex::new(BTreeMap::new());
+    let mut programs = PROGRAMS.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let compile = || Arc::new(rung.program(d).expect("a width of the course"));
+    programs.entry((rung.name(), d)).or_insert_with(compile).clone()
+}
 
 /// Runs a rung where it can, then checks everything that can be known about the run.
 #[track_caller]
@@ -20,7 +33,7 @@ fn check(rung: Rung, sizes: Sizes, causal: bool) {
     let numbers = rung.numbers();
     let inputs = numbers.rounded(&Inputs::random(sizes.n as u64, sizes, causal));
     let mut device = Device::open();
-    let program = rung.program(sizes.d).expect(&about);
+    let program = program(rung, sizes.d);
     let outcome = attention_by(&mut device, rung, &program, &inputs, POISON).expect(&about);
     let expected = expected(numbers, &inputs).expect(&about);
     assert_eq!(unlike(&expected, &outcome), None, "{about} {}", device.words());
