@@ -15,6 +15,7 @@ struct Touch {
     /// The warp's own barriers so far (`__syncwarp`).
     step: u32,
     warp: u32,
+    /// None for a read by all lanes together.
     lanes: u32,
     instruction: u32,
 }
@@ -24,7 +25,8 @@ impl Touch {
     fn clashes(&self, now: &Touch) -> bool {
         let together = self.epoch == now.epoch;
         let same = self.warp == now.warp;
-        together && (!same || (self.step == now.step && (self.lanes | now.lanes).count_ones() > 1))
+        let apart = self.lanes != 0 && (self.lanes | now.lanes).count_ones() > 1;
+        together && (!same || (self.step == now.step && apart))
     }
 
     /// Adds a touch by the same warp; the instruction named is the last.
@@ -94,6 +96,8 @@ pub(crate) struct Who {
     /// The lanes that read together, or the one that writes.
     pub(crate) lanes: u32,
     pub(crate) instruction: usize,
+    /// All lanes have read when the first of them goes on: none of them can overwrite it too early.
+    pub(crate) together: bool,
 }
 
 /// What is wrong with an access.
@@ -209,7 +213,8 @@ impl Shared {
     #[inline]
     pub(crate) fn read_quietly(&mut self, address: u64, size: usize, who: Who) -> Option<Bits> {
         let end = address.checked_add(size as u64).filter(|end| *end <= self.bytes.len() as u64)?;
-        let (epoch, Who { warp, step, lanes, instruction }) = (self.epoch, who);
+        let (epoch, Who { warp, step, lanes, instruction, together }) = (self.epoch, who);
+        let lanes = if together { 0 } else { lanes };
         let granules =
             &mut self.granules[address as usize >> self.shift..end as usize >> self.shift];
         let quiet = address & (size as u64 - 1) == 0
@@ -244,8 +249,9 @@ impl Shared {
         if end > self.bytes.len() as u64 {
             return Some(Trouble::Outside);
         }
-        let Who { warp, step, lanes, instruction } = who;
+        let Who { warp, step, lanes, instruction, together } = who;
         let now = Touch { epoch: self.epoch, step, warp, lanes, instruction: instruction as u32 };
+        let noted = Touch { lanes: if together { 0 } else { lanes }, ..now };
         let alike = bits.is_some_and(|bits| bits == leading(&self.bytes[address as usize..], size));
         let mut trouble = None;
         let first = address as usize >> self.shift;
@@ -258,12 +264,14 @@ impl Shared {
             if what != Use::Write && !granule.written && !granule.copying {
                 trouble = Some(Trouble::Unwritten);
             }
-            if granule.copying {
+            // A copy that another warp has started since the last barrier is a race; else it was not waited for.
+            let before = granule.clash(what, &now, alike);
+            if granule.copying && before.is_none_or(|before| before.warp == warp) {
                 // The first byte of a row or vector.
                 if !matches!(trouble, Some(Trouble::Copying { .. })) {
                     trouble = Some(Trouble::Copying { byte });
                 }
-            } else if let Some(before) = granule.clash(what, &now, alike) {
+            } else if let Some(before) = before {
                 trouble = Some(Trouble::Race {
                     warp: before.warp,
                     lanes: pair(&before, &now),
@@ -271,7 +279,7 @@ impl Shared {
                     byte,
                 });
             }
-            granule.note(what, &now);
+            granule.note(what, &noted);
         }
         trouble
     }

@@ -47,7 +47,8 @@ struct Access {
 
 impl Access {
     fn who(self, lanes: u32) -> Who {
-        Who { warp: self.warp, step: self.step, lanes, instruction: self.instruction }
+        let (warp, step, instruction) = (self.warp, self.step, self.instruction);
+        Who { warp, step, lanes, instruction, together: false }
     }
 
     fn thread(self, lane: usize) -> usize {

@@ -173,6 +173,10 @@ fn what_another_warp_still_reads_is_overwritten() {
         ),
         "{text}"
     );
+    // The other way round: it is no matter of the wait, which comes before the first copy's.
+    let (_, report) =
+        ran(64, &[stage, COPY, GROUP, "\n.loc 1 6 1\ncp.async.wait_group 1;\n", OTHERS]);
+    assert_eq!(kinds(&report), [Kind::SharedRace; 2]);
     right(64, &[stage, "ld.shared.u32 %x, [%m]; bar.sync 0;", COPY, "cp.async.wait_all;"]);
 }
 

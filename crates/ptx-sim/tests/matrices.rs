@@ -3,7 +3,7 @@
 mod common;
 
 use common::{f, kernel, kinds, run};
-use ptx_sim::{Kind, Launch, Memory, Module, Report};
+use ptx_sim::{Bound, Device, Kind, Launch, Memory, Module, Report};
 
 /// Registers of all lanes, as `[register][lane]`.
 type Lanes = Vec<[u32; 32]>;
@@ -302,7 +302,7 @@ fn matrices_are_turned_and_stored() {
     // Stored and read back by words: row `r` of matrix 1 of 2, columns 4 and 5.
     let store = |form: &str| {
         let body = format!(
-            "{TABLE} ldmatrix.sync.aligned.m8n8.x2.shared.b16 {{%m0, %m1}}, [%s]; bar.warp.sync -1;
+            "{TABLE} ldmatrix.sync.aligned.m8n8.x2.shared.b16 {{%m0, %m1}}, [%s];
              stmatrix.sync.aligned.m8n8.x2{form}.shared.b16 [%s], {{%m0, %m1}}; bar.warp.sync -1; ld.shared.u32 %m0, [%s+8]; {OUT}"
         );
         let (words, report) = run(32, 1, &[0; 64], &body);
@@ -326,6 +326,23 @@ fn tensor_operations_are_counted_apart() {
     assert_eq!(product("m16n8k16", "bf16"), (4096, 32));
     assert_eq!(product("m16n8k8", "tf32"), (2048, 32));
 }
+
+/// The second roof: one of an A100's 108 multiprocessors has the 108th part of 312 TFLOP/s.
+#[test]
+fn tensor_operations_have_a_bound_of_their_own() {
+    let op = format!(
+        "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {OUTPUTS}, {{%i0, %i1, %i2, %i3}}, {{%i0, %i1}}, {{%i0, %i1, %i2, %i3}};"
+    );
+    let (_, report) = on_a_warp(&op, &zeros(4), 4);
+    let a100 = Device::KNOWN[1];
+    assert_eq!((a100.architecture, a100.peak_tensor_flops()), (80, 312e12));
+    let bound = a100.bound(&report);
+    assert_eq!((bound.arithmetic, bound.tensor), (0.0, 4096.0 * 108.0 / 312e12));
+    let longest = Bound { tensor: 1.0, ..bound };
+    assert_eq!(longest.limit(), (1.0, "tensor cores"));
+}
+
+const OUTPUTS: &str = "{%o0, %o1, %o2, %o3}";
 
 /// Eight rows of 16 bytes are a phase: in one wavefront if they lie in different banks.
 #[test]
@@ -440,6 +457,9 @@ fn rows_that_others_wrote() {
         "{TABLE} bar.sync 0; ldmatrix.sync.aligned.m8n8.x1.shared.b16 {{%m0}}, [%s]; st.shared.u32 [%s], %i;"
     );
     assert!(kinds(&run(64, 1, &[0; 64], &later).1).contains(&Kind::SharedRace));
+    // In one warp none of its lanes goes on before all have read; what they write then is nobody's business.
+    let alone = later.replace("bar.sync 0;", "bar.warp.sync -1;");
+    assert_eq!(run(32, 1, &[0; 64], &alone).1.findings, []);
 }
 
 #[test]

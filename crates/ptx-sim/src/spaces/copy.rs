@@ -100,7 +100,13 @@ impl Spaces<'_> {
 
     /// Waits for the copies of these lanes: until at most the last `left` groups are under way, or for all.
     pub(crate) fn wait(&mut self, warp: &Warp, at: usize, mask: u32, left: Option<u32>) {
-        let who = Who { warp: warp.number, step: warp.step, lanes: mask, instruction: at };
+        let who = Who {
+            warp: warp.number,
+            step: warp.step,
+            lanes: mask,
+            instruction: at,
+            together: false,
+        };
         let committed = |copy: &Pending| copy.group < warp.groups[copy.lane];
         let ends = |copy: &Pending| match left {
             None => true,

@@ -10,7 +10,7 @@ use crate::{
     lane::{Lane, each},
     log::{Log, Stop},
     matrix::{gathered, rows, shares, transpose},
-    shared::{Trouble, Use},
+    shared::{Trouble, Use, Who},
     types::Space,
     warp::Warp,
 };
@@ -39,7 +39,7 @@ impl Spaces<'_> {
         for lane in each(rows) {
             let place = places[lane];
             // Every lane gets a part of it.
-            let quiet = self.shared.read_quietly(place, ROW, access.who(mask));
+            let quiet = self.shared.read_quietly(place, ROW, together(access, mask));
             matrices[lane / 8][lane % 8] = match quiet {
                 Some(bits) => bits,
                 None => {
@@ -99,7 +99,7 @@ impl Spaces<'_> {
         if !access.is_aligned(address) {
             return Err(self.misaligned(access, lane, address, log));
         }
-        let who = access.who(mask);
+        let who = together(access, mask);
         match self.shared.touch(address, ROW, access.what, who, bits) {
             Some(Trouble::Outside) => return Err(self.outside(access, lane, address, log)),
             Some(trouble) => self.shared_trouble(access, who, lane, trouble, address, log),
@@ -107,6 +107,11 @@ impl Spaces<'_> {
         }
         Ok(())
     }
+}
+
+/// All lanes of the mask, at once.
+fn together(access: Access, mask: u32) -> Who {
+    Who { together: access.what == Use::Read, ..access.who(mask) }
 }
 
 fn row_access(warp: &Warp, at: usize, what: Use) -> Access {
