@@ -13,7 +13,7 @@ pub struct Array {
     pub shape: Vec<usize>,
 }
 
-/// The arrays of every `__shared__ float name[…][…];` or `float4` in the text whose sizes are sums, products and
+/// The arrays of every `__shared__ float name[…][…];`, `float4` or `uint4` in the text whose sizes are sums, products and
 /// quotients of numbers and of what `#define` or `definitions` name. Others are left out: their findings speak of bytes.
 pub fn shared_arrays(source: &str, definitions: &[String]) -> Vec<Array> {
     let mut names: BTreeMap<&str, &str> = BTreeMap::new();
@@ -44,7 +44,7 @@ fn declared(line: &str, names: &BTreeMap<&str, &str>) -> Vec<Array> {
     let element = match kind {
         "float" | "int" => 4,
         "float2" => 8,
-        "float4" => 16,
+        "float4" | "uint4" => 16,
         _ => return Vec::new(),
     };
     let array = |declarator: &str| {

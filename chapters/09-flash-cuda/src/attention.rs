@@ -4,6 +4,7 @@ use crate::{
     Device, Error, Inputs, Rung,
     device::UNWRITTEN,
     launch::Buffer,
+    precision::Numbers,
     program::{Origin, Program},
     rung::Call,
 };
@@ -69,9 +70,8 @@ pub fn attention_by(
     poison: usize,
 ) -> Result<Outcome, Error> {
     rung.takes(inputs.sizes()?)?;
-    attention_with(device, program, inputs, poison, |device, call| {
-        rung.launch(device, program, call)
-    })
+    let launch = |device: &mut Device, call: &Call| rung.launch(device, program, call);
+    attention_of(device, program, inputs, rung.numbers(), poison, launch)
 }
 
 /// A kernel of the reader's own that computes attention in one launch. It has the parameters of `kernels/warp.cu`.
@@ -116,11 +116,23 @@ pub fn attention_with(
     poison: usize,
     launch: impl FnOnce(&mut Device, &Call) -> Result<Vec<Option<Report>>, Error>,
 ) -> Result<Outcome, Error> {
+    attention_of(device, program, inputs, Numbers::F32, poison, launch)
+}
+
+/// The same with inputs of other numbers: those of bf16 are rounded to the nearest.
+fn attention_of(
+    device: &mut Device,
+    program: &Program,
+    inputs: &Inputs,
+    numbers: Numbers,
+    poison: usize,
+    launch: impl FnOnce(&mut Device, &Call) -> Result<Vec<Option<Report>>, Error>,
+) -> Result<Outcome, Error> {
     let sizes = inputs.sizes()?;
     let input = |device: &mut Device, name: &str, array: &Array3<f32>| {
         let mut values: Vec<f32> = array.iter().copied().collect();
         values.resize(values.len() + poison, f32::NAN);
-        device.alloc(name, &values)
+        device.alloc(name, &numbers.words(values))
     };
     let (rows, entries) = (sizes.heads * sizes.n, inputs.q.len());
     let call = Call {

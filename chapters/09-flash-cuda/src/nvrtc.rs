@@ -6,8 +6,12 @@ use crate::{Error, foreign};
 use cudarc::nvrtc::result::NvrtcError;
 use std::{env, ffi::CString, fs, path::PathBuf, sync::OnceLock};
 
-/// What the PTX is made for: every GPU since Turing (2018).
-const ARCHITECTURE: &str = "compute_75";
+/// What the PTX of a text is made for: every GPU since Turing (2018), and where it asks for what came with Ampere (2020),
+/// every one since that.
+fn architecture(source: &str) -> &'static str {
+    let newer = ["cp.async", "m16n8k16", "bf16", "tf32"];
+    if newer.iter().any(|what| source.contains(what)) { "compute_80" } else { "compute_75" }
+}
 
 /// The folder where the packages are put: `.attn/nvrtc` of the course, or what `ATTN_NVRTC` names.
 pub fn folder() -> PathBuf {
@@ -84,10 +88,11 @@ pub fn compile(name: &str, source: &str, definitions: &[String]) -> Result<Compi
             refused(format!("{name}: byte {at} is NUL; this is no text"))
         })
     };
+    let architecture = architecture(source);
     // Some editors begin a file with a mark that is no part of its text.
     let source = text(source.strip_prefix('\u{feff}').unwrap_or(source))?;
     let options: Vec<String> =
-        [format!("--gpu-architecture={ARCHITECTURE}"), "--generate-line-info".into()]
+        [format!("--gpu-architecture={architecture}"), "--generate-line-info".into()]
             .into_iter()
             .chain(definitions.iter().map(|definition| format!("-D{definition}")))
             .collect();

@@ -8,6 +8,7 @@ use crate::{
         Buffer, Launch,
     },
     nvrtc,
+    precision::Numbers,
     program::Program,
 };
 use ptx_sim::Report;
@@ -21,6 +22,10 @@ pub enum Rung {
     Tiled,
     /// Shuffles instead of shared scores, sixteen bytes a load, hidden tiles skipped.
     Warp,
+    /// Both products on the tensor cores, from bf16.
+    Tensor,
+    /// As `Tensor`, but the next tile comes while one is computed with.
+    Pipelined,
     /// One query per head: the keys split among warps, then merged.
     Split,
     /// As `Warp`, but a tile of keys serves all heads of its group.
@@ -48,7 +53,15 @@ macro_rules! texts {
 
 impl Rung {
     /// All of them.
-    pub const ALL: [Rung; 5] = [Rung::Naive, Rung::Tiled, Rung::Warp, Rung::Split, Rung::Gqa];
+    pub const ALL: [Rung; 7] = [
+        Rung::Naive,
+        Rung::Tiled,
+        Rung::Warp,
+        Rung::Tensor,
+        Rung::Pipelined,
+        Rung::Split,
+        Rung::Gqa,
+    ];
 
     /// Name, CUDA, and PTX for each of [`WIDTHS`].
     fn texts(self) -> (&'static str, &'static str, [&'static str; 2]) {
@@ -56,6 +69,8 @@ impl Rung {
             Rung::Naive => texts!("naive"),
             Rung::Tiled => texts!("tiled"),
             Rung::Warp => texts!("warp"),
+            Rung::Tensor => texts!("tensor"),
+            Rung::Pipelined => texts!("pipelined"),
             Rung::Split => texts!("split"),
             Rung::Gqa => texts!("gqa"),
         }
@@ -82,13 +97,22 @@ impl Rung {
         Some(self.texts().2[at])
     }
 
+    /// What its queries, keys and values are made of.
+    pub fn numbers(self) -> Numbers {
+        match self {
+            Rung::Tensor | Rung::Pipelined => Numbers::Bf16,
+            _ => Numbers::F32,
+        }
+    }
+
     /// Its program for this width: compiled where NVRTC is found, else the committed PTX.
     ///
     /// # Errors
-    /// Without NVRTC, a width that is not in [`WIDTHS`].
+    /// Without NVRTC, a width that is not in [`WIDTHS`]; and for the tensor cores, with it too.
     pub fn program(self, d: usize) -> Result<Program, Error> {
         let (name, source, _) = self.texts();
         let definitions = definitions(d)?;
+        self.takes_width(d)?;
         match self.committed(d) {
             Some(ptx) if !nvrtc::found() => Program::committed(source, ptx, &definitions),
             _ => Program::compile(&format!("{name}.cu"), source, &definitions),
@@ -97,11 +121,20 @@ impl Rung {
 
     /// Refuses sizes that the kernels cannot take.
     pub(crate) fn takes(self, sizes: Sizes) -> Result<(), Error> {
+        self.takes_width(sizes.d)?;
         if self == Rung::Split && sizes.n != 1 {
             return Err(Error::Sizes(format!(
                 "the split rung decodes: one query per head, not {}",
                 sizes.n
             )));
+        }
+        Ok(())
+    }
+
+    /// Rows that are not laid out in eights of 16 bytes cannot be kept apart in the banks as these kernels do it.
+    fn takes_width(self, d: usize) -> Result<(), Error> {
+        if self.numbers() == Numbers::Bf16 && !WIDTHS.contains(&d) {
+            return Err(Error::Sizes(format!("width {d}: this kernel is for 64 and 128")));
         }
         Ok(())
     }
@@ -147,6 +180,8 @@ impl Rung {
             }
             Rung::Tiled => vec![call.fused("tiled", 8, [32, 8, 1])],
             Rung::Warp => vec![call.fused("warp", 16, [128, 1, 1])],
+            Rung::Tensor => vec![call.fused("tensor", 64, [128, 1, 1])],
+            Rung::Pipelined => vec![call.fused("pipelined", 64, [128, 1, 1])],
             Rung::Gqa => vec![Launch {
                 grid: [blocks(n * sizes.group(), 16), kv_heads, 1],
                 ..call.fused("gqa", 16, [128, 1, 1])

@@ -16,8 +16,9 @@ pub struct Traffic {
     pub written: u64,
 }
 
-/// Bytes of an f32.
+/// Bytes of an f32, and of a bfloat16.
 const F32: usize = 4;
+const BF16: usize = 2;
 /// Lanes of a warp, and keys of a tile.
 const LANES: usize = 32;
 
@@ -35,14 +36,22 @@ impl Traffic {
             written: (F32 * written) as u64,
         };
         // A block of so many rows reads the keys, then the values, up to the end of the last tile that it visits.
-        let fused = |groups: usize, rows: usize, block: usize, skips: bool, row_to_query: usize| {
+        let numbers = |rows: usize, block: usize, tile: usize, skips: bool, row_to_query: usize| {
             let blocks = (0..rows.div_ceil(block)).map(|first| {
                 let last = ((first + 1) * block).min(rows) - 1;
                 let end =
                     if skips { (m + last / row_to_query + 1).saturating_sub(n).min(m) } else { m };
-                2 * d * (end.div_ceil(LANES) * LANES).min(m)
+                2 * d * (end.div_ceil(tile) * tile).min(m)
             });
-            kernel(h * n * d + groups * blocks.sum::<usize>(), h * n * (d + 1))
+            blocks.sum::<usize>()
+        };
+        let fused = |groups: usize, rows: usize, block: usize, skips: bool, row_to_query: usize| {
+            let keys = groups * numbers(rows, block, LANES, skips, row_to_query);
+            kernel(h * n * d + keys, h * n * (d + 1))
+        };
+        let halves = |tile: usize| Traffic {
+            read: (BF16 * (h * n * d + h * numbers(n, 64, tile, causal, 1))) as u64,
+            ..kernel(0, h * n * (d + 1))
         };
         match rung {
             // Every warp reads one query and up to 32 keys. Then three passes over a row of scores. Then d/32 warps an
@@ -54,6 +63,8 @@ impl Traffic {
             ],
             Rung::Tiled => vec![fused(h, n, 8, false, 1)],
             Rung::Warp => vec![fused(h, n, 16, causal, 1)],
+            Rung::Tensor => vec![halves(64)],
+            Rung::Pipelined => vec![halves(4096 / d)],
             Rung::Gqa => vec![fused(kv_heads, n * sizes.group(), 16, causal, sizes.group())],
             // Each split reads the query. The d/32 warps of a merge read every lse twice.
             Rung::Split => vec![

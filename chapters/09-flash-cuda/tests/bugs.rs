@@ -5,14 +5,16 @@
 mod common;
 
 use ch09_flash_cuda::{
-    Device, Inputs, Outcome, Program, Rung, Sizes, attention_by, harness::changed, nvrtc, rung,
+    Device, Inputs, Outcome, Program, Rung, Sizes, attention_by, harness::changed, nvrtc,
+    precision::expected, rung,
 };
-use common::{sizes, wrong};
+use common::{sizes, unlike, wrong};
 use ptx_sim::{Counts, Kind};
 use std::env;
 
 /// A kernel with a bug in it, and what came of it; `None` without NVRTC.
 struct Bug {
+    rung: Rung,
     source: String,
     outcome: Outcome,
     inputs: Inputs,
@@ -28,10 +30,10 @@ fn seed(rung: Rung, sizes: Sizes, changes: &[(&str, &str)]) -> Option<Bug> {
     let source = changed(rung.source(), changes);
     let definitions = rung::definitions(sizes.d).expect("a width of the course");
     let program = Program::compile("bug.cu", &source, &definitions).expect("it compiles");
-    let inputs = Inputs::random(1, sizes, false);
+    let inputs = rung.numbers().rounded(&Inputs::random(1, sizes, false));
     let outcome = attention_by(&mut Device::simulator(), rung, &program, &inputs, 0)
         .expect("it can be launched");
-    Some(Bug { source, outcome, inputs })
+    Some(Bug { rung, source, outcome, inputs })
 }
 
 impl Bug {
@@ -63,7 +65,8 @@ impl Bug {
     #[track_caller]
     fn is_right_but_slow(&self, at: &str) -> Counts {
         assert_eq!(self.outcome.findings(), [""; 0]);
-        assert_eq!(wrong(&self.inputs, &self.outcome), None);
+        let expected = expected(self.rung.numbers(), &self.inputs).expect("inputs that fit");
+        assert_eq!(unlike(&expected, &self.outcome), None);
         let line = self.lines(at)[0];
         let mut counts = Counts::default();
         self.outcome.reports.iter().for_each(|report| counts += report.line(line));
@@ -406,5 +409,251 @@ fn the_index_before_the_first() {
     if let Some(bug) = seed(Rung::Tiled, sizes(9, 40), &[change]) {
         let name = "reads byte -4 of `qs`, which has 2048";
         bug.is_named(Kind::OutOfBounds, "qs[0][lane - 1]", name);
+    }
+}
+
+/// Where the chunks of a tile stand.
+const PLACE: &str = "return row * CHUNKS + (chunk ^ row % 8);";
+
+#[test]
+fn rows_of_matrices_in_the_same_banks() {
+    // Of eight rows at one chunk, each eight chunks of 16 bytes long, all lie in the same four banks.
+    for (place, times) in [
+        ("return row * CHUNKS + chunk;", 8),
+        ("return row * CHUNKS + (chunk ^ row % 4);", 2),
+        ("return row * CHUNKS + (chunk ^ row / 2 % 8);", 2),
+        ("return row * CHUNKS + (chunk + row) % CHUNKS;", 1),
+    ] {
+        if let Some(bug) = seed(Rung::Tensor, sizes(64, 64), &[(PLACE, place)]) {
+            for at in ["LOAD(key, address(ks", "LOAD_TRANSPOSED(value, address(vs"] {
+                let counts = bug.is_right_but_slow(at);
+                assert_eq!(counts.wavefronts, times * counts.ideal_wavefronts, "{place}, {at}");
+            }
+        }
+    }
+}
+
+#[test]
+fn matrices_loaded_by_half_a_warp() {
+    let load = "LOAD(key, address(ks, 16 * t + lane / 16 * 8 + lane % 8, 2 * c + lane / 8 % 2));";
+    let half = "if (lane < 16) LOAD(key, address(ks, 16 * t + lane / 16 * 8 + lane % 8, 2 * c + lane / 8 % 2));";
+    if let Some(bug) = seed(Rung::Tensor, sizes(64, 64), &[(load, half)]) {
+        bug.is_named(Kind::PartialWarp, "if (lane < 16) LOAD(key", "16 of 32 lanes");
+    }
+}
+
+/// Rows behind the last query need no product: but an `mma` is for the whole warp.
+#[test]
+fn products_of_those_lanes_alone_that_have_a_query() {
+    let product = "                MULTIPLY_ADD(score[2 * t], query[c], key[0], key[1]);";
+    let some = "                if (first + first_row + lane / 4 < n) MULTIPLY_ADD(score[2 * t], query[c], key[0], key[1]);";
+    if let Some(bug) = seed(Rung::Tensor, sizes(52, 64), &[(product, some)]) {
+        bug.is_named(Kind::PartialWarp, "lane / 4 < n) MULTIPLY_ADD", "mask 0x0000ffff");
+    }
+}
+
+#[test]
+fn a_warp_that_lanes_have_left() {
+    let change = (
+        "    float row_max[2] = {MINUS",
+        "    if (first + first_row + lane / 4 >= n) return;\n    float row_max[2] = {MINUS",
+    );
+    if let Some(bug) = seed(Rung::Tensor, sizes(4, 64), &[change]) {
+        bug.is_named(Kind::BarrierDivergence, "__syncthreads();", "have ended");
+    }
+}
+
+#[test]
+fn rows_counted_in_words() {
+    let change = (
+        "__cvta_generic_to_shared(tile + place(row, chunk));",
+        "__cvta_generic_to_shared((const unsigned*)tile + place(row, chunk));",
+    );
+    if let Some(bug) = seed(Rung::Tensor, sizes(64, 64), &[change]) {
+        bug.is_named(Kind::Misaligned, "LOAD(query[c], address(qs", "no multiple of 16");
+    }
+}
+
+#[test]
+fn thirty_two_rows_for_sixteen_queries() {
+    let change =
+        ("first_row + lane % 16, 2 * c + lane / 16));", "first_row + lane, 2 * c + lane / 16));");
+    if let Some(bug) = seed(Rung::Tensor, sizes(64, 64), &[change]) {
+        bug.is_named(Kind::OutOfBounds, "LOAD(query[c], address(qs", "of `qs`, which has 8192");
+    }
+}
+
+const QUERIES_THERE: (&str, &str) =
+    ("    __syncthreads();\n\n    unsigned query", "\n    unsigned query");
+const TILE_FREE: (&str, &str) = (
+    "        __syncthreads();                    // nobody reads the tile before",
+    "        // nobody reads the tile before",
+);
+const TILE_THERE: (&str, &str) = (
+    "        __syncthreads();                    // the whole tile is there",
+    "        // the whole tile is there",
+);
+
+#[test]
+fn barriers_missing_around_matrices() {
+    for (change, at, name) in [
+        (QUERIES_THERE, "LOAD(query[c], address(qs", "`qs["),
+        (TILE_FREE, "ks[place(at / CHUNKS, at % CHUNKS)] = inside", "`ks["),
+        (TILE_THERE, "LOAD(key, address(ks", "`ks["),
+        (TILE_THERE, "LOAD_TRANSPOSED(value, address(vs", "`vs["),
+    ] {
+        if let Some(bug) = seed(Rung::Tensor, sizes(64, 128), &[change]) {
+            bug.is_named(Kind::SharedRace, at, name);
+        }
+    }
+}
+
+#[test]
+fn tail_of_a_tile_of_matrices_not_cleared() {
+    let change = (
+        "vs[place(at / CHUNKS, at % CHUNKS)] = inside ? values[start * CHUNKS + at] : zeros;",
+        "if (inside) vs[place(at / CHUNKS, at % CHUNKS)] = values[start * CHUNKS + at];",
+    );
+    if let Some(bug) = seed(Rung::Tensor, sizes(64, 60), &[change]) {
+        bug.is_named(Kind::Uninitialised, "LOAD_TRANSPOSED(value, address(vs", "`vs[484]`");
+    }
+}
+
+#[test]
+fn accumulators_that_start_from_nothing() {
+    for (from, to, at) in [
+        (
+            "float score[KEYS / 8][4] = {};",
+            "float score[KEYS / 8][4];   ",
+            "MULTIPLY_ADD(score[2 * t], query[c]",
+        ),
+        ("float sum[D / 8][4] = {}; ", "float sum[D / 8][4];  ", "out[t][2 * r] *= correction"),
+    ] {
+        if let Some(bug) = seed(Rung::Tensor, sizes(64, 64), &[(from, to)]) {
+            bug.is_named(Kind::UninitialisedVariable, at, "depends on it");
+        }
+    }
+}
+
+#[test]
+fn sums_of_a_row_that_lanes_leave() {
+    let change = (
+        "        row_sum[r] += __shfl_xor_sync(ALL_LANES, row_sum[r], 1);",
+        "        if (first + first_row + lane / 4 + 8 * r >= n) continue;\n        row_sum[r] += __shfl_xor_sync(ALL_LANES, row_sum[r], 1);",
+    );
+    if let Some(bug) = seed(Rung::Tensor, sizes(60, 64), &[change]) {
+        bug.is_named(Kind::AbsentLanes, "row_sum[r] += __shfl_xor_sync", "lanes");
+    }
+}
+
+/// The wait of the loop, with what stands around it.
+const WAIT: &str = "        WAIT(1);                            // this tile";
+const COMMIT: &str = "        COMMIT();                           // without";
+const READS: &str = "LOAD(key, address(ks[stage]";
+
+#[test]
+fn a_wait_that_is_off_by_one() {
+    let change = (WAIT, "        WAIT(2);                            // this tile");
+    if let Some(bug) = seed(Rung::Pipelined, sizes(64, 192), &[change]) {
+        bug.is_named(Kind::ShortWait, READS, "for the last 2 groups may go on");
+        bug.is_named(Kind::ShortWait, "WAIT(2);", "`ks[0][0]` is read");
+    }
+    let first = (
+        "    WAIT(1);                                // the queries",
+        "    WAIT(2);                                // the queries",
+    );
+    if let Some(bug) = seed(Rung::Pipelined, sizes(64, 64), &[first]) {
+        bug.is_named(Kind::ShortWait, "LOAD(query[c], address(qs", "`qs[0]` is read");
+    }
+}
+
+/// The first tile is waited for with the queries, by a wait that lets it go on.
+#[test]
+fn no_wait_at_all() {
+    if let Some(bug) = seed(Rung::Pipelined, sizes(64, 192), &[(WAIT, "        // this tile")]) {
+        bug.is_named(Kind::ShortWait, READS, "`ks[0][0]`");
+        let copy = "COPY(address(ks[stage], at / CHUNKS";
+        bug.is_named(Kind::UnawaitedCopy, READS, "`ks[1][0]` is read before the copy");
+        bug.is_named(Kind::UnawaitedCopy, copy, "`ks[1][0]`");
+    }
+}
+
+#[test]
+fn a_wait_behind_the_barrier() {
+    let changes = [
+        (WAIT, "        __syncthreads();                    // this tile"),
+        (
+            "        __syncthreads();                    // the whole tile is there",
+            "        WAIT(1);                            // the whole tile is there",
+        ),
+    ];
+    if let Some(bug) = seed(Rung::Pipelined, sizes(64, 192), &changes) {
+        bug.is_named(Kind::ShortWait, READS, "`ks[0]");
+        bug.is_named(Kind::SharedRace, READS, "`ks[");
+    }
+}
+
+/// Without a group in the last turn, the wait for all but the last group lets the last tile go on.
+#[test]
+fn a_last_turn_without_a_group() {
+    let changes = [
+        (
+            "if (start + KEYS < end) bring(start + KEYS, stage ^ 1);",
+            "if (start + KEYS < end) { bring(start + KEYS, stage ^ 1); COMMIT(); }",
+        ),
+        (COMMIT, "        // without"),
+    ];
+    if let Some(bug) = seed(Rung::Pipelined, sizes(64, 192), &changes) {
+        bug.is_named(Kind::ShortWait, READS, "`ks[0][0]` is read");
+        bug.is_named(
+            Kind::ShortWait,
+            "WAIT(1);",
+            "for the last group may go on, and the copy is in it",
+        );
+    }
+}
+
+#[test]
+fn copies_in_no_group() {
+    if let Some(bug) = seed(Rung::Pipelined, sizes(64, 192), &[(COMMIT, "        // without")]) {
+        bug.is_named(Kind::ShortWait, READS, "for the last group may go on");
+    }
+}
+
+#[test]
+fn a_stage_that_another_warp_still_reads() {
+    let change = (
+        "        __syncthreads();                    // nobody reads this tile",
+        "        // nobody reads this tile",
+    );
+    if let Some(bug) = seed(Rung::Pipelined, sizes(64, 192), &[change]) {
+        bug.is_named(Kind::SharedRace, "COPY(address(ks[stage], at / CHUNKS", "`ks[0]");
+        bug.is_named(Kind::SharedRace, "LOAD_TRANSPOSED(value, address(vs[stage]", "`vs[0]");
+    }
+}
+
+#[test]
+fn the_next_tile_on_top_of_this_one() {
+    let change = ("bring(start + KEYS, stage ^ 1);", "bring(start + KEYS, stage);");
+    if let Some(bug) = seed(Rung::Pipelined, sizes(64, 192), &[change]) {
+        let copy = "COPY(address(ks[stage], at / CHUNKS";
+        bug.is_named(Kind::ShortWait, copy, "`ks[0][0]` is written");
+    }
+}
+
+#[test]
+fn copies_without_a_guard() {
+    let change = ("const bool inside = start + at / CHUNKS < m;", "const bool inside = true;");
+    if let Some(bug) = seed(Rung::Pipelined, sizes(64, 60), &[change]) {
+        bug.is_named(Kind::OutOfBounds, "COPY(address(ks[stage]", "reads byte 7680 of `k`");
+    }
+}
+
+#[test]
+fn copies_from_an_odd_address() {
+    let change =
+        ("queries + at, first + at", "(const uint4*)((const float*)queries + 1) + at, first + at");
+    if let Some(bug) = seed(Rung::Pipelined, sizes(64, 64), &[change]) {
+        bug.is_named(Kind::Misaligned, "COPY(address(qs, at / CHUNKS", "16 bytes at byte 4 of `q`");
     }
 }

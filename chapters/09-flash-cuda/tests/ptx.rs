@@ -49,12 +49,14 @@ fn the_committed_ptx_is_that_of_the_kernels() {
 }
 
 /// Registers of a thread and bytes of static shared memory of a block, for d = 64 and 128, on an A100.
-const RESOURCES: [(&str, [(u32, u32); 2]); 8] = [
+const RESOURCES: [(&str, [(u32, u32); 2]); 10] = [
     ("naive_scores", [(31, 0), (29, 0)]),
     ("naive_softmax", [(32, 0), (32, 0)]),
     ("naive_weighted", [(32, 0), (32, 0)]),
     ("tiled", [(72, 19_712), (72, 38_144)]),
     ("warp", [(69, 20_992), (77, 41_472)]),
+    ("tensor", [(128, 24_576), (175, 49_152)]),
+    ("pipelined", [(130, 40_960), (168, 49_152)]),
     ("split", [(39, 0), (42, 0)]),
     ("merge", [(31, 0), (31, 0)]),
     ("gqa", [(71, 20_992), (79, 41_472)]),

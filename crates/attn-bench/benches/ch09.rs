@@ -1,14 +1,14 @@
 //! The simulator of chapter 9 under criterion: FlashAttention on the committed PTX, with every check.
 //!
 //! `cargo bench -p attn-bench --bench ch09`. An element is an instruction of a warp, so its rate
-//! should not depend on how many there are.
+//! should not depend on how many there are; but one on the tensor cores does as much as hundreds of others.
 
 use ch09_flash_cuda::{Device, Inputs, Rung, Sizes, attention_by};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use std::time::Duration;
 
 fn simulator(criterion: &mut Criterion) {
-    for rung in [Rung::Tiled, Rung::Warp] {
+    for rung in [Rung::Tiled, Rung::Warp, Rung::Tensor, Rung::Pipelined] {
         let mut group = criterion.benchmark_group(format!("ch09/{}, 4 heads, causal", rung.name()));
         group.sample_size(10).measurement_time(Duration::from_secs(3));
         let program = rung.program(64).expect("committed");

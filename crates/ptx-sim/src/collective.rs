@@ -5,7 +5,7 @@ use crate::{
     change::changed,
     finding::Kind,
     instruction::{Action, Change, Shuffle, Vote},
-    lane::{LANES, Lane, Registers, each},
+    lane::{FULL, LANES, Lane, Registers, each},
     log::Log,
     register::Register,
     types::Type,
@@ -145,5 +145,19 @@ pub(crate) fn check_members(company: Company, members: &[u32; LANES], log: &mut 
         } else {
             format!("the mask {named:#010x} leaves out lanes that are here ({mask:#010x}): {who}")
         }
+    });
+}
+
+/// An instruction on matrices is for all lanes of a warp: none may be elsewhere or have ended.
+pub(crate) fn whole(company: Company, log: &mut Log) {
+    let Company { mask, live, .. } = company;
+    if mask == 0 || mask == FULL {
+        return;
+    }
+    log.find(Kind::PartialWarp, company.instruction, None, |log| {
+        let who = log.who(company.warp, mask.trailing_zeros() as usize);
+        let lanes = mask.count_ones();
+        let others = if live == mask { "have ended" } else { "are elsewhere" };
+        format!("{lanes} of 32 lanes multiply or move matrices, the others {others} (mask {mask:#010x}): {who}")
     });
 }

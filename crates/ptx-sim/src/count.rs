@@ -7,7 +7,7 @@
 //! * Shared memory has 32 banks of 4 bytes. A warp's access takes one **wavefront** for each
 //!   different word that its busiest bank has to deliver; lanes that want the same word share it.
 //!   Accesses of 8 and 16 bytes go half a warp and a quarter of a warp at a time; ideal is one
-//!   wavefront for each of these groups.
+//!   wavefront for each of these groups. A matrix of `ldmatrix`, eight rows of 16 bytes, is such a group.
 
 use std::ops::AddAssign;
 
@@ -23,8 +23,11 @@ pub struct Counts {
     pub instructions: u64,
     /// The same, counted for each lane that took part.
     pub lanes: u64,
-    /// Floating-point operations: a fused multiply-add is two, a conversion or a comparison none.
+    /// Floating-point operations, but for those of the tensor cores: a fused multiply-add is two, a conversion or a
+    /// comparison none.
     pub flops: u64,
+    /// Floating-point operations of the tensor cores: 2 · 16 · 8 · 16 for an `mma` of halves.
+    pub tensor_flops: u64,
     /// Different bytes of global memory that the warps' loads asked for.
     pub read_bytes: u64,
     /// Different bytes of global memory that the warps' stores and atomics changed.
@@ -48,6 +51,7 @@ impl AddAssign for Counts {
         self.instructions += other.instructions;
         self.lanes += other.lanes;
         self.flops += other.flops;
+        self.tensor_flops += other.tensor_flops;
         self.read_bytes += other.read_bytes;
         self.written_bytes += other.written_bytes;
         self.sectors += other.sectors;

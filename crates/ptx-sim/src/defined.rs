@@ -16,6 +16,7 @@ use crate::{
     collective::source,
     instruction::{Action, Instruction, Join, Needs},
     lane::{FULL, Registers, each},
+    matrix::{rows, sources},
     module::Kernel,
     register::{Guard, Register},
     types::Space,
@@ -161,6 +162,32 @@ impl Defined {
                 followed.fault = fault("an address", lost, origin);
                 self.write(action, mask, FULL, origin);
             }
+            Action::Product(product) => {
+                let known = product.known(|index| self.of(Register::b32(index)));
+                for (index, known) in product.into.into_iter().zip(known) {
+                    self.set(Register::b32(index), mask, known, origin);
+                }
+            }
+            Action::Transpose { into, from } => {
+                let from = self.of(Register::b32(*from));
+                let known = each(FULL)
+                    .filter(|lane| sources(*lane).iter().all(|lane| from >> lane & 1 == 1));
+                let known = known.fold(0, |known, lane| known | 1 << lane);
+                self.set(Register::b32(*into), mask, known, origin);
+            }
+            // Only the lanes that say where the matrices' rows are.
+            Action::LoadMatrices { into, address, .. } => {
+                let astray = rows(into.len()) & mask & !self.of(address.base);
+                followed.fault = fault("an address", astray, origin);
+                self.write(action, mask, FULL, origin);
+            }
+            Action::StoreMatrices { from, address, .. } => {
+                let stored =
+                    from.iter().fold(0, |lost, index| lost | !self.of(Register::b32(*index)));
+                let astray = rows(from.len()) & !self.of(address.base);
+                followed.fault = fault("what is stored", mask & (stored | astray), origin);
+            }
+            Action::Copy { .. } => followed.fault = fault("what is copied", lost, origin),
             Action::Store { .. } | Action::Atomic { .. } => {
                 followed.fault = fault("what is stored", lost, origin);
                 self.write(action, mask, FULL, origin);

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 
 use crate::{
     barrier::meet,
-    collective::{Company, check_members, collective},
+    collective::{Company, check_members, collective, whole},
     compute::compute,
     count::Counts,
     defined::Followed,
@@ -14,6 +14,7 @@ use crate::{
     instruction::Action,
     lane::{FULL, Lane, each},
     log::{Log, Stop},
+    matrix::{gathered, shares, transpose},
     module::Kernel,
     spaces::Spaces,
     view::Pages,
@@ -59,7 +60,11 @@ impl<'a> Executor<'a> {
     /// What the block touched, counted and found.
     pub(crate) fn finish(mut self) -> (Vec<Pages>, Vec<Counts>, Findings) {
         for (counts, instruction) in self.counts.iter_mut().zip(&self.kernel.code) {
-            counts.flops = counts.lanes * instruction.flops;
+            let flops = counts.lanes * instruction.flops;
+            match instruction.action {
+                Action::Product(_) => counts.tensor_flops = flops,
+                _ => counts.flops = flops,
+            }
         }
         (self.spaces.into_pages(), self.counts, self.log.into_findings())
     }
@@ -141,6 +146,26 @@ impl<'a> Executor<'a> {
             | Action::Reduce { .. } => {
                 collective(&instruction.action, &mut warp.registers, company, &mut self.log)
             }
+            Action::Product(product) => {
+                whole(company, &mut self.log);
+                product.run(&mut warp.registers, mask);
+            }
+            Action::Transpose { into, from } => {
+                whole(company, &mut self.log);
+                let matrix = gathered(&u32::get(&warp.registers, *from), mask);
+                u32::set(&mut warp.registers, *into, &shares(&transpose(&matrix)), mask);
+            }
+            Action::LoadMatrices { .. } => {
+                whole(company, &mut self.log);
+                self.spaces.load_matrices(warp, at, mask, counts, &mut self.log)?;
+            }
+            Action::StoreMatrices { .. } => {
+                whole(company, &mut self.log);
+                self.spaces.store_matrices(warp, at, mask, counts, &mut self.log)?;
+            }
+            Action::Copy { .. } => self.spaces.copy(warp, at, mask, counts, &mut self.log)?,
+            Action::CommitCopies => each(mask).for_each(|lane| warp.groups[lane] += 1),
+            Action::WaitForCopies { left } => self.spaces.wait(warp, at, mask, *left),
             Action::WarpBarrier { members } => {
                 let members = u32::get(&warp.registers, *members);
                 check_members(company, &members, &mut self.log);

@@ -29,6 +29,14 @@ pub enum Kind {
     /// A shuffle, vote or `__syncwarp` whose mask names lanes that are elsewhere, or leaves out
     /// lanes that are here; or a shuffle that reads a lane which does not take part or has ended.
     AbsentLanes,
+    /// `mma`, `ldmatrix`, `stmatrix` or `movmatrix` by a part of a warp: all 32 lanes have to be there.
+    PartialWarp,
+    /// Shared memory that is read, or written again, after a `cp.async` into it and before the thread that copies
+    /// has waited.
+    UnawaitedCopy,
+    /// The same, where the thread has waited, but by a wait that lets this copy go on: too many groups may be under
+    /// way, or the copy is in no group.
+    ShortWait,
     /// The block ran as many instructions as it may. The block stops.
     StepLimit,
     /// `__trap()`. The block stops.
@@ -48,6 +56,9 @@ impl Kind {
             Kind::BlockRace => "race between blocks",
             Kind::BarrierDivergence => "divergent barrier",
             Kind::AbsentLanes => "absent lanes",
+            Kind::PartialWarp => "part of a warp",
+            Kind::UnawaitedCopy => "copy not waited for",
+            Kind::ShortWait => "wait too short",
             Kind::StepLimit => "step limit",
             Kind::Trap => "trap",
         }

@@ -3,6 +3,7 @@
 use crate::{
     error::Place,
     lane::{Formula, Test},
+    matrix::Product,
     register::{Guard, Register},
     types::{Space, Type},
 };
@@ -105,6 +106,40 @@ pub(crate) enum Action {
         from: u32,
         members: u32,
     },
+    /// `mma`: a product of two matrices that all lanes of a warp hold together, added to a third.
+    Product(Product),
+    /// `ldmatrix`: one, two or four matrices of 8 · 8 halves, their rows from shared memory.
+    LoadMatrices {
+        transposed: bool,
+        into: Vec<u32>,
+        address: Address,
+    },
+    /// `stmatrix`, the other way.
+    StoreMatrices {
+        transposed: bool,
+        from: Vec<u32>,
+        address: Address,
+    },
+    /// `movmatrix`: the transpose of a matrix of 8 · 8 halves.
+    Transpose {
+        into: u32,
+        from: u32,
+    },
+    /// `cp.async`: from global to shared memory, without anybody waiting for it. With `bytes`, so many
+    /// of the `size` are copied and the others become zeros.
+    Copy {
+        size: usize,
+        into: Address,
+        from: Address,
+        bytes: Option<u32>,
+    },
+    /// `cp.async.commit_group`: the copies so far that are in no group become one.
+    CommitCopies,
+    /// `cp.async.wait_group`: until at most so many of the last groups are under way; none stands for
+    /// `wait_all`, which waits for copies in no group too.
+    WaitForCopies {
+        left: Option<u32>,
+    },
     /// The lanes that are here.
     ActiveMask {
         into: u32,
@@ -180,6 +215,20 @@ impl Action {
                 read(Register::b32(*from));
                 read(Register::b32(*members));
             }
+            Action::Product(product) => {
+                product.reads().for_each(|index| read(Register::b32(index)))
+            }
+            Action::LoadMatrices { address, .. } => read(address.base),
+            Action::StoreMatrices { from, address, .. } => {
+                read(address.base);
+                from.iter().for_each(|index| read(Register::b32(*index)));
+            }
+            Action::Transpose { from, .. } => read(Register::b32(*from)),
+            Action::Copy { into, from, bytes, .. } => {
+                read(into.base);
+                read(from.base);
+                bytes.iter().for_each(|index| read(Register::b32(*index)));
+            }
             Action::Barrier { vote: Some((_, _, test)) } => read(Register::pred(test.register)),
             Action::WarpBarrier { members } => read(Register::b32(*members)),
             Action::ActiveMask { .. }
@@ -188,6 +237,8 @@ impl Action {
             | Action::Exit
             | Action::Trap
             | Action::Barrier { vote: None }
+            | Action::CommitCopies
+            | Action::WaitForCopies { .. }
             | Action::Fence
             | Action::Nothing => {}
         }
@@ -222,8 +273,19 @@ impl Action {
             Action::Reduce { into, .. } | Action::ActiveMask { into } => {
                 write(Register::b32(*into));
             }
+            Action::Product(product) => {
+                product.into.iter().for_each(|index| write(Register::b32(*index)));
+            }
+            Action::LoadMatrices { into, .. } => {
+                into.iter().for_each(|index| write(Register::b32(*index)));
+            }
+            Action::Transpose { into, .. } => write(Register::b32(*into)),
             Action::Barrier { vote: Some((_, into, _)) } => write(*into),
             Action::Store { .. }
+            | Action::StoreMatrices { .. }
+            | Action::Copy { .. }
+            | Action::CommitCopies
+            | Action::WaitForCopies { .. }
             | Action::Branch { .. }
             | Action::Exit
             | Action::Trap

@@ -44,9 +44,10 @@
 //! # What it knows, and what it does not
 //!
 //! The list of opcodes and modifiers is closed: anything else is an error that names the
-//! instruction and its line. Missing are calls of functions that were not inlined, textures,
-//! `cp.async`, `ldmatrix` and `mma`, clusters, barriers other than barrier 0, and directed rounding
-//! except for f32 `add`, `sub`, `mul` and `fma`.
+//! instruction and its line. Missing are calls of functions that were not inlined, textures, clusters,
+//! barriers other than barrier 0, and directed rounding except for f32 `add`, `sub`, `mul` and `fma`. Of the
+//! tensor cores it knows `mma` with f32 sums, as `m16n8k16` of f16 and bf16 and as `m16n8k8` of tf32, and what
+//! brings its matrices: `ldmatrix`, `stmatrix`, `movmatrix`, and `cp.async` with its groups.
 //!
 //! Whatever the text and the arguments, there is an error or a report and never a panic, and a block
 //! stops at its limit of instructions. What the simulator itself allows is less than the hardware
@@ -59,7 +60,11 @@
 //! bounds of a stated model. It sees one order of execution. Races on shared memory, and between
 //! blocks, it finds by what was touched and not by what came out, so the order does not matter.
 //! `.approx` functions are as exact as their type allows, where a GPU's are a little worse. NaNs
-//! have no particular payload.
+//! have no particular payload. An `mma` adds exact products in f64 and rounds the sum once, where a GPU rounds
+//! more often and towards zero: the last bits differ.
+//!
+//! What `cp.async` brings is in shared memory from the moment that its thread waits for it, the latest that the
+//! hardware may take. Reading it before is a finding, whatever the numbers.
 //!
 //! **A race on global memory within one block it does not see**: two threads of a block that write
 //! the same element of a buffer, or one that reads what another writes without a barrier between,
@@ -87,6 +92,7 @@ mod launch;
 mod lex;
 mod local;
 mod log;
+mod matrix;
 mod memory;
 mod module;
 mod operand;

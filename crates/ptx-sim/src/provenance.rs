@@ -66,13 +66,18 @@ pub(crate) fn byte(
 }
 
 /// Whether the address of an instruction is a 32-bit register.
-pub(crate) fn is_narrow(action: &Action) -> bool {
-    address(action).is_some_and(|address| address.base.class == Class::B32)
+pub(crate) fn is_narrow(action: &Action, space: Space) -> bool {
+    address(action, space).is_some_and(|address| address.base.class == Class::B32)
 }
 
-/// The address operand of an instruction that accesses memory.
-fn address(action: &Action) -> Option<Address> {
+/// The address operand of an instruction that accesses this memory.
+fn address(action: &Action, space: Space) -> Option<Address> {
     match action {
+        Action::Copy { into, .. } if space == Space::Shared => Some(*into),
+        Action::Copy { from, .. } => Some(*from),
+        Action::LoadMatrices { address, .. } | Action::StoreMatrices { address, .. } => {
+            Some(*address)
+        }
         Action::Load { address, .. }
         | Action::Store { address, .. }
         | Action::Atomic { address, .. } => Some(*address),
@@ -81,8 +86,8 @@ fn address(action: &Action) -> Option<Address> {
 }
 
 /// All that the address of an instruction may be counted from, whatever the path.
-pub(crate) fn bases(kernel: &Kernel, at: usize) -> Vec<Base> {
-    let Some(address) = address(&kernel.code[at].action) else {
+pub(crate) fn bases(kernel: &Kernel, at: usize, space: Space) -> Vec<Base> {
+    let Some(address) = address(&kernel.code[at].action, space) else {
         return Vec::new();
     };
     let constants: HashMap<Register, Value> =

@@ -15,6 +15,7 @@ struct Touch {
     /// The warp's own barriers so far (`__syncwarp`).
     step: u32,
     warp: u32,
+    /// None for a read by all lanes together.
     lanes: u32,
     instruction: u32,
 }
@@ -24,7 +25,8 @@ impl Touch {
     fn clashes(&self, now: &Touch) -> bool {
         let together = self.epoch == now.epoch;
         let same = self.warp == now.warp;
-        together && (!same || (self.step == now.step && (self.lanes | now.lanes).count_ones() > 1))
+        let apart = self.lanes != 0 && (self.lanes | now.lanes).count_ones() > 1;
+        together && (!same || (self.step == now.step && apart))
     }
 
     /// Adds a touch by the same warp; the instruction named is the last.
@@ -45,6 +47,8 @@ struct Granule {
     written: bool,
     /// The last write was atomic: another atomic does not race with it.
     atomic: bool,
+    /// A `cp.async` into it has been started, and its thread has not waited for it. It counts as not written.
+    copying: bool,
 }
 
 impl Granule {
@@ -92,12 +96,18 @@ pub(crate) struct Who {
     /// The lanes that read together, or the one that writes.
     pub(crate) lanes: u32,
     pub(crate) instruction: usize,
+    /// All lanes have read when the first of them goes on: none of them can overwrite it too early.
+    pub(crate) together: bool,
 }
 
 /// What is wrong with an access.
 pub(crate) enum Trouble {
     Outside,
     Unwritten,
+    /// A copy that nobody has waited for goes to this byte.
+    Copying {
+        byte: u64,
+    },
     /// Who came before, by what instruction, at what byte they meet, and one lane of either.
     Race {
         warp: u32,
@@ -124,6 +134,33 @@ pub(crate) struct Shared {
     shift: u32,
     epoch: u32,
     arrays: Vec<Variable>,
+    /// Copies that nobody has waited for, in the order of their start.
+    copies: Vec<Pending>,
+}
+
+/// A `cp.async` of one thread that has been started and not waited for.
+#[derive(Clone)]
+pub(crate) struct Pending {
+    pub(crate) address: u64,
+    pub(crate) size: usize,
+    pub(crate) bits: Bits,
+    pub(crate) warp: u32,
+    pub(crate) lane: usize,
+    pub(crate) instruction: usize,
+    /// The group that it will be in when it is committed, counted by its thread.
+    pub(crate) group: u32,
+    /// The last wait of its thread since then.
+    pub(crate) waited: Option<Waited>,
+}
+
+/// A wait that let a copy go on.
+#[derive(Clone, Copy)]
+pub(crate) struct Waited {
+    pub(crate) instruction: usize,
+    /// Groups that may be under way after it.
+    pub(crate) left: u32,
+    /// The copy had been committed before it.
+    pub(crate) committed: bool,
 }
 
 impl Shared {
@@ -142,6 +179,7 @@ impl Shared {
             shift: granule.trailing_zeros(),
             epoch: 1,
             arrays,
+            copies: Vec::new(),
         }
     }
 
@@ -175,7 +213,8 @@ impl Shared {
     #[inline]
     pub(crate) fn read_quietly(&mut self, address: u64, size: usize, who: Who) -> Option<Bits> {
         let end = address.checked_add(size as u64).filter(|end| *end <= self.bytes.len() as u64)?;
-        let (epoch, Who { warp, step, lanes, instruction }) = (self.epoch, who);
+        let (epoch, Who { warp, step, lanes, instruction, together }) = (self.epoch, who);
+        let lanes = if together { 0 } else { lanes };
         let granules =
             &mut self.granules[address as usize >> self.shift..end as usize >> self.shift];
         let quiet = address & (size as u64 - 1) == 0
@@ -210,8 +249,9 @@ impl Shared {
         if end > self.bytes.len() as u64 {
             return Some(Trouble::Outside);
         }
-        let Who { warp, step, lanes, instruction } = who;
+        let Who { warp, step, lanes, instruction, together } = who;
         let now = Touch { epoch: self.epoch, step, warp, lanes, instruction: instruction as u32 };
+        let noted = Touch { lanes: if together { 0 } else { lanes }, ..now };
         let alike = bits.is_some_and(|bits| bits == leading(&self.bytes[address as usize..], size));
         let mut trouble = None;
         let first = address as usize >> self.shift;
@@ -220,19 +260,84 @@ impl Shared {
             if !granule.inside {
                 return Some(Trouble::Outside);
             }
-            if what != Use::Write && !granule.written {
+            let byte = ((first + at) << self.shift) as u64;
+            if what != Use::Write && !granule.written && !granule.copying {
                 trouble = Some(Trouble::Unwritten);
             }
-            if let Some(before) = granule.clash(what, &now, alike) {
+            // A copy that another warp has started since the last barrier is a race; else it was not waited for.
+            let before = granule.clash(what, &now, alike);
+            if granule.copying && before.is_none_or(|before| before.warp == warp) {
+                // The first byte of a row or vector.
+                if !matches!(trouble, Some(Trouble::Copying { .. })) {
+                    trouble = Some(Trouble::Copying { byte });
+                }
+            } else if let Some(before) = before {
                 trouble = Some(Trouble::Race {
                     warp: before.warp,
                     lanes: pair(&before, &now),
                     instruction: before.instruction as usize,
-                    byte: ((first + at) << self.shift) as u64,
+                    byte,
                 });
             }
-            granule.note(what, &now);
+            granule.note(what, &noted);
         }
         trouble
+    }
+
+    /// Starts a copy whose target has been touched.
+    pub(crate) fn start(&mut self, copy: Pending) {
+        for granule in self.of(&copy) {
+            granule.copying = true;
+            granule.written = false;
+        }
+        self.copies.push(copy);
+    }
+
+    /// A lane waits: what `ends` says of is there from now on, as if the lane had written it now; of the others it
+    /// is noted that they go on.
+    pub(crate) fn wait(
+        &mut self,
+        who: Who,
+        ends: impl Fn(&Pending) -> bool,
+        waited: impl Fn(&Pending) -> Waited,
+    ) {
+        let mut left = std::mem::take(&mut self.copies);
+        left.retain_mut(|copy| {
+            if copy.warp != who.warp || who.lanes >> copy.lane & 1 == 0 {
+                return true;
+            }
+            if !ends(copy) {
+                copy.waited = Some(waited(copy));
+                return true;
+            }
+            self.write(copy.address, copy.size, copy.bits);
+            let now = Touch {
+                epoch: self.epoch,
+                step: who.step,
+                warp: copy.warp,
+                lanes: 1 << copy.lane,
+                instruction: copy.instruction as u32,
+            };
+            for granule in self.of(copy) {
+                granule.copying = false;
+                granule.note(Use::Write, &now);
+            }
+            false
+        });
+        self.copies = left;
+    }
+
+    /// The last copy to a byte that nobody has waited for.
+    pub(crate) fn copy_to(&self, byte: u64) -> Option<&Pending> {
+        let size = 1 << self.shift;
+        let meets =
+            |copy: &&Pending| copy.address < byte + size && byte < copy.address + copy.size as u64;
+        self.copies.iter().rev().find(meets)
+    }
+
+    /// The granules that a copy goes to.
+    fn of(&mut self, copy: &Pending) -> &mut [Granule] {
+        let (first, end) = (copy.address as usize, copy.address as usize + copy.size);
+        &mut self.granules[first >> self.shift..end >> self.shift]
     }
 }

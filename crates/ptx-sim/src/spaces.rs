@@ -2,6 +2,9 @@
 //! thread has for itself. Here a warp loads, stores and changes what is there. Every access is
 //! checked, and counted once it has passed.
 
+mod copy;
+mod matrix;
+
 use crate::{
     access::{addresses, alike, spaces, spread},
     bits::{Bits, leading, within},
@@ -44,7 +47,8 @@ struct Access {
 
 impl Access {
     fn who(self, lanes: u32) -> Who {
-        Who { warp: self.warp, step: self.step, lanes, instruction: self.instruction }
+        let (warp, step, instruction) = (self.warp, self.step, self.instruction);
+        Who { warp, step, lanes, instruction, together: false }
     }
 
     fn thread(self, lane: usize) -> usize {
@@ -261,11 +265,24 @@ impl<'a> Spaces<'a> {
         hint: &mut usize,
         log: &mut Log,
     ) -> Result<(Bits, bool), Stop> {
-        let Access { size, instruction, .. } = access;
         let lane = lanes.trailing_zeros() as usize;
         if !access.is_aligned(address) {
             return Err(self.misaligned(access, lane, address, log));
         }
+        self.fetch(access, lanes, address, hint, log)
+    }
+
+    /// The same without a look at the alignment.
+    fn fetch(
+        &mut self,
+        access: Access,
+        lanes: u32,
+        address: u64,
+        hint: &mut usize,
+        log: &mut Log,
+    ) -> Result<(Bits, bool), Stop> {
+        let Access { size, instruction, .. } = access;
+        let lane = lanes.trailing_zeros() as usize;
         let found = match access.space {
             Space::Shared => {
                 let who = access.who(lanes);
@@ -273,7 +290,7 @@ impl<'a> Spaces<'a> {
                     Some(Trouble::Outside) => None,
                     trouble => {
                         if let Some(trouble) = trouble {
-                            self.shared_trouble(who, trouble, address, log);
+                            self.shared_trouble(access, who, lane, trouble, address, log);
                         }
                         Some((self.shared.read(address, size), true))
                     }
@@ -336,7 +353,7 @@ impl<'a> Spaces<'a> {
                     Some(Trouble::Outside) => None,
                     trouble => {
                         if let Some(trouble) = trouble {
-                            self.shared_trouble(who, trouble, address, log);
+                            self.shared_trouble(access, who, lane, trouble, address, log);
                         }
                         self.shared.write(address, size, bits);
                         Some(())
@@ -388,7 +405,15 @@ impl<'a> Spaces<'a> {
     }
 
     #[cold]
-    fn shared_trouble(&self, who: Who, trouble: Trouble, address: u64, log: &mut Log) {
+    fn shared_trouble(
+        &self,
+        access: Access,
+        who: Who,
+        own: usize,
+        trouble: Trouble,
+        address: u64,
+        log: &mut Log,
+    ) {
         let of = |log: &Log, byte: u64| match self.shared.array(byte) {
             Some((array, byte)) => log.element(&array.name, byte),
             None => format!("byte {byte}"),
@@ -411,8 +436,8 @@ impl<'a> Spaces<'a> {
                     }
                 });
             }
+            Trouble::Copying { byte } => self.unawaited(access, own, byte, log),
             Trouble::Unwritten | Trouble::Outside => {
-                let own = who.lanes.trailing_zeros() as usize;
                 log.find(Kind::Uninitialised, who.instruction, None, |log| {
                     let (of, who) = (of(log, address), log.who(who.warp, own));
                     format!("{of} of shared memory was never written: {who}")
@@ -439,11 +464,11 @@ impl<'a> Spaces<'a> {
             Space::Const => " of constant memory",
             Space::Global | Space::Generic => "",
         };
-        let pointers: Vec<u64> = bases(kernel, access.instruction)
+        let pointers: Vec<u64> = bases(kernel, access.instruction, access.space)
             .into_iter()
             .filter_map(|base| self.start(base, access.space))
             .collect();
-        let narrow = is_narrow(&kernel.code[access.instruction].action);
+        let narrow = is_narrow(&kernel.code[access.instruction].action, access.space);
         byte(&self.arrays(access.space), &pointers, address, narrow)
             .unwrap_or_else(|| format!("address {address:#x}{memory}, where nothing lies"))
     }

@@ -159,6 +159,7 @@ fn granule(code: &[Instruction], wanted: Space) -> usize {
         | Action::Atomic { space, kind, .. } => {
             (*space == wanted || *space == Space::Generic).then(|| kind.size())
         }
+        Action::Copy { size, .. } => Some(*size),
         _ => None,
     });
     sizes.min().unwrap_or(4).min(4)

@@ -29,6 +29,8 @@ pub(crate) struct Warp {
     pub(crate) arrived: u32,
     /// That barrier.
     pub(crate) barrier: usize,
+    /// Groups of copies that each lane has committed (`cp.async`).
+    pub(crate) groups: [u32; LANES],
 }
 
 impl Warp {
@@ -68,6 +70,7 @@ impl Warp {
             waits: None,
             arrived: 0,
             barrier: 0,
+            groups: [0; LANES],
         }
     }
 

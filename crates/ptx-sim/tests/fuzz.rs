@@ -57,6 +57,29 @@ fn sum() -> String {
     )
 }
 
+/// A product of two matrices that copies bring: `cp.async` with its groups, `ldmatrix`, `mma`, `movmatrix`,
+/// `stmatrix`, packed halves.
+fn product() -> String {
+    kernel(
+        ".param .u64 p, .param .u32 n",
+        ".reg .b64 %p, %a, %s; .reg .b32 %i, %n, %x, %y, %r<6>; .reg .f32 %f<4>; .reg .pred %t;
+        .shared .align 16 .b8 s[1024];
+        .loc 1 3 1
+        ld.param.u64 %p, [p]; ld.param.u32 %n, [n]; mov.u32 %i, %tid.x; and.b32 %x, %i, 15; mul.wide.u32 %a, %x, 16; add.s64 %p, %p, %a;
+        mul.wide.u32 %a, %i, 16; mov.u64 %s, s; add.s64 %s, %s, %a; setp.lt.u32 %t, %i, %n; selp.u32 %y, 16, 4, %t;
+        cp.async.cg.shared.global [%s], [%p], 16, %y; cp.async.commit_group;
+        cp.async.wait_group 0; bar.sync 0;
+        .loc 1 5 1
+        ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%r0, %r1, %r2, %r3}, [%s];
+        ldmatrix.sync.aligned.m8n8.x2.trans.shared.b16 {%r4, %r5}, [%s];
+        mov.f32 %f0, 0f00000000; mov.f32 %f1, %f0; mov.f32 %f2, %f0; mov.f32 %f3, %f0;
+        mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%f0, %f1, %f2, %f3}, {%r0, %r1, %r2, %r3}, {%r4, %r5}, {%f0, %f1, %f2, %f3};
+        mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%f0, %f1, %f2, %f3}, {%r0, %r1, %r2, %r3}, {%r4, %r5}, {%f0, %f1, %f2, %f3};
+        cvt.rn.bf16x2.f32 %r0, %f0, %f1; fma.rn.bf16x2 %r0, %r0, %r0, %r1; movmatrix.sync.aligned.m8n8.trans.b16 %r1, %r0;
+        bar.sync 0; stmatrix.sync.aligned.m8n8.x1.shared.b16 [%s], {%r1}; bar.sync 0; ld.shared.u32 %x, [%s]; st.global.u32 [%p], %x;",
+    )
+}
+
 /// Reads it, runs what can be read.
 fn try_all(text: &str) -> bool {
     let Ok(module) = Module::parse(text) else {
@@ -130,6 +153,10 @@ fn random_words() {
         ".param",
         ".u64",
         "ret",
+        "cp.async.ca.shared.global",
+        "cp.async.wait_group",
+        "ldmatrix.sync.aligned.m8n8.x4.shared.b16",
+        "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32",
         "\"",
         "/*",
         "//",
@@ -151,9 +178,14 @@ fn random_words() {
 /// still parses or nearly so.
 #[test]
 fn mutations() {
-    let whole = sum();
-    assert!(try_all(&whole), "the kernel itself is right");
-    let mut random = Random(3);
+    for (seed, whole) in [(3, sum()), (4, product())] {
+        mutated(seed, &whole);
+    }
+}
+
+fn mutated(seed: u64, whole: &str) {
+    assert!(try_all(whole), "the kernel itself is right");
+    let mut random = Random(seed);
     let (start, mut ran) = (Instant::now(), 0);
     for _ in 0..8000 {
         let mut pieces: Vec<String> =

@@ -414,6 +414,42 @@ fn halves() {
     table("add.f16x2", &B32[..3], &[(&[0x3c00_4000, 0x4000_3c00], 0x4200_4200)]);
     table("fma.rn.f16x2", &B32[..4], &[(&[0x4000_3c00, 0x4200_3c00, 0xbc00_3c00], 0x4500_4000)]);
     table("mul.bf16x2", &B32[..3], &[(&[0x4000_3f80, 0x4000_4000], 0x4080_4000)]);
+    // Both halves at once: zeros with signs, the smallest subnormal, the largest, ∞ and NaN.
+    let (zeros, tiny, largest, infinite) = (0x8000_0000, 0x0001_8001, 0x7bff_fbff, 0x7c00_fc00);
+    table(
+        "add.f16x2",
+        &B32[..3],
+        &[
+            (&[zeros, zeros], zeros),
+            (&[zeros, 0], 0),
+            (&[tiny, tiny], 0x0002_8002),
+            (&[largest, largest], infinite),
+            (&[infinite, 0xfc00_7c00], 0x7fff_7fff),
+            (&[0x7e00_3c00, 0x3c00_3c00], 0x7fff_4000),
+        ],
+    );
+    // Of bfloat16 the largest is 7f7f.
+    table(
+        "fma.rn.bf16x2",
+        &B32[..4],
+        &[
+            (&[zeros, 0x3f80_3f80, zeros], zeros),
+            (&[tiny, 0x3f80_3f80, tiny], 0x0002_8002),
+            (&[0x7f7f_ff7f, 0x4000_4000, 0], 0x7f80_ff80),
+            (&[0x7f80_0000, 0x0000_7f80, 0], 0x7fff_7fff),
+            // Rounded once: the product alone would end on a tie, and then lose the addend.
+            (&[0x3f80_3f81, 0x3f80_3f81, 0x3b80_3b80], 0x3f80_3f83),
+        ],
+    );
+    table("min.NaN.bf16x2", &B32[..3], &[(&[0x7fc0_3f80, 0x3f80_bf80], 0x7fff_bf80)]);
+    table("max.NaN.f16x2", &B32[..3], &[(&[0x7e00_3c00, 0x3c00_bc00], 0x7fff_3c00)]);
+    table("max.bf16x2", &B32[..3], &[(&[0x7fc0_8000, 0x3f80_0000], 0x3f80_0000)]);
+    table("neg.bf16x2", &B32[..2], &[(&[0x8000_7f80], 0x0000_ff80)]);
+    table(
+        "ex2.approx.ftz.bf16x2",
+        &B32[..2],
+        &[(&[0x0000_3f80], 0x3f80_4000), (&[0xff80_c300], 0), (&[0x7f80_c2fc], 0x7f80_0080)],
+    );
     table("ex2.approx.f16", &B16[..2], &[(&[0x3c00], 0x4000)]);
     table("tanh.approx.f16", &B16[..2], &[(&[0x7c00], 0x3c00)]);
 }
@@ -483,7 +519,32 @@ fn conversions_between_floats() {
     table("cvt.f32.f16", &["b32", "b16"], &[(&[0x3c00], f(1.0)), (&[1], f(2f32.powi(-24)))]);
     table("cvt.f32.bf16", &["b32", "b16"], &[(&[0x4049], f(3.140_625))]);
     table("cvt.rn.f16x2.f32", &B32[..3], &[(&[f(1.0), f(2.0)], 0x3c00_4000)]);
-    table("cvt.rn.bf16x2.f32", &B32[..3], &[(&[f(1.0), f(2.0)], 0x3f80_4000)]);
+    table(
+        "cvt.rn.bf16x2.f32",
+        &B32[..3],
+        &[
+            (&[f(1.0), f(2.0)], 0x3f80_4000),
+            (&[f(-0.0), f(TINY)], 0x8000_0001),
+            (&[f(INF), f(NAN)], 0x7f80_7fff),
+            // The largest f32 is more than the largest bfloat16 and half a step.
+            (&[f(f32::MAX), f(3.389e38)], 0x7f80_7f7f),
+            (&[f(1.0 + 2f32.powi(-8)), f(1.0 + 3.0 * 2f32.powi(-8))], 0x3f80_3f82),
+        ],
+    );
+    // Ties away from zero, in both directions; ∞ and NaN stay what they are.
+    table(
+        "cvt.rna.tf32.f32",
+        &B32[..2],
+        &[
+            (&[f(1.0 + 2f32.powi(-11))], f(1.0 + 2f32.powi(-10))),
+            (&[f(-1.0 - 2f32.powi(-11))], f(-1.0 - 2f32.powi(-10))),
+            (&[f(1.0 + 2f32.powi(-12))], f(1.0)),
+            (&[f(-0.0)], f(-0.0)),
+            (&[f(f32::MAX)], f(INF)),
+            (&[f(-INF)], f(-INF)),
+            (&[f(NAN)], f(NAN)),
+        ],
+    );
 }
 
 #[test]

@@ -25,11 +25,45 @@ fn the_error_names_the_instruction_and_both_lines() {
     );
 }
 
+/// An `mma` of this shape and these types.
+fn mma(shape: &str, types: &str) -> String {
+    format!(
+        "mma.sync.aligned.{shape}.{types} {{%f0, %f1, %f2, %f3}}, {{%r0, %r1, %r2, %r3}}, {{%r0, %r1}}, {{%f0, %f1, %f2, %f3}};"
+    )
+}
+
 #[test]
 fn opcodes_modifiers_and_types() {
     for (body, wanted) in [
         ("frobnicate.u32 %r0;", "opcode `frobnicate` is not supported"),
-        ("cp.async.ca.shared.global [%d0], [%d1], 16;", "opcode `cp` is not supported"),
+        ("cp.async.bulk.shared.global [%d0], [%d1], 16;", "`cp` needs one of `.ca`, `.cg`"),
+        ("cp.async.cg.shared.global [%d0], [%d1], 8;", "`cp.async.cg` copies 16 bytes"),
+        ("cp.async.ca.shared.global [%d0], [%d1], 2;", "`cp.async.ca` copies 4, 8 or 16 bytes"),
+        ("cp.async.ca.shared.global [%d0], [%d1], %r0;", "`cp.async.ca` copies 4, 8 or 16 bytes"),
+        ("cp.async.ca.shared.global [%d0], [%d1], 16, %t0;", "`%t0` is a predicate"),
+        ("cp.async.ca.global.shared [%d0], [%d1];", "operands needed: 3, given: 2"),
+        ("cp.async.mbarrier.arrive.b64 [%d0];", "`cp` needs one of `.ca`, `.cg`"),
+        ("cp.async.wait_group %r0;", "`%r0` is no number of groups"),
+        ("cp.async.wait_group -1;", "is no number of groups"),
+        ("cp.async.commit_group 1;", "operands needed: 0, given: 1"),
+        ("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%r0, %r1}, [%r2];", "registers are needed: 4"),
+        (
+            "ldmatrix.sync.aligned.m8n16.x1.shared.b8 {%r0}, [%r2];",
+            "`ldmatrix` needs one of `.m8n8`",
+        ),
+        ("ldmatrix.aligned.m8n8.x1.shared.b16 {%r0}, [%r2];", "`ldmatrix` needs one of `.sync`"),
+        ("ldmatrix.sync.aligned.m8n8.x1.b16 {%r0}, [%d2];", "`ldmatrix` needs one of `.shared`"),
+        ("movmatrix.sync.aligned.m8n8.b16 %r0, %r1;", "`movmatrix` needs one of `.trans`"),
+        (&mma("m16n8k16", "f32.s8.s8.f32"), "`mma` needs one of"),
+        (&mma("m16n8k16.row.col", "f32.u8.u8.f32"), "`mma` of u8"),
+        (&mma("m16n8k16.row.col", "f16.f16.f16.f16"), "as a sum: it has to be f32"),
+        (&mma("m16n8k8.row.col", "f32.bf16.bf16.f32"), "`mma` of this shape with bf16"),
+        (&mma("m16n8k16.row.col", "f32.tf32.tf32.f32"), "`mma` of this shape with tf32"),
+        (&mma("m16n8k16.row.col", "f32.bf16.f16.f32"), "`mma` of bf16"),
+        (&mma("m16n8k16.row.col.satfinite", "f32.bf16.bf16.f32"), "modifier `.satfinite` of `mma`"),
+        (&mma("m16n8k16.col.row", "f32.bf16.bf16.f32.f32"), "modifier `.f32` of `mma`"),
+        ("ex2.approx.bf16 %h0, %h1;", "`ex2` needs one of `.ftz`"),
+        ("cvt.rn.tf32.f32 %r0, %f0;", "`cvt` needs one of `.rna`"),
         ("call.uni _Z3fooi;", "a call of `foo`, which was not inlined, is not supported"),
         (
             "{ .param .b32 x; call.uni (x), vprintf, (x, x); }",

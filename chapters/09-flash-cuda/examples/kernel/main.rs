@@ -17,7 +17,7 @@ use std::{fs, io::Write, path::PathBuf, process::ExitCode};
 #[derive(Parser)]
 #[command(bin_name = "cargo attn run 9")]
 struct Args {
-    /// A rung of the chapter: naive, tiled, warp, split or gqa
+    /// A rung of the chapter: naive, tiled, warp, tensor, pipelined, split or gqa
     #[arg(long, value_name = "NAME", default_value = "warp")]
     rung: String,
     /// With your functions in the rung, right or wrong, in the simulator

@@ -1,13 +1,16 @@
 //! What is printed about a run.
 
 use anyhow::Result;
-use attn_core::Mask;
-use attn_oracle as oracle;
 use ch09_flash_cuda::{
-    Device, Inputs, Outcome, Program, Rung, harness::Mine, program::Origin, ptxas,
-    traffic::Traffic, unwritten,
+    Device, Inputs, Outcome, Program, Rung,
+    harness::Mine,
+    precision::{Numbers, expected},
+    program::Origin,
+    ptxas,
+    traffic::Traffic,
+    unwritten,
 };
-use ndarray::{Array, Dimension, s};
+use ndarray::{Array, Dimension};
 use ptx_sim::{Counts, Report};
 use std::fmt::Write;
 
@@ -47,7 +50,8 @@ pub fn report(run: &Run) -> Result<(String, bool)> {
     for warning in warnings(run.program) {
         writeln!(text, "  warning   {warning}")?;
     }
-    let wrong = wrong(run.inputs, run.outcome);
+    let numbers = run.rung.map_or(Numbers::F32, Rung::numbers);
+    let wrong = wrong(numbers, run.inputs, run.outcome)?;
     match &wrong {
         Ok(worst) => writeln!(text, "  result    right; the largest error is {worst:.0e}")?,
         Err(what) => writeln!(text, "  result    WRONG: {}", what.join("\n            "))?,
@@ -72,42 +76,42 @@ fn warnings(program: &Program) -> impl Iterator<Item = &str> {
     program.warnings().lines().filter(|line| line.contains("): warning "))
 }
 
-/// How far the results may be from exact, for each unit of the larger ones: the exponentials are approximate.
-const ALLOWED: f64 = 1e-5;
-
-/// The largest error of both outputs; or what is wrong with each.
-fn wrong(inputs: &Inputs, outcome: &Outcome) -> Result<f64, Vec<String>> {
-    let group = inputs.q.dim().0 / inputs.k.dim().0;
-    let mask = if inputs.causal { Mask::Causal } else { Mask::None };
-    let (mut out, mut lse) = (Vec::new(), Vec::new());
-    for (head, q) in inputs.q.outer_iter().enumerate() {
-        let [k, v] = [&inputs.k, &inputs.v].map(|array| array.slice(s![head / group, .., ..]));
-        let exact = oracle::attention::<f64>(q, k, v, &mask);
-        out.extend(exact.out);
-        lse.extend(exact.lse);
-    }
-    let judged = [compared("out", &outcome.out, &out), compared("lse", &outcome.lse, &lse)];
+/// The largest error of both outputs; or what is wrong with each. Inputs of bf16 count as the kernel sees them.
+fn wrong(numbers: Numbers, inputs: &Inputs, outcome: &Outcome) -> Result<Result<f64, Vec<String>>> {
+    let exact = expected(numbers, &numbers.rounded(inputs))?;
+    let judged = [
+        compared("out", &outcome.out, &exact.out, &exact.out_allowed),
+        compared("lse", &outcome.lse, &exact.lse, &exact.lse_allowed),
+    ];
     let wrong: Vec<String> = judged.iter().filter_map(|one| one.clone().err()).collect();
-    match wrong.is_empty() {
+    Ok(match wrong.is_empty() {
         true => Ok(judged.into_iter().flatten().fold(0.0, f64::max)),
         false => Err(wrong),
-    }
+    })
 }
 
 /// The largest error of an output; or what is wrong with it.
-fn compared<D: Dimension>(name: &str, got: &Array<f32, D>, exact: &[f64]) -> Result<f64, String> {
+fn compared<D: Dimension>(
+    name: &str,
+    got: &Array<f32, D>,
+    exact: &Array<f64, D>,
+    allowed: &Array<f64, D>,
+) -> Result<f64, String> {
     let mut worst = 0.0_f64;
     let mut wrong = None;
     let mut wrongs = 0;
-    for ((at, value), want) in got.view().into_dyn().indexed_iter().zip(exact) {
+    let entries = got.view().into_dyn();
+    for ((at, value), (want, allowed)) in entries.indexed_iter().zip(exact.iter().zip(allowed)) {
         let value = f64::from(*value);
         let error = if value == *want { 0.0 } else { (value - want).abs() };
         worst = worst.max(error);
-        let right = error <= ALLOWED * want.abs().max(1.0);
+        let right = error <= *allowed;
         if !right {
             wrongs += 1;
             let at = format!("{:?}", at.as_array_view().to_vec()).replace(' ', "");
-            wrong.get_or_insert(format!("{name}{at} is {value:.6}, should be {want:.6}"));
+            wrong.get_or_insert(format!(
+                "{name}{at} is {value:.6}, should be {want:.6} (allowed error {allowed:.0e})"
+            ));
         }
     }
     let of = got.len();
@@ -115,9 +119,7 @@ fn compared<D: Dimension>(name: &str, got: &Array<f32, D>, exact: &[f64]) -> Res
         (Some(at), _) => {
             Err(format!("{name}{at} was never written; {wrongs} of {of} entries are wrong"))
         }
-        (None, Some(wrong)) => {
-            Err(format!("{wrong} (allowed error 1e-5); {wrongs} of {of} entries are wrong"))
-        }
+        (None, Some(wrong)) => Err(format!("{wrong}; {wrongs} of {of} entries are wrong")),
         (None, None) => Ok(worst),
     }
 }
@@ -148,7 +150,8 @@ fn findings(text: &mut String, run: &Run) -> Result<()> {
 }
 
 fn counts(text: &mut String, report: &Report, stated: Option<Traffic>) -> Result<()> {
-    let Counts { instructions, flops, read_bytes, written_bytes, barriers, .. } = report.total;
+    let Counts { instructions, flops, tensor_flops, read_bytes, written_bytes, barriers, .. } =
+        report.total;
     writeln!(
         text,
         "\n{}: {}, {} of warps, {} FLOP, {}",
@@ -158,6 +161,9 @@ fn counts(text: &mut String, report: &Report, stated: Option<Traffic>) -> Result
         grouped(flops),
         counted(barriers, "barrier")
     )?;
+    if tensor_flops > 0 {
+        writeln!(text, "  tensor cores    {} FLOP besides", grouped(tensor_flops))?;
+    }
     if !report.completed {
         writeln!(
             text,
@@ -227,9 +233,13 @@ fn lines(text: &mut String, report: &Report, run: &Run) -> Result<()> {
 fn bounds(text: &mut String, report: &Report) -> Result<()> {
     writeln!(
         text,
-        "\n  At least this long, by a model of four resources at their peak; no measured speed:"
+        "\n  At least this long, by a model of five resources at their peak; no measured speed:"
     )?;
     for device in ptx_sim::Device::KNOWN {
+        // What its instructions are called there is more than this GPU knows.
+        if report.total.tensor_flops > 0 && device.architecture < 80 {
+            continue;
+        }
         let (seconds, resource) = device.bound(report).limit();
         writeln!(text, "    {:<12} {:>8.2} µs, for {resource}", device.name, seconds * 1e6)?;
     }

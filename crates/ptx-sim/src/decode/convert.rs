@@ -54,6 +54,14 @@ macro_rules! from_integer {
 
 /// The formula of `cvt.….to.from`.
 pub(crate) fn find(m: &mut Modifiers) -> Result<Formula, String> {
+    if m.take("tf32") {
+        m.need(&[("rna", ())])?;
+        let from = m.kind()?;
+        return match from {
+            Type::F32 => Ok(lanes!(|a: f32| -> u32 { tf32(a) })),
+            kind => Err(m.unsupported(kind)),
+        };
+    }
     let to = m.kind()?;
     let from = m.kind()?;
     match (from.is_float(), to.is_float()) {
@@ -62,6 +70,13 @@ pub(crate) fn find(m: &mut Modifiers) -> Result<Formula, String> {
         (true, false) => float_to_integer(m, to, from),
         (true, true) => float_to_float(m, to, from),
     }
+}
+
+/// The nearest tf32, ties away from zero: an f32 whose lowest 13 bits are zeros.
+fn tf32(a: f32) -> u32 {
+    // A carry out of the fraction lands in the exponent, where it belongs.
+    let near = if a.is_finite() { a.to_bits() + 0x1000 } else { a.to_bits() };
+    if a.is_nan() { 0x7fff_ffff } else { near & !0x1fff }
 }
 
 fn integer_to_integer(m: &mut Modifiers, to: Type, from: Type) -> Result<Formula, String> {

@@ -234,13 +234,29 @@ fn half(m: &mut Modifiers, kind: Type) -> Result<Option<Formula>, String> {
         }
         "neg" => halves!(kind, |a| -a),
         "abs" => halves!(kind, |a| a.abs()),
+        "min" if m.take("NaN") => {
+            halves!(kind, |a, b| if a.is_nan() || b.is_nan() { f64::NAN } else { least(a, b) })
+        }
+        "max" if m.take("NaN") => {
+            halves!(kind, |a, b| if a.is_nan() || b.is_nan() { f64::NAN } else { most(a, b) })
+        }
         "min" => halves!(kind, |a, b| least(a, b)),
         "max" => halves!(kind, |a, b| most(a, b)),
+        // Of bfloat16 only with `.ftz`: what it flushes is 0 or 1 then anyway, but for the smallest results.
+        "ex2" if matches!(kind, Type::Bf16 | Type::Bf16x2) => {
+            m.need(&[("ftz", ())])?;
+            approx(m, |_| Ok(halves!(kind, |a| flushed(a.exp2()))))?
+        }
         "ex2" => approx(m, |_| Ok(halves!(kind, |a| a.exp2())))?,
         "tanh" => approx(m, |_| Ok(halves!(kind, |a| a.tanh())))?,
         _ => return Ok(None),
     };
     Ok(Some(formula))
+}
+
+/// Zero in place of a subnormal bfloat16, which is smaller than the smallest normal f32.
+fn flushed(a: f64) -> f64 {
+    if a < f64::from(f32::MIN_POSITIVE) { 0.0 } else { a }
 }
 
 /// The smaller; the other one where one is NaN; −0 is smaller than +0.

@@ -107,7 +107,11 @@ fn values(
         .collect()
 }
 
-fn address(cx: &mut Context, space: Space, operand: &Operand) -> Result<Address, String> {
+pub(super) fn address(
+    cx: &mut Context,
+    space: Space,
+    operand: &Operand,
+) -> Result<Address, String> {
     let Operand::Address(base, offset) = operand else {
         return Err(format!("`{operand}` is no address"));
     };

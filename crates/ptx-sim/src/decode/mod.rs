@@ -9,9 +9,11 @@ mod compare;
 mod context;
 mod control;
 mod convert;
+mod copy;
 mod float;
 mod integer;
 mod logic;
+mod matrix;
 mod memory;
 mod modifiers;
 mod moves;
@@ -55,6 +57,11 @@ pub(crate) fn instruction<'a>(
         "shfl" | "vote" | "match" | "redux" | "activemask" => {
             warp::decode(cx, &mut m, operands)?.into()
         }
+        "mma" | "ldmatrix" | "stmatrix" | "movmatrix" => {
+            let (action, flops) = matrix::decode(cx, &mut m, operands)?;
+            Decoded { action, flops, target: None }
+        }
+        "cp" => copy::decode(cx, &mut m, operands)?.into(),
         "mov" | "cvta" | "isspacep" => moves::decode(cx, &mut m, operands)?.into(),
         "setp" => setp(cx, &mut m, operands)?.into(),
         _ => computation(cx, &mut m, operands)?,
