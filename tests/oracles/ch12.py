@@ -120,7 +120,7 @@ def dsa(seed, name, n, d, heads, d_index, keep):
 
 
 def moba(seed, name, n, d, block, count):
-    """Eqs 4 to 7 of MoBA."""
+    """Eqs 2 to 6 of MoBA, and its two rules for a causal model."""
     source = Source(seed)
     q, k, _ = source.three(n, d, d)
     means = torch.stack([part.mean(0) for part in k.split(block)])
