@@ -103,7 +103,7 @@ def nsa(seed, name, n, d, length, stride, block, count, window):
 
 
 def dsa(seed, name, n, d, heads, d_index, keep):
-    """Eqs 1 and 2 of DeepSeek-V3.2-Exp, in one head of plain attention."""
+    """Eqs 1 and 2 of DeepSeek-V3.2, in one head of plain attention."""
     source = Source(seed)
     q, k, v = source.three(n, d, d)
     index_q, index_k, w = source.normal(heads, n, d_index), source.normal(n, d_index), source.normal(n, heads)
