@@ -120,8 +120,8 @@ pub fn chunked(
 /// Random features whose products estimate softmax's exponentials without bias: φ(q) · φ(k) is
 /// e^(q·k/√d) on average over directions drawn from the standard normal distribution.
 ///
-/// Shapes: x n × d, directions m × d, out n × m. The same directions are for queries and for keys. Costs
-/// 2·n·m·d FLOPs and n·m exponentials. (Choromanski et al.,
+/// Shapes: x n × d, directions r × d, out n × r. The same directions are for queries and for keys. Costs
+/// 2·n·r·d FLOPs and n·r exponentials. (Choromanski et al.,
 /// [arXiv:2009.14794](https://arxiv.org/abs/2009.14794), Lemma 1.)
 ///
 /// ```
@@ -134,7 +134,7 @@ pub fn chunked(
 #[track_caller]
 pub fn positive_features(x: ArrayView2<f64>, directions: ArrayView2<f64>) -> Array2<f64> {
     expect_equal(("width of the directions", directions.ncols()), ("width of x", x.ncols()));
-    todo!("11.5: exp(ω · x′ − ‖x′‖²/2) / √m, with x′ = x / d^¼")
+    todo!("11.5: exp(ω · x′ − ‖x′‖²/2) / √r, with x′ = x / d^¼")
 }
 
 // ━━ 11.6 Every channel forgets at its own rate · 15 points · about 25 minutes ━━
@@ -256,10 +256,10 @@ pub fn kda_step(
 
 // ━━ 11.10 A chunk of the delta rule · 20 points · about 35 minutes ━━
 
-/// What the c steps of the delta rule over a chunk come to, as sums: the state after the chunk is
+/// What the n steps of the delta rule over a chunk come to, as sums: the state after the chunk is
 /// S + Kᵀ (U − W S), with S the one before it.
 ///
-/// Shapes: k and W c × d, v and U c × d_v, beta c. Costs about c²·(2·d + d_v) FLOPs. (Yang et al.,
+/// Shapes: k and W n × d, v and U n × d_v, beta n. Costs about n²·(2·d + d_v) FLOPs. (Yang et al.,
 /// [arXiv:2406.06484](https://arxiv.org/abs/2406.06484), §3.)
 ///
 /// ```
@@ -280,7 +280,7 @@ pub fn wy_form(k: ArrayView2<f64>, v: ArrayView2<f64>, beta: ArrayView1<f64>) ->
 /// The gradients of one chunk of linear attention without decay, out = q S + (q kᵀ, causal) v and S′ = S
 /// + kᵀ v, from the gradients with respect to its output and to the state that it hands on.
 ///
-/// Shapes: state and d_next d × d_v; q and k c × d; v and d_out c × d_v. Costs about twice what the
+/// Shapes: state and d_next d × d_v; q and k n × d; v and d_out n × d_v. Costs about twice what the
 /// chunk itself costs. (The chain rule; for the chunkwise form, Yang et al.,
 /// [arXiv:2312.06635](https://arxiv.org/abs/2312.06635), §4.)
 ///

@@ -285,7 +285,7 @@ pub fn select_blocks(
 /// same for all heads.
 ///
 /// Shapes: q h×n×d, k n×d, w n×h; n×n out. Costs n²·h·(d + 1) FLOPs (half of 2·n²·h·(d + 1), since it is causal). (DeepSeek-AI,
-/// DeepSeek-V3.2-Exp, Eq 1.)
+/// [arXiv:2512.02556](https://arxiv.org/abs/2512.02556), Eq 1.)
 ///
 /// ```
 /// use ch12_sparse::index_scores;
@@ -312,7 +312,8 @@ pub fn index_scores(q: ArrayView3<f64>, k: ArrayView2<f64>, w: ArrayView2<f64>) 
 /// by √d.
 ///
 /// Shapes: q n×d, k m×d, v m×d_v, `index` n×m; out n×d_v. A query that has no key gets zeros. Costs
-/// 2·n·keep·(d + d_v) FLOPs and a selection among m for each query. (DeepSeek-AI, DeepSeek-V3.2-Exp, Eq 2.)
+/// 2·n·keep·(d + d_v) FLOPs and a selection among m for each query. (DeepSeek-AI,
+/// [arXiv:2512.02556](https://arxiv.org/abs/2512.02556), Eq 2.)
 ///
 /// ```
 /// use ch12_sparse::top_k_attention;

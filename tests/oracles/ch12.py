@@ -103,7 +103,7 @@ def nsa(seed, name, n, d, length, stride, block, count, window):
 
 
 def dsa(seed, name, n, d, heads, d_index, keep):
-    """Eqs 1 and 2 of DeepSeek-V3.2-Exp, in one head of plain attention."""
+    """Eqs 1 and 2 of DeepSeek-V3.2, in one head of plain attention."""
     source = Source(seed)
     q, k, v = source.three(n, d, d)
     index_q, index_k, w = source.normal(heads, n, d_index), source.normal(n, d_index), source.normal(n, heads)
@@ -120,7 +120,7 @@ def dsa(seed, name, n, d, heads, d_index, keep):
 
 
 def moba(seed, name, n, d, block, count):
-    """Eqs 4 to 7 of MoBA."""
+    """Eqs 2 to 6 of MoBA, and its two rules for a causal model."""
     source = Source(seed)
     q, k, _ = source.three(n, d, d)
     means = torch.stack([part.mean(0) for part in k.split(block)])

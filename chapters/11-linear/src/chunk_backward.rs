@@ -6,7 +6,7 @@ use ndarray::{Array2, ArrayView2};
 /// The gradients of one chunk of linear attention without decay, out = q S + (q kᵀ, causal) v and S′ = S
 /// + kᵀ v, from the gradients with respect to its output and to the state that it hands on.
 ///
-/// Shapes: state and d_next d × d_v; q and k c × d; v and d_out c × d_v. Costs about twice what the
+/// Shapes: state and d_next d × d_v; q and k n × d; v and d_out n × d_v. Costs about twice what the
 /// chunk itself costs. (The chain rule; for the chunkwise form, Yang et al.,
 /// [arXiv:2312.06635](https://arxiv.org/abs/2312.06635), §4.)
 ///

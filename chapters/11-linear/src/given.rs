@@ -23,13 +23,13 @@ impl State {
 // ANCHOR_END: state
 
 // ANCHOR: wy
-/// A chunk of the delta rule as sums: S after c tokens is S + Kᵀ (U − W S), with S the state before
+/// A chunk of the delta rule as sums: S after n tokens is S + Kᵀ (U − W S), with S the state before
 /// them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Wy {
-    /// c × d: what each token erases.
+    /// n × d: what each token erases.
     pub w: Array2<f64>,
-    /// c × d_v: what each token writes, if the state before the chunk is empty.
+    /// n × d_v: what each token writes, if the state before the chunk is empty.
     pub u: Array2<f64>,
 }
 // ANCHOR_END: wy
@@ -38,11 +38,11 @@ pub struct Wy {
 /// The gradients of a loss with respect to what a chunk takes in.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Gradients {
-    /// c × d.
+    /// n × d.
     pub dq: Array2<f64>,
-    /// c × d.
+    /// n × d.
     pub dk: Array2<f64>,
-    /// c × d_v.
+    /// n × d_v.
     pub dv: Array2<f64>,
     /// With respect to the state before the chunk, d × d_v.
     pub d_state: Array2<f64>,

@@ -3,10 +3,10 @@ use attn_core::shape::expect_equal;
 use ndarray::{Array2, ArrayView1, ArrayView2};
 
 // ANCHOR: wy_form
-/// What the c steps of the delta rule over a chunk come to, as sums: the state after the chunk is
+/// What the n steps of the delta rule over a chunk come to, as sums: the state after the chunk is
 /// S + Kᵀ (U − W S), with S the one before it.
 ///
-/// Shapes: k and W c × d, v and U c × d_v, beta c. Costs about c²·(2·d + d_v) FLOPs. (Yang et al.,
+/// Shapes: k and W n × d, v and U n × d_v, beta n. Costs about n²·(2·d + d_v) FLOPs. (Yang et al.,
 /// [arXiv:2406.06484](https://arxiv.org/abs/2406.06484), §3.)
 ///
 /// ```
@@ -21,15 +21,15 @@ pub fn wy_form(k: ArrayView2<f64>, v: ArrayView2<f64>, beta: ArrayView1<f64>) ->
     expect_equal(("βs", beta.len()), ("keys", k.nrows()));
     // SOLUTION 11.10: row by row, from what the rows before have become
     let (mut w, mut u): (Array2<f64>, Array2<f64>) = (k.to_owned(), v.to_owned());
-    for r in 0..k.nrows() {
-        for i in 0..r {
-            let overlap = k.row(i).dot(&k.row(r));
+    for t in 0..k.nrows() {
+        for i in 0..t {
+            let overlap = k.row(i).dot(&k.row(t));
             let (erased, written) = (w.row(i).to_owned(), u.row(i).to_owned());
-            w.row_mut(r).scaled_add(-overlap, &erased);
-            u.row_mut(r).scaled_add(-overlap, &written);
+            w.row_mut(t).scaled_add(-overlap, &erased);
+            u.row_mut(t).scaled_add(-overlap, &written);
         }
-        w.row_mut(r).mapv_inplace(|x| beta[r] * x);
-        u.row_mut(r).mapv_inplace(|x| beta[r] * x);
+        w.row_mut(t).mapv_inplace(|x| beta[t] * x);
+        u.row_mut(t).mapv_inplace(|x| beta[t] * x);
     }
     Wy { w, u }
     // END SOLUTION

@@ -7,7 +7,7 @@ use ndarray::{Array2, ArrayView2, ArrayView3, Axis};
 /// same for all heads.
 ///
 /// Shapes: q h×n×d, k n×d, w n×h; n×n out. Costs n²·h·(d + 1) FLOPs (half of 2·n²·h·(d + 1), since it is causal). (DeepSeek-AI,
-/// DeepSeek-V3.2-Exp, Eq 1.)
+/// [arXiv:2512.02556](https://arxiv.org/abs/2512.02556), Eq 1.)
 ///
 /// ```
 /// use ch12_sparse::index_scores;

@@ -9,7 +9,8 @@ use ndarray::{Array2, ArrayView2};
 /// by √d.
 ///
 /// Shapes: q n×d, k m×d, v m×d_v, `index` n×m; out n×d_v. A query that has no key gets zeros. Costs
-/// 2·n·keep·(d + d_v) FLOPs and a selection among m for each query. (DeepSeek-AI, DeepSeek-V3.2-Exp, Eq 2.)
+/// 2·n·keep·(d + d_v) FLOPs and a selection among m for each query. (DeepSeek-AI,
+/// [arXiv:2512.02556](https://arxiv.org/abs/2512.02556), Eq 2.)
 ///
 /// ```
 /// use ch12_sparse::top_k_attention;

@@ -9,10 +9,10 @@ pub struct Sampling {
     /// The logits are divided by it. At 0 the likeliest token is taken.
     pub temperature: f32,
     /// Only the likeliest tokens are taken, as few as are this likely together (Holtzman et al.,
-    /// arXiv:1904.09751, §3.1).
+    /// arXiv:1904.09751).
     pub top_p: f32,
     /// What has been written already is made less likely: its logit is divided by this number if it
-    /// is positive, and multiplied otherwise (Keskar et al., arXiv:1909.05858, §4.1). 1 changes nothing.
+    /// is positive, and multiplied otherwise (Keskar et al., arXiv:1909.05858). 1 changes nothing.
     pub penalty: f32,
 }
 

@@ -1,5 +1,5 @@
 //! Multi-query associative recall: a text of pairs of a key and a value, and then each key once more, in another
-//! order. After each of these the model is to say the value. (The task of Arora et al., 2312.04927, §3.2,
+//! order. After each of these the model is to say the value. (The task of Arora et al., 2312.04927,
 //! with all questions at the end.)
 
 use crate::{

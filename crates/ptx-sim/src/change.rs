@@ -1,4 +1,4 @@
-//! What atomics and reductions make of two values (PTX ISA, section 9.7.12.4).
+//! What atomics and reductions make of two values (PTX ISA, `atom` and `red`).
 
 use crate::{
     half::{bf16_to_f32, f16_to_f32, f64_to_bf16, f64_to_f16},

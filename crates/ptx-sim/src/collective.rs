@@ -1,5 +1,5 @@
-//! Shuffles, votes and reductions: what lanes tell one another (PTX ISA, sections 9.7.8.6 and
-//! 9.7.12).
+//! Shuffles, votes and reductions: what lanes tell one another (PTX ISA, `shfl.sync`,
+//! `vote.sync`, `match.sync`, `redux.sync`).
 
 use crate::{
     change::changed,

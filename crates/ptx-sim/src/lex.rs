@@ -1,5 +1,4 @@
-//! PTX text as tokens with line numbers (PTX ISA, section 4.1–4.4). Borrowed from the text: nothing
-//! is copied.
+//! PTX text as tokens with line numbers (PTX ISA, “Syntax”). Borrowed from the text: nothing is copied.
 
 /// One token. A word is everything that holds together without space: a directive, an opcode with
 /// its modifiers, a register, a number, a label.

@@ -9,7 +9,7 @@ fields! { Gradients { dq, dk, dv, d_state } }
 exercise! {
     /// The state before the chunk, its tokens, and the gradients of its rows and of the state after it.
     crate::chunk_backward: (
-        state: Array2<f64>[d d_v], q: Array2<f64>[c d], k: Array2<f64>[c d], v: Array2<f64>[c d_v], d_out: Array2<f64>[c d_v], d_next: Array2<f64>[d d_v],
+        state: Array2<f64>[d d_v], q: Array2<f64>[n d], k: Array2<f64>[n d], v: Array2<f64>[n d_v], d_out: Array2<f64>[n d_v], d_next: Array2<f64>[d d_v],
     ) -> Gradients;
 
     // Token by token, back through the recurrence.

@@ -5,19 +5,19 @@ use attn_exercise::{exercise, field, pairwise};
 use ndarray::{Array2, ArrayView2, Axis, array};
 
 exercise! {
-    /// Queries or keys n×d, and m directions.
-    crate::positive_features: (x: Array2<f64>[n d], directions: Array2<f64>[m d]) -> Array2<f64>;
+    /// Queries or keys n×d, and r directions.
+    crate::positive_features: (x: Array2<f64>[n d], directions: Array2<f64>[r d]) -> Array2<f64>;
 
     // The square completed: ω·x′ − ‖x′‖²/2 = (‖ω‖² − ‖ω − x′‖²)/2.
     exact: |c| {
-        let (root, m) = ((c.x.ncols() as f64).sqrt().sqrt(), c.directions.nrows());
-        Array2::from_shape_fn((c.x.nrows(), m), |(i, j)| {
+        let (root, r) = ((c.x.ncols() as f64).sqrt().sqrt(), c.directions.nrows());
+        Array2::from_shape_fn((c.x.nrows(), r), |(i, j)| {
             let mut exponent = 0.0;
             for l in 0..c.x.ncols() {
                 let (direction, x) = (c.directions[[j, l]], c.x[[i, l]] / root);
                 exponent += (direction.powi(2) - (direction - x).powi(2)) / 2.0;
             }
-            exponent.exp() / (m as f64).sqrt()
+            exponent.exp() / (r as f64).sqrt()
         })
     };
 
@@ -28,8 +28,8 @@ exercise! {
     };
 
     cases: |random| {
-        let mut of = |about: &str, (n, d, m): (usize, usize, usize), scale: f64| {
-            case(about, (normal(random, (n, d)) * scale, normal(random, (m, d))))
+        let mut of = |about: &str, (n, d, r): (usize, usize, usize), scale: f64| {
+            case(about, (normal(random, (n, d)) * scale, normal(random, (r, d))))
         };
         let mut cases = vec![
             // d = 16: the root is 2, x′ is 1 in one place.
@@ -50,7 +50,7 @@ exercise! {
             case("large exponents whose difference is 0", (array![[40.0]], array![[20.0]])),
             case("a row of zeros", (Array2::zeros((2, 3)), array![[1.0, -1.0, 2.0], [0.5, 0.0, 1.0]])),
         ];
-        cases.extend(pairwise([4, 4, 4]).into_iter().map(|[n, d, m]| of("small", (n + 1, d + 1, m + 1), 1.0)));
+        cases.extend(pairwise([4, 4, 4]).into_iter().map(|[n, d, r]| of("small", (n + 1, d + 1, r + 1), 1.0)));
         cases
     };
 
@@ -62,7 +62,7 @@ exercise! {
                 (product - x.row(i).dot(&x.row(i)) / (2.0 * root)).exp() / (directions.nrows() as f64).sqrt()
             })
         };
-        "the logarithm of m in the exponent" => {
+        "the logarithm of r in the exponent" => {
             let count = (directions.nrows() as f64).ln() / 2.0;
             with(x, directions, |_, product, half| product - half - count, 0.0)
         };
@@ -83,11 +83,11 @@ exercise! {
             => with(x, directions, |_, product, half| product + half, 0.5);
         "length-not-squared": "‖x′‖/2 is subtracted: the length is not squared"
             => with(x, directions, |_, product, half| product - (2.0 * half).sqrt() / 2.0, 0.5);
-        "divided-by-m": "the features are divided by m; the queries' and the keys' together have to be divided by m, so each by √m"
+        "divided-by-r": "the features are divided by r; the queries' and the keys' together have to be divided by r, so each by √r"
             => with(x, directions, |_, product, half| product - half, 1.0);
-        "not-divided": "the features are not divided by √m: their products are m times too large"
+        "not-divided": "the features are not divided by √r: their products are r times too large"
             => with(x, directions, |_, product, half| product - half, 0.0);
-        "by-root-of-d": "the features are divided by √d instead of √m"
+        "by-root-of-d": "the features are divided by √d instead of √r"
             => with(x, directions, |_, product, half| product - half, 0.0) / (x.ncols() as f64).sqrt();
         "no-scale": "x is taken as it is: the products of features estimate e^(q·k) without √d"
             => {

@@ -11,9 +11,9 @@ fields! { Wy { w, u } }
 
 exercise! {
     /// The keys and values of a chunk, and how much of each is written.
-    crate::wy_form: (k: Array2<f64>[c d], v: Array2<f64>[c d_v], beta: Array1<f64>[c]) -> Wy;
+    crate::wy_form: (k: Array2<f64>[n d], v: Array2<f64>[n d_v], beta: Array1<f64>[n]) -> Wy;
 
-    // By the steps: u_r is β_r (v_r − what k_r finds) from an empty state, and row r of W the same for the values of the identity,
+    // By the steps: u_t is β_t (v_t − what k_t finds) from an empty state, and row t of W the same for the values of the identity,
     // with the sign turned.
     exact: |c| {
         let ((count, d), d_v) = (c.k.dim(), c.v.ncols());
@@ -33,7 +33,7 @@ exercise! {
             all
         };
         let u = written(d_v, &|_, _| 0.0, &|r, column| c.v[[r, column]]);
-        // With the identity as the state and nothing to write, each step adds −w_r.
+        // With the identity as the state and nothing to write, each step adds −w_t.
         let w = written(d, &|row, column| f64::from(u8::from(row == column)), &|_, _| 0.0).mapv(|x| 0.0 - x);
         Wy { w, u }
     };
@@ -90,7 +90,7 @@ exercise! {
             Wy { w, u }
         };
         "the powers of a nilpotent matrix" => {
-            // (I + L)⁻¹ = I − L + L² − …, which ends after c terms.
+            // (I + L)⁻¹ = I − L + L² − …, which ends after n terms.
             let (lower, mut term) = (below(k, beta), Array2::<f64>::from_diag(&beta));
             let mut inverse = term.clone();
             for _ in 1..k.nrows() {

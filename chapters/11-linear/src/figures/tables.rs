@@ -25,10 +25,10 @@ pub(super) fn bytes() -> String {
 }
 
 /// The root mean square error of estimates of e^(q·k/√d), as a share of it, by the number of directions.
-pub fn error_of_estimate(q: ArrayView2<f64>, k: ArrayView2<f64>, m: usize, draws: u64) -> f64 {
+pub fn error_of_estimate(q: ArrayView2<f64>, k: ArrayView2<f64>, r: usize, draws: u64) -> f64 {
     let exact = (q.row(0).dot(&k.row(0)) / (q.ncols() as f64).sqrt()).exp();
     let squares = (0..draws).map(|seed| {
-        let directions = normal(&mut Random::new(1000 + seed), (m, q.ncols()));
+        let directions = normal(&mut Random::new(1000 + seed), (r, q.ncols()));
         let of = |x: ArrayView2<f64>| positive_features(x, directions.view());
         (of(q).row(0).dot(&of(k).row(0)) / exact - 1.0).powi(2)
     });
@@ -36,12 +36,12 @@ pub fn error_of_estimate(q: ArrayView2<f64>, k: ArrayView2<f64>, m: usize, draws
 }
 
 /// Lemma 2 of Performer's paper, as a share of the exact value.
-pub fn predicted_error(q: ArrayView2<f64>, k: ArrayView2<f64>, m: usize) -> f64 {
+pub fn predicted_error(q: ArrayView2<f64>, k: ArrayView2<f64>, r: usize) -> f64 {
     let root = (q.ncols() as f64).sqrt();
     let (q, k) = (&q.row(0) / root.sqrt(), &k.row(0) / root.sqrt());
     let sum = &q + &k;
     let length = sum.dot(&sum);
-    ((length.exp() - 1.0) / m as f64).sqrt()
+    ((length.exp() - 1.0) / r as f64).sqrt()
 }
 
 /// Two rows of width 16 with a cosine of about 1/2.
@@ -56,13 +56,13 @@ pub fn two_rows() -> (Array2<f64>, Array2<f64>) {
 pub(super) fn estimates() -> String {
     let (q, k) = two_rows();
     let mut table =
-        String::from("| directions m | error, measured | by Lemma 2 |\n| ---: | ---: | ---: |\n");
-    for m in [16, 64, 256, 1024] {
+        String::from("| directions r | error, measured | by Lemma 2 |\n| ---: | ---: | ---: |\n");
+    for r in [16, 64, 256, 1024] {
         table += &format!(
             "| {} | {:.0}\u{a0}% | {:.0}\u{a0}% |\n",
-            thousands(m as u64),
-            100.0 * error_of_estimate(q.view(), k.view(), m, 400),
-            100.0 * predicted_error(q.view(), k.view(), m),
+            thousands(r as u64),
+            100.0 * error_of_estimate(q.view(), k.view(), r, 400),
+            100.0 * predicted_error(q.view(), k.view(), r),
         );
     }
     table

@@ -1,4 +1,5 @@
-//! Arithmetic with a carry (PTX ISA, section 9.7.2): how wider integers are added and multiplied.
+//! Arithmetic with a carry (PTX ISA, “Extended-Precision Integer Arithmetic Instructions”): how wider
+//! integers are added and multiplied.
 //! `.cc` keeps the carry of a result, the opcodes that end in `c` take it in. The flag is a
 //! predicate of the kernel.
 

@@ -1,4 +1,4 @@
-//! `setp`: comparisons (PTX ISA, section 9.7.6).
+//! `setp`: comparisons (PTX ISA, “Comparison and Selection Instructions”).
 
 use super::modifiers::Modifiers;
 use crate::{

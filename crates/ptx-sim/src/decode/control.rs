@@ -1,4 +1,5 @@
-//! Branches, barriers, fences and the end of a thread (PTX ISA, sections 9.7.12 and 9.7.13).
+//! Branches, barriers, fences and the end of a thread (PTX ISA, “Control Flow Instructions” and
+//! “Parallel Synchronization and Communication Instructions”).
 
 use super::{
     context::{B32, Context, Decoded, count, only, predicate},

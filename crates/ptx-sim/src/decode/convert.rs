@@ -1,4 +1,4 @@
-//! Conversions (`cvt`; PTX ISA, section 9.7.9.21).
+//! Conversions (PTX ISA, `cvt`).
 
 use super::modifiers::Modifiers;
 use crate::{

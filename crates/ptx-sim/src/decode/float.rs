@@ -1,4 +1,4 @@
-//! Floating-point arithmetic (PTX ISA, sections 9.7.3 to 9.7.5).
+//! Floating-point arithmetic (PTX ISA, “Floating-Point Instructions” and those of half precision).
 //!
 //! The `.approx` functions are computed as exactly as f32 allows. A GPU's are a little worse:
 //! `ex2.approx` errs by up to 2⁻²² of the result. A test that has to hold on both allows for that.

@@ -1,4 +1,4 @@
-//! Integer arithmetic and bit fields (PTX ISA, section 9.7.1).
+//! Integer arithmetic and bit fields (PTX ISA, “Integer Arithmetic Instructions”).
 
 use super::modifiers::Modifiers;
 use crate::{

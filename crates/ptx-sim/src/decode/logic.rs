@@ -1,4 +1,5 @@
-//! Logic, shifts and selection (PTX ISA, sections 9.7.7 and 9.7.8).
+//! Logic, shifts and selection (PTX ISA, “Logic and Shift Instructions”, `selp` and
+//! `prmt`).
 
 use super::modifiers::Modifiers;
 use crate::{

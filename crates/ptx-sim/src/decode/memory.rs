@@ -1,4 +1,4 @@
-//! Loads, stores and atomics (PTX ISA, sections 9.7.9 and 9.7.12).
+//! Loads, stores and atomics (PTX ISA, `ld`, `st`, `atom` and `red`).
 
 use super::{
     context::{Context, count, only},

@@ -1,5 +1,5 @@
-//! Instructions by which the lanes of a warp talk to each other (PTX ISA, sections 9.7.8.6 and
-//! 9.7.12).
+//! Instructions by which the lanes of a warp talk to each other (PTX ISA, `shfl.sync`,
+//! `vote.sync`, `match.sync`, `redux.sync`).
 
 use super::{
     context::{B32, Context, count, only, predicate},
