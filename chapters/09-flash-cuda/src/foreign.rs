@@ -80,7 +80,8 @@ pub(crate) fn load(path: &Path) {
     }
 }
 
-/// Launches a kernel on a GPU. The arguments were compared with the kernel's parameters: as many, and as large.
+/// Launches a kernel on a GPU, without waiting for it. The arguments were compared with the kernel's parameters: as many,
+/// and as large. The caller keeps the buffers until it has waited for the stream.
 pub(crate) fn launch(
     stream: &Arc<CudaStream>,
     function: &CudaFunction,
@@ -97,9 +98,8 @@ pub(crate) fn launch(
         };
     }
     // SAFETY: the number of arguments and the size of each are those of the kernel, and every buffer is alive until the
-    // stream has been waited for, below. What a kernel does to memory cannot be promised from here: one that writes out
+    // stream has been waited for, as the caller promises. What a kernel does to memory cannot be promised from here: one that writes out
     // of bounds is undefined on a GPU, which is why the course runs new kernels on the simulator first.
     let launched = unsafe { launch.launch(config) };
-    launched.map_err(|error| Error::Driver(error.to_string()))?;
-    stream.synchronize().map_err(|error| Error::Driver(error.to_string()))
+    launched.map(|_| ()).map_err(|error| Error::Driver(error.to_string()))
 }

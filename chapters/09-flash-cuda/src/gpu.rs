@@ -6,7 +6,7 @@ use crate::{
     program::Program,
 };
 use cudarc::{
-    driver::{CudaContext, CudaSlice, CudaStream, LaunchConfig},
+    driver::{CudaContext, CudaModule, CudaSlice, CudaStream, LaunchConfig, sys::CUevent_flags},
     nvrtc::Ptx,
 };
 use ptx_sim::LaunchError;
@@ -51,12 +51,51 @@ impl Gpu {
     }
 
     pub(crate) fn launch(&mut self, program: &Program, launch: &Launch) -> Result<(), Error> {
-        fits(launch, program)?;
         let module = self.context.load_module(Ptx::from_src(program.ptx())).map_err(refused)?;
+        self.start(&module, program, launch)?;
+        self.stream.synchronize().map_err(refused)
+    }
+
+    /// Launches a kernel and does not wait. The buffers stay as long as the GPU.
+    fn start(
+        &self,
+        module: &Arc<CudaModule>,
+        program: &Program,
+        launch: &Launch,
+    ) -> Result<(), Error> {
+        fits(launch, program)?;
         let function = module.load_function(launch.kernel).map_err(refused)?;
         let [grid_dim, block_dim] = [launch.grid, launch.block].map(|[x, y, z]| (x, y, z));
         let config = LaunchConfig { grid_dim, block_dim, shared_mem_bytes: 0 };
         foreign::launch(&self.stream, &function, config, &self.buffers, &launch.arguments)
+    }
+
+    /// Seconds that each of `rounds` rounds takes on the GPU, by its own clock. A round launches all kernels of one call;
+    /// the calls take turns.
+    ///
+    /// # Errors
+    /// As for [`crate::Device::launch`].
+    pub(crate) fn time(
+        &self,
+        program: &Program,
+        calls: &[Vec<Launch>],
+        rounds: usize,
+    ) -> Result<Vec<f64>, Error> {
+        let module = self.context.load_module(Ptx::from_src(program.ptx())).map_err(refused)?;
+        let event = || self.stream.record_event(Some(CUevent_flags::CU_EVENT_DEFAULT));
+        let mut events = Vec::new();
+        for call in calls.iter().cycle().take(rounds) {
+            let before = event().map_err(refused)?;
+            for launch in call {
+                self.start(&module, program, launch)?;
+            }
+            events.push((before, event().map_err(refused)?));
+        }
+        self.stream.synchronize().map_err(refused)?;
+        let seconds = events.iter().map(|(before, after)| {
+            before.elapsed_ms(after).map(|ms| f64::from(ms) / 1e3).map_err(refused)
+        });
+        seconds.collect()
     }
 }
 

@@ -26,6 +26,7 @@ pub mod program;
 pub mod ptxas;
 pub mod registry;
 pub mod rung;
+pub mod timing;
 pub mod traffic;
 
 pub use attention::{

@@ -146,6 +146,16 @@ impl Rung {
         program: &Program,
         call: &Call,
     ) -> Result<Vec<Option<Report>>, Error> {
+        let launches = self.launches(device, call)?;
+        launches.iter().map(|launch| device.launch(program, launch)).collect()
+    }
+
+    /// What it launches, one after the other, on buffers that are there and some of its own.
+    pub(crate) fn launches(
+        self,
+        device: &mut Device,
+        call: &Call,
+    ) -> Result<Vec<Launch<'static>>, Error> {
         let Call { q, k, v, out, lse, sizes, causal } = *call;
         let Sizes { heads, kv_heads, n, m, d } = sizes;
         let group = Int(sizes.group() as i32);
@@ -154,7 +164,7 @@ impl Rung {
         let blocks = |rows: usize, each: usize| rows.div_ceil(each) as u32;
         let [h, kv_heads, threads] = [heads, kv_heads, d].map(|count| count as u32);
         let int = |count: usize| Int(count as i32);
-        let launches = match self {
+        Ok(match self {
             Rung::Naive => {
                 let scores = Argument::Buffer(device.alloc_unwritten("scores", heads * n * m)?);
                 vec![
@@ -215,8 +225,7 @@ impl Rung {
                     },
                 ]
             }
-        };
-        launches.iter().map(|launch| device.launch(program, launch)).collect()
+        })
     }
 }
 
