@@ -546,6 +546,18 @@ pub fn bench(course: &Course) -> Result<PathBuf> {
     }
 }
 
+/// Builds the program that checks and times chapter 9's kernels on a GPU, optimised, and returns it.
+///
+/// # Errors
+/// When it does not compile.
+pub fn gpu(course: &Course, chapter: &Chapter) -> Result<PathBuf> {
+    let arguments = ["build", "--release", "--package", &chapter.package, "--example", "gpu"];
+    match build(&course.root, &arguments, None, "Compiling for a GPU, optimised (a minute)")? {
+        Outcome::Program(program) => Ok(program),
+        Outcome::Failed(failure) => bail!("it does not compile:\n{}", failure.text()),
+    }
+}
+
 /// What the compiler is told where somebody's answers are compiled. Only there are lines noted, which a panic in a
 /// library is traced to: noted everywhere, they are most of what the tests' programs take on the disk.
 fn on_answers(cfg: &str) -> [&str; 6] {

@@ -2,7 +2,7 @@
 
 use attn::{Course, Target, commands};
 use clap::{Parser, Subcommand};
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
 /// Learn attention by building it. Without a command: where you are, and what comes next.
 #[derive(Parser)]
@@ -161,6 +161,11 @@ enum Dev {
     /// Lay the files of a new exercise or chapter, which compile as they are
     #[command(subcommand)]
     New(New),
+    /// Pack what checks and times chapter 9's kernels on a machine with a GPU
+    Gpu {
+        /// The folder to make
+        folder: PathBuf,
+    },
     /// Compute the oracle files again, where PyTorch is installed
     Oracles {
         /// The Python to run
@@ -297,5 +302,6 @@ fn run(Arguments { json, command }: Arguments) -> anyhow::Result<bool> {
             commands::new_chapter(&course, &folder, &title)
         }
         Some(Command::Dev(Dev::Oracles { python })) => commands::oracles(&course, &python),
+        Some(Command::Dev(Dev::Gpu { folder })) => commands::gpu(&course, &folder),
     }
 }

@@ -7,7 +7,11 @@ use attn_exercise::{Request, Verification};
 use owo_colors::OwoColorize;
 use regex_lite::Regex;
 use serde::Serialize;
-use std::{fs, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 /// Writes the generated files of every chapter, or with `check` only says which are stale.
 ///
@@ -207,5 +211,26 @@ pub fn oracles(course: &Course, python: &str) -> Result<bool> {
             .with_context(|| format!("{python} cannot be started; --python names another"))?;
         ensure!(status.success(), "{} failed", script.display());
     }
+    Ok(true)
+}
+
+/// Puts into a folder all that a machine with a GPU needs to check and time chapter 9's kernels: the program, and the script
+/// that starts it.
+///
+/// # Errors
+/// When the program does not compile, or a file cannot be written.
+pub fn gpu(course: &Course, folder: &Path) -> Result<bool> {
+    let chapter = course.chapter(9)?;
+    let program = compile::gpu(course, chapter)?;
+    let scripts = course.root.join(&chapter.dir).join("gpu");
+    fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+    let copy = |from: PathBuf, name: &str| {
+        fs::copy(&from, folder.join(name)).with_context(|| from.display().to_string())
+    };
+    copy(program, "gpu")?;
+    for name in ["run.sh", "torch_attention.py"] {
+        copy(scripts.join(name), name)?;
+    }
+    println!("Copy {} to a machine with a GPU, and start run.sh there.", folder.display());
     Ok(true)
 }

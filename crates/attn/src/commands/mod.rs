@@ -21,7 +21,7 @@ pub use book::book;
 pub use chat::{Partner, Said, Silence, chat};
 pub use check::{check, check_aloud, watch};
 pub use classroom::classroom;
-pub use dev::{oracles, starters, verify};
+pub use dev::{gpu, oracles, starters, verify};
 pub use doctor::doctor;
 pub use hint::{hint, next_hint, solution};
 pub use new::{new_chapter, new_exercise};
