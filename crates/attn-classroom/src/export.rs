@@ -100,6 +100,17 @@ impl<'a> Export<'a> {
     /// # Errors
     /// When a file cannot be read or written, or a check program cannot be compiled.
     pub fn write(&self, to: &Path) -> Result<()> {
+        self.write_code(to)?;
+        self.chapters.iter().try_for_each(|(chapter, exercises, _)| {
+            self.write_checks(chapter, exercises, &to.join(&chapter.dir).join("checks"))
+        })
+    }
+
+    /// As [`Export::write`], without what is expected of the cases that students see.
+    ///
+    /// # Errors
+    /// When a file cannot be read or written.
+    pub fn write_code(&self, to: &Path) -> Result<()> {
         let root = &self.course.root;
         let whole: Vec<String> = self.whole.values().map(|dir| dir.display().to_string()).collect();
         let whole = whole.iter().map(String::as_str);
@@ -166,11 +177,20 @@ impl<'a> Export<'a> {
         let starter = starter_of(&whole, chapter, exercises)?;
         files::write(&dir.join("starter.rs"), &starter)?;
         files::write(&dir.join("exercise.rs"), &starter)?;
-        let checks = dir.join("checks");
-        fs::create_dir_all(&checks).with_context(|| checks.display().to_string())?;
+        Ok(())
+    }
+
+    /// What is expected of the cases that students see, and what the known mistakes give on them.
+    fn write_checks(
+        &self,
+        chapter: &Chapter,
+        exercises: &[&Exercise],
+        checks: &Path,
+    ) -> Result<()> {
+        fs::create_dir_all(checks).with_context(|| checks.display().to_string())?;
         let program = compile::without_learner(self.course, chapter)?;
-        program.ask(&Request::Record { seed: VISIBLE, dir: checks.clone() }, |_: ()| Ok(()))?;
-        for entry in fs::read_dir(&checks)? {
+        program.ask(&Request::Record { seed: VISIBLE, dir: checks.into() }, |_: ()| Ok(()))?;
+        for entry in fs::read_dir(checks)? {
             let file = entry?.path();
             let wanted = exercises.iter().any(|e| file.file_stem() == Some(e.id.as_ref()));
             if !wanted {

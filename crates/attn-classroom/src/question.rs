@@ -6,7 +6,7 @@
 
 use anyhow::{Context, Result, ensure};
 use attn::{Chapter, Exercise, files};
-use proc_macro2::{Spacing, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Spacing, TokenStream, TokenTree};
 use quote::ToTokens;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -144,7 +144,9 @@ impl<'a> Source<'a> {
             let file = &self.declarations[&exercise.item];
             let question = question(&file.file).with_context(|| exercise.id.clone())?;
             let members = all_idents(question.tokens.clone());
-            let names = idents(question.tokens);
+            let mut names = idents(question.tokens);
+            // The declaration defines it; its methods stand beside it.
+            names.insert("Case".into());
             needed.insert(exercise.item.clone(), Needed { names, members });
         }
         loop {
@@ -161,7 +163,10 @@ impl<'a> Source<'a> {
                         && up == "super"
                         && self.declarations.contains_key(other)
                     {
-                        needed.entry(other.clone()).or_default().names.insert(name.clone());
+                        let members = needed[item].members.clone();
+                        let there = needed.entry(other.clone()).or_default();
+                        there.names.insert(name.clone());
+                        there.members.extend(members);
                     }
                 }
             }
@@ -204,7 +209,11 @@ impl<'a> Source<'a> {
                         Type::Path(path) => path.path.segments.last().map(|s| s.ident.to_string()),
                         _ => None,
                     };
-                    if !owner.is_some_and(|owner| names.contains(&owner)) {
+                    // How a type is given, of which a field alone may be needed by name.
+                    let is_given = part.trait_.as_ref().is_some_and(|(path, _)| {
+                        path.is_ident("Input") || path.is_ident("Given")
+                    });
+                    if !is_given && !owner.is_some_and(|owner| names.contains(&owner)) {
                         continue;
                     }
                     let mut part = part.clone();
@@ -382,10 +391,20 @@ fn name_of(item: &Item) -> Option<String> {
         Item::Trait(item) => item.ident.to_string(),
         Item::Macro(item) => match &item.ident {
             Some(name) => name.to_string(),
-            None => item.mac.tokens.clone().into_iter().find_map(|token| match token {
-                TokenTree::Ident(it) => Some(it.to_string()),
-                _ => None,
-            })?,
+            None => {
+                // After a rule of the macro, such as `@input`.
+                let mut tokens = item.mac.tokens.clone().into_iter().peekable();
+                if tokens
+                    .next_if(|token| matches!(token, TokenTree::Punct(it) if it.as_char() == '@'))
+                    .is_some()
+                {
+                    tokens.next();
+                }
+                tokens.find_map(|token| match token {
+                    TokenTree::Ident(it) => Some(it.to_string()),
+                    _ => None,
+                })?
+            }
         },
         _ => return None,
     })
@@ -480,24 +499,33 @@ fn used(item: &ItemUse, needed: &Names, chapter: &Chapter) -> Option<ItemUse> {
 /// The names in some code that may be an item's: not those of fields and methods, and not those that the code binds
 /// itself.
 fn idents(tokens: TokenStream) -> Names {
-    fn collect(tokens: TokenStream, names: &mut Names, bound: &mut Names) {
+    fn collect(tokens: TokenStream, in_braces: bool, names: &mut Names, bound: &mut Names) {
         let is = |token: Option<&TokenTree>, what| {
             token.is_some_and(|token| is_punct(token, what, Spacing::Alone))
         };
         let tokens: Vec<TokenTree> = tokens.into_iter().collect();
         for (i, token) in tokens.iter().enumerate() {
-            let (before, after) = (i.checked_sub(1).map(|i| &tokens[i]), tokens.get(i + 1));
+            let [two_before, before] = [2, 1].map(|back| i.checked_sub(back).map(|i| &tokens[i]));
+            let after = tokens.get(i + 1);
             match token {
-                TokenTree::Group(group) => collect(group.stream(), names, bound),
+                TokenTree::Group(group) => {
+                    let in_braces = group.delimiter() == Delimiter::Brace;
+                    collect(group.stream(), in_braces, names, bound);
+                }
                 TokenTree::Ident(name) => {
                     let name = name.to_string();
-                    let binds =
-                        matches!(before, Some(TokenTree::Ident(it)) if it == "let" || it == "mut");
-                    // A field, or an argument with its type.
-                    let typed = is(after, ':');
-                    if binds || typed {
+                    // `let x` and `mut x`, but not the type of `&mut X`.
+                    let binds = match before {
+                        Some(TokenTree::Ident(it)) if it == "let" => true,
+                        Some(TokenTree::Ident(it)) if it == "mut" => !is(two_before, '&'),
+                        _ => false,
+                    };
+                    // With its type; but not the type that a function gives back.
+                    let typed = is(after, ':') && !is(before, '>');
+                    let is_field = typed && in_braces && !is(before, '|');
+                    if binds || (typed && !is_field) {
                         bound.insert(name);
-                    } else if !is(before, '.') {
+                    } else if !is_field && !is(before, '.') {
                         names.insert(name);
                     }
                 }
@@ -506,7 +534,7 @@ fn idents(tokens: TokenStream) -> Names {
         }
     }
     let (mut names, mut bound) = (Names::new(), Names::new());
-    collect(tokens, &mut names, &mut bound);
+    collect(tokens, false, &mut names, &mut bound);
     names.retain(|name| !bound.contains(name));
     names
 }
