@@ -38,6 +38,11 @@ fn sizes_that_do_not_fit() {
     assert!(refused(&empty).contains("no size may be 0"));
     let odd = Inputs::random(1, Sizes { d: 48, ..sizes() }, false);
     assert!(refused(&odd).contains("width 48"));
+    let small = Inputs::random(1, Sizes { d: 32, ..sizes() }, false);
+    for rung in [Rung::Tensor, Rung::Pipelined] {
+        let narrow = attention(&mut Device::simulator(), rung, &small).expect_err("half a row");
+        assert_eq!(narrow.to_string(), "width 32: this kernel is for 64 and 128");
+    }
     let several = attention(&mut Device::simulator(), Rung::Split, &inputs());
     assert!(several.expect_err("three queries").to_string().contains("one query per head, not 3"));
 }

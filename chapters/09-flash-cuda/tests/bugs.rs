@@ -657,3 +657,43 @@ fn copies_from_an_odd_address() {
         bug.is_named(Kind::Misaligned, "COPY(address(qs, at / CHUNKS", "16 bytes at byte 4 of `q`");
     }
 }
+
+/// Mistakes that break no rule of the machine: only the numbers tell, and they are beyond the error that bf16 is allowed.
+#[test]
+fn wrong_numbers_are_beyond_the_allowed_error() {
+    for (from, to) in [
+        ("LOAD_TRANSPOSED(value, address(vs", "LOAD(value, address(vs"),
+        (
+            "16 * t + lane / 16 * 8 + lane % 8, 2 * c + lane / 8 % 2",
+            "16 * t + lane % 16, 2 * c + lane / 16",
+        ),
+        (
+            "first_row + lane % 16, 2 * c + lane / 16));",
+            "first_row + lane / 16 * 8 + lane % 8, 2 * c + lane / 8 % 2));",
+        ),
+        (": \"f\"(high), \"f\"(low));", ": \"f\"(low), \"f\"(high));"),
+        (
+            "pack(score[2 * t][2], score[2 * t][3]),",
+            "pack(score[2 * t + 1][0], score[2 * t + 1][1]),",
+        ),
+        (
+            "MULTIPLY_ADD(score[2 * t + 1], query[c], key[2], key[3]);",
+            "MULTIPLY_ADD(score[2 * t + 1], query[c], key[1], key[3]);",
+        ),
+        ("        row_sum[r] *= correction;\n", ""),
+        ("            out[t][2 * r + 1] *= correction;\n", ""),
+        ("        new_max = fmaxf(new_max, __shfl_xor_sync(ALL_LANES, new_max, 2));\n", ""),
+        ("        row_sum[r] += __shfl_xor_sync(ALL_LANES, row_sum[r], 2);\n", ""),
+        ("lane % 4 * 2 + e % 2;", "lane % 4 + e % 2;"),
+        ("if (key >= m || (causal", "if (key > m || (causal"),
+        ("row_max[r] * scale + __logf", "row_max[r] + __logf"),
+        ("4 * t + lane % 4] =", "4 * t + lane / 8] ="),
+    ] {
+        let Some(bug) = seed(Rung::Tensor, sizes(64, 100), &[(from, to)]) else { return };
+        let expected = expected(bug.rung.numbers(), &bug.inputs).expect("inputs that fit");
+        assert!(
+            unlike(&expected, &bug.outcome).is_some(),
+            "{to} in place of {from} is not noticed"
+        );
+    }
+}

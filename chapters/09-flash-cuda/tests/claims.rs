@@ -77,3 +77,24 @@ fn shared_memory_bounds_the_second_and_third_rung() {
         assert!(time(warp) < 0.6 * time(tiled), "{warp} and {tiled}");
     }
 }
+
+/// “Less than a tenth of the third's instructions and wavefronts”, and what bounds the tensor cores' rungs; none on a T4.
+#[test]
+fn tensor_cores_take_a_tenth_of_the_instructions_and_wavefronts() {
+    let of = |rung| counted(rung, heads(16, 16, 128, 128), false);
+    let warp = of(Rung::Warp);
+    for rung in [Rung::Tensor, Rung::Pipelined] {
+        let tensor = of(rung);
+        assert!(10 * tensor.instructions < warp.instructions, "{tensor:?}");
+        assert!(10 * tensor.wavefronts < warp.wavefronts, "{tensor:?}");
+        // The two products.
+        assert_eq!(tensor.tensor_flops, 4 * 16 * 128 * 128 * 64);
+        let bounds = row("ch09/bounds", rung.name());
+        assert_eq!(bounds[0], "none");
+        for (bound, resource) in
+            bounds[1..].iter().zip(["instruction issue", "tensor cores", "instruction issue"])
+        {
+            assert!(bound.ends_with(&format!("µs, {resource}")), "{bound}");
+        }
+    }
+}

@@ -9,7 +9,8 @@ pub(super) const SIZES: Sizes = Sizes { heads: 16, kv_heads: 16, n: 128, m: 128,
 
 /// The rungs that compute all queries, and the reports of their kernels.
 pub(super) static RUNGS: LazyLock<Vec<(Rung, Vec<Report>)>> = LazyLock::new(|| {
-    [Rung::Naive, Rung::Tiled, Rung::Warp].map(|rung| (rung, reports(rung, SIZES, false))).into()
+    let rungs = [Rung::Naive, Rung::Tiled, Rung::Warp, Rung::Tensor, Rung::Pipelined];
+    rungs.map(|rung| (rung, reports(rung, SIZES, false))).into()
 });
 
 /// The reports of a rung, from its committed PTX.
