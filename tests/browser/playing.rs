@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use std::collections::BTreeMap;
 
 /// The pages with such figures, and states of each: the first one is how it opens.
-const PLAYED: [(&str, &str, &[&str]); 5] = [
+const PLAYED: [(&str, &str, &[&str]); 6] = [
     (
         "ch03-scaled-dot-product.html",
         "softmax",
@@ -22,6 +22,7 @@ const PLAYED: [(&str, &str, &[&str]); 5] = [
     ("ch12-sparse.html", "reach", &["", "layers=8", "sinks=2&dilation=3&causal=0&window=6"]),
     ("ch08-flash-cpu.html", "online", &["", "order=1&tile=5&tiles=3", "order=2&tile=1&tiles=11"]),
     ("ch08-flash-cpu.html", "tiles", &["", "q=104&k=4", "n=192&causal=0&k=20"]),
+    ("ch11-linear.html", "recall", &["", "rule=2&d=16", "rule=1&gate=0.7&alike=1&pairs=9"]),
 ];
 
 type Numbers = BTreeMap<String, String>;

@@ -6,6 +6,7 @@ use ch08_flash_cpu::{
     flash_forward,
     given::{Block, Traffic},
 };
+use ch11_linear::seeded::units;
 
 fn get(name: &str, settings: &str, number: &str) -> String {
     let answer = widget(name).expect(name).at(settings);
@@ -211,4 +212,28 @@ fn the_best_block_is_tall_and_narrow() {
     let least = all.iter().map(|block| block.0).fold(f64::INFINITY, f64::min);
     let best: Vec<_> = all.iter().filter(|block| block.0 == least).map(|b| (b.1, b.2)).collect();
     assert_eq!(best, [(104, 4), (104, 8)]);
+}
+
+#[test]
+fn the_sum_finds_more_and_the_delta_rule_has_the_newest() {
+    let recalled = |settings: &str| number("recall", settings, "recalled");
+    let newest = |settings: &str| get("recall", settings, "error of the newest pair");
+    for (d, sum, delta) in [(8, 8.0, 6.0), (16, 14.0, 10.0)] {
+        assert_eq!(recalled(&format!("d={d}")), sum);
+        assert_eq!(recalled(&format!("d={d}&rule=2")), delta);
+        assert_eq!(newest(&format!("d={d}&rule=2")), "0 %");
+    }
+    // A gate of 1 lets everything through.
+    let at = |settings: &str| widget("recall").expect("it").at(settings).numbers;
+    assert_eq!(at("rule=1&gate=1"), at(""));
+    assert_ne!(at("rule=1&gate=0.5"), at(""));
+    // The sum, in plain loops.
+    let mut random = Random::new(11);
+    let (keys, values) = (units(&mut random, 16, 8), units(&mut random, 16, 8));
+    let missed = (0..8).map(|c| {
+        let read = (0..16).map(|j| keys.row(0).dot(&keys.row(j)) * values[[j, c]]).sum::<f64>();
+        (read - values[[0, c]]).powi(2)
+    });
+    let oldest = format!("{:.0} %", 100.0 * missed.sum::<f64>().sqrt());
+    assert_eq!(get("recall", "", "error of the oldest pair"), oldest);
 }

@@ -74,7 +74,7 @@ fn answer(settings: &Settings) -> Answer {
         drawing.centred((x + 2.5, floor + 0.9), &format!("{}\nkey {j}", percent(weight)));
     }
     let says = match found.largest_weight {
-        largest if largest > 0.999 => "One key takes everything, and no gradient comes through.",
+        largest if largest > 0.99 => "One key takes everything, and hardly a gradient comes through.",
         largest if largest < 0.3 => "The five keys share almost evenly.",
         _ => "The best key leads, and the others are heard.",
     };

@@ -29,8 +29,9 @@ fn answer(settings: &Settings) -> Answer {
     let (fast, share) = (sizes.fast_memory(block), 100.0 * moved as f64 / naive as f64);
     let fits = fast <= FAST;
     let says = format!(
-        "{} of {all} tiles of scores are skipped. The tiles move {share:.0} % of what tables would, and {}.",
-        all - visited,
+        "{} of {} tiles of scores are skipped. The tiles move {share:.0} % of what tables would, and {}.",
+        thousands(all - visited),
+        thousands(all),
         if fits { "fit into the fast memory" } else { "do not fit into the fast memory" }
     );
     Answer::new(vec![draw(sizes, block)], says)
