@@ -67,9 +67,12 @@
         function show(lines) {
             let drawings = "";
             const rows = [];
+            const titles = [];
             for (const [kind, first, second] of lines) {
                 if (kind === "svg") {
-                    drawings += '<div class="play-drawing"><div class="figure-scroll">' + first + '</div></div>';
+                    drawings += '<div class="play-drawing"><div class="figure-scroll">' + first +
+                        '</div><p class="play-title"></p></div>';
+                    titles.push(second);
                 } else if (kind === "number") {
                     rows.push([first, second]);
                 } else if (kind === "says") {
@@ -79,6 +82,7 @@
                 }
             }
             shown.innerHTML = drawings;
+            shown.querySelectorAll(".play-title").forEach(function (title, i) { title.textContent = titles[i]; });
             rows.forEach(function ([key, value], i) {
                 if (!numbers.children[i]) {
                     const row = element("div", "");
@@ -173,7 +177,7 @@
 
         // Steps by themselves, where the reader likes motion.
         function runner(input, label) {
-            const buttons = element("span", "play-steps");
+            const buttons = element("span", "play-runner");
             function step(by) {
                 const next = Number(input.value) + by;
                 input.value = String(next);
@@ -267,7 +271,11 @@
         });
         setting.append(back);
         show(first);
-        live.append(setting, shown, told);
+        live.append(setting);
+        if (shown.querySelector("[data-control]")) {
+            live.append(element("p", "play-hint", "The upper bars can be pulled in the drawing, too."));
+        }
+        live.append(shown, told);
         box.append(live);
         box.classList.add("playing");
     }

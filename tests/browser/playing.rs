@@ -199,8 +199,8 @@ pub fn the_still_figure_stands(world: &World) -> Result<()> {
     ensure!(live && height < 2.0, "on a screen: {height}, {live}");
     let role = page.accessible("document.querySelector('.play .play-still svg.viz')")?.0;
     ensure!(role == "img" || role == "image", "for a screen reader the still figure is {role}");
-    let runs = "!document.querySelector('.play-steps button:last-child').hidden";
-    ensure!(page.eval(runs)?, "no button to run the steps");
+    let runs = "!document.querySelector('.play-runner button:last-child').hidden";
+    ensure!(page.eval::<bool>(runs)?, "no button to run the steps");
     page.media("", &[("prefers-reduced-motion", "reduce")])?;
     page.wait("the button to go", SOON, &format!("!({runs})"))?;
     page.media("print", &[])?;

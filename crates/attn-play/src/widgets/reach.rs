@@ -48,7 +48,10 @@ fn answer(settings: &Settings) -> Answer {
     );
     let one = format!("One layer: who sees whom, {pairs} pairs");
     let all = format!("After {layers} layer{plural}: who may know of whom");
-    let figures = vec![grid(&one, "sees", &sees), grid(&all, "may know of", &known)];
+    let figures = vec![
+        grid(&one, ["sees", "does not see"], &sees),
+        grid(&all, ["may know of", "cannot know of"], &known),
+    ];
     Answer::new(figures, says)
         .number("window", window)
         .number("pairs in a layer", format!("{pairs} of {}", N * N))
@@ -56,7 +59,7 @@ fn answer(settings: &Settings) -> Answer {
         .number("the last token may know of the first", if first { "yes" } else { "no" })
 }
 
-fn grid(title: &str, verb: &str, table: &Array2<bool>) -> Figure {
+fn grid(title: &str, [verb, not]: [&str; 2], table: &Array2<bool>) -> Figure {
     let ends = [0, N / 2, N - 1].map(|i| {
         let of = table.row(i).iter().filter(|&&yes| yes).count();
         format!("token {i} {verb} {of}")
@@ -65,6 +68,6 @@ fn grid(title: &str, verb: &str, table: &Array2<bool>) -> Figure {
     Grid::new(title, &alternative, (N, N), |i, j| table[[i, j]])
         .rows("token", (0..N).map(|i| i.to_string()))
         .columns("token", (0..N).map(|j| j.to_string()))
-        .meaning(verb, &format!("{verb} nothing of").replace("sees nothing of", "does not see"))
+        .meaning(verb, not)
         .figure()
 }

@@ -22,7 +22,7 @@ fn controls() -> Vec<Control> {
         Control::range("temperature", "temperature", (0.5, 32.0), 0.5, 1.0),
     ];
     for (j, start) in PRODUCTS.into_iter().enumerate() {
-        let label = format!("product of key {j}, times √d");
+        let label = format!("product with key {j}, in units of √d");
         controls.push(Control::range(&product(j), &label, (-MOST, MOST), 0.1, start));
     }
     controls
@@ -74,7 +74,9 @@ fn answer(settings: &Settings) -> Answer {
         drawing.centred((x + 2.5, floor + 0.9), &format!("{}\nkey {j}", percent(weight)));
     }
     let says = match found.largest_weight {
-        largest if largest > 0.99 => "One key takes everything, and hardly a gradient comes through.",
+        largest if largest > 0.99 => {
+            "One key takes everything, and hardly a gradient comes through."
+        }
         largest if largest < 0.3 => "The five keys share almost evenly.",
         _ => "The best key leads, and the others are heard.",
     };
