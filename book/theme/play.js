@@ -103,6 +103,8 @@
                 waiting = 0;
                 const start = performance.now();
                 show(ask(exports, question()));
+                // With the layout, which the frame needs anyway.
+                shown.getBoundingClientRect();
                 box.dataset.took = (performance.now() - start).toFixed(2);
             });
         }

@@ -109,7 +109,7 @@ fn differences(page: &Page, name: &str, settings: &str) -> Result<Vec<String>> {
 }
 
 /// In pages from the server and from disk.
-pub fn figures_say_what_the_chapters_functions_say(world: &World) -> Result<()> {
+pub fn played_figures_say_what_the_functions_say(world: &World) -> Result<()> {
     let mut differ = Vec::new();
     let mut slowest: BTreeMap<&str, f64> = BTreeMap::new();
     for from_disk in [false, true] {
@@ -141,7 +141,7 @@ pub fn figures_say_what_the_chapters_functions_say(world: &World) -> Result<()> 
     Ok(())
 }
 
-pub fn a_wrong_number_would_be_noticed(world: &World) -> Result<()> {
+pub fn played_figures_with_a_wrong_number_are_noticed(world: &World) -> Result<()> {
     let page = world.chapter()?;
     open(&page, "softmax")?;
     set(&page, "softmax", "")?;
@@ -153,7 +153,7 @@ pub fn a_wrong_number_would_be_noticed(world: &World) -> Result<()> {
 }
 
 /// By the keyboard, and by pulling at the drawing.
-pub fn controls_can_be_moved(world: &World) -> Result<()> {
+pub fn played_figures_can_be_moved(world: &World) -> Result<()> {
     let page = world.chapter()?;
     open(&page, "softmax")?;
     page.eval::<()>("(document.getElementById('play-softmax-temperature').focus(), null)")?;
@@ -171,7 +171,7 @@ pub fn controls_can_be_moved(world: &World) -> Result<()> {
         ensure!(found == role && !label.is_empty(), "{input}: {found} “{label}”");
     }
     // The upper end of the last bar's part is its largest product.
-    page.drag("[data-control=product4]", (0.5, 0.5), (0.5, 0.0))?;
+    page.drag(".play-shown [data-control=product4]", (0.5, 0.5), (0.5, 0.0))?;
     let pulled = "document.getElementById('play-softmax-product4').value === '3'";
     page.wait("the bar to follow", SOON, pulled)?;
     page.wait(
@@ -183,7 +183,7 @@ pub fn controls_can_be_moved(world: &World) -> Result<()> {
 }
 
 /// Without scripts and on paper, the still figure; where motion is unwelcome, nothing runs.
-pub fn the_still_figure_stands(world: &World) -> Result<()> {
+pub fn played_figures_stand_still_without_scripts(world: &World) -> Result<()> {
     let looks = |page: &Page| -> Result<(f64, bool)> {
         page.eval(
             "(() => {
@@ -214,7 +214,7 @@ pub fn the_still_figure_stands(world: &World) -> Result<()> {
 }
 
 /// When something is first seen of the page, with and without what makes figures playable: measured, not asserted.
-pub fn the_first_paint_is_measured(world: &World) -> Result<()> {
+pub fn played_figures_and_the_first_paint(world: &World) -> Result<()> {
     let mut medians = Vec::new();
     for blocked in [&[][..], &["*play*.js"][..]] {
         let page = world.chapter()?;

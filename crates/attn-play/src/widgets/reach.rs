@@ -1,7 +1,7 @@
 //! Patterns of chapter 12, and what a token knows of another after some layers.
 
 use crate::{Answer, Control, Settings, Widget};
-use attn_viz::{Figure, Grid};
+use attn_viz::{Area, Figure, Look, Schematic};
 use ch12_sparse::{given::Pattern, pattern_row, reach};
 use ndarray::Array2;
 
@@ -49,8 +49,8 @@ fn answer(settings: &Settings) -> Answer {
     let one = format!("One layer: who sees whom, {pairs} pairs");
     let all = format!("After {layers} layer{plural}: who may know of whom");
     let figures = vec![
-        grid(&one, ["sees", "does not see"], &sees),
-        grid(&all, ["may know of", "cannot know of"], &known),
+        grid(&one, ["sees", "does not see it"], &sees),
+        grid(&all, ["may know of", "cannot know of it"], &known),
     ];
     Answer::new(figures, says)
         .number("window", window)
@@ -59,15 +59,37 @@ fn answer(settings: &Settings) -> Answer {
         .number("the last token may know of the first", if first { "yes" } else { "no" })
 }
 
+/// A table of tokens by tokens, in which what stands side by side in a row is one shape: it is drawn anew at every move.
 fn grid(title: &str, [verb, not]: [&str; 2], table: &Array2<bool>) -> Figure {
     let ends = [0, N / 2, N - 1].map(|i| {
         let of = table.row(i).iter().filter(|&&yes| yes).count();
         format!("token {i} {verb} {of}")
     });
     let alternative = format!("A table of {N} by {N} tokens: {}.", ends.join("; "));
-    Grid::new(title, &alternative, (N, N), |i, j| table[[i, j]])
-        .rows("token", (0..N).map(|i| i.to_string()))
-        .columns("token", (0..N).map(|j| j.to_string()))
-        .meaning(verb, not)
-        .figure()
+    let mut drawing = Schematic::new(title, &alternative);
+    let (left, top, cell) = (2.6, 1.8, 1.3);
+    let side = cell * N as f64;
+    drawing.grid(Area::new(left, top, side, side), (N, N), Look::PLAIN.hollow());
+    for i in (0..N).step_by(2) {
+        let middle = (i as f64 + 0.5) * cell;
+        drawing.centred((left + middle, top - 0.9), &i.to_string());
+        drawing.centred((left - 1.2, top + middle), &i.to_string());
+    }
+    for (i, row) in table.rows().into_iter().enumerate() {
+        let mut j = 0;
+        while j < N {
+            let run = row.iter().skip(j).take_while(|&&yes| yes).count();
+            if run > 0 {
+                let (x, y) = (left + j as f64 * cell, top + i as f64 * cell);
+                drawing.block(Area::new(x, y, run as f64 * cell, cell), Look::FIRST.strong(), "");
+            }
+            j += run.max(1);
+        }
+    }
+    let below = top + side + 1.6;
+    drawing.block(Area::new(left, below - 0.65, 1.3, 1.3), Look::FIRST.strong(), "");
+    drawing.note((left + 1.9, below), &format!("the token of the row {verb} that of the column"));
+    drawing.block(Area::new(left, below + 1.25, 1.3, 1.3), Look::PLAIN.hollow(), "");
+    drawing.note((left + 1.9, below + 1.9), not);
+    drawing.figure()
 }
