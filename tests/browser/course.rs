@@ -1,13 +1,13 @@
 //! A copy of the course, for a learner to work in.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use attn::{
     Course,
     copy::{WHOLE, copy},
     starter,
 };
 use std::{
-    fs,
+    env, fs,
     path::{Path, PathBuf},
 };
 
@@ -32,6 +32,11 @@ impl Copy {
         let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("course");
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         copy(&source, &root, WHOLE)?;
+        // The module of the figures that are played with, as it was just compiled: see `cargo attn dev play --check`.
+        if let Some(module) = env::var_os("ATTN_PLAY_MODULE") {
+            let place = root.join("book/src/play/attn-play.js");
+            fs::copy(&module, place).with_context(|| module.display().to_string())?;
+        }
         Ok(Copy { root })
     }
 

@@ -10,6 +10,7 @@ mod course;
 mod journal;
 mod live;
 mod page;
+mod playing;
 mod reading;
 mod server;
 mod watch;
@@ -38,7 +39,7 @@ pub struct World {
 type Test = fn(&World) -> Result<()>;
 
 /// In this order: the first ones are done when the exercises are being compiled for the first time.
-const TESTS: [(&str, Test); 14] = [
+const TESTS: [(&str, Test); 19] = [
     ("a_complaint_would_be_noticed", watch::a_complaint_would_be_noticed),
     ("mathematics_is_drawn", reading::mathematics_is_drawn),
     ("figures_are_drawn_and_named", reading::figures_are_drawn_and_named),
@@ -47,6 +48,20 @@ const TESTS: [(&str, Test); 14] = [
     ("the_theme_switches", reading::the_theme_switches),
     ("a_page_opened_from_disk_can_be_read", reading::a_page_opened_from_disk_can_be_read),
     ("no_page_is_wider_than_the_window", widths::no_page_is_wider_than_the_window),
+    (
+        "played_figures_say_what_the_functions_say",
+        playing::played_figures_say_what_the_functions_say,
+    ),
+    (
+        "played_figures_with_a_wrong_number_are_noticed",
+        playing::played_figures_with_a_wrong_number_are_noticed,
+    ),
+    ("played_figures_can_be_moved", playing::played_figures_can_be_moved),
+    (
+        "played_figures_stand_still_without_scripts",
+        playing::played_figures_stand_still_without_scripts,
+    ),
+    ("played_figures_and_the_first_paint", playing::played_figures_and_the_first_paint),
     ("nothing_is_solved_at_first", live::nothing_is_solved_at_first),
     ("a_save_is_judged_at_once", live::a_save_is_judged_at_once),
     ("what_does_not_compile_says_so", live::what_does_not_compile_says_so),

@@ -21,6 +21,20 @@ pub struct Page<'a> {
 
 impl<'a> Page<'a> {
     pub fn open(chromium: &'a Chromium, url: &str) -> Result<Self> {
+        let page = Page::blank(chromium)?;
+        page.go(url)?;
+        Ok(page)
+    }
+
+    /// A page whose own scripts do not run.
+    pub fn without_scripts(chromium: &'a Chromium, url: &str) -> Result<Self> {
+        let page = Page::blank(chromium)?;
+        page.call("Emulation.setScriptExecutionDisabled", json!({ "value": true }))?;
+        page.go(url)?;
+        Ok(page)
+    }
+
+    fn blank(chromium: &'a Chromium) -> Result<Self> {
         let ask = |method: &str, params: Value, key: &str| {
             let answer = chromium.call(None, method, params)?;
             let text = answer[key].as_str().context(key.to_string())?;
@@ -38,7 +52,6 @@ impl<'a> Page<'a> {
         // As if the tab were in front: a page that is hidden does not ask for news.
         page.call("Emulation.setFocusEmulationEnabled", json!({ "enabled": true }))?;
         page.resize(1300)?;
-        page.go(url)?;
         Ok(page)
     }
 
@@ -118,12 +131,35 @@ impl<'a> Page<'a> {
         Ok(())
     }
 
+    /// Pulls with the mouse from one place in an element to another, both as shares of its width and height.
+    pub fn drag(&self, selector: &str, from: (f64, f64), to: (f64, f64)) -> Result<()> {
+        let find = format!(
+            "(() => {{
+                const found = document.querySelector({selector:?});
+                found.scrollIntoView({{ block: 'center', behavior: 'instant' }});
+                const box = found.getBoundingClientRect();
+                return [box.x, box.y, box.width, box.height];
+            }})()"
+        );
+        let (x, y, w, h): (f64, f64, f64, f64) = self.eval(&find)?;
+        for (kind, (across, down), buttons) in
+            [("mousePressed", from, 1), ("mouseMoved", to, 1), ("mouseReleased", to, 0)]
+        {
+            let params = json!({
+                "type": kind, "x": x + w * across, "y": y + h * down, "button": "left", "buttons": buttons, "clickCount": 1
+            });
+            self.call("Input.dispatchMouseEvent", params)?;
+        }
+        Ok(())
+    }
+
     /// Presses a key: a letter, or one with a name.
     pub fn press(&self, key: &str) -> Result<()> {
         let (code, text) = match key {
             "Tab" => (9, ""),
             "Enter" => (13, "\r"),
             "Escape" => (27, ""),
+            "ArrowRight" => (39, ""),
             letter => (letter.to_uppercase().bytes().next().unwrap_or(0), letter),
         };
         for kind in ["keyDown", "keyUp"] {
@@ -140,6 +176,20 @@ impl<'a> Page<'a> {
         let params =
             json!({ "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": false });
         self.call("Emulation.setDeviceMetricsOverride", params)?;
+        Ok(())
+    }
+
+    /// Paper (`print`) or a screen, and what else the reader's system says.
+    pub fn media(&self, kind: &str, features: &[(&str, &str)]) -> Result<()> {
+        let one = |(name, value): &(&str, &str)| json!({ "name": name, "value": value });
+        let features: Vec<Value> = features.iter().map(one).collect();
+        self.call("Emulation.setEmulatedMedia", json!({ "media": kind, "features": features }))?;
+        Ok(())
+    }
+
+    /// Loads nothing from addresses like these.
+    pub fn block(&self, urls: &[&str]) -> Result<()> {
+        self.call("Network.setBlockedURLs", json!({ "urls": urls }))?;
         Ok(())
     }
 

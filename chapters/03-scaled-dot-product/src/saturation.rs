@@ -3,7 +3,7 @@
 
 use attn_core::random::Random;
 use attn_oracle as oracle;
-use ndarray::{Array2, ArrayView1, Axis};
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 
 /// How far the softmax of one query is from spreading its weight.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -50,12 +50,23 @@ pub fn saturation_of(
     let mut sample = Vec::with_capacity(queries);
     while sample.len() < queries {
         let scores = scores(random.normal((QUERIES_A_SET, d)), random.normal((KEYS, d)));
-        // In f64: in f32, 1 − w is lost where the softmax is saturated.
-        let weights = oracle::softmax_rows::<f64>(scores.view());
         let left = queries - sample.len();
-        sample.extend(weights.rows().into_iter().take(left).map(of_row));
+        sample.extend(of_scores(scores.view()).into_iter().take(left));
     }
     sample
+}
+
+/// The saturation of each row of scores, n×m.
+///
+/// ```
+/// use ndarray::array;
+/// let even = ch03_scaled_dot_product::saturation::of_scores(array![[3.0, 3.0]].view())[0];
+/// assert_eq!((even.largest_weight, even.jacobian_norm), (0.5, 0.5));
+/// ```
+pub fn of_scores(scores: ArrayView2<f32>) -> Vec<Saturation> {
+    // In f64: in f32, 1 − w is lost where the softmax is saturated.
+    let weights = oracle::softmax_rows::<f64>(scores);
+    weights.rows().into_iter().map(of_row).collect()
 }
 
 /// Each row divided by the root of its mean square, so that its length is √d.

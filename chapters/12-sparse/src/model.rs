@@ -28,7 +28,7 @@ pub enum Sees {
 impl Sees {
     /// Everything before a token, and the token.
     pub fn everything() -> Self {
-        Sees::Rows(Pattern::window(1 << 40))
+        Sees::Rows(Pattern::window(1 << 30))
     }
 }
 

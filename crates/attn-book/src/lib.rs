@@ -5,6 +5,7 @@
 //! * [`protocol`]: the same preprocessor for a plain `mdbook`, and [`compare_with_plain`] to see that it
 //!   is the same.
 //! * [`server`]: the built book on localhost, with the state of the learner's exercises in it.
+//! * [`play`]: the module with which figures are played.
 //! * [`Live`]: the learner's exercises, checked on every save.
 //! * [`Registry`]: the figures and tables that chapters compute.
 
@@ -21,6 +22,7 @@ mod map;
 mod math;
 mod page;
 mod plain;
+pub mod play;
 mod preprocessor;
 mod problem;
 mod registry;

@@ -3,6 +3,7 @@
 use anyhow::{Context, Result, bail};
 use attn_book::{
     Build, Live, Registry,
+    play::Compared,
     server::{Course, NoCourse, Server, Site, watch},
 };
 use clap::{Parser, Subcommand};
@@ -53,6 +54,12 @@ enum Command {
     /// Fail if a plain mdBook, which knows only book.toml, gives other pages than the built ones.
     #[command(hide = true)]
     Plain,
+    /// Compile the figures that readers play with, for the pages.
+    Play {
+        /// Only compare those in the pages with their sources.
+        #[arg(long)]
+        check: bool,
+    },
     /// Tell mdBook whether a renderer wants this preprocessor.
     #[command(hide = true)]
     Supports {
@@ -93,6 +100,7 @@ fn run() -> Result<ExitCode> {
         Some(Command::Start { port, no_open }) => match start(builder(book()?), port, !no_open)? {},
         Some(Command::Serve { port }) => match serve(builder(book()?), port)? {},
         Some(Command::Plain) => plain(&book()?)?,
+        Some(Command::Play { check }) => play(&book()?, check)?,
         Some(Command::Tables) => tables(&book()?.join("src"))?,
     }
     Ok(ExitCode::SUCCESS)
@@ -136,6 +144,28 @@ fn plain(book: &Path) -> Result<()> {
     let files = attn_book::compare_with_plain(book, scratch.path())?;
     let took = start.elapsed().as_secs_f64();
     finish(&format!("a plain mdBook gives the same {files} files, in {took:.1} s"));
+    Ok(())
+}
+
+fn play(book: &Path, check: bool) -> Result<()> {
+    show("compiling the figures that readers play with");
+    let said = match check {
+        false => {
+            let (path, size) = attn_book::play::write(book)?;
+            format!("{} is written, {} KB", path.display(), size.div_ceil(1000))
+        }
+        true => match attn_book::play::compare(book)? {
+            Compared::Same => "the figures that readers play with are up to date".into(),
+            Compared::Elsewhere(path) => format!(
+                "another compiler made those in the pages, so their bytes were not compared; {} is new",
+                path.display()
+            ),
+            Compared::Skipped(missing) => {
+                format!("SKIPPED: the figures that readers play with were not compiled: {missing}")
+            }
+        },
+    };
+    finish(&said);
     Ok(())
 }
 

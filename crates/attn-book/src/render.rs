@@ -8,6 +8,7 @@ use crate::{
     math, tables,
 };
 use attn::Course;
+use attn_viz::Figure;
 use mdbook_markdown::pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 use regex::Regex;
 use std::{collections::HashMap, fs, ops::Range, sync::LazyLock};
@@ -244,12 +245,13 @@ impl Work<'_> {
             let html = match (&found[2], alone) {
                 ("title", _) => continue,
                 ("figure", true) => self.figure(&found[3]),
+                ("play", true) => self.play(&found[3]),
                 ("exercise", true) => self.exercise(&found[3]),
                 ("chapter", true) => chapters::opening(self.sources.course, &found[3]),
                 ("next", true) => chapters::next(self.sources.course, &found[3]),
                 ("map", true) => chapters::map(self.sources.course),
                 ("claims", true) => claims::index(self.sources.course),
-                ("figure" | "exercise" | "chapter" | "next" | "map" | "claims", false) => {
+                ("figure" | "play" | "exercise" | "chapter" | "next" | "map" | "claims", false) => {
                     Err("it has to stand alone on its line".into())
                 }
                 ("include", _) => Err("code belongs in a fence that names its language".into()),
@@ -270,6 +272,28 @@ impl Work<'_> {
             }
             None => return Err("there is no such figure".into()),
         };
+        self.drawn(&figure, name)
+    }
+
+    /// A figure to play with: what is asked of the reader, and the figure in its first state. The page's script adds
+    /// the controls.
+    fn play(&mut self, asked: &str) -> Result<String, String> {
+        let (name, question) = asked.split_once(char::is_whitespace).unwrap_or((asked, ""));
+        let widget = attn_play::widget(name).ok_or("there is no such figure to play with")?;
+        if !question.ends_with('?') {
+            return Err("it needs a question that playing answers: {{#play NAME question?}}".into());
+        }
+        let mut still = String::new();
+        for (i, figure) in widget.at("").figures.iter().enumerate() {
+            still += &self.drawn(figure, &format!("play-{name}-{i}"))?;
+        }
+        Ok(format!(
+            "<div class=\"play\" data-play=\"{name}\"><p class=\"play-question\">{}</p><div class=\"play-still\">{still}</div></div>",
+            escape(question)
+        ))
+    }
+
+    fn drawn(&mut self, figure: &Figure, name: &str) -> Result<String, String> {
         if figure.alternative().trim().is_empty() || figure.title().trim().is_empty() {
             return Err("the figure has no text alternative, or no title".into());
         }

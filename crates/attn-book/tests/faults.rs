@@ -53,6 +53,14 @@ fn an_include_outside_a_fence() {
 }
 
 #[test]
+fn a_figure_to_play_with_that_is_none_or_asks_nothing() {
+    let place = "book/src/page.md:13";
+    let figure = "{{#figure ch03/line}}";
+    planted(PAGE, figure, "{{#play nothing Why?}}", place, "no such figure to play with");
+    planted(PAGE, figure, "{{#play masks}}", place, "it needs a question");
+}
+
+#[test]
 fn an_index_of_claims_where_no_chapter_checks_one() {
     planted(PAGE, "{{#figure ch03/line}}", "{{#claims}}", "book/src/page.md:13", "{{#claims}}");
 }

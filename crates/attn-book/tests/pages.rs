@@ -55,6 +55,21 @@ fn a_line_does_not_end_between_a_formula_and_its_full_stop() {
 }
 
 #[test]
+fn a_figure_to_play_with_stands_still_until_it_is_played() {
+    let tiny = Tiny::new();
+    tiny.replace(PAGE, "{{#figure ch03/line}}", "{{#play masks Which n does no harm?}}");
+    let html = build(&tiny, registry()).expect("built");
+    for part in [
+        "<div class=\"play\" data-play=\"masks\">",
+        "<p class=\"play-question\">Which n does no harm?</p>",
+        "<div class=\"play-still\">",
+        "id=\"figure-page-play-masks-0\" role=\"img\"",
+    ] {
+        assert!(html.contains(part), "no {part} in\n{html}");
+    }
+}
+
+#[test]
 fn a_problem_stops_the_build_and_is_named() {
     let tiny = Tiny::new();
     tiny.replace(PAGE, "x_i * y_i", "x_i_j");

@@ -158,6 +158,17 @@ impl Schematic {
         area
     }
 
+    /// A part that the reader may hold and pull, where the figure has controls: from its lower to its upper side, the
+    /// control of this name goes from its least to its largest value. It shows nothing itself.
+    #[track_caller]
+    pub fn grip(&mut self, area: Area, control: &str) {
+        self.hold(area);
+        let corner = ((area.x + MARGIN) * UNIT, (area.y + MARGIN) * UNIT);
+        let style =
+            format!("fill=\"transparent\" class=\"grip\" data-control=\"{}\"", escape(control));
+        self.canvas.rect(corner, (area.w * UNIT, area.h * UNIT), &style, "");
+    }
+
     /// Cells in rows and columns, `size` units wide and high each, from the upper left corner on.
     /// What `cell` says of row i and column j is its look and what stands in it.
     #[track_caller]

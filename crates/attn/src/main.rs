@@ -166,6 +166,12 @@ enum Dev {
         /// The folder to make
         folder: PathBuf,
     },
+    /// Compile the figures that readers play with, for the book's pages
+    Play {
+        /// Only compare those in the pages with their sources
+        #[arg(long)]
+        check: bool,
+    },
     /// Compute the oracle files again, where PyTorch is installed
     Oracles {
         /// The Python to run
@@ -300,6 +306,11 @@ fn run(Arguments { json, command }: Arguments) -> anyhow::Result<bool> {
         }
         Some(Command::Dev(Dev::New(New::Chapter { folder, title }))) => {
             commands::new_chapter(&course, &folder, &title)
+        }
+        Some(Command::Dev(Dev::Play { check })) => {
+            let check = check.then_some("--check");
+            let arguments: Vec<&str> = ["play"].into_iter().chain(check).collect();
+            commands::book(&course, &arguments)
         }
         Some(Command::Dev(Dev::Oracles { python })) => commands::oracles(&course, &python),
         Some(Command::Dev(Dev::Gpu { folder })) => commands::gpu(&course, &folder),
