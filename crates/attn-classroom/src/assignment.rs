@@ -63,7 +63,7 @@ pub struct Assignment {
     /// The exercises that count.
     pub exercises: Vec<Asked>,
     /// What students predict before they write code.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub questions: Vec<Question>,
 }
 

@@ -10,8 +10,9 @@ use attn_exercise::{Cases, Diagnosis, Failure, Grade, Kind, Symptom, Verdict};
 
 /// What an exercise of one student is worth. `of` is what it is worth at most.
 ///
-/// Right on all cases, it gets all points. Wrong, it gets a share for each kind of case of which it has every
-/// one right, those that students see and those that they do not: two of four kinds give half of the points.
+/// Right on all cases, it gets all points. Wrong, it gets a share for each kind of case of which it has every one right that
+/// students see, and four of five of those that they do not: two of four kinds give half of the points. So one new case of
+/// one seed costs no share, and an answer that was made to fit what students see gets none.
 pub fn credit(exercise: &Exercise, of: f64, attempt: Option<&Attempt>) -> Graded {
     let mut graded = Graded {
         id: exercise.id.clone(),
@@ -64,7 +65,14 @@ fn whole_kinds(visible: &Grade, hidden: &Grade) -> (usize, usize) {
     let all = || visible.kinds.iter().chain(&hidden.kinds);
     let kinds: Vec<Kind> =
         KINDS.into_iter().filter(|kind| all().any(|c| c.kind == *kind)).collect();
-    let is_whole = |kind: &&Kind| all().filter(|c| c.kind == **kind).all(|c| c.right == c.of);
+    let of = |grade: &'_ Grade, kind: Kind| {
+        let cases = grade.kinds.iter().filter(|cases| cases.kind == kind);
+        cases.fold((0, 0), |(right, of), cases| (right + cases.right, of + cases.of))
+    };
+    let is_whole = |kind: &&Kind| {
+        let ((seen, of_seen), (new, of_new)) = (of(visible, **kind), of(hidden, **kind));
+        seen == of_seen && 5 * new >= 4 * of_new
+    };
     (kinds.iter().filter(is_whole).count(), kinds.len().max(1))
 }
 

@@ -1,6 +1,7 @@
 //! A workspace for students: some chapters' exercises without what is right, and what they need to be worked on.
 
 use crate::{
+    assignment::Assignment,
     digest,
     question::{Questions, Source},
 };
@@ -20,8 +21,9 @@ use walkdir::WalkDir;
 /// The course's cases that students see.
 pub const VISIBLE: u64 = attn::check::SEED;
 
-/// What a workspace has beside its packages.
-const ROOT: [&str; 4] = [".cargo", "rustfmt.toml", "Cargo.lock", "Cargo.toml"];
+/// What a workspace has beside its packages; the table is drawn by chapters 5 and 8.
+const ROOT: [&str; 5] =
+    [".cargo", "rustfmt.toml", "Cargo.lock", "Cargo.toml", "crates/attn-smollm/data/speed.csv"];
 
 /// What may come to be in it, and stays when it is written again.
 const BUILT: &[&str] = &["target", ".attn", ".git"];
@@ -43,6 +45,31 @@ impl<'a> Export<'a> {
     /// # Errors
     /// Names the exercises that cannot be handed out, or the chapters that cannot be together, and why.
     pub fn new(course: &'a Course, numbers: &[u32]) -> Result<Self> {
+        Self::only(course, numbers, |_| true)
+    }
+
+    /// The exercises that an assignment asks.
+    ///
+    /// # Errors
+    /// As for [`Export::new`]; and when one of them is not there, or cannot be handed out.
+    pub fn of(course: &'a Course, assignment: &Assignment) -> Result<Self> {
+        let asked =
+            |exercise: &Exercise| assignment.exercises.iter().any(|it| it.id == exercise.id);
+        for it in &assignment.exercises {
+            course.exercise(&it.id)?;
+        }
+        let export = Self::only(course, &assignment.chapters(), asked)?;
+        match export.left_out.first() {
+            Some((id, why)) => bail!("{id} cannot be handed out: {why}"),
+            None => Ok(export),
+        }
+    }
+
+    fn only(
+        course: &'a Course,
+        numbers: &[u32],
+        wanted: impl Fn(&Exercise) -> bool,
+    ) -> Result<Self> {
         let (mut chapters, mut left_out) = (Vec::new(), Vec::new());
         for number in numbers {
             let chapter = course.chapter(*number)?;
@@ -52,7 +79,7 @@ impl<'a> Export<'a> {
             );
             let source = Source::read(&course.root, chapter)?;
             let mut exercises = Vec::new();
-            for exercise in &chapter.exercises {
+            for exercise in chapter.exercises.iter().filter(|exercise| wanted(exercise)) {
                 match source.obstacle(exercise) {
                     None => exercises.push(exercise),
                     Some(why) => left_out.push((exercise.id.clone(), why)),
@@ -82,17 +109,6 @@ impl<'a> Export<'a> {
     /// The exercises in it.
     pub fn exercises(&self) -> impl Iterator<Item = &'a Exercise> + '_ {
         self.chapters.iter().flat_map(|(_, exercises, _)| exercises).copied()
-    }
-
-    /// The exercise of this id.
-    ///
-    /// # Errors
-    /// When it is not in it.
-    pub fn exercise(&self, id: &str) -> Result<&'a Exercise> {
-        let found = self.exercises().find(|exercise| exercise.id == id);
-        found.with_context(|| {
-            format!("{id} cannot be handed out: see `cargo attn classroom export`")
-        })
     }
 
     /// Writes it into the folder `to`, which is made, or emptied of everything but what is built there.
@@ -174,7 +190,7 @@ impl<'a> Export<'a> {
         files::write(&dir.join("Cargo.toml"), &manifest(&from.join("Cargo.toml"), questions)?)?;
         files::write(&dir.join("chapter.toml"), &metadata(&from.join("chapter.toml"), exercises)?)?;
         let whole = files::read(&self.course.root.join(chapter.starter()))?;
-        let starter = starter_of(&whole, chapter, exercises)?;
+        let starter = starter_of(&whole, chapter, exercises, questions)?;
         files::write(&dir.join("starter.rs"), &starter)?;
         files::write(&dir.join("exercise.rs"), &starter)?;
         Ok(())
@@ -288,18 +304,26 @@ fn metadata(file: &Path, exercises: &[&Exercise]) -> Result<String> {
 }
 
 /// The starter with these exercises alone.
-fn starter_of(text: &str, chapter: &Chapter, exercises: &[&Exercise]) -> Result<String> {
+fn starter_of(
+    text: &str,
+    chapter: &Chapter,
+    exercises: &[&Exercise],
+    questions: &Questions,
+) -> Result<String> {
     let lines: Vec<&str> = text.lines().collect();
     let sections = starter::sections(text);
     let first = sections.first().context("the starter has no exercises")?.lines.start;
-    let mut kept: Vec<&str> = lines[..first].to_vec();
+    let head = lines[..first].iter();
+    let mut kept: Vec<String> =
+        head.filter_map(|line| questions.imported(line, &chapter.package)).collect();
+    let head = kept.len();
     for section in sections {
         if exercises.iter().any(|exercise| exercise.id == section.id) {
-            kept.extend(&lines[section.lines]);
+            kept.extend(lines[section.lines].iter().map(ToString::to_string));
         }
     }
     ensure!(
-        kept.len() > first,
+        kept.len() > head,
         "the starter of chapter {} has none of its exercises",
         chapter.number
     );

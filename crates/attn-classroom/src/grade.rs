@@ -82,10 +82,9 @@ impl<'a> Grader<'a> {
     /// When the assignment asks what is not there or cannot be handed out, a file cannot be read or written, or something
     /// does not compile.
     pub fn new(course: &'a Course, assignment: &'a Assignment, settings: Settings) -> Result<Self> {
-        let export = Export::new(course, &assignment.chapters())?;
+        let export = Export::of(course, assignment)?;
         let mut exercises = Vec::new();
         for asked in &assignment.exercises {
-            export.exercise(&asked.id)?;
             let (chapter, exercise) = course.exercise(&asked.id)?;
             exercises.push((chapter, exercise, asked.points));
         }

@@ -4,6 +4,7 @@ use crate::{
     Moment,
     assignment::{Asked, Assignment, Late},
     export::Export,
+    number::short,
 };
 use anyhow::{Context, Result, ensure};
 use attn::{ASSIGNMENT, Chapter, Course, compile, copy, files};
@@ -55,17 +56,23 @@ pub fn hand_out(course: &Course, what: What, out: &Path, with_book: bool) -> Res
     numbers.dedup();
     let chapters =
         numbers.iter().map(|number| course.chapter(*number)).collect::<Result<Vec<_>>>()?;
-    let export = Export::new(course, &numbers)?;
+    let file = beside(out);
+    if let What::Chapters { .. } = what {
+        ensure!(
+            !file.exists(),
+            "{0} is there already. To use it: --assignment {0} in the place of --chapter and --due",
+            file.display()
+        );
+    }
+    let export = match &what {
+        What::Chapters { .. } => Export::new(course, &numbers)?,
+        What::Assignment(assignment) => Export::of(course, assignment)?,
+    };
     export.write(out)?;
     let fingerprint = export.fingerprint(out)?;
     let mut written = None;
     let assignment = match what {
-        What::Assignment(assignment) => {
-            for asked in &assignment.exercises {
-                export.exercise(&asked.id)?;
-            }
-            Assignment { course: fingerprint, ..assignment }
-        }
+        What::Assignment(assignment) => Assignment { course: fingerprint, ..assignment },
         What::Chapters { due, .. } => {
             let all = export.exercises();
             let assignment = Assignment {
@@ -82,15 +89,6 @@ pub fn hand_out(course: &Course, what: What, out: &Path, with_book: bool) -> Res
                     .collect(),
                 questions: Vec::new(),
             };
-            // After the whole name, which may have a dot in it.
-            let mut file = out.as_os_str().to_os_string();
-            file.push(".toml");
-            let file = PathBuf::from(file);
-            ensure!(
-                !file.exists(),
-                "{0} is there already. To use it: --assignment {0} in the place of --due",
-                file.display()
-            );
             files::write(&file, toml::to_string(&assignment)?)?;
             written = Some(file);
             assignment
@@ -98,7 +96,7 @@ pub fn hand_out(course: &Course, what: What, out: &Path, with_book: bool) -> Res
     };
     if !assignment.hints {
         for chapter in &chapters {
-            without_hints(&out.join(&chapter.dir).join("chapter.toml"))?;
+            without_hints(&out.join(&chapter.dir))?;
         }
     }
     files::write(&out.join(ASSIGNMENT), for_students(&assignment)?)?;
@@ -107,17 +105,25 @@ pub fn hand_out(course: &Course, what: What, out: &Path, with_book: bool) -> Res
     }
     files::write(&out.join("README.md"), readme(&chapters, &assignment, with_book))?;
     files::write(&out.join(".gitignore"), "/target\n/.attn\n")?;
-    for file in ["AGENTS.md", ".vscode/settings.json"] {
-        let from = course.root.join(file);
-        if from.is_file() {
-            files::write(&out.join(file), files::read(&from)?)?;
-        }
+    let settings = ".vscode/settings.json";
+    let from = course.root.join(settings);
+    if from.is_file() {
+        files::write(&out.join(settings), files::read(&from)?)?;
     }
+    let assistants = for_assistants(&files::read(&course.root.join("AGENTS.md"))?);
+    files::write(&out.join("AGENTS.md"), assistants)?;
     if with_book {
         book(course, &chapters, out)?;
     }
     let exercises = export.exercises().count();
     Ok(Made { exercises, left_out: export.left_out, assignment: written })
+}
+
+/// The assignment file beside a folder, after its whole name, which may have a dot in it.
+fn beside(out: &Path) -> PathBuf {
+    let mut file = out.as_os_str().to_os_string();
+    file.push(".toml");
+    file.into()
 }
 
 /// What an assignment about some chapters is called.
@@ -133,12 +139,12 @@ fn title(chapters: &[&Chapter]) -> String {
 
 /// Makes sure that a folder is not there yet, is empty, or was made here before: what is in it will be gone.
 fn expect_own(out: &Path) -> Result<()> {
-    let is_empty = fs::read_dir(out).map_or(true, |mut entries| entries.next().is_none());
-    // A teacher's own folder may have an assignment file, but no cases written down.
-    let made_here = out.join(ASSIGNMENT).is_file()
-        && fs::read_dir(out.join("chapters")).is_ok_and(|chapters| {
-            chapters.flatten().any(|chapter| chapter.path().join("checks").is_dir())
-        });
+    let is_empty = fs::read_dir(out)
+        .map_or(true, |mut entries| entries.all(|it| it.is_ok_and(|it| it.file_name() == ".git")));
+    // Nobody's own folder has cases written down. A making that was stopped may have left nothing else.
+    let made_here = fs::read_dir(out.join("chapters")).is_ok_and(|chapters| {
+        chapters.flatten().any(|chapter| chapter.path().join("checks").is_dir())
+    });
     ensure!(
         is_empty || made_here,
         "{} holds something else already; name a folder that is not there yet",
@@ -147,8 +153,17 @@ fn expect_own(out: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Takes the hints out of a chapter's metadata.
-fn without_hints(file: &Path) -> Result<()> {
+/// Takes the hints out of a chapter, and what its starter says of them.
+fn without_hints(dir: &Path) -> Result<()> {
+    for name in ["starter.rs", "exercise.rs"] {
+        let file = dir.join(name);
+        let text = files::read(&file)?;
+        if let Some(begin) = text.find(" Stuck? `cargo attn hint") {
+            let end = text[begin..].find('\n').map_or(text.len(), |n| begin + n);
+            files::write(&file, format!("{}{}", &text[..begin], &text[end..]))?;
+        }
+    }
+    let file = &dir.join("chapter.toml");
     let mut metadata: DocumentMut = files::read(file)?.parse()?;
     let exercises = metadata["exercise"].as_array_of_tables_mut().context("no exercises")?;
     for exercise in exercises.iter_mut() {
@@ -168,6 +183,12 @@ fn for_students(assignment: &Assignment) -> Result<String> {
         }
     }
     Ok(document.to_string())
+}
+
+/// What the course asks of assistants, without what concerns its authors.
+fn for_assistants(text: &str) -> String {
+    let end = text.find("\n## When you help an author").unwrap_or(text.len());
+    text[..end].to_string()
 }
 
 /// The file in which students answer questions.
@@ -190,7 +211,14 @@ fn readme(chapters: &[&Chapter], assignment: &Assignment, with_book: bool) -> St
         chapters.iter().map(|chapter| format!("`{}`", chapter.answers().display())).collect();
     let answers = answers.join(" and ");
     let number = chapters[0].number;
-    let Assignment { title, due, exercises, questions, .. } = assignment;
+    let Assignment { title, due, late, exercises, questions, .. } = assignment;
+    let late = match late {
+        Late::None => "Nothing counts that comes later.".to_string(),
+        Late::Accepted { per_day, at_most_days } => format!(
+            "Each day that has begun after that costs {} % of the points; after {at_most_days} days nothing counts.",
+            short(*per_day)
+        ),
+    };
     let list: String = exercises
         .iter()
         .map(|asked| {
@@ -206,13 +234,18 @@ fn readme(chapters: &[&Chapter], assignment: &Assignment, with_book: bool) -> St
         false => String::new(),
     };
     let hand_in = match chapters {
-        [_] => format!("Hand in {answers}: the file alone, or this folder as an archive."),
-        _ => {
-            format!("Hand in {answers}: this folder as an archive, or both files in their folders.")
+        [_] if questions.is_empty() => {
+            format!(
+                "Hand in {answers}: the file alone, or this folder as an archive, without `target`."
+            )
         }
+        [_] => format!(
+            "Hand in {answers} and `predictions.toml`: this folder as an archive, without `target`."
+        ),
+        _ => format!("Hand in {answers}: this folder as an archive, without `target`."),
     };
     let mut text = format!(
-        "# {title}\n\nDue: {due}\n\n\
+        "# {title}\n\nDue: {due}. {late}\n\n\
          You need [Rust](https://www.rust-lang.org/tools/install) {} or newer, and an editor.\n\n\
          1. Open {answers}. Each exercise is a function whose body is a `todo!`.\n\
          2. Write a body, save, and check it: `cargo attn check {first}`. The first time this compiles for a few \
@@ -225,13 +258,16 @@ fn readme(chapters: &[&Chapter], assignment: &Assignment, with_book: bool) -> St
         text += "\nThe book is in the folder `book`: open `book/index.html`.\n";
     }
     if !questions.is_empty() {
-        text += "\nThere are questions, too. Answer them in `predictions.toml` before you write code, and hand it in \
-                 with the rest.\n";
+        text += "\nThere are questions, too. Answer them in `predictions.toml` before you write code.\n";
     }
     text += "\nYour answers are graded on more cases than you have here. So an answer that was made to fit these cases \
-             alone is not right yet.\n";
+             alone is not right yet. There are three kinds of case: ordinary ones, sizes of 0 and 1, and very large or \
+             very small numbers. An answer that is right on all of one kind gets a part of the points. An exercise that \
+             calls another one is run with your own.\n";
     let _ =
         write!(text, "\n| exercise | function | | points |\n| --- | --- | --- | ---: |\n{list}");
+    let with = if questions.is_empty() { "" } else { ", with the questions" };
+    let _ = writeln!(text, "\nThat is {} points in all{with}.", short(assignment.of()));
     text
 }
 

@@ -210,10 +210,19 @@ fn main() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", told(&error));
             ExitCode::from(2)
         }
     }
+}
+
+/// An error with its causes, each of which is said once.
+fn told(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |told, cause| match told {
+        told if told.is_empty() => cause,
+        told if told.contains(&cause) => told,
+        told => format!("{told}: {cause}"),
+    })
 }
 
 fn run() -> Result<()> {
@@ -261,7 +270,13 @@ fn run() -> Result<()> {
             let difference = Difference::between(&read(&before)?, &read(&after)?)?;
             print!("{}", difference.text());
         }
-        Command::Probe => println!("{}", serde_json::to_string(&confine::probe()?)?),
+        Command::Probe => {
+            let holds = confine::probe()?;
+            let word = |holds: bool| if holds { "kept away" } else { "NOT kept away" };
+            println!("the grader's files  {}", word(holds.files));
+            println!("the network         {}", word(holds.network));
+            println!("other processes     {}", word(holds.processes));
+        }
         Command::BreakOut { dir } => {
             println!("{}", serde_json::to_string(&confine::break_out(&dir)?)?);
         }
@@ -304,6 +319,11 @@ impl Grade {
         let submitted = times(&self.submitted, "submitted")?;
         let extensions = times(&self.extensions, "due")?;
         let mut submissions = collected(&self.submissions, &assignment, &submitted)?;
+        if self.submitted.is_some() {
+            for student in submissions.iter().filter(|it| it.submitted.is_none()) {
+                eprintln!("--submitted has no time for {}; it counts as in time", student.name);
+            }
+        }
         for (table, times) in [("submitted", &submitted), ("extensions", &extensions)] {
             for stranger in times.strangers(submissions.iter().map(|it| it.name.as_str())) {
                 eprintln!("--{table} names {stranger}, who handed nothing in");

@@ -41,10 +41,7 @@ type Part = (PathBuf, Vec<u8>);
 fn bundle(course: &Course, assignment: &Path, settings: Settings) -> Result<Vec<Part>> {
     course.expect_whole("a platform's grader")?;
     let asked = Assignment::read(assignment)?;
-    let export = Export::new(course, &asked.chapters())?;
-    for exercise in &asked.exercises {
-        export.exercise(&exercise.id)?;
-    }
+    Export::of(course, &asked)?;
     let mut parts = vec![
         (PathBuf::from("assignment.toml"), files::read(assignment)?.into_bytes()),
         (PathBuf::from("settings.toml"), toml::to_string(&settings)?.into_bytes()),

@@ -23,6 +23,25 @@ pub struct Questions {
     pub files: BTreeMap<PathBuf, String>,
     /// The names of all crates that they may use.
     pub names: Names,
+    /// What the chapter's crate has at its root.
+    root: Names,
+}
+
+impl Questions {
+    /// A line of a starter; of what it imports from the chapter's own crate, what is there. Nothing if that is nothing.
+    pub fn imported(&self, line: &str, package: &str) -> Option<String> {
+        let own = package.replace('-', "_");
+        let Ok(item) = syn::parse_str::<ItemUse>(line) else { return Some(line.into()) };
+        let is_there = |leaf: &Leaf| {
+            let from_own = leaf.path.first() == Some(&own);
+            !from_own || leaf.path.get(1).is_none_or(|name| self.root.contains(name))
+        };
+        if leaves(&item.tree).iter().all(is_there) {
+            return Some(line.into());
+        }
+        let tree = filtered(&item.tree, &mut Vec::new(), &is_there)?;
+        Some(unparsed(Item::Use(ItemUse { tree, ..item })).1)
+    }
 }
 
 /// A file with an exercise's declaration.
@@ -134,7 +153,9 @@ impl<'a> Source<'a> {
         files.insert("lib.rs".into(), self.lib(&modules));
         files.insert("check.rs".into(), self.check_program(exercises)?);
         names.extend(all_idents(self.chapter.imports.parse().unwrap_or_default()));
-        Ok(Questions { files, names })
+        let given = self.root_names.iter().filter(|(_, module)| modules.contains(*module));
+        let root = given.map(|(name, _)| name.clone()).chain(modules.iter().cloned()).collect();
+        Ok(Questions { files, names, root })
     }
 
     /// The names that each declaration has to define, starting from these exercises' questions.
@@ -209,10 +230,7 @@ impl<'a> Source<'a> {
                         Type::Path(path) => path.path.segments.last().map(|s| s.ident.to_string()),
                         _ => None,
                     };
-                    // How a type is given, of which a field alone may be needed by name.
-                    let is_given = part.trait_.as_ref().is_some_and(|(path, _)| {
-                        path.is_ident("Input") || path.is_ident("Given")
-                    });
+                    let is_given = is_given(&Item::Impl(part.clone()));
                     if !is_given && !owner.is_some_and(|owner| names.contains(&owner)) {
                         continue;
                     }
@@ -229,7 +247,9 @@ impl<'a> Source<'a> {
                     }
                     unparsed(Item::Impl(part))
                 }
-                part if name_of(part).is_some_and(|name| names.contains(&name)) => {
+                part if is_given(part)
+                    || name_of(part).is_some_and(|name| names.contains(&name)) =>
+                {
                     (part.clone(), own_text())
                 }
                 _ => continue,
@@ -514,9 +534,10 @@ fn idents(tokens: TokenStream) -> Names {
                 }
                 TokenTree::Ident(name) => {
                     let name = name.to_string();
-                    // `let x` and `mut x`, but not the type of `&mut X`.
+                    // `let x` and `mut x`, but not the type of `let X { … }` and of `&mut X`.
+                    let is_pattern = matches!(after, Some(TokenTree::Group(_)));
                     let binds = match before {
-                        Some(TokenTree::Ident(it)) if it == "let" => true,
+                        Some(TokenTree::Ident(it)) if it == "let" => !is_pattern,
                         Some(TokenTree::Ident(it)) if it == "mut" => !is(two_before, '&'),
                         _ => false,
                     };
@@ -534,8 +555,31 @@ fn idents(tokens: TokenStream) -> Names {
         }
     }
     let (mut names, mut bound) = (Names::new(), Names::new());
-    collect(tokens, false, &mut names, &mut bound);
-    names.retain(|name| !bound.contains(name));
+    collect(tokens.clone(), false, &mut names, &mut bound);
+    // In `let visits = visits(…)` the function is needed.
+    let called = called(tokens);
+    names.retain(|name| !bound.contains(name) || called.contains(name));
+    names
+}
+
+/// The names that are bound by what a function of the same name gives.
+fn called(tokens: TokenStream) -> Names {
+    let tokens: Vec<TokenTree> = tokens.into_iter().collect();
+    let mut names = Names::new();
+    for token in &tokens {
+        if let TokenTree::Group(group) = token {
+            names.extend(called(group.stream()));
+        }
+    }
+    for window in tokens.windows(4) {
+        if let [TokenTree::Ident(bound), equals, TokenTree::Ident(name), TokenTree::Group(_)] =
+            window
+            && is_punct(equals, '=', Spacing::Alone)
+            && bound == name
+        {
+            names.insert(name.to_string());
+        }
+    }
     names
 }
 
@@ -554,15 +598,27 @@ fn all_idents(tokens: TokenStream) -> Names {
     names
 }
 
+/// Whether an item says how a type is given. It may be the type of a field of what a question names.
+fn is_given(item: &Item) -> bool {
+    match item {
+        Item::Impl(item) => item
+            .trait_
+            .as_ref()
+            .is_some_and(|(path, _)| path.is_ident("Input") || path.is_ident("Given")),
+        Item::Macro(item) => item.mac.path.is_ident("given"),
+        _ => false,
+    }
+}
+
 /// The names that an item needs.
 fn needed_by(item: &Item) -> Names {
     match item {
-        // A `use` brings names and needs none; such a macro names a type and its fields.
+        // A `use` brings names and needs none; such a macro needs its type, and names the fields.
         Item::Use(_) => Names::new(),
-        Item::Macro(item)
-            if item.mac.path.is_ident("fields") || item.mac.path.is_ident("given") =>
+        Item::Macro(macros)
+            if ["fields", "given"].iter().any(|it| macros.mac.path.is_ident(it)) =>
         {
-            Names::new()
+            name_of(item).into_iter().collect()
         }
         item => idents(item.to_token_stream()),
     }

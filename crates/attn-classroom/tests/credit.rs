@@ -66,6 +66,12 @@ fn each_kind_that_is_right_throughout_gives_its_share() {
     let hidden = grade(failed(wrong(), None), &NO_EXTREME);
     let graded = run(passed(), hidden);
     assert_eq!(graded.state, State::Partly);
+    let kinds = [(Kind::Ordinary, 50, 50), (Kind::Edge, 40, 50), (Kind::Extreme, 39, 50)];
+    let kinds = kinds.map(|(kind, right, of)| Cases { kind, right, of });
+    let mut some = grade(failed(wrong(), None), &[]);
+    some.kinds = kinds.into();
+    let graded_some = run(passed(), some);
+    assert_eq!(graded_some.points, graded.points, "four of five new cases are enough, and no less");
     assert!((graded.points - 10.0 * 2.0 / 3.0).abs() < 1e-12, "{}", graded.points);
     // One wrong case among those that students see, and the other kinds wrong among the new ones.
     let visible = grade(failed(wrong(), None), &NO_EXTREME);

@@ -179,7 +179,7 @@ fn the_order_changes_the_corrections_and_not_the_output() {
     let seen: f64 = scores[..6].iter().map(|s| (s - 2.3).exp()).sum();
     assert!((number("online", "", "ℓ") - seen).abs() < 1e-3);
     assert!(
-        (number("online", "", "correction e^(m before − m)") - (1.1 - 2.3_f64).exp()).abs() < 1e-3
+        (number("online", "", "correction e^(μ before − μ)") - (1.1 - 2.3_f64).exp()).abs() < 1e-3
     );
 }
 

@@ -188,7 +188,9 @@ pub fn details(course: &Course, exercise: &Exercise, report: &Report) {
     }
     let id = &exercise.id;
     println!("\n  See the case: cargo attn try {id} --case {}", failure.case);
-    println!("  A hint:       cargo attn hint {id}");
+    if !exercise.hints.is_empty() {
+        println!("  A hint:       cargo attn hint {id}");
+    }
     if let Some(heading) = &exercise.book {
         println!("  In the book:  “{heading}”");
     }

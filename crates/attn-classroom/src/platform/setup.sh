@@ -8,8 +8,9 @@ export HOME="${HOME:-/root}"
 if ! command -v cargo >/dev/null; then
     apt-get update -qq
     apt-get install -y -qq --no-install-recommends ca-certificates gcc libc6-dev rustup
-    rustup toolchain install "$(cat rust-version)" --profile minimal
-    rustup default "$(cat rust-version)"
+    version="$(sed -n 's/^rust-version = "\(.*\)"/\1/p' course/Cargo.toml)"
+    rustup toolchain install "$version" --profile minimal
+    rustup default "$version"
 fi
 
 cd course

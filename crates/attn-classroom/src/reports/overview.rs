@@ -3,7 +3,10 @@
 mod page;
 mod table;
 
-use crate::results::{Results, State, Student};
+use crate::{
+    number::hundredths,
+    results::{Results, State, Student},
+};
 pub use page::html;
 use std::collections::BTreeMap;
 pub use table::text;
@@ -17,7 +20,7 @@ pub struct Overview {
     pub students: usize,
     /// How many of them handed in what cannot be graded.
     pub refused: usize,
-    /// Half of those who can be graded have at most so many points; `None` when there are none.
+    /// The median of the points of those who can be graded; `None` when there are none.
     pub median: Option<f64>,
     /// What could be reached.
     pub of: f64,
@@ -80,7 +83,10 @@ impl Overview {
             assignment: results.assignment.clone(),
             students: results.students.len(),
             refused: results.students.len() - graded.len(),
-            median: points.len().checked_sub(1).map(|last| points[last / 2]),
+            median: points.len().checked_sub(1).map(|last| {
+                // The middle one, or between the two in the middle.
+                hundredths(f64::midpoint(points[last / 2], points[last.div_ceil(2)]))
+            }),
             of: results.students.first().map_or(0.0, |s| s.of),
             exercises: exercises(results, &graded),
             mistakes: mistakes(&graded),
