@@ -247,10 +247,9 @@ fn whole_packages(
         }
     }
     let mut wanted = vec!["attn".to_string(), "attn-core".into(), "attn-exercise".into()];
-    for (.., questions) in chapters {
+    for (chapter, _, questions) in chapters {
         let named = dirs.keys().filter(|name| questions.names.contains(&name.replace('-', "_")));
-        let own = |name: &&String| chapters.iter().any(|(chapter, ..)| chapter.package == **name);
-        wanted.extend(named.filter(|name| !own(name)).cloned());
+        wanted.extend(named.filter(|name| **name != chapter.package).cloned());
     }
     let mut whole = BTreeMap::new();
     while let Some(name) = wanted.pop() {

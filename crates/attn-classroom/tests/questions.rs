@@ -1,7 +1,7 @@
 //! Which exercises can be handed out.
 
 use attn::{Course, Language};
-use attn_classroom::question::Source;
+use attn_classroom::{export::Export, question::Source};
 use std::path::Path;
 
 /// What keeps an exercise here: its question is asked by way of another one's reference, or of an oracle.
@@ -34,4 +34,17 @@ fn all_but_a_few_exercises_can_be_handed_out() {
         }
     }
     assert_eq!(kept, KEPT);
+}
+
+#[test]
+fn a_chapter_that_another_one_calls_is_handed_out_before_it() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let course = Course::load(&root).expect("the course");
+    let refused = |numbers: &[u32]| Export::new(&course, numbers).err().map(|it| it.to_string());
+    for both in [[1, 2], [3, 4], [8, 12]] {
+        let said = refused(&both).unwrap_or_else(|| panic!("{both:?} can be handed out together"));
+        assert!(said.contains("built on its reference"), "{said}");
+    }
+    assert_eq!(refused(&[5, 10]), None);
+    assert_eq!(refused(&[0, 3]), None);
 }
