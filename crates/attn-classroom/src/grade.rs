@@ -242,6 +242,7 @@ impl<'a> Grader<'a> {
         Ok(Student {
             name: name.clone(),
             submitted: submitted.as_ref().map(ToString::to_string),
+            due: due.to_string(),
             exercises: exercises.collect(),
             predictions: self.predictions(files.predictions.as_deref(), &mut notes),
             notes,

@@ -43,6 +43,8 @@ pub struct Student {
     pub name: String,
     /// When it was handed in, as RFC 3339, if anybody knows.
     pub submitted: Option<String>,
+    /// When it was due for this student, as RFC 3339.
+    pub due: String,
     /// What was noticed on reading it: `ignored 3 other files: …`.
     pub notes: Vec<String>,
     /// Why nothing could be graded, if nothing could.

@@ -159,27 +159,32 @@ fn a_spreadsheet_reads_the_gradebook_back() {
         "3.1 (10)",
         "3.3 (20)",
         "weights (2)",
+        "before lateness",
         "late factor",
         "total",
         "of",
+        "due",
         "state",
     ];
     assert_eq!(columns, wanted);
     let rows: Vec<csv::StringRecord> = reader.records().map(|row| row.unwrap()).collect();
     assert_eq!(rows.len(), results.students.len());
     for (row, s) in rows.iter().zip(&results.students) {
-        assert_eq!(row[6].parse::<f64>().unwrap(), s.points);
+        assert_eq!(row[7].parse::<f64>().unwrap(), s.points);
         assert!(!row[0].starts_with('='), "a spreadsheet computes {:?}", &row[0]);
     }
     assert_eq!(&rows[0][0], "'=HYPERLINK(\"http://x\")");
-    assert_eq!((&rows[1][0], &rows[1][5]), (BOB, "0.9"));
-    assert_eq!((&rows[3][3], &rows[3][8]), ("", "not checked: 3.3"));
-    assert_eq!(&rows[2][8], "nothing could be graded: there is no exercise.rs in it");
+    assert_eq!((&rows[1][0], &rows[1][6]), (BOB, "0.9"));
+    assert_eq!((&rows[3][3], &rows[3][10]), ("", "not checked: 3.3"));
+    assert_eq!(&rows[2][10], "nothing could be graded: there is no exercise.rs in it");
 }
 
 #[test]
 fn a_gradebook_of_nobody_is_a_header() {
-    assert_eq!(gradebook(&of(vec![])), "student,submitted,late factor,total,of,state\n");
+    assert_eq!(
+        gradebook(&of(vec![])),
+        "student,submitted,before lateness,late factor,total,of,due,state\n"
+    );
 }
 
 // ── Gradescope ──

@@ -29,7 +29,9 @@ fn header(results: &Results) -> Vec<String> {
     let asked = asked.map(|(id, of)| format!("{} ({})", cell(id), short(of)));
     let mut header = vec!["student".to_string(), "submitted".into()];
     header.extend(asked);
-    header.extend(["late factor", "total", "of", "state"].map(String::from));
+    header.extend(
+        ["before lateness", "late factor", "total", "of", "due", "state"].map(String::from),
+    );
     header
 }
 
@@ -40,7 +42,9 @@ fn row(s: &Student) -> Vec<String> {
     let mut row = vec![cell(&s.name), cell(s.submitted.as_deref().unwrap_or_default())];
     row.extend(points);
     // A percent and a half is a factor of four digits.
-    row.extend([s.late_factor.to_string(), short(s.points), short(s.of), state(s)]);
+    let (before, of) = s.before_late();
+    row.extend([short(before), s.late_factor.to_string(), short(s.points), short(of)]);
+    row.extend([cell(&s.due), state(s)]);
     row
 }
 

@@ -102,6 +102,7 @@ fn reasons(before: &Student, after: &Student) -> Vec<String> {
     note(&mut why, "submission", &refused(before), &refused(after));
     let submitted = |s: &Student| s.submitted.clone().unwrap_or_else(|| "unknown".into());
     note(&mut why, "submitted", &submitted(before), &submitted(after));
+    note(&mut why, "due", &plain(&before.due), &plain(&after.due));
     note(&mut why, "late factor", &before.late_factor, &after.late_factor);
     let exercises = |s: &Student| -> Vec<(String, String)> {
         s.exercises.iter().map(|e| (e.id.clone(), exercise(e))).collect()

@@ -102,8 +102,11 @@ pub(super) fn submission(s: &Student) -> Vec<String> {
     if s.late_factor < 1.0 {
         let percent = short(s.late_factor * 100.0);
         let (before, _) = s.before_late();
+        let came = s.submitted.as_deref();
+        let came = came.map_or_else(String::new, |at| format!("Handed in at {}. ", plain(at)));
         told.push(format!(
-            "It came late: {percent} % of {} points count, which is {}.",
+            "{came}It was due at {}, so {percent} % of {} points count, which is {}.",
+            plain(&s.due),
             short(before),
             short(s.points)
         ));

@@ -49,6 +49,7 @@ fn student(name: &str, exercises: [Graded; 2], prediction: Option<&str>) -> Stud
     Student {
         name: name.into(),
         submitted: Some("2027-03-01T20:00:00+01:00".into()),
+        due: "2027-03-01T23:59:00+01:00".into(),
         notes: vec![],
         refused: None,
         exercises: exercises.into(),
