@@ -391,6 +391,7 @@ fn markdown_and_html_of_a_student_stay_text() {
 fn what_comes_into_the_page_stays_text() {
     let evil = "<script>\"x\"</script> &amp;";
     let mut student = bob();
+    student.name = evil.into();
     student.exercises[0].title = evil.into();
     student.exercises[1].diagnosis.as_mut().unwrap().when = evil.into();
     student.exercises[1].diagnosis.as_mut().unwrap().mistake = evil.into();
@@ -400,7 +401,7 @@ fn what_comes_into_the_page_stays_text() {
     let doc = roxmltree::Document::parse(page.strip_prefix("<!doctype html>\n").unwrap()).unwrap();
     let texts: Vec<&str> =
         doc.descendants().filter_map(|n| n.is_text().then(|| n.text()).flatten()).collect();
-    assert_eq!(texts.iter().filter(|text| text.contains(evil)).count(), 7, "{texts:?}");
+    assert_eq!(texts.iter().filter(|text| text.contains(evil)).count(), 8, "{texts:?}");
 }
 
 // ── The class ──
@@ -478,6 +479,9 @@ fn the_page_needs_no_other_file_and_has_an_alternative() {
     let cells: Vec<_> =
         doc.descendants().filter(|n| n.has_tag_name("td")).filter_map(|n| n.text()).collect();
     assert!(cells.contains(&"1 passed, 1 partly right, 1 does not compile"), "{cells:?}");
+    for says in ["late: 90 % count", "nothing could be graded: there is no exercise.rs in it"] {
+        assert!(cells.contains(&says), "{cells:?}");
+    }
     assert!(cells.contains(&"the scores are not divided by √d"), "{cells:?}");
 }
 

@@ -4,7 +4,7 @@ mod page;
 mod table;
 
 use crate::{
-    number::hundredths,
+    number::{hundredths, short},
     results::{Results, State, Student},
 };
 pub use page::html;
@@ -28,6 +28,19 @@ pub struct Overview {
     pub exercises: Vec<Standing>,
     /// The known mistakes, the most frequent first.
     pub mistakes: Vec<Made>,
+    /// The students, by name.
+    pub list: Vec<Listed>,
+}
+
+/// A student's line.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Listed {
+    /// The student.
+    pub name: String,
+    /// What counts.
+    pub points: f64,
+    /// What is out of the ordinary.
+    pub says: String,
 }
 
 /// How one exercise stands over the class.
@@ -90,6 +103,7 @@ impl Overview {
             of: results.students.first().map_or(0.0, |s| s.of),
             exercises: exercises(results, &graded),
             mistakes: mistakes(&graded),
+            list: results.students.iter().map(listed).collect(),
         }
     }
 
@@ -97,6 +111,20 @@ impl Overview {
     pub fn graded(&self) -> usize {
         self.students - self.refused
     }
+}
+
+fn listed(s: &Student) -> Listed {
+    let stopped = s.exercises.iter().filter(|e| e.state == State::Stopped);
+    let stopped: Vec<&str> = stopped.map(|e| e.id.as_str()).collect();
+    let mut says = Vec::new();
+    says.extend(s.refused.as_ref().map(|why| format!("nothing could be graded: {why}")));
+    if s.late_factor < 1.0 {
+        says.push(format!("late: {} % count", short(s.late_factor * 100.0)));
+    }
+    if !stopped.is_empty() {
+        says.push(format!("stopped: {}", stopped.join(", ")));
+    }
+    Listed { name: s.name.clone(), points: s.points, says: says.join("; ") }
 }
 
 fn exercises(results: &Results, graded: &[&Student]) -> Vec<Standing> {

@@ -1,16 +1,17 @@
 use super::{Overview, State, table::sentence};
+use crate::number::short;
 use attn_viz::{Axis, Bars};
 
 /// The overview as one HTML page that needs no other file: two charts, and everything in them as tables.
 pub fn html(overview: &Overview) -> String {
     let title = escape(&overview.assignment);
     let summary = escape(&sentence(overview));
-    let (passed, mistakes) = (passed(overview), mistakes(overview));
+    let (passed, mistakes, students) = (passed(overview), mistakes(overview), students(overview));
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n\
          <title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n\
-         <h1>{title}</h1>\n<p>{summary}</p>\n{passed}{mistakes}</body>\n</html>\n"
+         <h1>{title}</h1>\n<p>{summary}</p>\n{passed}{mistakes}{students}</body>\n</html>\n"
     )
 }
 
@@ -41,6 +42,12 @@ fn passed(overview: &Overview) -> String {
     let chart = bars.figure().svg("passed");
     let head = head(&["exercise", "passed", "all"]);
     format!("<h2>Passed, by exercise</h2>\n{chart}\n<table>\n{head}{rows}</table>\n")
+}
+
+fn students(overview: &Overview) -> String {
+    let rows = overview.list.iter().map(|s| row(&[&s.name, &short(s.points), &s.says]));
+    let (head, rows) = (head(&["student", "points", ""]), rows.collect::<String>());
+    format!("<h2>Students</h2>\n<table>\n{head}{rows}</table>\n")
 }
 
 fn mistakes(overview: &Overview) -> String {
