@@ -65,7 +65,7 @@ fn whole_kinds(visible: &Grade, hidden: &Grade) -> (usize, usize) {
     let all = || visible.kinds.iter().chain(&hidden.kinds);
     let kinds: Vec<Kind> =
         KINDS.into_iter().filter(|kind| all().any(|c| c.kind == *kind)).collect();
-    let of = |grade: &'_ Grade, kind: Kind| {
+    let of = |grade: &Grade, kind: Kind| {
         let cases = grade.kinds.iter().filter(|cases| cases.kind == kind);
         cases.fold((0, 0), |(right, of), cases| (right + cases.right, of + cases.of))
     };

@@ -207,6 +207,7 @@ impl<'a> Source<'a> {
         let Declaration { text, file } = &self.declarations[item];
         let mut kept = Vec::new();
         for part in &file.items {
+            let given = is_given(part);
             let own_text = || text[part.span().byte_range()].to_string();
             let (part, text) = match part {
                 Item::Use(part) => match used(part, names, self.chapter) {
@@ -230,8 +231,7 @@ impl<'a> Source<'a> {
                         Type::Path(path) => path.path.segments.last().map(|s| s.ident.to_string()),
                         _ => None,
                     };
-                    let is_given = is_given(&Item::Impl(part.clone()));
-                    if !is_given && !owner.is_some_and(|owner| names.contains(&owner)) {
+                    if !given && !owner.is_some_and(|owner| names.contains(&owner)) {
                         continue;
                     }
                     let mut part = part.clone();
@@ -247,9 +247,7 @@ impl<'a> Source<'a> {
                     }
                     unparsed(Item::Impl(part))
                 }
-                part if is_given(part)
-                    || name_of(part).is_some_and(|name| names.contains(&name)) =>
-                {
+                part if given || name_of(part).is_some_and(|name| names.contains(&name)) => {
                     (part.clone(), own_text())
                 }
                 _ => continue,

@@ -526,7 +526,12 @@ pub fn classroom(course: &Course) -> Result<PathBuf> {
 fn program_of(course: &Course, package: &str, what: &str) -> Result<PathBuf> {
     let arguments = ["build", "--package", package, "--bin", package];
     let what = format!("Compiling {what} (the first time takes about a minute)");
-    match build(&course.root, &arguments, None, &what)? {
+    built(course, &arguments, &what, package)
+}
+
+/// Builds a program of a package by these arguments.
+fn built(course: &Course, arguments: &[&str], what: &str, package: &str) -> Result<PathBuf> {
+    match build(&course.root, arguments, None, what)? {
         Outcome::Program(program) => Ok(program),
         Outcome::Failed(failure) => bail!("{package} does not compile:\n{}", failure.text()),
     }
@@ -540,10 +545,7 @@ pub fn bench(course: &Course) -> Result<PathBuf> {
     let package = ["--package", "attn-bench", "--bin", "attn-bench"];
     let arguments = [&["build", "--release"], &package[..]].concat();
     let what = "Compiling the benchmarks, optimised (the first time takes about a minute)";
-    match build(&course.root, &arguments, None, what)? {
-        Outcome::Program(program) => Ok(program),
-        Outcome::Failed(failure) => bail!("attn-bench does not compile:\n{}", failure.text()),
-    }
+    built(course, &arguments, what, "attn-bench")
 }
 
 /// Builds the program that checks and times chapter 9's kernels on a GPU, optimised, and returns it.
@@ -551,11 +553,9 @@ pub fn bench(course: &Course) -> Result<PathBuf> {
 /// # Errors
 /// When it does not compile.
 pub fn gpu(course: &Course, chapter: &Chapter) -> Result<PathBuf> {
-    let arguments = ["build", "--release", "--package", &chapter.package, "--example", "gpu"];
-    match build(&course.root, &arguments, None, "Compiling for a GPU, optimised (a minute)")? {
-        Outcome::Program(program) => Ok(program),
-        Outcome::Failed(failure) => bail!("it does not compile:\n{}", failure.text()),
-    }
+    let package = &chapter.package;
+    let arguments = ["build", "--release", "--package", package, "--example", "gpu"];
+    built(course, &arguments, "Compiling for a GPU, optimised (a minute)", package)
 }
 
 /// What the compiler is told where somebody's answers are compiled. Only there are lines noted, which a panic in a
